@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Camera models (pinhole with radial-tangential or equidistant distortion) and the stereo rig.
+
+Compiled functions take the packed parameters of `Camera.params`:
+[model, fx, fy, cx, cy, d0, d1, d2, d3]; model 0 is radial-tangential (k1, k2, p1, p2), model 1 is
+equidistant (k1..k4; Kannala and Brandt, PAMI 2006). A ray is (x, y), the direction (x, y, 1).
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numba import njit
+
+from vio.errors import VioError
+from vio.geometry import invert_transform
+
+MODELS = ("radial-tangential", "equidistant")
+
+
+@njit(cache=True)
+def distort(params: np.ndarray, x: float, y: float) -> tuple[float, float]:
+    """Return the distorted normalised coordinates of the ray (x, y)."""
+    if params[0] == 0.0:
+        r2 = x * x + y * y
+        radial = 1.0 + r2 * (params[5] + r2 * params[6])
+        dx = 2.0 * params[7] * x * y + params[8] * (r2 + 2.0 * x * x)
+        dy = params[7] * (r2 + 2.0 * y * y) + 2.0 * params[8] * x * y
+        return x * radial + dx, y * radial + dy
+    r = math.sqrt(x * x + y * y)
+    if r < 1e-12:
+        return x, y
+    t = math.atan(r)
+    t2 = t * t
+    td = t * (1.0 + t2 * (params[5] + t2 * (params[6] + t2 * (params[7] + t2 * params[8]))))
+    return x * td / r, y * td / r
+
+
+@njit(cache=True)
+def project_ray(params: np.ndarray, x: float, y: float) -> tuple[float, float]:
+    """Return the pixel (u, v) of the ray (x, y)."""
+    xd, yd = distort(params, x, y)
+    return params[1] * xd + params[3], params[2] * yd + params[4]
+
+
+@njit(cache=True)
+def unproject_pixel(params: np.ndarray, u: float, v: float) -> tuple[float, float]:
+    """Return the ray (x, y) of a pixel by Newton iterations on the distortion (numerical slope).
+
+    The error is below 1e-10 inside the image for calibrations that are monotonic there; a pixel
+    that has no ray gives the last iterate.
+    """
+    xd = (u - params[3]) / params[1]
+    yd = (v - params[4]) / params[2]
+    x, y = xd, yd
+    h = 1e-6
+    for _ in range(20):
+        fx, fy = distort(params, x, y)
+        ex, ey = fx - xd, fy - yd
+        if ex * ex + ey * ey < 1e-24:
+            break
+        ax, ay = distort(params, x + h, y)
+        bx, by = distort(params, x, y + h)
+        j00, j10 = (ax - fx) / h, (ay - fy) / h
+        j01, j11 = (bx - fx) / h, (by - fy) / h
+        det = j00 * j11 - j01 * j10
+        if abs(det) < 1e-12:
+            break
+        x -= (j11 * ex - j01 * ey) / det
+        y -= (j00 * ey - j10 * ex) / det
+    return x, y
+
+
+@njit(cache=True)
+def project_rays(params: np.ndarray, rays: np.ndarray) -> np.ndarray:
+    """Return the pixels (N, 2) of the rays (N, 2)."""
+    uv = np.empty((len(rays), 2))
+    for i in range(len(rays)):
+        uv[i, 0], uv[i, 1] = project_ray(params, rays[i, 0], rays[i, 1])
+    return uv
+
+
+@njit(cache=True)
+def unproject_pixels(params: np.ndarray, uv: np.ndarray) -> np.ndarray:
+    """Return the rays (N, 2) of the pixels (N, 2)."""
+    rays = np.empty((len(uv), 2))
+    for i in range(len(uv)):
+        rays[i, 0], rays[i, 1] = unproject_pixel(params, uv[i, 0], uv[i, 1])
+    return rays
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Hold one camera's calibration.
+
+    width, height: pixels. fx, fy, cx, cy: pixels. distortion: four coefficients of `model`.
+    T_body_cam: (4, 4), takes camera coordinates (z forward) to body coordinates, metres.
+    """
+
+    width: int
+    height: int
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+    distortion: tuple[float, float, float, float]
+    T_body_cam: np.ndarray
+    model: str = MODELS[0]
+    rate_hz: float = 20.0
+
+    def __post_init__(self) -> None:
+        if self.model not in MODELS:
+            raise VioError(f"camera model {self.model!r} is unknown; known: {', '.join(MODELS)}")
+
+    @cached_property
+    def params(self) -> np.ndarray:
+        """The packed parameters (9,) float64 that the compiled functions take."""
+        head = (float(MODELS.index(self.model)), self.fx, self.fy, self.cx, self.cy)
+        return np.array(head + tuple(self.distortion))
+
+    def project(self, rays: np.ndarray) -> np.ndarray:
+        """Return the pixels (N, 2) of the rays (N, 2)."""
+        return project_rays(self.params, np.ascontiguousarray(rays, dtype=np.float64))
+
+    def unproject(self, uv: np.ndarray) -> np.ndarray:
+        """Return the rays (N, 2) of the pixels (N, 2)."""
+        return unproject_pixels(self.params, np.ascontiguousarray(uv, dtype=np.float64))
+
+
+@dataclass(frozen=True)
+class StereoRig:
+    """Hold a left and a right camera on one body (the IMU frame)."""
+
+    left: Camera
+    right: Camera
+
+    @cached_property
+    def T_right_left(self) -> np.ndarray:
+        """(4, 4), takes left-camera coordinates to right-camera coordinates."""
+        return invert_transform(self.right.T_body_cam) @ self.left.T_body_cam
+
+    @cached_property
+    def baseline_m(self) -> float:
+        """Distance between the optical centres in metres."""
+        return float(np.linalg.norm(self.T_right_left[:3, 3]))
+
+    @cached_property
+    def rectification(self) -> "Rectification":
+        """The common rectified frame of both cameras."""
+        return rectify(self)
+
+
+@dataclass(frozen=True)
+class Rectification:
+    """Hold a rectified stereo geometry: rows are epipolar lines, disparity d = u_left - u_right.
+
+    R_rect_left, R_rect_right: (3, 3), camera coordinates to rectified coordinates.
+    focal: pixels, both axes; cx, cy: principal point of both rectified images.
+    Depth along the rectified z axis is focal * baseline_m / d.
+    """
+
+    R_rect_left: np.ndarray
+    R_rect_right: np.ndarray
+    focal: float
+    cx: float
+    cy: float
+    baseline_m: float
+
+
+def rectify(rig: StereoRig) -> Rectification:
+    """Return the rectification that turns both cameras by half of their relative rotation.
+
+    The new x axis is the baseline; z is the mean viewing direction made orthogonal to it
+    (Fusiello, Trucco, Verri, "A compact algorithm for rectification", 2000). The focal length is
+    the mean of the four, so pixels keep their size at the centre.
+
+    Raises VioError when the right camera is not on the right of the left one.
+    """
+    T_left_right = invert_transform(rig.T_right_left)
+    x_axis = T_left_right[:3, 3] / np.linalg.norm(T_left_right[:3, 3])
+    if x_axis[0] < 0.5:
+        raise VioError(
+            f"the second camera lies at {np.round(T_left_right[:3, 3], 3)} m in the first camera's "
+            "frame, not on its right; swap the cameras or check T_BS in sensor.yaml"
+        )
+    z_mean = np.array([0.0, 0.0, 1.0]) + T_left_right[:3, 2]
+    y_axis = np.cross(z_mean, x_axis)
+    y_axis /= np.linalg.norm(y_axis)
+    R_rect_left = np.stack([x_axis, y_axis, np.cross(x_axis, y_axis)])
+    focal = (rig.left.fx + rig.left.fy + rig.right.fx + rig.right.fy) / 4.0
+    return Rectification(
+        R_rect_left=R_rect_left,
+        R_rect_right=R_rect_left @ T_left_right[:3, :3],
+        focal=focal,
+        cx=(rig.left.cx + rig.right.cx) / 2.0,
+        cy=(rig.left.cy + rig.right.cy) / 2.0,
+        baseline_m=rig.baseline_m,
+    )
