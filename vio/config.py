@@ -98,15 +98,15 @@ def load_config(preset: str = "euroc", overrides: list[str] | None = None) -> Co
 
 def config_from_dict(values: dict[str, Any]) -> Config:
     """Return the configuration of nested dictionaries; raises VioError on unknown keys or types."""
-    sections = {f.name: f for f in dataclasses.fields(Config)}
+    sections: dict[str, Any] = {f.name: f.type for f in dataclasses.fields(Config)}
     parts = {}
     for section, entries in values.items():
         if section not in sections:
             raise VioError(f"unknown section [{section}]; known: {', '.join(sections)}")
-        cls = sections[section].default_factory
+        cls = sections[section]
         if not isinstance(entries, dict):
             raise VioError(f"[{section}] must be a table of settings, got {entries!r}")
-        known = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        known = {f.name: f for f in dataclasses.fields(cls)}
         for name, value in entries.items():
             if name not in known:
                 raise VioError(f"unknown key {section}.{name}; known: {', '.join(known)}")
@@ -118,7 +118,7 @@ def config_from_dict(values: dict[str, Any]) -> Config:
                     f"{section}.{name} must be {wanted.__name__}, got {value!r} "
                     f"({type(value).__name__})"
                 )
-        parts[section] = cls(**entries)  # type: ignore[misc]
+        parts[section] = cls(**entries)
     return Config(**parts)
 
 

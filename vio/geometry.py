@@ -219,8 +219,8 @@ def inverse_right_jacobian_so3(phi: np.ndarray) -> np.ndarray:
     """Return Jr(phi)^-1 (3, 3): Log(Exp(phi) Exp(d)) ~ phi + Jr^-1(phi) d, for |phi| < pi."""
     x, y, z = float(phi[0]), float(phi[1]), float(phi[2])
     t2 = x * x + y * y + z * z
-    # 1/t^2 - (1 + cos t) / (2 t sin t), written with the series so that t -> 0 needs no branch:
-    # (1 - a / (2 b)) / t^2 = (S3/6 - S4/12) / S2 ... evaluated through 1 - a/(2b), t^2 factored out.
+    # c = 1/t^2 - (1 + cos t) / (2 t sin t) = (2 S3 - S4) / (12 S2) in the series above, which
+    # needs no branch at t = 0.
     s2 = _series(t2, 2)
     c = (2.0 * _series(t2, 3) - _series(t2, 4)) / (12.0 * s2)
     j = np.empty((3, 3), phi.dtype)

@@ -26,7 +26,10 @@ class StereoFrame:
 
 @dataclass(frozen=True)
 class ImuData:
-    """Hold N inertial samples in order of time: t_ns (N,) int64, gyro_rad_s (N, 3), accel_m_s2 (N, 3)."""
+    """Hold N inertial samples in order of time.
+
+    t_ns: (N,) int64. gyro_rad_s: (N, 3) rad/s. accel_m_s2: (N, 3), specific force, m/s^2.
+    """
 
     t_ns: np.ndarray
     gyro_rad_s: np.ndarray
