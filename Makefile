@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+# make demo | test | bench | lint | format | clean. Needs Python >= 3.11, g++, make, perl and git;
+# another Python than python3: make test PYTHON=python3.12
+
+PYTHON ?= python3
+BIN := .venv/bin
+# Extra arguments for pytest, for example: make test PYTEST_ARGS="-m 'not slow'"
+PYTEST_ARGS ?=
+
+.PHONY: demo test lint format bench clean venv-core venv-dev check-python
+.NOTPARALLEL:
+
+demo: venv-core
+	$(BIN)/vio demo
+
+test: lint
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: venv-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: venv-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: venv-dev
+	$(BIN)/vio bench
+
+clean:
+	rm -rf .venv .venv.lock build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+venv-core venv-dev: venv-%: check-python
+	@$(PYTHON) tools/venv.py $*
+
+check-python:
+	@command -v $(PYTHON) >/dev/null || \
+	  { echo "$(PYTHON) not found; name a Python >= 3.11: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Kestrel needs Python >= 3.11, but $(PYTHON) is %d.%d; name another: make PYTHON=python3.12" % sys.version_info[:2])'

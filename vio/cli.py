@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command `vio`: dispatches to vio/commands/<name>.py and turns outcomes into exit codes."""
+
+import argparse
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from vio import __version__
+from vio.errors import VioError
+
+COMMANDS = ("demo", "run", "eval", "render", "suite", "bench", "doctor")
+
+EXIT_DEFECT = 1  # an exception that is not the user's doing, with its traceback
+EXIT_BAD_INPUT = 2  # wrong usage or bad data, in one line; argparse uses the same
+EXIT_NEGATIVE = 3  # the work was done and its result is negative: no pose, a failed sequence
+EXIT_INTERRUPTED = 130  # Ctrl-C, as the shell counts it: 128 + SIGINT
+
+EPILOG = (
+    "exit codes: 0 done, 1 a defect of Kestrel, 2 wrong usage or bad data, 3 done with a negative "
+    "result (no pose, a sequence failed, a check of doctor failed), 130 interrupted"
+)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands; it imports their modules, which are light at the top."""
+    parser = argparse.ArgumentParser(
+        prog="vio", description="Kestrel: stereo visual-inertial odometry.", epilog=EPILOG
+    )
+    parser.add_argument("--version", action="version", version=f"vio {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="command", required=True)
+    for name in COMMANDS:
+        module = importlib.import_module(f"vio.commands.{name}")
+        sub = commands.add_parser(name, help=module.HELP, description=module.HELP)
+        module.add_arguments(sub)
+        sub.set_defaults(entry=module.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    args = build_parser().parse_args(argv)
+    try:
+        code: int = args.entry(args)
+        sys.stdout.flush()
+        return code
+    except VioError as error:
+        print(f"vio {args.command}: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    except KeyboardInterrupt:
+        print(f"vio {args.command}: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader (head, less) has gone: nothing more to say, and no complaint at shutdown.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception:
+        traceback.print_exc()
+        return EXIT_DEFECT
