@@ -50,6 +50,8 @@ class Dataset(Protocol):
     ground_truth: Trajectory | None
     warnings: list[str]
 
-    def frames(self) -> Iterator[StereoFrame]:
-        """Yield the stereo frames in order of time."""
+    def frames(
+        self, start_ns: int | None = None, until_ns: int | None = None
+    ) -> Iterator[StereoFrame]:
+        """Yield the stereo frames with start_ns <= t_ns <= until_ns in order of time."""
         ...

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read a camera-IMU calibration recording given as identified corners: tracks without images."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vio.camera import StereoRig
+from vio.datasets.calibration import parse_camera, parse_imu
+from vio.datasets.euroc import imu_from_table, moved_camera
+from vio.datasets.files import FolderFiles, read_text
+from vio.datasets.pairing import check_against_imu, check_overlap
+from vio.errors import VioError
+from vio.geometry import invert_transform
+from vio.table import parse_table
+from vio.trajectory import from_euroc_values, moved_sensor
+
+
+@dataclass(frozen=True)
+class TrackFrame:
+    """Hold the N corners that the left camera sees at one time, sorted by identity.
+
+    ids: (N,) int64. uv_left, uv_right: (N, 2) float64, distorted pixels; uv_right is NaN where the
+    right camera does not see the corner.
+    """
+
+    t_ns: int
+    ids: np.ndarray
+    uv_left: np.ndarray
+    uv_right: np.ndarray
+
+
+class TrackDataset:
+    """Hold tracks, inertial data and a rig; the target's geometry stays with the reader.
+
+    reference: poses of the body in the target's frame, from single-frame PnP of the left camera:
+    for evaluation only, and only a few millimetres good.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_dir():
+            raise VioError(f"{path} is no folder; give the one with cam0_corners.csv and imu0.csv")
+        files = FolderFiles(path)
+        self.name = path.resolve().name
+        self.warnings: list[str] = []
+        text = read_text(files, "calib/imu0.yaml", "the inertial calibration")
+        self.imu_noise, T_B_imu = parse_imu(text, f"{path}/calib/imu0.yaml")
+        left, right = (
+            moved_camera(
+                parse_camera(read_text(files, name, "a camera"), f"{path}/{name}"), T_B_imu
+            )
+            for name in ("calib/cam0.yaml", "calib/cam1.yaml")
+        )
+        self.rig = StereoRig(left, right)
+        imu_text = read_text(files, "imu0.csv", "the inertial samples")
+        self.imu = imu_from_table(
+            parse_table(imu_text, f"{path}/imu0.csv", (7,), self.imu_noise.rate_hz)
+        )
+        corners = [
+            _read_corners(files, f"cam{i}_corners.csv", camera.rate_hz)
+            for i, camera in enumerate((left, right))
+        ]
+        pose_text = read_text(files, "cam0_pnp_pose.csv", "the reference poses")
+        poses = parse_table(pose_text, f"{path}/cam0_pnp_pose.csv", (8,), left.rate_hz)
+        self.reference = moved_sensor(
+            from_euroc_values(poses.t_ns, poses.values, poses.where),
+            invert_transform(left.T_body_cam),
+        )
+        times = np.unique(corners[0].t_ns)
+        check_against_imu(times, self.imu.t_ns, str(path), self.warnings)
+        inside = (times >= self.imu.t_ns[0]) & (times <= self.imu.t_ns[-1])
+        self.frame_t_ns = times[inside]
+        check_overlap(self.frame_t_ns, self.reference.t_ns, f"{path}/cam0_pnp_pose.csv")
+        self._frames = [_frame(int(t), corners[0], corners[1]) for t in self.frame_t_ns]
+
+    def frames(self) -> Iterator[TrackFrame]:
+        """Yield the frames within the inertial data's span in order of time."""
+        return iter(self._frames)
+
+
+@dataclass(frozen=True)
+class _Corners:
+    """Hold a camera's detections sorted by time, then identity: t_ns, ids (N,), uv (N, 2)."""
+
+    t_ns: np.ndarray
+    ids: np.ndarray
+    uv: np.ndarray
+
+
+def _read_corners(files: FolderFiles, name: str, rate_hz: float) -> _Corners:
+    table = parse_table(
+        read_text(files, name, "the corners"), f"{files.root}/{name}", (7,), rate_hz, repeated=True
+    )
+    ids = table.values[:, 0].astype(np.int64)
+    order = np.lexsort((ids, table.t_ns))
+    return _Corners(table.t_ns[order], ids[order], table.values[order, 1:3])
+
+
+def _frame(t_ns: int, left: _Corners, right: _Corners) -> TrackFrame:
+    a = slice(*np.searchsorted(left.t_ns, (t_ns, t_ns + 1)))
+    b = slice(*np.searchsorted(right.t_ns, (t_ns, t_ns + 1)))
+    ids = left.ids[a]
+    uv_right = np.full((len(ids), 2), np.nan)
+    _, i, j = np.intersect1d(ids, right.ids[b], assume_unique=True, return_indices=True)
+    uv_right[i] = right.uv[b][j]
+    return TrackFrame(t_ns, ids, left.uv[a].copy(), uv_right)
