@@ -18,9 +18,28 @@ class FrontEndConfig:
     max_tracks: int = 200  # tracks kept over the whole image
     grid_cols: int = 10  # budget cells across the image
     grid_rows: int = 7  # budget cells down the image
+    cell_budget: int = 4  # tracks a cell may hold when new ones are added
+    corner_radius: int = 2  # averaging window of the corner score is 2 radius + 1, pixels
+    min_corner_score: float = 2.0  # least min-eigenvalue of a new corner, (grey level / px)^2
+    min_distance_px: int = 14  # least distance of a new corner from other tracks
     levels: int = 3  # pyramid levels, full resolution included
     window: int = 15  # Lucas-Kanade window side, pixels, odd
     max_iterations: int = 30  # Lucas-Kanade iterations a level
+    step_px: float = 0.01  # Lucas-Kanade stops at a smaller step, pixels of its level
+    max_shift_px: float = 12.0  # largest correction of the prediction on a level
+    min_eigenvalue: float = 0.5  # least eigenvalue of the shift's normal matrix, a pixel
+    min_correlation: float = 0.85  # least correlation of a followed window with its template
+    reference: str = "previous"  # previous | keyframe
+    stereo_every_frame: bool = False  # match in every frame, not in keyframes only
+    stereo_half_width: int = 15  # stereo window is 2 half + 1 rectified pixels
+    stereo_half_height: int = 3
+    min_depth_m: float = 0.4  # sets the largest disparity
+    min_stereo_correlation: float = 0.85  # least correlation of a stereo match
+    stereo_uniqueness: float = 0.05  # by which a match must exceed the next best
+    ransac_px: float = 1.5  # largest distance from the epipolar line
+    stereo_ransac_px: float = 3.0  # largest error of a moved stereo point
+    ransac_draws: int = 64  # hypotheses a frame
+    gyro_sigma_rad: float = 0.005  # error of the predicted rotation over a frame, bias unknown
     seed: int = 1  # RANSAC draws
 
 
@@ -29,14 +48,19 @@ class KeyframeConfig:
     """Rules of the keyframe decision."""
 
     max_age: int = 10  # frames after which a keyframe is due at the latest
+    min_alive: float = 0.7  # fraction of the keyframe's tracks below which one is due
+    max_parallax_px: float = 30.0  # median displacement, rotation removed, above which one is due
 
 
 @dataclass(frozen=True)
 class ImuConfig:
     """Noise of the inertial sensor: the calibration's densities times these factors."""
 
-    noise_scale: float = 1.0
-    bias_walk_scale: float = 1.0
+    gyro_noise_scale: float = 2.0
+    accel_noise_scale: float = 4.0
+    gyro_walk_scale: float = 2.0
+    accel_walk_scale: float = 1.0
+    max_gap_s: float = 0.1  # longest hole in the inertial data that is bridged
 
 
 @dataclass(frozen=True)
@@ -45,15 +69,32 @@ class BackEndConfig:
 
     precision: str = "float64"  # float64 | float32
     solver: str = "cholesky"  # cholesky (normal equations of the reduced system) | qr
-    recent_frames: int = 3
-    keyframes: int = 7
+    recent_frames: int = 3  # frames with velocity and biases
+    keyframes: int = 7  # older keyframes, poses only
+    iterations: int = 3  # Gauss-Newton steps a frame, at most
+    tolerance: float = 1e-3  # relative decrease of the cost that ends the iterations
+    damping: float = 1e-8  # Levenberg-Marquardt damping of the scaled system
+    pixel_sigma: float = 0.6  # standard deviation of a left observation, pixels
+    stereo_sigma: float = 0.6  # standard deviation of a right observation, pixels
+    huber: float = 1.5  # robust threshold in sigmas
+    outlier: float = 5.0  # observations beyond this many sigmas are removed
+    max_landmarks: int = 1000  # rows of the landmark table
+    min_depth_m: float = 0.2
+    max_depth_m: float = 100.0
+    min_parallax_deg: float = 1.0  # to triangulate without stereo
+    min_visible: int = 8  # landmarks in view below which vision counts as lost
+    max_inertial_s: float = 1.0  # dead reckoning ends in `lost` after this
 
 
 @dataclass(frozen=True)
 class InitConfig:
     """Settings of the initialisation."""
 
-    min_frames: int = 6
+    min_span_s: float = 0.4  # motion to watch before the first pose
+    max_frames: int = 12  # frames kept while it does not succeed
+    min_landmarks: int = 20  # stereo landmarks of the first frame still in view
+    max_error_px: float = 2.0  # mean reprojection error of an accepted start
+    max_gravity_error: float = 1.5  # m/s^2 from 9.81, accelerometer bias included
 
 
 @dataclass(frozen=True)

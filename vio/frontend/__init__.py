@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Front ends: images in, verified tracks out."""
+
+from vio.camera import StereoRig
+from vio.config import Config
+from vio.errors import VioError
+from vio.frontend.base import FrontEnd
+
+ENGINES = ("float", "opencv")
+
+
+def make_frontend(rig: StereoRig, config: Config) -> FrontEnd:
+    """Return the front end of config.frontend.engine; raises VioError for an unknown one."""
+    engine = config.frontend.engine
+    if engine == "float":
+        from vio.frontend.tracker import FloatFrontEnd
+
+        return FloatFrontEnd(rig, config)
+    if engine == "opencv":
+        from vio.frontend.opencv import OpenCvFrontEnd
+
+        return OpenCvFrontEnd(rig, config)
+    raise VioError(f"front end engine {engine!r} is unknown; known: {', '.join(ENGINES)}")

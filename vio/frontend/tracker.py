@@ -1,0 +1,334 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The float front end: the steps of Navion's vision front end, in their order."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from vio.camera import StereoRig
+from vio.config import Config
+from vio.datasets.base import StereoFrame
+from vio.errors import VioError
+from vio.frontend import keyframe as kf
+from vio.frontend.base import Tracks
+from vio.frontend.corners import corner_scores, select_corners
+from vio.frontend.klt import LOST_REASONS, TRACKED, track_windows
+from vio.frontend.pyramid import Pyramid, build_pyramid
+from vio.frontend.ransac import mono_ransac, stereo_ransac
+from vio.frontend.stereo import match_stereo, rectified_points
+
+
+@dataclass(frozen=True)
+class TrackTable:
+    """Hold the live tracks: what the front end remembers from one frame to the next.
+
+    ids (N,), age (N,), quality (N,), uv (N, 2) in the last frame as in `Tracks`; rays (N, 2) of
+    uv; uv_ref (N, 2) in the reference image; rays_key (N, 2) and points_key (N, 3), rectified
+    metres, in the last keyframe (NaN where there was no stereo).
+    """
+
+    ids: np.ndarray
+    age: np.ndarray
+    quality: np.ndarray
+    uv: np.ndarray
+    rays: np.ndarray
+    uv_ref: np.ndarray
+    rays_key: np.ndarray
+    points_key: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def keep(self, mask: np.ndarray) -> "TrackTable":
+        """Return the tracks chosen by a mask (N,) of bool."""
+        return TrackTable(*(getattr(self, name)[mask] for name in self.__dataclass_fields__))
+
+    def append(self, other: "TrackTable") -> "TrackTable":
+        """Return these tracks followed by others."""
+        return TrackTable(
+            *(
+                np.concatenate([getattr(self, name), getattr(other, name)])
+                for name in self.__dataclass_fields__
+            )
+        )
+
+
+def empty_table() -> TrackTable:
+    """Return a table of no tracks."""
+    return TrackTable(
+        ids=np.empty(0, np.int64),
+        age=np.empty(0, np.int32),
+        quality=np.empty(0, np.float32),
+        uv=np.empty((0, 2)),
+        rays=np.empty((0, 2)),
+        uv_ref=np.empty((0, 2)),
+        rays_key=np.empty((0, 2)),
+        points_key=np.empty((0, 3)),
+    )
+
+
+class FloatFrontEnd:
+    """Track corners through stereo frames (protocol `FrontEnd`)."""
+
+    def __init__(self, rig: StereoRig, config: Config) -> None:
+        self.rig = rig
+        self.config = config.frontend
+        self.rules = config.keyframe
+        self._next_id = 0
+        self._frame_index = -1
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all tracks: the next frame starts anew (identities are still never reused)."""
+        self._tracks = empty_table()
+        self._reference: Pyramid | None = None
+        self._tracks_at_key = 0
+        self._age = 0
+        # Rotations of ray directions from the reference and from the keyframe to the last frame.
+        self._R_last_ref = np.eye(3)
+        self._R_last_key = np.eye(3)
+        self._pending = np.eye(3)  # rotation over frames whose left image was missing
+
+    def track(self, frame: StereoFrame, R_cam_prev: np.ndarray) -> Tracks:
+        """Process one frame (see `FrontEnd.track`)."""
+        self._frame_index += 1
+        self._ms: dict[str, float] = {}
+        self._counters: dict[str, int] = {}
+        R_cam_last = np.asarray(R_cam_prev, dtype=np.float64) @ self._pending
+        due = self._decide_keyframe(R_cam_last)
+        if frame.left is None:
+            self._pending = R_cam_last
+            return self._result(frame, empty_table(), np.empty((0, 2)), False)
+        self._check_image(frame.left)
+        self._pending = np.eye(3)
+        with self._stage("pyramid"):
+            pyramid = build_pyramid(frame.left, self.config.levels)
+        with self._stage("klt"):
+            self._follow(pyramid, R_cam_last)
+        with self._stage("ransac"):
+            self._verify_motion(R_cam_last)
+        uv_right = np.full((len(self._tracks), 2), np.nan)
+        if due:
+            with self._stage("corners"):
+                self._detect(frame.left)
+            uv_right = np.full((len(self._tracks), 2), np.nan)
+        if frame.right is not None and (due or self.config.stereo_every_frame):
+            self._check_image(frame.right)
+            with self._stage("stereo"):
+                uv_right = self._match(frame.left, frame.right)
+        if due:
+            self._start_keyframe(uv_right)
+        self._reference = pyramid if due or self.config.reference == "previous" else self._reference
+        if self._reference is pyramid:
+            self._tracks.uv_ref[:] = self._tracks.uv
+            self._R_last_ref = np.eye(3)
+        return self._result(frame, self._tracks, uv_right, due)
+
+    def _decide_keyframe(self, R_cam_last: np.ndarray) -> bool:
+        """Decide from the tracks up to the last frame, the age and the gyroscope."""
+        self._age += 1
+        if self._tracks_at_key == 0:
+            return True
+        predicted = kf.predict_pixels(self.rig.left, self._tracks.rays, R_cam_last)
+        margin = self.config.window // 2
+        evidence = kf.KeyframeEvidence(
+            age=self._age,
+            tracks_at_key=self._tracks_at_key,
+            alive=kf.count_inside(self.rig.left, predicted, margin),
+            parallax_px=kf.median_parallax_px(
+                self._tracks.rays_key, self._tracks.rays, self._R_last_key, self.rig.left.fx
+            ),
+        )
+        return kf.is_keyframe(evidence, self.rules)
+
+    def _follow(self, pyramid: Pyramid, R_cam_last: np.ndarray) -> None:
+        """Follow all windows from the reference image, starting where the gyroscope says."""
+        t, c = self._tracks, self.config
+        self._R_last_ref = R_cam_last @ self._R_last_ref
+        if self._reference is None or len(t) == 0:
+            self._counters["tracked"] = 0
+            return
+        start = kf.predict_pixels(self.rig.left, t.rays, R_cam_last)
+        behind = np.isnan(start).any(axis=1)
+        start[behind] = -1e3
+        warps = self._warps(t.uv_ref, self._R_last_ref)
+        uv, status, _, iterations = track_windows(
+            self._reference,
+            pyramid,
+            t.uv_ref,
+            start,
+            warps,
+            c.window,
+            c.max_iterations,
+            c.step_px,
+            c.min_eigenvalue,
+            c.min_correlation,
+            c.max_shift_px,
+        )
+        for code, reason in LOST_REASONS.items():
+            self._counters[f"lost_{reason}"] = int(np.count_nonzero(status == code))
+        for level in range(c.levels):
+            self._counters[f"iterations_level{level}"] = int(iterations[:, level].sum())
+        t.uv[:] = uv
+        t.age[:] += 1
+        self._tracks = t.keep(status == TRACKED)
+        self._tracks.rays[:] = self.rig.left.unproject(self._tracks.uv)
+        self._counters["tracked"] = len(self._tracks)
+
+    def _warps(self, uv_ref: np.ndarray, R: np.ndarray) -> np.ndarray:
+        """Return the (N, 2, 2) maps of small pixel offsets, current to reference, under R."""
+        camera = self.rig.left
+        rays = camera.unproject(uv_ref)
+        turned = rays_after(rays, R)
+        here = camera.project(turned)
+        h = 4.0
+        columns = []
+        for axis in range(2):
+            step = np.zeros(2)
+            step[axis] = h
+            ahead = camera.project(rays_after(camera.unproject(here + step), R.T))
+            back = camera.project(rays_after(camera.unproject(here - step), R.T))
+            columns.append((ahead - back) / (2.0 * h))
+        return np.ascontiguousarray(np.stack(columns, axis=2))
+
+    def _verify_motion(self, R_cam_last: np.ndarray) -> None:
+        """Drop the tracks that disagree with one rigid motion since the keyframe."""
+        t, c = self._tracks, self.config
+        focal = self.rig.left.fx
+        R = R_cam_last @ self._R_last_key
+        if len(t):
+            inlier, R, _ = mono_ransac(
+                R,
+                t.rays_key,
+                t.rays,
+                c.ransac_px / focal,
+                c.gyro_sigma_rad,
+                c.ransac_draws,
+                c.seed + self._frame_index,
+            )
+            self._counters["lost_ransac"] = int(len(inlier) - np.count_nonzero(inlier))
+            self._tracks = t.keep(inlier)
+        self._R_last_key = R
+
+    def _detect(self, left: np.ndarray) -> None:
+        """Fill the grid cells that have room with new corners."""
+        t, c = self._tracks, self.config
+        scores = corner_scores(left, c.corner_radius)
+        uv, quality = select_corners(
+            scores,
+            t.uv,
+            c.grid_cols,
+            c.grid_rows,
+            c.cell_budget,
+            c.max_tracks - len(t),
+            c.min_corner_score,
+            c.min_distance_px,
+            c.window // 2 + 1,
+        )
+        n = len(uv)
+        rays = self.rig.left.unproject(uv)
+        ids = np.arange(self._next_id, self._next_id + n, dtype=np.int64)
+        self._next_id += n
+        self._tracks = t.append(
+            TrackTable(
+                ids,
+                np.ones(n, np.int32),
+                quality,
+                uv,
+                rays,
+                uv.copy(),
+                rays.copy(),
+                np.full((n, 3), np.nan),
+            )
+        )
+        self._counters["detected"] = n
+
+    def _match(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """Return the verified stereo pixels (N, 2) of all tracks, NaN where there is none."""
+        t, c = self._tracks, self.config
+        uv_right = match_stereo(
+            self.rig,
+            left,
+            right,
+            t.uv,
+            c.stereo_half_width,
+            c.stereo_half_height,
+            c.min_depth_m,
+            c.min_stereo_correlation,
+            c.stereo_uniqueness,
+            c.window // 2,
+        )
+        matched = ~np.isnan(uv_right[:, 0])
+        self._counters["stereo_matched"] = int(np.count_nonzero(matched))
+        both = np.flatnonzero(matched & ~np.isnan(t.points_key[:, 0]))
+        if len(both):
+            rect = self.rig.rectification
+            R = rect.R_rect_left @ self._R_last_key @ rect.R_rect_left.T
+            points = rectified_points(self.rig, t.uv[both], uv_right[both])
+            agree = stereo_ransac(
+                R,
+                t.points_key[both],
+                points,
+                rect.baseline_m,
+                c.stereo_ransac_px / rect.focal,
+                c.ransac_draws,
+                c.seed + self._frame_index,
+            )
+            uv_right[both[~agree]] = np.nan
+            self._counters["stereo_rejected"] = int(np.count_nonzero(~agree))
+        return uv_right
+
+    def _start_keyframe(self, uv_right: np.ndarray) -> None:
+        """Make this frame the one that later frames are compared with."""
+        t = self._tracks
+        t.rays_key[:] = t.rays
+        t.points_key[:] = np.nan
+        matched = ~np.isnan(uv_right[:, 0])
+        if matched.any():
+            t.points_key[matched] = rectified_points(self.rig, t.uv[matched], uv_right[matched])
+        self._tracks_at_key = len(t)
+        self._age = 0
+        self._R_last_key = np.eye(3)
+
+    def _result(
+        self, frame: StereoFrame, t: TrackTable, uv_right: np.ndarray, is_keyframe: bool
+    ) -> Tracks:
+        """Return copies of what the frame yields."""
+        return Tracks(
+            frame_index=self._frame_index,
+            t_ns=frame.t_ns,
+            ids=t.ids.copy(),
+            uv_left=t.uv.copy(),
+            uv_right=uv_right,
+            age=t.age.copy(),
+            quality=t.quality.copy(),
+            is_keyframe=is_keyframe,
+            counters=self._counters,
+            stage_ms=self._ms,
+        )
+
+    def _check_image(self, image: np.ndarray) -> None:
+        """Refuse an image that is not what the calibration says."""
+        wanted = (self.rig.left.height, self.rig.left.width)
+        if image.shape != wanted or image.dtype != np.uint8:
+            raise VioError(
+                f"image of shape {image.shape} {image.dtype} given, but the calibration says "
+                f"{wanted} uint8; check the resolution in sensor.yaml"
+            )
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        """Record the wall-clock time of a stage; never used in a decision."""
+        start = time.perf_counter()
+        yield
+        self._ms[name] = (time.perf_counter() - start) * 1e3
+
+
+def rays_after(rays: np.ndarray, R: np.ndarray) -> np.ndarray:
+    """Return the rays (N, 2) turned by R (3, 3)."""
+    x, y = rays[:, 0], rays[:, 1]
+    turned = [R[k, 0] * x + R[k, 1] * y + R[k, 2] for k in range(3)]
+    return np.stack([turned[0] / turned[2], turned[1] / turned[2]], axis=1)
