@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from vio.camera import Camera
 from vio.datasets.base import StereoFrame
@@ -79,6 +79,8 @@ class StereoStream:
             return decode(self._files.read(path), self._cameras[side], where), ""
         except FileNotFoundError:
             return None, f"{where} has disappeared"
+        except UnidentifiedImageError:  # its own text names an object in memory
+            return None, f"{where} cannot be decoded (no known image format)"
         except _UNDECODABLE as error:
             return None, f"{where} cannot be decoded ({error})"
 
