@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A trajectory: time-stamped poses of the body in the world, with optional velocity and biases."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -121,6 +121,8 @@ def interpolate(trajectory: Trajectory, t_ns: np.ndarray) -> Trajectory:
     trajectory's span.
     """
     times = trajectory.t_ns
+    if len(times) == 0:
+        raise VioError("cannot interpolate a trajectory without poses")
     if len(t_ns) and (t_ns.min() < times[0] or t_ns.max() > times[-1]):
         raise VioError(
             f"cannot interpolate at {t_ns.min()} to {t_ns.max()} ns: the trajectory covers "
@@ -132,8 +134,9 @@ def interpolate(trajectory: Trajectory, t_ns: np.ndarray) -> Trajectory:
     span = np.maximum(times[right] - times[left], 1)
     u = ((t_ns - times[left]) / span)[:, None]
 
-    def linear(values: np.ndarray | None) -> np.ndarray | None:
-        return None if values is None else values[left] * (1.0 - u) + values[right] * u
+    def linear(values: np.ndarray) -> np.ndarray:
+        blended: np.ndarray = values[left] * (1.0 - u) + values[right] * u
+        return blended
 
     a, b = trajectory.q_world_body[left], trajectory.q_world_body[right]
     b = np.where((a * b).sum(axis=1, keepdims=True) < 0.0, -b, b)
@@ -144,12 +147,10 @@ def interpolate(trajectory: Trajectory, t_ns: np.ndarray) -> Trajectory:
     wa = np.where(sine > 1e-12, np.sin((1.0 - u) * 2.0 * half) / safe, 1.0 - u)
     wb = np.where(sine > 1e-12, np.sin(u * 2.0 * half) / safe, u)
     q = wa * a + wb * b
-    result = replace(trajectory.take(left), t_ns=np.asarray(t_ns, np.int64))
-    return replace(
-        result,
-        p_world_body=linear(trajectory.p_world_body),
-        q_world_body=q / np.linalg.norm(q, axis=1, keepdims=True),
-        v_world_body=linear(trajectory.v_world_body),
-        gyro_bias_rad_s=linear(trajectory.gyro_bias_rad_s),
-        accel_bias_m_s2=linear(trajectory.accel_bias_m_s2),
+    optional = (trajectory.v_world_body, trajectory.gyro_bias_rad_s, trajectory.accel_bias_m_s2)
+    return Trajectory(
+        np.asarray(t_ns, np.int64),
+        linear(trajectory.p_world_body),
+        q / np.linalg.norm(q, axis=1, keepdims=True),
+        *(None if values is None else linear(values) for values in optional),
     )
