@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`vio doctor`: check the machine, the installation and the data, and say what to do."""
+
+import argparse
+import os
+import platform
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+HELP = "Check the machine, the installation and the data; say what to do."
+
+
+class Check(NamedTuple):
+    """One finding: level is ok, note (something optional is missing) or bad."""
+
+    level: str
+    what: str
+    found: str
+    advice: str = ""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments (it has none)."""
+
+
+def check_python() -> Iterator[Check]:
+    """Yield the interpreter and the platform."""
+    version = platform.python_version()
+    good = sys.version_info >= (3, 11)
+    yield Check(
+        "ok" if good else "bad", "python", version, "" if good else "install Python >= 3.11"
+    )
+    yield Check(
+        "ok", "machine", f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    )
+
+
+def check_packages() -> Iterator[Check]:
+    """Yield each required package at its pinned version; peers are optional."""
+    from importlib import metadata
+
+    try:
+        requirements = metadata.requires("kestrel-vio") or []
+    except metadata.PackageNotFoundError:
+        yield Check("bad", "kestrel-vio", "not installed", "pip install . in the repository")
+        return
+    yield Check("ok", "kestrel-vio", metadata.version("kestrel-vio"))
+    for requirement in requirements:
+        match = re.match(r"([A-Za-z0-9_.-]+)==([^ ;]+)(?:.*extra == .(\w+).)?", requirement)
+        if match is None or match[3] == "dev":
+            continue
+        name, wanted, extra = match.groups()
+        advice = (
+            f'pip install "kestrel-vio[{extra}]"' if extra else f'pip install "{name}=={wanted}"'
+        )
+        try:
+            found = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            yield Check("note" if extra else "bad", name, "not installed", advice)
+            continue
+        same = found == wanted
+        yield Check("ok" if same else "note", name, found, "" if same else f"tested with {wanted}")
+
+
+def check_numba() -> Iterator[Check]:
+    """Yield whether compiled functions run, on how many threads, and where they are kept."""
+    import numba
+
+    @numba.njit
+    def twice(x: int) -> int:
+        return 2 * x
+
+    works = twice(21) == 42
+    threads = f"compiles, {numba.get_num_threads()} threads"
+    yield Check("ok" if works else "bad", "numba", threads if works else "miscompiles")
+    folder = Path(__file__).parents[1] / "__pycache__"
+    kept = os.environ.get("NUMBA_CACHE_DIR")
+    if kept:
+        yield Check("ok", "compiled code", f"kept in NUMBA_CACHE_DIR={kept}")
+    elif os.access(folder if folder.exists() else folder.parent, os.W_OK):
+        yield Check("ok", "compiled code", f"kept in {folder.parent}")
+    else:
+        yield Check(
+            "note",
+            "compiled code",
+            "the installation is read-only",
+            "set NUMBA_CACHE_DIR to a folder that you can write",
+        )
+
+
+def check_tools() -> Iterator[Check]:
+    """Yield the programs that the Makefile uses."""
+    for tool in ("git", "make", "g++", "perl"):
+        path = shutil.which(tool)
+        advice = "" if path else f"only for development: apt-get install {tool}"
+        yield Check("ok" if path else "note", tool, path or "not found", advice)
+
+
+def check_presets() -> Iterator[Check]:
+    """Yield whether the configurations that come with the package load."""
+    from vio.config import PRESETS, load_config
+    from vio.errors import VioError
+
+    names = sorted(p.stem for p in PRESETS.glob("*.toml"))
+    for name in names:
+        try:
+            load_config(name)
+        except VioError as error:
+            yield Check("bad", f"preset {name}", str(error), "install the package again")
+    if names:
+        yield Check("ok", "presets", ", ".join(names))
+    else:
+        yield Check("bad", "presets", f"none in {PRESETS}", "install the package again")
+
+
+def check_data() -> Iterator[Check]:
+    """Yield the recordings found through VIO_DATA."""
+    root = Path(os.environ.get("VIO_DATA", "datasets"))
+    found = sorted(p.parent.name for p in root.glob("euroc/*/mav0"))
+    if found:
+        yield Check("ok", "real data", f"{root}: {', '.join(found)}")
+    else:
+        advice = (
+            "set VIO_DATA to the folder that holds euroc/<sequence>/mav0; vio demo needs no data"
+        )
+        yield Check("note", "real data", f"none in {root.resolve()}", advice)
+    free_gb = shutil.disk_usage(Path.cwd()).free / 1e9
+    few = free_gb < 2.0
+    advice = "free some: a rendered flight takes about 1.5 GB" if few else ""
+    yield Check("note" if few else "ok", "free disk", f"{free_gb:.0f} GB", advice)
+
+
+CHECKS: tuple[Callable[[], Iterator[Check]], ...] = (
+    check_python,
+    check_packages,
+    check_numba,
+    check_tools,
+    check_presets,
+    check_data,
+)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print all findings; return 3 when something required is missing."""
+    from vio.cli import EXIT_NEGATIVE
+
+    findings = [finding for check in CHECKS for finding in check()]
+    for level, what, found, advice in findings:
+        print(f"{level:<5} {what:<24} {found}" + (f"  ->  {advice}" if advice else ""))
+    bad = sum(f.level == "bad" for f in findings)
+    print("everything needed is there" if not bad else f"{bad} problems: see the lines with 'bad'")
+    return EXIT_NEGATIVE if bad else 0

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `vio run` and `vio demo` share: arguments to configuration, and the end of a run."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vio.config import Config
+    from vio.datasets.base import Dataset
+    from vio.runfolder import RunFolder
+    from vio.runner import RunResult
+
+
+def config_from_arguments(args: argparse.Namespace) -> "Config":
+    """Return the configuration that --preset, --set and --engine ask for; raises VioError."""
+    from vio.config import load_config
+
+    overrides = list(args.set)
+    if args.engine is not None:
+        overrides.append(f'frontend.engine="{args.engine}"')
+    return load_config(args.preset, overrides)
+
+
+def finish(
+    dataset: "Dataset", folder: "RunFolder", result: "RunResult", figures: bool = True
+) -> int:
+    """Write metrics and figures, print the summary and return the exit code.
+
+    Raises KeyboardInterrupt again, after the metrics, when the run was interrupted.
+    """
+    from vio.cli import EXIT_NEGATIVE
+    from vio.report import write_figures
+    from vio.summary import aligned_segments, summarise, summary_lines
+
+    metrics = summarise(dataset, result)
+    folder.write_metrics(metrics)
+    if not result.complete:
+        print(f"partial result in {folder.path}")
+        raise KeyboardInterrupt
+    if figures:
+        segments, landmarks = aligned_segments(dataset, result)
+        write_figures(folder.path, result.log, segments, landmarks, result.samples)
+    for line in summary_lines(metrics):
+        print(line)
+    print(folder.path)
+    return 0 if metrics["poses"] else EXIT_NEGATIVE

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`vio run`: run the odometry on a recording and write a run folder."""
+
+import argparse
+import sys
+from pathlib import Path
+
+HELP = "Run the odometry on a recording; writes trajectory, metrics and figures to a run folder."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    parser.add_argument("dataset", help="a recording in EuRoC layout: a folder or a zip")
+    add_config_arguments(parser)
+    parser.add_argument(
+        "--until", type=float, metavar="SECONDS", help="stop this long after the first image"
+    )
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        help="the run folder (default: a new one in runs/, also runs/latest)",
+    )
+    parser.add_argument("--no-figures", action="store_true", help="write no figures")
+
+
+def add_config_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that choose a configuration."""
+    parser.add_argument("--engine", help="front end: float (default) or opencv")
+    parser.add_argument(
+        "--preset", default="euroc", help="a preset's name or a .toml file (default: euroc)"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="SECTION.KEY=VALUE",
+        help="change one setting, e.g. backend.precision=float32 (repeatable)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run on one recording."""
+    from vio.commands.outcome import config_from_arguments, finish
+    from vio.console import progress
+    from vio.datasets import open_dataset
+    from vio.errors import VioError
+    from vio.runfolder import RunFolder, make_folder
+    from vio.runner import count_frames, execute
+
+    if args.until is not None and not args.until > 0.0:
+        raise VioError(f"--until {args.until:g} is not a positive number of seconds")
+    config = config_from_arguments(args)
+    dataset = open_dataset(args.dataset)
+    for warning in dataset.warnings:
+        print(f"note: {warning}", file=sys.stderr)
+    path: Path = make_folder(dataset.name, args.out)
+    frame_count = count_frames(dataset, args.until)
+    with RunFolder(path, config) as folder:
+        with progress(dataset.name, frame_count) as done:
+            result = execute(dataset, config, folder, args.until, done)
+        return finish(dataset, folder, result, figures=not args.no_figures)

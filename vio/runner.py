@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run the odometry over a dataset into a run folder, as `vio run` and `vio demo` do."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from vio.config import Config
+from vio.datasets.base import Dataset, StereoFrame
+from vio.runfolder import RunFolder
+from vio.runlog import RunLog
+from vio.samples import FrameSampler, SampleFrame
+
+
+class Watched:
+    """Pass a dataset on, remember its last frame and time the reading."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.name = dataset.name
+        self.rig = dataset.rig
+        self.imu_noise = dataset.imu_noise
+        self.imu = dataset.imu
+        self.frame_t_ns = dataset.frame_t_ns
+        self.ground_truth = dataset.ground_truth
+        self.warnings = dataset.warnings
+        self.last: StereoFrame | None = None
+        self.decode_ms = 0.0
+        self._dataset = dataset
+
+    def frames(self) -> Iterator[StereoFrame]:
+        """Yield the dataset's frames."""
+        frames = self._dataset.frames()
+        while True:
+            start = perf_counter()
+            frame = next(frames, None)
+            self.decode_ms = (perf_counter() - start) * 1e3
+            if frame is None:
+                return
+            self.last = frame
+            yield frame
+
+
+@dataclass
+class RunResult:
+    """Hold what a run leaves behind; complete is False after Ctrl-C.
+
+    landmarks: (M, 3) metres, in the world of the last segment.
+    """
+
+    log: RunLog
+    samples: list[SampleFrame]
+    landmarks: np.ndarray
+    complete: bool = True
+    peak_memory_mb: float = 0.0
+
+
+def execute(
+    dataset: Dataset,
+    config: Config,
+    folder: RunFolder,
+    until_s: float | None = None,
+    on_frame: Callable[[int], None] = lambda done: None,
+) -> RunResult:
+    """Run the odometry, writing each state as it comes; on_frame is called with the number done.
+
+    until_s: stop that many seconds after the first image. Ctrl-C ends the run early: the result
+    says so, and all that came before it is there.
+    """
+    from vio.pipeline import Odometry, run
+
+    start_ns = int(dataset.frame_t_ns[0])
+    until_ns = None if until_s is None else start_ns + round(until_s * 1e9)
+    watched = Watched(dataset)
+    result = RunResult(RunLog(), [], np.empty((0, 3)))
+    sampler = FrameSampler(count_frames(dataset, until_s), samples=result.samples)
+    odometry = Odometry(dataset.rig, dataset.imu_noise, config)
+    states = run(
+        watched,
+        config,
+        until_ns=until_ns,
+        on_imu_pose=lambda pose: folder.add_imu_pose(*pose),
+        odometry=odometry,
+    )
+    try:
+        start = perf_counter()
+        for state in states:
+            wall_ms = (perf_counter() - start) * 1e3
+            stage_ms = dict(state.stage_ms)
+            stage_ms["decode"] = watched.decode_ms
+            stage_ms["total"] = wall_ms - watched.decode_ms
+            result.log.append(state, stage_ms)
+            folder.add_state(state, stage_ms)
+            folder.add_smoothed(odometry.drain_smoothed())
+            sampler.add(state, watched.last)
+            on_frame(len(result.log))
+            start = perf_counter()
+    except KeyboardInterrupt:
+        result.complete = False
+    result.landmarks = odometry.landmarks()
+    folder.write_landmarks(result.landmarks)
+    result.peak_memory_mb = peak_memory_mb()
+    return result
+
+
+def count_frames(dataset: Dataset, until_s: float | None) -> int:
+    """Return how many frames come before until_s seconds after the first image (None: all)."""
+    if until_s is None:
+        return len(dataset.frame_t_ns)
+    limit = int(dataset.frame_t_ns[0]) + round(until_s * 1e9)
+    return int(np.searchsorted(dataset.frame_t_ns, limit, side="right"))
+
+
+def peak_memory_mb() -> float:
+    """Return this process's peak resident memory in MB (10^6 bytes)."""
+    status = Path("/proc/self/status")
+    if status.exists():  # getrusage would count a parent's peak from before exec
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024 / 1e6
+    import resource
+    import sys
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6

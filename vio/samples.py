@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A few frames of a run, kept with their tracks for a picture."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from vio.datasets.base import StereoFrame
+from vio.state import State
+
+TRAIL_FRAMES = 10  # how far back the tracks are drawn
+
+
+@dataclass(frozen=True)
+class SampleFrame:
+    """Hold a left image (height, width) with its tracks' recent pixels, for a picture.
+
+    ids: (N,). uv: (N, 2) pixels, now. stereo: (N,) bool. trails: earlier pixels by identity, oldest
+    first.
+    """
+
+    frame_index: int
+    t_ns: int
+    image: np.ndarray
+    ids: np.ndarray
+    uv: np.ndarray
+    stereo: np.ndarray
+    trails: dict[int, list[tuple[float, float]]]
+
+
+@dataclass
+class FrameSampler:
+    """Keep a few keyframes, evenly spread over a run of a known number of frames."""
+
+    frame_count: int
+    wanted: int = 4
+    samples: list[SampleFrame] = field(default_factory=list)
+    _history: deque = field(default_factory=lambda: deque(maxlen=TRAIL_FRAMES))
+    _count: int = 0
+
+    def add(self, state: State, frame: StereoFrame | None) -> None:
+        """Take note of a frame; its image is copied only if it is one of those to keep."""
+        step = max(1, self.frame_count // self.wanted)
+        due = state.is_keyframe and self._count >= step // 2 + step * len(self.samples)
+        self._count += 1
+        tracks = state.tracks
+        if tracks is None:
+            return
+        if due and frame is not None and frame.left is not None and len(tracks.ids):
+            trails: dict[int, list[tuple[float, float]]] = {int(i): [] for i in tracks.ids}
+            for ids, uv in self._history:
+                for i, point in zip(ids, uv, strict=True):
+                    if int(i) in trails:
+                        trails[int(i)].append((float(point[0]), float(point[1])))
+            stereo = np.isfinite(tracks.uv_right[:, 0])
+            self.samples.append(
+                SampleFrame(
+                    state.frame_index,
+                    state.t_ns,
+                    frame.left.copy(),
+                    tracks.ids.copy(),
+                    tracks.uv_left.copy(),
+                    stereo,
+                    trails,
+                )
+            )
+        self._history.append((tracks.ids.copy(), tracks.uv_left.copy()))
