@@ -95,6 +95,8 @@ class InitConfig:
     min_landmarks: int = 20  # stereo landmarks of the first frame still in view
     max_error_px: float = 2.0  # mean reprojection error of an accepted start
     max_gravity_error: float = 1.5  # m/s^2 from 9.81, accelerometer bias included
+    gyro_bias_sigma: float = 0.1  # rad/s, prior about zero
+    accel_bias_sigma: float = 0.2  # m/s^2, prior about zero
 
 
 @dataclass(frozen=True)

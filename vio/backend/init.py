@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Initialisation, in motion or at rest: stereo frames first, then gyro bias, gravity, velocity.
+
+The stereo frames of a short span are bundle-adjusted without inertial data (stereo gives the
+scale); the gyroscope's bias follows from their rotations, gravity and the velocities from their
+positions by linear least squares; then the full window is optimised with weak priors. Nothing is
+assumed about the motion: at rest the same equations hold. Source for the linear steps: Qin, Li,
+Shen, "VINS-Mono", T-RO 2018, section V-B (with the scale known).
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vio.backend.window import ACTIVE, Prior, Window
+from vio.camera import StereoRig
+from vio.config import Config
+from vio.geometry import exp_so3, log_so3
+from vio.imu import GRAVITY_M_S2, ImuNoise, Preintegration, preintegrate
+
+if TYPE_CHECKING:
+    from vio.backend.estimator import FrameInput
+
+
+class InitFrame:
+    """Hold a frame that waits for the initialisation."""
+
+    def __init__(self, frame: "FrameInput") -> None:
+        self.frame = frame
+
+
+class Initializer:
+    """Collect frames until a window can be built from them."""
+
+    def __init__(self, rig: StereoRig, noise: ImuNoise, config: Config) -> None:
+        self.rig, self.noise, self.config = rig, noise, config
+        self.frames: list[FrameInput] = []
+        self.reason = "no frame yet"
+
+    def add(self, item: InitFrame) -> None:
+        """Take one more frame; frames before the first stereo keyframe are of no use."""
+        self.frames.append(item.frame)
+        while self.frames and not self._can_start(self.frames[0]):
+            self.frames.pop(0)
+        if len(self.frames) > self.config.init.max_frames:
+            self.frames.pop(0)
+            while self.frames and not self._can_start(self.frames[0]):
+                self.frames.pop(0)
+
+    def _can_start(self, frame: "FrameInput") -> bool:
+        stereo = int(np.count_nonzero(np.isfinite(frame.rays[:, 2])))
+        return frame.is_keyframe and stereo >= self.config.init.min_landmarks
+
+    def attempt(self) -> Window | None:
+        """Return the initialised window, or None and the reason in `reason`."""
+        c = self.config.init
+        if len(self.frames) < 4:
+            self.reason = "waiting for frames"
+            return None
+        span_s = (self.frames[-1].t_ns - self.frames[0].t_ns) * 1e-9
+        if span_s < c.min_span_s - 1e-3:
+            self.reason = f"{span_s:.2f} s of frames, {c.min_span_s} s wanted"
+            return None
+        vision = self._vision_only()
+        if vision is None:
+            return None
+        bias = self._gyro_bias(vision)
+        solved = self._gravity_velocities(vision, bias)
+        if solved is None:
+            return None
+        return self._full(vision, bias, *solved)
+
+    def _vision_only(self) -> Window | None:
+        """Return a window of poses alone, first frame at the origin, from stereo and tracks."""
+        from vio.backend.estimator import add_landmarks, observe, remove_outliers
+
+        c = self.config
+        w = Window(self.rig, self.noise, c.backend, self._capacity())
+        R, p = np.eye(3), np.zeros(3)
+        for k, f in enumerate(self.frames):
+            if k:
+                for dt, gyro in zip(f.dt_s, f.gyro, strict=True):
+                    R = R @ exp_so3(gyro * dt)
+            vec = np.concatenate([p, np.zeros(9)])
+            slot = w.add_frame(f.t_ns, R, vec, f.is_keyframe)
+            w.has_motion[slot] = False
+            if k == 0:
+                tight = np.full(6, 1e4, w.dtype)
+                w.prior = Prior(np.diag(tight), np.zeros(6, w.dtype), [slot], [6])
+                w.R_lin[slot], w.vec_lin[slot] = w.R[slot], w.vec[slot]
+                w.linearized[slot] = True
+            else:
+                observe(w, slot, f.ids, f.rays)
+                seen = np.count_nonzero(w.mask[w.active_rows(), slot])
+                if seen < c.init.min_landmarks // 2:
+                    self.reason = f"only {seen} stereo landmarks in view of frame {k}"
+                    return None
+                w.optimize(6)
+                remove_outliers(w, slot, c.backend.outlier)
+            if f.is_keyframe:
+                add_landmarks(w, slot, f.ids, f.rays, c)
+            R, p = w.R[slot].astype(np.float64), w.vec[slot, :3].astype(np.float64)
+        w.optimize(10)
+        remove_outliers(w, w.order[-1], c.backend.outlier)
+        w.optimize(10)
+        return w
+
+    def _capacity(self) -> int:
+        c = self.config
+        return max(c.backend.recent_frames + c.backend.keyframes, c.init.max_frames) + 2
+
+    def _preintegrations(self, gyro_bias: np.ndarray) -> list[Preintegration]:
+        zero = np.zeros(3)
+        return [
+            preintegrate(f.dt_s, f.gyro, f.accel, gyro_bias, zero, self.noise)
+            for f in self.frames[1:]
+        ]
+
+    def _gyro_bias(self, vision: Window) -> np.ndarray:
+        """Return the bias (3,) that makes the gyroscope agree with the vision's rotations."""
+        R = [vision.R[s].astype(np.float64) for s in vision.order]
+        bias = np.zeros(3)
+        for _ in range(3):
+            A, b = np.zeros((3, 3)), np.zeros(3)
+            for k, pre in enumerate(self._preintegrations(bias)):
+                r = log_so3(pre.dR.T @ R[k].T @ R[k + 1])
+                J = pre.J_bias[:3, :3]
+                A += J.T @ J
+                b += J.T @ r
+            bias = bias + np.linalg.solve(A, b)
+        return bias
+
+    def _gravity_velocities(
+        self, vision: Window, bias: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return gravity (3,) in the first frame and the velocities (F, 3), or None."""
+        slots = vision.order
+        F = len(slots)
+        rows, rhs = [], []
+        for k, pre in enumerate(self._preintegrations(bias)):
+            i, j = slots[k], slots[k + 1]
+            R = vision.R[i].astype(np.float64)
+            dp = (vision.vec[j, :3] - vision.vec[i, :3]).astype(np.float64)
+            dt = pre.dt_s
+            A = np.zeros((6, 3 * F + 3))
+            A[:3, 3 * k : 3 * k + 3] = np.eye(3) * dt
+            A[:3, -3:] = 0.5 * dt**2 * np.eye(3)
+            A[3:, 3 * k : 3 * k + 3] = -np.eye(3)
+            A[3:, 3 * k + 3 : 3 * k + 6] = np.eye(3)
+            A[3:, -3:] = -dt * np.eye(3)
+            # positions are good to about 2 mm, inertial velocity changes to about 5 mm/s
+            A[:3] /= 0.002
+            A[3:] /= 0.005
+            rows.append(A)
+            rhs.append(np.concatenate([(dp - R @ pre.dp) / 0.002, R @ pre.dv / 0.005]))
+        x = np.linalg.lstsq(np.concatenate(rows), np.concatenate(rhs), rcond=None)[0]
+        g = x[-3:]
+        norm = float(np.linalg.norm(g))
+        if abs(norm - GRAVITY_M_S2) > self.config.init.max_gravity_error:
+            self.reason = f"gravity came out as {norm:.2f} m/s^2"
+            return None
+        return g, x[:-3].reshape(F, 3)
+
+    def _full(
+        self, vision: Window, bias: np.ndarray, g: np.ndarray, velocities: np.ndarray
+    ) -> Window | None:
+        """Return the vision's window turned upright, with inertial factors, optimised."""
+        c = self.config
+        w = vision
+        up = -g / np.linalg.norm(g)
+        axis = np.cross(up, [0.0, 0.0, 1.0])
+        s = np.linalg.norm(axis)
+        angle = np.arctan2(s, up[2])
+        R_world = exp_so3(axis / s * angle) if s > 1e-9 else exp_so3(np.array([angle, 0, 0]))
+        for k, slot in enumerate(w.order):
+            w.R[slot] = R_world @ w.R[slot]
+            p, v = R_world @ w.vec[slot, :3], R_world @ velocities[k]
+            w.vec[slot] = np.concatenate([p, v, bias, np.zeros(3)])
+            w.has_motion[slot] = True
+            w.linearized[slot] = False
+        for k, f in enumerate(self.frames[1:]):
+            pre = preintegrate(f.dt_s, f.gyro, f.accel, bias, np.zeros(3), w.noise, w.dtype)
+            w.add_imu_factor(w.order[k], w.order[k + 1], pre)
+        first = w.order[0]
+        sigma = np.array(
+            [0.3, 0.3, 1e-3] + [1e-3] * 3 + [3.0] * 3
+            + [c.init.gyro_bias_sigma] * 3 + [c.init.accel_bias_sigma] * 3
+        )  # fmt: skip
+        w.prior = Prior(np.diag(1.0 / sigma).astype(w.dtype), np.zeros(15, w.dtype), [first], [15])
+        w.R_lin[first] = w.R[first]
+        w.vec_lin[first] = w.vec[first]
+        w.vec_lin[first, 6:12] = 0.0
+        w.linearized[first] = True
+        w.optimize(10)
+        # The first estimate may move until the first marginalisation freezes it.
+        rows = w.active_rows()
+        from vio.backend.landmarks import reprojection_errors
+
+        slots, _, _ = w.columns()
+        errors = reprojection_errors(rows, w.rig, w.visual(slots))
+        seen = errors[errors >= 0.0]
+        mean_px = float(seen.mean()) * c.backend.pixel_sigma if len(seen) else np.inf
+        if mean_px > c.init.max_error_px:
+            self.reason = f"mean reprojection error {mean_px:.1f} px"
+            return None
+        if np.count_nonzero(w.lm_state == ACTIVE) < c.init.min_landmarks:
+            self.reason = "too few landmarks"
+            return None
+        return w

@@ -1,0 +1,401 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sliding window: frames, landmarks, inertial factors and the square-root prior, optimised.
+
+A frame lives in a slot until it is marginalised. Recent frames carry a full state (15 columns:
+rotation, position, velocity, gyro bias, accel bias), older keyframes only a pose (6 columns).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from vio.backend.factors import imu_jacobian, imu_residual
+from vio.backend.landmarks import (
+    RigArrays,
+    VisualArrays,
+    linearize_landmarks,
+    reduced_rows,
+    substitute_landmarks,
+)
+from vio.backend.solve import (
+    add_gram,
+    cholesky,
+    marginal_covariance,
+    solve_normal,
+    solve_upper,
+    solve_upper_transposed,
+    triangularize,
+)
+from vio.camera import StereoRig
+from vio.config import BackEndConfig
+from vio.geometry import exp_so3, invert_transform, log_so3, mul33
+from vio.imu import GRAVITY_M_S2, ImuNoise, Preintegration
+
+FREE, PENDING, ACTIVE = 0, 1, 2  # what a landmark row holds
+
+
+@njit(cache=True)
+def whitening(covariance: np.ndarray) -> np.ndarray:
+    """Return W (n, n) with W'W = covariance^-1; scaled to unit diagonal first for float32."""
+    n = covariance.shape[0]
+    s = np.sqrt(np.diag(covariance))
+    U = np.empty((n, n), covariance.dtype)
+    for i in range(n):
+        for j in range(n):
+            U[i, j] = covariance[i, j] / (s[i] * s[j])
+    cholesky(U)
+    W = np.empty((n, n), covariance.dtype)
+    e = np.zeros(n, covariance.dtype)
+    for k in range(n):
+        e[:] = covariance.dtype.type(0.0)
+        e[k] = covariance.dtype.type(1.0) / s[k]
+        W[:, k] = solve_upper_transposed(U, e)
+    return W
+
+
+@njit(cache=True)
+def apply_whitening(W: np.ndarray, J: np.ndarray, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return W J and W r in a fixed order (no BLAS)."""
+    n, m = J.shape
+    WJ, Wr = np.zeros((n, m), J.dtype), np.zeros(n, J.dtype)
+    for i in range(n):
+        for k in range(n):
+            f = W[i, k]
+            Wr[i] += f * r[k]
+            for j in range(m):
+                WJ[i, j] += f * J[k, j]
+    return WJ, Wr
+
+
+@njit(cache=True)
+def retract(
+    R: np.ndarray, vec: np.ndarray, slots: np.ndarray, dims: np.ndarray, dx: np.ndarray
+) -> None:
+    """Apply the step dx (n,) to the states in `slots`, whose columns follow one another."""
+    col = 0
+    for k in range(len(slots)):
+        s = slots[k]
+        R[s] = mul33(exp_so3(dx[col : col + 3]), R[s])
+        for i in range(dims[k] - 3):
+            vec[s, i] += dx[col + 3 + i]
+        col += dims[k]
+
+
+@njit(cache=True)
+def local_difference(
+    R: np.ndarray,
+    vec: np.ndarray,
+    R_lin: np.ndarray,
+    vec_lin: np.ndarray,
+    slots: np.ndarray,
+    dims: np.ndarray,
+) -> np.ndarray:
+    """Return the difference (n,) of the states in `slots` from their first estimates."""
+    out = np.zeros(np.sum(dims), R.dtype)
+    col = 0
+    for k in range(len(slots)):
+        s = slots[k]
+        E = np.empty((3, 3), R.dtype)
+        for i in range(3):
+            for j in range(3):
+                E[i, j] = (
+                    R[s, i, 0] * R_lin[s, j, 0]
+                    + R[s, i, 1] * R_lin[s, j, 1]
+                    + R[s, i, 2] * R_lin[s, j, 2]
+                )
+        out[col : col + 3] = log_so3(E)
+        for i in range(dims[k] - 3):
+            out[col + 3 + i] = vec[s, i] - vec_lin[s, i]
+        col += dims[k]
+    return out
+
+
+@njit(cache=True)
+def matvec(A: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Return A x in a fixed order (no BLAS)."""
+    y = np.zeros(A.shape[0], A.dtype)
+    for i in range(A.shape[0]):
+        acc = y[i]
+        for j in range(A.shape[1]):
+            acc += A[i, j] * x[j]
+        y[i] = acc
+    return y
+
+
+@dataclass
+class ImuFactor:
+    """Hold the preintegration between two neighbouring slots and its whitening matrix (15, 15)."""
+
+    slot_i: int
+    slot_j: int
+    pre: Preintegration
+    W: np.ndarray
+    bias0: np.ndarray
+
+
+@dataclass
+class Prior:
+    """Hold the marginalised past as J dx + r, J upper triangular: never an information matrix.
+
+    slots, dims: the states it concerns, in the order of J's columns (dx counts from the first
+    estimates).
+    """
+
+    J: np.ndarray
+    r: np.ndarray
+    slots: list[int]
+    dims: list[int]
+
+
+class Window:
+    """Hold the states, landmarks and factors; optimise them. All arrays are of one precision."""
+
+    def __init__(
+        self, rig: StereoRig, noise: ImuNoise, config: BackEndConfig, capacity: int
+    ) -> None:
+        self.config = config
+        self.noise = noise
+        self.dtype = np.dtype(config.precision).type
+        dt = self.dtype
+        T_cam_body = [invert_transform(c.T_body_cam) for c in (rig.left, rig.right)]
+        self.rig = RigArrays(
+            np.stack([T[:3, :3] for T in T_cam_body]).astype(dt),
+            np.stack([T[:3, 3] for T in T_cam_body]).astype(dt),
+            np.ascontiguousarray(rig.left.T_body_cam[:3, :3]).astype(dt),
+            np.ascontiguousarray(rig.left.T_body_cam[:3, 3]).astype(dt),
+        )
+        focal = 0.25 * (rig.left.fx + rig.left.fy + rig.right.fx + rig.right.fy)
+        self.weight = np.array(
+            [focal / config.pixel_sigma, focal / config.stereo_sigma], dtype=dt
+        )
+        self.gravity = np.array([0.0, 0.0, -GRAVITY_M_S2], dt)
+        S, L = capacity, config.max_landmarks
+        self.R, self.R_lin = np.zeros((2, S, 3, 3), dt)
+        self.vec, self.vec_lin = np.zeros((2, S, 12), dt)
+        self.t_ns = np.zeros(S, np.int64)
+        self.linearized = np.zeros(S, bool)
+        self.has_motion = np.zeros(S, bool)
+        self.is_keyframe = np.zeros(S, bool)
+        self.order: list[int] = []
+        self.factors: list[ImuFactor] = []
+        self.prior: Prior | None = None
+        self.lm = np.zeros((L, 3), dt)
+        self.lm_state = np.zeros(L, np.uint8)
+        self.lm_id = np.full(L, -1, np.int64)
+        self.host = np.zeros(L, np.int64)
+        self.obs = np.zeros((L, S, 4), dt)
+        self.mask = np.zeros((L, S), np.uint8)
+        self.row_of: dict[int, int] = {}
+        self._top = np.zeros((L, 3, 4 + 6 * S), dt)
+        self._top_slots = np.zeros((L, S), np.int64)
+        self._top_frames = np.zeros(L, np.int64)
+        self.U: np.ndarray | None = None
+
+    # Frames -------------------------------------------------------------------------------------
+
+    def add_frame(self, t_ns: int, R: np.ndarray, vec: np.ndarray, is_keyframe: bool) -> int:
+        """Put a new frame at the end of the window and return its slot."""
+        used = set(self.order)
+        slot = next(s for s in range(len(self.t_ns)) if s not in used)
+        self.t_ns[slot] = t_ns
+        self.R[slot], self.vec[slot] = R, vec
+        self.linearized[slot] = False
+        self.has_motion[slot] = True
+        self.is_keyframe[slot] = is_keyframe
+        self.mask[:, slot] = 0
+        self.order.append(slot)
+        return slot
+
+    def add_imu_factor(self, slot_i: int, slot_j: int, pre: Preintegration) -> None:
+        """Connect two neighbouring frames by inertial data and the biases' random walk."""
+        dt = self.dtype
+        walk = np.repeat([self.noise.gyro_walk, self.noise.accel_walk], 3) * np.sqrt(pre.dt_s)
+        W = np.zeros((15, 15), dt)
+        W[:9, :9] = whitening(_ordered_covariance(pre.covariance))
+        W[9:, 9:] = np.diag(1.0 / walk).astype(dt)
+        bias0 = np.concatenate([pre.gyro_bias, pre.accel_bias]).astype(dt)
+        self.factors.append(ImuFactor(slot_i, slot_j, pre, W, bias0))
+
+    def columns(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return slots (F,), columns of each (F,) and first column by slot (S,)."""
+        slots = np.array(self.order, np.int64)
+        dims = np.where(self.has_motion[slots], 15, 6).astype(np.int64)
+        col_of_slot = np.full(len(self.t_ns), -1, np.int64)
+        col_of_slot[slots] = np.concatenate([[0], np.cumsum(dims)[:-1]])
+        return slots, dims, col_of_slot
+
+    def visual(self, slots: np.ndarray) -> VisualArrays:
+        """Return the arrays of the visual kernels; refreshes the first estimates of free states."""
+        free = [s for s in self.order if not self.linearized[s]]
+        self.R_lin[free], self.vec_lin[free] = self.R[free], self.vec[free]
+        return VisualArrays(
+            self.R, self.vec[:, :3], self.R_lin, self.vec_lin[:, :3], self.lm, self.host,
+            self.obs, self.mask, slots, self.weight, self.config.huber,
+        )  # fmt: skip
+
+    def active_rows(self) -> np.ndarray:
+        """Return the rows of landmarks with at least one observation besides the host's left."""
+        rows = np.flatnonzero(self.lm_state == ACTIVE)
+        return rows[np.count_nonzero(self.mask[rows], axis=1) >= 2]
+
+    # Linear system ------------------------------------------------------------------------------
+
+    def imu_rows(self, factor: ImuFactor) -> tuple[np.ndarray, np.ndarray]:
+        """Return the whitened Jacobian (15, 30) at the first estimates and residual (15,)."""
+        i, j, pre, dt = factor.slot_i, factor.slot_j, factor.pre, self.dtype
+        r = imu_residual(
+            self.R[i], self.vec[i], self.R[j], self.vec[j], dt(pre.dt_s),
+            pre.dR, pre.dv, pre.dp, pre.J_bias, factor.bias0, self.gravity,
+        )  # fmt: skip
+        J = imu_jacobian(
+            self.R_lin[i], self.vec_lin[i], self.R_lin[j], self.vec_lin[j], dt(pre.dt_s),
+            pre.dR, pre.J_bias, factor.bias0, self.gravity,
+        )  # fmt: skip
+        return apply_whitening(factor.W, J, r)
+
+    def prior_residual(self) -> np.ndarray:
+        """Return the prior's residual at the current states."""
+        assert self.prior is not None
+        p = self.prior
+        dx = local_difference(
+            self.R, self.vec, self.R_lin, self.vec_lin, np.array(p.slots), np.array(p.dims)
+        )
+        return matvec(p.J, dx) + p.r
+
+    def _other_rows(self, col_of_slot: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Return (J, r, columns) of the inertial factors and the prior."""
+        parts = []
+        for f in self.factors:
+            J, r = self.imu_rows(f)
+            cols = np.concatenate([col_of_slot[s] + np.arange(15) for s in (f.slot_i, f.slot_j)])
+            parts.append((J, r, cols))
+        if self.prior is not None:
+            p = self.prior
+            cols = np.concatenate(
+                [col_of_slot[s] + np.arange(d) for s, d in zip(p.slots, p.dims, strict=True)]
+            )
+            parts.append((p.J, self.prior_residual(), cols))
+        return parts
+
+    def linearize(self) -> tuple[np.ndarray, np.ndarray, float]:
+        """Return the reduced normal equations H (upper triangle), g, and the cost."""
+        slots, dims, col_of_slot = self.columns()
+        n = int(dims.sum())
+        H, g = np.zeros((n, n), self.dtype), np.zeros(n, self.dtype)
+        cost = linearize_landmarks(
+            self.active_rows(), self.rig, self.visual(slots), col_of_slot, H, g,
+            self._top, self._top_slots, self._top_frames,
+        )  # fmt: skip
+        cost = float(cost)
+        for J, r, cols in self._other_rows(col_of_slot):
+            add_gram(H, g, J, r, cols)
+            cost += 0.5 * float(_sum_squares(r))
+        return H, g, cost
+
+    def _solve_qr(self) -> tuple[np.ndarray, np.ndarray]:
+        """Solve the reduced system by QR of all its rows; return the step and U."""
+        slots, dims, col_of_slot = self.columns()
+        n = int(dims.sum())
+        rows = self.active_rows()
+        parts = self._other_rows(col_of_slot)
+        size = 2 * int(np.bitwise_count(self.mask[rows]).sum()) + sum(len(p[1]) for p in parts) + n
+        A = np.zeros((size, n + 1), self.dtype)
+        m = 0
+        for J, r, cols in parts:
+            A[m : m + len(r), cols], A[m : m + len(r), n] = J, r
+            m += len(r)
+        m = reduced_rows(rows, self.rig, self.visual(slots), col_of_slot, A, m)
+        triangularize(A, m, n, n + 1)
+        U = np.ascontiguousarray(A[:n, :n])
+        return solve_upper(U, -A[:n, n]), U
+
+    def optimize(self, iterations: int) -> float:
+        """Run Gauss-Newton with a Levenberg-Marquardt fallback; return the last known cost.
+
+        Leaves in self.U the square-root information of the last linearisation.
+        """
+        slots, dims, col_of_slot = self.columns()
+        H, g, cost = self.linearize()
+        damping = self.config.damping
+        for iteration in range(iterations):
+            rows = self.active_rows()
+            if self.config.solver == "qr":
+                dx, self.U = _finite(*self._solve_qr())
+            else:
+                ok, dx, self.U = solve_normal(H, g, damping)
+                if not ok:
+                    damping = max(10.0 * damping, 1e-6)
+                    continue
+            saved = self.R.copy(), self.vec.copy(), self.lm.copy()
+            retract(self.R, self.vec, slots, dims, dx)
+            substitute_landmarks(
+                rows, dx, col_of_slot, self._top, self._top_slots, self._top_frames, self.lm
+            )
+            if iteration + 1 == iterations:
+                break
+            H_new, g_new, cost_new = self.linearize()
+            if not cost_new <= cost * 1.0001:
+                self.R[:], self.vec[:], self.lm[:] = saved
+                damping = max(100.0 * damping, 1e-4)
+                if self.config.solver == "qr":
+                    break
+                self.linearize()  # the landmarks' own rows belong to the restored state again
+                continue
+            converged = cost - cost_new < self.config.tolerance * cost
+            H, g, cost = H_new, g_new, cost_new
+            if converged:
+                break
+        return cost
+
+    def covariance(self, slot: int) -> np.ndarray | None:
+        """Return the covariance (15, 15) of a recent frame at the last linearisation, or None."""
+        _, _, col_of_slot = self.columns()
+        if self.U is None or len(self.U) < col_of_slot[slot] + 15:
+            return None
+        return marginal_covariance(self.U, int(col_of_slot[slot]), 15)
+
+    # Landmarks ----------------------------------------------------------------------------------
+
+    def new_landmark(self, track_id: int, host: int) -> int:
+        """Reserve a row for a track, hosted in a slot; return the row or -1 when all are taken."""
+        free = np.flatnonzero(self.lm_state == FREE)
+        if not len(free):
+            return -1
+        row = int(free[0])
+        self.lm_state[row] = PENDING
+        self.lm_id[row] = track_id
+        self.host[row] = host
+        self.mask[row] = 0
+        self.row_of[track_id] = row
+        return row
+
+    def free_landmark(self, row: int) -> None:
+        """Give a landmark's row back."""
+        self.lm_state[row] = FREE
+        self.mask[row] = 0
+        self.row_of.pop(int(self.lm_id[row]), None)
+        self.lm_id[row] = -1
+
+
+@njit(cache=True)
+def _ordered_covariance(P: np.ndarray) -> np.ndarray:
+    """Return the symmetric part of the preintegration's covariance."""
+    out = np.empty_like(P)
+    half = P.dtype.type(0.5)
+    for i in range(9):
+        for j in range(9):
+            out[i, j] = half * (P[i, j] + P[j, i])
+    return out
+
+
+@njit(cache=True)
+def _sum_squares(r: np.ndarray) -> float:
+    acc = r.dtype.type(0.0)
+    for v in r:
+        acc += v * v
+    return acc
+
+
+def _finite(dx: np.ndarray, U: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return (dx if np.isfinite(dx).all() else np.zeros_like(dx)), U
