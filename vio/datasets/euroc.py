@@ -39,6 +39,10 @@ class EurocDataset:
             _read_camera(files, CAMERAS[1], T_B_imu),
         )
         self.rig = StereoRig(*cameras)
+        try:
+            _ = self.rig.rectification  # here, so that a wrong T_BS is known before a run begins
+        except VioError as error:
+            raise VioError(f"{files.root}: {error}") from None
         self.imu = _read_imu(files, self.imu_noise)
 
         times, names = zip(
