@@ -121,11 +121,11 @@ def absolute_error(estimate: Trajectory, truth: Trajectory, kind: str) -> Absolu
     )
 
 
-def _pairs(position: np.ndarray, delta: float) -> tuple[np.ndarray, np.ndarray]:
+def _pairs(position: np.ndarray, delta: float, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
     """Return index pairs (i, j), j > i, whose distance along `position` (N,) is nearest to delta.
 
     position is non-decreasing (frames, seconds or metres of path); each i has at most one j, and
-    none when the nearest is off by more than a tenth of delta. The earliest of equally near ones.
+    none when the nearest is off by more than the tolerance. The earliest of equally near ones.
     """
     i = np.arange(len(position) - 1)
     after = np.searchsorted(position, position[i] + delta).clip(i + 1, len(position) - 1)
@@ -134,7 +134,7 @@ def _pairs(position: np.ndarray, delta: float) -> tuple[np.ndarray, np.ndarray]:
     off_after = np.abs(position[after] - position[i] - delta)
     off_before = np.abs(position[before] - position[i] - delta)
     j = np.where(off_before <= off_after, before, after)
-    good = np.minimum(off_before, off_after) <= 0.1 * delta
+    good = np.minimum(off_before, off_after) <= tolerance
     return i[good], j[good]
 
 
@@ -143,7 +143,8 @@ def relative_error(
 ) -> RelativeError | None:
     """Return the errors of relative motion over delta, or None when no two poses are so far apart.
 
-    unit: frames, s, or m (along the ground truth's path). All pairs are used, overlapping ones too.
+    unit: frames, s (to half a step), or m (to 10 %, along the ground truth's path). All pairs are
+    used, overlapping ones too.
     Source: Sturm et al., IROS 2012, eq. 1. Raises VioError for an unknown unit or delta <= 0.
     """
     if unit not in UNITS or delta <= 0.0 or (unit == "frames" and delta != int(delta)):
@@ -151,14 +152,17 @@ def relative_error(
             f"RPE over {delta:g} {unit!r} is not defined; use a positive number of "
             f"{', '.join(UNITS)} (whole for frames)"
         )
+    if len(truth) < 2:
+        return None
     if unit == "frames":
-        position = np.arange(len(truth), dtype=np.float64)
+        position, tolerance = np.arange(len(truth), dtype=np.float64), 0.0
     elif unit == "s":
         position = (estimate.t_ns - estimate.t_ns[0]) / 1e9
+        tolerance = 0.5 * float(np.median(np.diff(position)))
     else:
         steps = np.linalg.norm(np.diff(truth.p_world_body, axis=0), axis=1)
-        position = np.concatenate([[0.0], np.cumsum(steps)])
-    i, j = _pairs(position, delta)
+        position, tolerance = np.concatenate([[0.0], np.cumsum(steps)]), 0.1 * delta
+    i, j = _pairs(position, delta, tolerance)
     if len(i) == 0:
         return None
     motions = []
