@@ -176,9 +176,7 @@ def preintegrate(
     J, P = np.zeros((9, 6), dtype), np.zeros((9, 9), dtype)
     dt = dt_s.astype(dtype)
     gyro, accel = gyro_rad_s.astype(dtype), accel_m_s2.astype(dtype)
-    dR = _integrate(
-        dt, gyro, accel, bg, ba, noise.gyro_noise, noise.accel_noise, dR, dv, dp, J, P
-    )
+    dR = _integrate(dt, gyro, accel, bg, ba, noise.gyro_noise, noise.accel_noise, dR, dv, dp, J, P)
     return Preintegration(float(dt_s.sum()), dR, dv, dp, J, P, bg, ba)
 
 
@@ -195,8 +193,6 @@ def intervals(
     knots = np.concatenate([[start_ns], t_ns[inside], [end_ns]])
     x = (knots - start_ns).astype(np.float64)
     xs = (t_ns - start_ns).astype(np.float64)
-    values = np.stack(
-        [np.interp(x, xs, c) for c in (*gyro.T, *accel.T)], axis=1
-    )
+    values = np.stack([np.interp(x, xs, c) for c in (*gyro.T, *accel.T)], axis=1)
     mean = 0.5 * (values[1:] + values[:-1])
     return np.diff(x) * 1e-9, mean[:, :3], mean[:, 3:]

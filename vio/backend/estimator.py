@@ -86,9 +86,7 @@ class Estimator:
         last = self.slot
         v = w.vec[last].astype(np.float64)
         R = w.R[last].astype(np.float64)
-        pre = preintegrate(
-            frame.dt_s, frame.gyro, frame.accel, v[6:9], v[9:12], w.noise, w.dtype
-        )
+        pre = preintegrate(frame.dt_s, frame.gyro, frame.accel, v[6:9], v[9:12], w.noise, w.dtype)
         R_new, p_new, v_new = predict(R, v, pre.dR, pre.dv, pre.dp, pre.dt_s, w.gravity)
         R_new = matrix_from_quaternion(quaternion_from_matrix(R_new))
         vec = np.concatenate([p_new, v_new, v[6:12]])

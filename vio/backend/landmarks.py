@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit, prange
 
 from vio.backend.factors import project_landmark
-from vio.backend.solve import triangularize
+from vio.backend.solve import axpy, triangularize
 
 CHUNKS = 4  # landmarks are summed up in this many groups, whatever the number of threads
 
@@ -192,15 +192,30 @@ def _add_reduced(
     for a in range(c):
         for b in range(a, c):
             Hl[a, b] = zero
-    for i in range(3, m):
-        r = J[i, 3]
+    i = 3
+    while i < m:  # four rows at a time: a quarter of the traffic to Hl
+        many = i + 4 <= m
         for k in range(frames):
             col = col_of_slot[local[k]]
             for d in range(6):
-                f = J[i, 4 + 6 * k + d]
-                g[col + d] += f * r
-                for b in range(6 * k + d, c):
-                    Hl[6 * k + d, b] += f * J[i, 4 + b]
+                a = 6 * k + d
+                y = Hl[a, a:c]
+                x0 = J[i, 4 + a : 4 + c]
+                f0 = x0[0]
+                if many:
+                    x1 = J[i + 1, 4 + a : 4 + c]
+                    x2 = J[i + 2, 4 + a : 4 + c]
+                    x3 = J[i + 3, 4 + a : 4 + c]
+                    f1, f2, f3 = x1[0], x2[0], x3[0]
+                    g[col + d] += (
+                        f0 * J[i, 3] + f1 * J[i + 1, 3] + f2 * J[i + 2, 3] + f3 * J[i + 3, 3]
+                    )
+                    for b in range(y.shape[0]):
+                        y[b] += f0 * x0[b] + f1 * x1[b] + f2 * x2[b] + f3 * x3[b]
+                else:
+                    g[col + d] += f0 * J[i, 3]
+                    axpy(f0, x0, y)
+        i += 4 if many else 1
     for k in range(frames):
         ca = col_of_slot[local[k]]
         for q in range(k, frames):

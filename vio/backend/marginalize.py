@@ -81,9 +81,7 @@ def marginalize(window: Window, frames: list[int], motions: list[int]) -> None:
     # The prior counts from the first estimates: r(lin) = r(current) - J (current - lin).
     order = np.array(full, np.int64)
     sizes = np.array([len(columns[s]) for s in full], np.int64)
-    delta = local_difference(
-        window.R, window.vec, window.R_lin, window.vec_lin, order, sizes
-    )
+    delta = local_difference(window.R, window.vec, window.R_lin, window.vec_lin, order, sizes)
     dx = np.zeros(n, window.dtype)
     dx[np.concatenate([columns[s] for s in full])] = delta
     A[:m, n] -= matvec(np.ascontiguousarray(A[:m, :n]), dx)

@@ -12,6 +12,13 @@ import numpy as np
 from numba import njit
 
 
+@njit(cache=True, nogil=True, inline="always")
+def axpy(f: float, x: np.ndarray, y: np.ndarray) -> None:
+    """Add f x to y in place; x and y are contiguous rows of one length (vectorises)."""
+    for j in range(x.shape[0]):
+        y[j] += f * x[j]
+
+
 @njit(cache=True, nogil=True)
 def triangularize(A: np.ndarray, rows: int, cols: int, width: int) -> None:
     """Make the first `cols` columns of A[:rows, :width] upper triangular by Householder steps."""
@@ -28,24 +35,24 @@ def triangularize(A: np.ndarray, rows: int, cols: int, width: int) -> None:
         beta = norm if alpha < zero else -norm
         v0 = alpha - beta
         tau = -v0 / beta
-        for j in range(c + 1, width):
-            w[j] = A[c, j]
+        wc = w[c + 1 : width]
+        top = A[c, c + 1 : width]
+        for j in range(wc.shape[0]):
+            wc[j] = top[j]
         for i in range(c + 1, rows):
             v = A[i, c] / v0
             A[i, c] = v
             if v != zero:
-                for j in range(c + 1, width):
-                    w[j] += v * A[i, j]
+                axpy(v, A[i, c + 1 : width], wc)
         A[c, c] = beta
-        for j in range(c + 1, width):
-            w[j] *= tau
-            A[c, j] -= w[j]
+        for j in range(wc.shape[0]):
+            wc[j] *= tau
+            top[j] -= wc[j]
         for i in range(c + 1, rows):
             v = A[i, c]
             A[i, c] = zero
             if v != zero:
-                for j in range(c + 1, width):
-                    A[i, j] -= v * w[j]
+                axpy(-v, wc, A[i, c + 1 : width])
 
 
 @njit(cache=True, nogil=True)
@@ -63,8 +70,7 @@ def cholesky(H: np.ndarray) -> bool:
         for i in range(k + 1, n):
             f = H[k, i]
             if f != zero:
-                for j in range(i, n):
-                    H[i, j] -= f * H[k, j]
+                axpy(-f, H[k, i:n], H[i, i:n])
     return True
 
 
@@ -110,7 +116,9 @@ def add_gram(H: np.ndarray, g: np.ndarray, J: np.ndarray, r: np.ndarray, cols: n
 
 
 @njit(cache=True, nogil=True)
-def solve_normal(H: np.ndarray, g: np.ndarray, damping: float) -> tuple[bool, np.ndarray, np.ndarray]:
+def solve_normal(
+    H: np.ndarray, g: np.ndarray, damping: float
+) -> tuple[bool, np.ndarray, np.ndarray]:
     """Solve (H + damping diag(H)) x = -g from the upper triangle of H.
 
     H is scaled to a unit diagonal first, which float32 needs (biases and positions differ by

@@ -166,9 +166,7 @@ class Window:
             np.ascontiguousarray(rig.left.T_body_cam[:3, 3]).astype(dt),
         )
         focal = 0.25 * (rig.left.fx + rig.left.fy + rig.right.fx + rig.right.fy)
-        self.weight = np.array(
-            [focal / config.pixel_sigma, focal / config.stereo_sigma], dtype=dt
-        )
+        self.weight = np.array([focal / config.pixel_sigma, focal / config.stereo_sigma], dtype=dt)
         self.gravity = np.array([0.0, 0.0, -GRAVITY_M_S2], dt)
         S, L = capacity, config.max_landmarks
         self.R, self.R_lin = np.zeros((2, S, 3, 3), dt)
@@ -263,7 +261,9 @@ class Window:
         )
         return matvec(p.J, dx) + p.r
 
-    def _other_rows(self, col_of_slot: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    def _other_rows(
+        self, col_of_slot: np.ndarray
+    ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Return (J, r, columns) of the inertial factors and the prior."""
         parts = []
         for f in self.factors:
