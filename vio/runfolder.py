@@ -15,19 +15,16 @@ from vio.config import Config, dump_config
 from vio.errors import VioError
 from vio.runlog import pose_std
 from vio.state import State
+from vio.trajectory_io import EUROC_HEADER, TUM_HEADER, tum_line
 
 RUNS = Path("runs")
+RESULTS = ("config.toml", "suite.json", "bench.json")  # one of them marks a folder of ours
 
-_TUM_HEADER = "# body in world: seconds p_x p_y p_z q_x q_y q_z q_w"
 _HEADERS = {
-    "trajectory_tum.txt": _TUM_HEADER,
-    "trajectory_euroc.csv": (
-        "#timestamp [ns],p_x [m],p_y [m],p_z [m],q_w [],q_x [],q_y [],q_z [],v_x [m/s],v_y [m/s],"
-        "v_z [m/s],b_w_x [rad/s],b_w_y [rad/s],b_w_z [rad/s],b_a_x [m/s^2],b_a_y [m/s^2],"
-        "b_a_z [m/s^2]"
-    ),
-    "trajectory_imu_tum.txt": _TUM_HEADER + " (predicted at the rate of the IMU)",
-    "trajectory_smoothed_tum.txt": _TUM_HEADER + " (as it left the window: not causal)",
+    "trajectory_tum.txt": TUM_HEADER,
+    "trajectory_euroc.csv": EUROC_HEADER,
+    "trajectory_imu_tum.txt": TUM_HEADER + " (predicted at the rate of the IMU)",
+    "trajectory_smoothed_tum.txt": TUM_HEADER + " (as it left the window: not causal)",
     "states.csv": (
         "frame_index,t_ns,status,segment,is_keyframe,tracks,stereo,p_x,p_y,p_z,q_w,q_x,q_y,q_z,"
         "v_x,v_y,v_z,bg_x,bg_y,bg_z,ba_x,ba_y,ba_z,"
@@ -35,13 +32,6 @@ _HEADERS = {
     ),
     "timing.csv": "frame_index,t_ns,stage,ms",
 }
-
-
-def tum_line(t_ns: int, p: np.ndarray, q_wxyz: np.ndarray) -> str:
-    """Return a TUM line: seconds with 9 digits, position in metres, quaternion as xyzw."""
-    seconds = f"{t_ns // 10**9}.{t_ns % 10**9:09d}"
-    values = (*p, q_wxyz[1], q_wxyz[2], q_wxyz[3], q_wxyz[0])
-    return " ".join([seconds, *(f"{x:.9f}" for x in values)])
 
 
 def make_folder(name: str, out: str | None = None) -> Path:
@@ -53,7 +43,7 @@ def make_folder(name: str, out: str | None = None) -> Path:
         if out is not None:
             path = Path(out)
             path.mkdir(parents=True, exist_ok=True)
-            if any(path.iterdir()) and not (path / "config.toml").is_file():
+            if any(path.iterdir()) and not any((path / name).is_file() for name in RESULTS):
                 raise VioError(f"--out {path} is not empty and holds no earlier run; name another")
             return path
         RUNS.mkdir(exist_ok=True)

@@ -69,7 +69,7 @@ def execute(
     until_s: stop that many seconds after the first image. Ctrl-C ends the run early: the result
     says so, and all that came before it is there.
     """
-    from vio.pipeline import Odometry, run
+    from vio.pipeline import ImuPose, Odometry, run
 
     start_ns = int(dataset.frame_t_ns[0])
     until_ns = None if until_s is None else start_ns + round(until_s * 1e9)
@@ -77,13 +77,8 @@ def execute(
     result = RunResult(RunLog(), [], np.empty((0, 3)))
     sampler = FrameSampler(count_frames(dataset, until_s), samples=result.samples)
     odometry = Odometry(dataset.rig, dataset.imu_noise, config)
-    states = run(
-        watched,
-        config,
-        until_ns=until_ns,
-        on_imu_pose=lambda pose: folder.add_imu_pose(*pose),
-        odometry=odometry,
-    )
+    imu_poses: list[ImuPose] = []
+    states = run(watched, config, until_ns=until_ns, imu_poses=imu_poses, odometry=odometry)
     try:
         start = perf_counter()
         for state in states:
@@ -93,6 +88,9 @@ def execute(
             stage_ms["total"] = wall_ms - watched.decode_ms
             result.log.append(state, stage_ms)
             folder.add_state(state, stage_ms)
+            for pose in imu_poses:
+                folder.add_imu_pose(pose.t_ns, pose.p_world_body, pose.q_world_body)
+            imu_poses.clear()
             folder.add_smoothed(odometry.drain_smoothed())
             sampler.add(state, watched.last)
             on_frame(len(result.log))

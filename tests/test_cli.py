@@ -1,0 +1,313 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: light help, exit codes, piped output, Ctrl-C."""
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.states import make_state
+from vio import cli
+from vio.commands import suite as suite_command
+from vio.console import parse_range
+from vio.errors import VioError
+from vio.suite import Job, Workers, aggregate
+
+HEAVY = ("numpy", "scipy", "numba", "matplotlib", "PIL", "yaml", "rich", "concurrent.futures")
+
+
+def vio(*arguments: str, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess:
+    """Run the command as a user does, with its output piped."""
+    return subprocess.run(
+        [sys.executable, "-m", "vio", *arguments],
+        cwd=cwd,
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("command", [(), *((name,) for name in cli.COMMANDS)])
+def test_help_imports_nothing_heavy(command: tuple[str, ...]) -> None:
+    code = (
+        "import sys\nfrom vio.cli import main\n"
+        "try:\n    main(sys.argv[1:])\nexcept SystemExit as stop:\n    assert stop.code == 0\n"
+        f"print('HEAVY', [m for m in {HEAVY} if m in sys.modules])"
+    )
+    arguments = [sys.executable, "-c", code, *command, "--help"]
+    result = subprocess.run(arguments, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "usage: vio" in result.stdout
+    assert result.stdout.splitlines()[-1] == "HEAVY []"
+
+
+def test_every_command_module_is_dispatched() -> None:
+    folder = Path(cli.__file__).parent / "commands"
+    modules = {p.stem for p in folder.glob("*.py") if "def add_arguments" in p.read_text()}
+    assert modules == set(cli.COMMANDS)
+
+
+def test_the_version_is_the_packages() -> None:
+    from importlib.metadata import version
+
+    assert vio("--version").stdout.strip() == f"vio {version('kestrel-vio')}"
+
+
+def replace_run(monkeypatch: pytest.MonkeyPatch, action: object) -> None:
+    """Make `vio doctor` do something else."""
+    monkeypatch.setattr("vio.commands.doctor.run", action)
+
+
+def raising(error: BaseException) -> object:
+    def action(args: argparse.Namespace) -> int:
+        raise error
+
+    return action
+
+
+def test_bad_input_is_one_line_and_exit_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    replace_run(monkeypatch, raising(VioError("the file is 3 bytes short; copy it again")))
+    assert cli.main(["doctor"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == "vio doctor: the file is 3 bytes short; copy it again\n"
+
+
+def test_a_defect_keeps_its_traceback_and_exits_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    replace_run(monkeypatch, raising(ZeroDivisionError("oops")))
+    assert cli.main(["doctor"]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("Traceback")
+    assert "ZeroDivisionError: oops" in err
+
+
+def test_an_interrupt_exits_130(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    replace_run(monkeypatch, raising(KeyboardInterrupt()))
+    assert cli.main(["doctor"]) == 130
+    assert capsys.readouterr().err == "vio doctor: interrupted\n"
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    code = (
+        "import sys, argparse, vio.commands.doctor as d; from vio.cli import main\n"
+        "d.run = lambda args: [print(i) for i in range(100000)] and 0\n"
+        "sys.exit(main(['doctor']))"
+    )
+    result = subprocess.run(
+        f'"{sys.executable}" -c "$CODE" | head -n 1; echo "${{PIPESTATUS[0]}}"',
+        shell=True,
+        executable="/bin/bash",
+        env={**os.environ, "CODE": code},
+        capture_output=True,
+        text=True,
+    )
+    assert result.stdout.split() == ["0", "0"]
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "nowhere"),
+        ("run", "{recording}", "--set", "backend.precision"),
+        ("run", "{recording}", "--set", "backend.colour=3"),
+        ("run", "{recording}", "--preset", "mars"),
+        ("run", "{recording}", "--until", "-1"),
+        ("suite",),
+        ("suite", "a/x", "b/x"),
+        ("suite", "--scenario", "hover", "--seeds", "5-1"),
+        ("bench", "--repeats", "0"),
+    ],
+)
+def test_what_a_user_gets_wrong_is_said_in_one_line(
+    arguments: tuple[str, ...],
+    recording: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = [word.format(recording=recording.parent) for word in arguments]
+    assert cli.main(words) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"vio {arguments[0]}: ")
+    assert err.count("\n") == 1
+    assert not Path("runs").exists()
+
+
+def test_a_command_that_does_not_exist_exits_2() -> None:
+    result = vio("fly")
+    assert result.returncode == 2
+    assert "invalid choice: 'fly'" in result.stderr
+
+
+class StandIn:
+    """Replace the odometry: hand-made states, and Ctrl-C after some frames."""
+
+    def __init__(self, interrupt_after: int | None = None) -> None:
+        self.interrupt_after = interrupt_after
+
+    def __call__(self, dataset, config, **kwargs) -> Iterator:
+        for i, _ in enumerate(dataset.frames()):
+            if i == self.interrupt_after:
+                raise KeyboardInterrupt
+            yield make_state(i)
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> StandIn:
+    """Return a stand-in for the odometry, in place."""
+    stand_in = StandIn()
+    monkeypatch.setattr("vio.pipeline.run", stand_in)
+    return stand_in
+
+
+def test_a_piped_run_prints_a_few_plain_lines(
+    stand_in: StandIn, recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert cli.main(["run", str(recording), "--out", str(out), "--no-figures"]) == 0
+    stdout, stderr = capsys.readouterr()
+    assert "\x1b" not in stdout + stderr
+    assert "\r" not in stdout + stderr
+    lines = stdout.splitlines()
+    assert lines[0].startswith("tiny: 12 frames, first pose 0.00 s")
+    assert lines[1].startswith("ATE ")
+    assert lines[-1] == str(out)
+    assert len(lines) <= 5
+    assert stderr == ""
+
+
+def test_ctrl_c_leaves_a_valid_partial_result_and_exits_130(
+    stand_in: StandIn, recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import json
+
+    from vio.trajectory_io import read_trajectory
+
+    stand_in.interrupt_after = 7
+    out = tmp_path / "out"
+    assert cli.main(["run", str(recording), "--out", str(out)]) == 130
+    assert len(read_trajectory(out / "trajectory_tum.txt")) == 7
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["complete"] is False
+    assert metrics["frames"] == 7
+    stdout, stderr = capsys.readouterr()
+    assert str(out) in stdout
+    assert stderr == "vio run: interrupted\n"
+
+
+def test_until_counts_from_the_first_image(recording: Path, tmp_path: Path) -> None:
+    import json
+
+    out = tmp_path / "out"
+    assert cli.main(["run", str(recording), "--until", "0.2", "--out", str(out)]) == 3
+    assert json.loads((out / "metrics.json").read_text())["frames"] == 5
+
+
+def test_a_run_without_a_pose_exits_3_and_says_so(
+    recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["run", str(recording), "--out", str(tmp_path / "out"), "--no-figures"]
+    assert cli.main(arguments) == 3
+    assert "no pose" in capsys.readouterr().out
+
+
+def test_doctor_names_what_is_there_and_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VIO_DATA", str(tmp_path))
+    assert cli.main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    for word in ("python", "numpy", "numba", "g++", "presets", "real data"):
+        assert word in out
+    assert "set VIO_DATA" in out
+
+
+def test_doctor_exits_3_when_a_package_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("importlib.metadata.requires", lambda name: ["no-such-package==1.0"])
+    assert cli.main(["doctor"]) == 3
+    assert 'pip install "no-such-package==1.0"' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("text", "numbers"), [("3", [3]), ("1-4", [1, 2, 3, 4]), ("1,7", [1, 7])])
+def test_seeds_are_numbers_ranges_or_lists(text: str, numbers: list[int]) -> None:
+    assert parse_range(text) == numbers
+
+
+@pytest.mark.parametrize("text", ["", "a", "1-", "-3", "1-b", "4-2"])
+def test_other_texts_are_no_seeds(text: str) -> None:
+    with pytest.raises(VioError, match=r"seeds|range"):
+        parse_range(text)
+
+
+def suite_row(sequence: str, seed: int, ate: float | None, starts: int = 1, lost: int = 0) -> dict:
+    accuracy = None
+    if ate is not None:
+        accuracy = {"absolute": {"se3": {"translation_m": {"rmse": ate}}}}
+    metrics = {"accuracy": accuracy, "segments": starts, "frames_by_status": {"lost": lost}}
+    return {"sequence": sequence, "seed": seed, "error": None, "metrics": metrics}
+
+
+def test_a_suite_counts_each_sequence_once_and_names_what_was_lost() -> None:
+    rows = [
+        suite_row("a", 1, 0.1),
+        suite_row("a", 2, 0.3),
+        suite_row("b", 1, 0.6, starts=2),
+        suite_row("c", 1, None, starts=0),
+        {"sequence": "d", "seed": 1, "error": "no such folder"},
+    ]
+    summary = aggregate(rows)
+    assert summary["mean_ate_m"] == pytest.approx((0.2 + 0.6) / 2.0)
+    assert summary["worst_ate_m"] == pytest.approx(0.6)
+    assert summary["lost"] == 3
+    assert summary["sequences"]["a"] == {
+        "runs": 2,
+        "mean_ate_m": pytest.approx(0.2),
+        "worst_ate_m": 0.3,
+        "lost": 0,
+    }
+
+
+def test_suite_jobs_are_all_sequences_with_all_seeds() -> None:
+    parser = argparse.ArgumentParser()
+    suite_command.add_arguments(parser)
+    args = parser.parse_args(["real/MH_01", "--hybrid", "x/V1_02/", "--seeds", "1-2"])
+    jobs = suite_command.make_jobs(args)
+    assert [j.name for j in jobs] == ["MH_01", "V1_02-seed1", "V1_02-seed2"]
+    assert jobs[2].render == ("--hybrid", "x/V1_02/", "--seed", "2")
+
+
+def test_a_failed_job_is_a_row_with_the_last_line_of_its_complaint(tmp_path: Path) -> None:
+    (row,) = Workers(1, ["--no-figures"], tmp_path).run([Job("x", None, tmp_path / "nowhere")])
+    assert row["error"].startswith("vio run: ")
+    assert "metrics" not in row
+
+
+@pytest.mark.slow
+def test_a_suite_runs_recordings_in_processes_and_writes_json(
+    recording: Path, tmp_path: Path
+) -> None:
+    import json
+
+    out = tmp_path / "suite"
+    result = vio("suite", str(recording.parent), "--jobs", "2", "--out", str(out))
+    assert result.returncode == 3  # the tiny recording is noise: no pose, so it counts as lost
+    assert "\x1b" not in result.stdout
+    written = json.loads((out / "suite.json").read_text())
+    assert written["rows"][0]["metrics"]["frames"] == 12
+    assert written["summary"]["lost"] == 1
+    assert np.isfinite(written["rows"][0]["metrics"]["peak_memory_mb"])

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`vio bench`: measure speed and memory on this machine, beside the opencv engine as a baseline."""
+
+import argparse
+import os
+from typing import Any
+
+HELP = "Measure time per stage and peak memory, with the opencv engine beside it as a baseline."
+REAL_CLIP = "euroc/MH_01_easy"
+RENDERED_SCENARIO = "handheld"
+RENDERED_SECONDS = 10.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    parser.add_argument(
+        "dataset",
+        nargs="?",
+        help=f"a recording in EuRoC layout (default: {REAL_CLIP} in VIO_DATA; without it, a "
+        f"rendered {RENDERED_SCENARIO} scenario of {RENDERED_SECONDS:g} s)",
+    )
+    parser.add_argument(
+        "--engines",
+        default="float,opencv",
+        metavar="LIST",
+        help="front ends to measure; the last is the baseline (default: float,opencv)",
+    )
+    parser.add_argument(
+        "--repeats",
+        type=int,
+        default=3,
+        metavar="N",
+        help="passes; the fastest counts (default: 3)",
+    )
+    parser.add_argument("--preset", default="euroc", help="a preset's name or a .toml file")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="change one setting"
+    )
+    parser.add_argument(
+        "--out", metavar="DIR", help="folder for bench.json (default: new, in runs/)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, print a table and write bench.json."""
+    import json
+    import platform
+    import tempfile
+    from pathlib import Path
+
+    from vio.bench import measure_engines
+    from vio.config import load_config
+    from vio.console import print_table
+    from vio.errors import VioError
+    from vio.runfolder import make_folder
+
+    config = load_config(args.preset, args.set)
+    engines = tuple(name.strip() for name in args.engines.split(",") if name.strip())
+    if args.repeats < 1 or not engines:
+        raise VioError(
+            f"--repeats {args.repeats} of --engines {args.engines!r}: nothing to measure"
+        )
+    real = Path(os.environ.get("VIO_DATA", "datasets")) / REAL_CLIP
+    out = make_folder("bench", args.out)
+    with tempfile.TemporaryDirectory(prefix="kestrel-") as temporary:
+        path = args.dataset or (str(real) if (real / "mav0").is_dir() else None)
+        if path is None:
+            from vio.render import render_scenario
+
+            path = temporary
+            render_scenario(RENDERED_SCENARIO, Path(path), seconds=RENDERED_SECONDS)
+        results = measure_engines(path, config, engines, args.repeats)
+    name = Path(path).name if path != temporary else RENDERED_SCENARIO
+    machine = {"cores": os.cpu_count(), "machine": platform.machine()}
+    report: dict[str, Any] = {"dataset": name, **machine, "engines": results}
+    (out / "bench.json").write_text(json.dumps(report, indent=2) + "\n")
+    for engine, figures in results.items():
+        title = f"{engine} on {name}: {figures['frames']} frames, times in ms"
+        print_table(title, STAGE_HEADER, stage_rows(figures))
+    base = results[engines[-1]]
+    rows = [summary_row(engine, figures, base) for engine, figures in results.items()]
+    print_table("summary", (*SUMMARY_HEADER, f"time / {engines[-1]}"), rows)
+    print(out / "bench.json")
+    return 0
+
+
+STAGE_HEADER = ("stage", "frames", "mean", "p50", "p99", "max")
+SUMMARY_HEADER = ("engine", "mean ms", "p99 ms", "peak MB", "ATE SE3 m")
+
+
+def stage_rows(figures: dict[str, Any]) -> list[list[str]]:
+    """Return the rows of an engine's table: total first, then its stages."""
+    rows = []
+    for stage, times in figures["stages_ms"].items():
+        values = [f"{times[k]:.2f}" if k in times else "-" for k in STAGE_HEADER[2:]]
+        rows.append([stage, str(int(times["frames"])), *values])
+    return rows
+
+
+def summary_row(engine: str, figures: dict[str, Any], base: dict[str, Any]) -> list[str]:
+    """Return an engine's row of the summary, with its time as a multiple of the baseline's."""
+    total = figures["stages_ms"]["total"]
+    absolute = (figures["accuracy"] or {}).get("absolute")
+    return [
+        engine,
+        f"{total['mean']:.2f}",
+        f"{total['p99']:.2f}",
+        f"{figures['peak_memory_mb']:.0f}",
+        f"{absolute['se3']['translation_m']['rmse']:.4f}" if absolute else "-",
+        f"{total['mean'] / base['stages_ms']['total']['mean']:.2f}",
+    ]

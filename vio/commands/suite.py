@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`vio suite`: run many sequences in parallel and print one table."""
+
+import argparse
+import os
+from typing import TYPE_CHECKING, Any
+
+from vio.commands.run import add_config_arguments
+
+if TYPE_CHECKING:
+    from vio.suite import Job
+
+HELP = "Run many sequences in parallel processes; one table and suite.json."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    parser.add_argument("datasets", nargs="*", help="recordings in EuRoC layout, run as they are")
+    parser.add_argument(
+        "--hybrid",
+        nargs="+",
+        default=[],
+        metavar="ASL_FOLDER",
+        help="recordings with ground truth: images are rendered along it, run, and deleted",
+    )
+    parser.add_argument(
+        "--scenario",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="scenarios of `vio render`: rendered, run, and deleted",
+    )
+    parser.add_argument(
+        "--seeds", default="1", metavar="RANGE", help="worlds to render, e.g. 1-5 (default: 1)"
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=0, metavar="N", help="processes (default: one a core)"
+    )
+    add_config_arguments(parser)
+    parser.add_argument(
+        "--out", metavar="DIR", help="folder for the runs and suite.json (default: new, in runs/)"
+    )
+
+
+def make_jobs(args: argparse.Namespace) -> "list[Job]":
+    """Return the jobs that the arguments ask for; raises VioError for none, or for doubles."""
+    from pathlib import Path
+
+    from vio.console import parse_range
+    from vio.errors import VioError
+    from vio.suite import Job
+
+    seeds = parse_range(args.seeds)
+    jobs = [Job(Path(d).resolve().stem, None, Path(d)) for d in args.datasets]
+    for seed in seeds:
+        for folder in args.hybrid:
+            words = ("--hybrid", folder, "--seed", str(seed))
+            jobs.append(Job(Path(folder).resolve().name, seed, None, words))
+        for scenario in args.scenario:
+            jobs.append(Job(Path(scenario).stem, seed, None, (scenario, "--seed", str(seed))))
+    if not jobs:
+        raise VioError("nothing to run: name recordings, or use --hybrid or --scenario")
+    names = [job.name for job in jobs]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise VioError(f"two jobs would write to the same folder: {', '.join(doubled)}")
+    return sorted(jobs, key=lambda job: names.index(job.name))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the suite; return 3 when a sequence failed or was lost."""
+    from vio.cli import EXIT_NEGATIVE
+    from vio.commands.outcome import config_from_arguments
+    from vio.console import print_table, progress
+    from vio.runfolder import make_folder
+    from vio.suite import run_suite
+
+    config_from_arguments(args)  # a wrong setting is said once, before any work
+    jobs = make_jobs(args)
+    out = make_folder("suite", args.out)
+    arguments = ["--no-figures", "--preset", args.preset]
+    arguments += [word for item in args.set for word in ("--set", item)]
+    arguments += [] if args.engine is None else ["--engine", args.engine]
+    with progress("suite", len(jobs)) as done:
+        result = run_suite(jobs, arguments, out, args.jobs or os.cpu_count() or 1, done)
+    summary = result["summary"]
+    print_table("", HEADER, [table_row(row) for row in result["rows"]])
+    rows = [summary_row(name, group) for name, group in summary["sequences"].items()]
+    print_table("", SUMMARY_HEADER, [*rows, summary_row("all", summary)])
+    for row in result["rows"]:
+        if row["error"]:
+            print(f"{row['sequence']} (seed {row['seed']}): {row['error']}")
+    print(out / "suite.json")
+    return EXIT_NEGATIVE if summary["lost"] else 0
+
+
+HEADER = (
+    "sequence",
+    "seed",
+    "ATE SE3 m",
+    "ATE yaw m",
+    "% of path",
+    "rot deg",
+    "first pose s",
+    "tracking %",
+    "starts",
+    "ms/frame",
+    "MB",
+)
+SUMMARY_HEADER = ("sequence", "runs", "mean ATE SE3 m", "worst m", "lost")
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def table_row(row: dict[str, Any]) -> list[str]:
+    """Return a row of the table of runs."""
+    head = [row["sequence"], "-" if row["seed"] is None else str(row["seed"])]
+    metrics = row.get("metrics")
+    if metrics is None:
+        return [*head, "failed", *["-"] * 8]
+    accuracy = metrics["accuracy"] or {}
+    absolute = accuracy.get("absolute")
+    values = ["-"] * 4
+    if absolute:
+        values = [
+            _number(absolute["se3"]["translation_m"]["rmse"], 4),
+            _number(absolute["yaw"]["translation_m"]["rmse"], 4),
+            _number(absolute["se3"]["percent_of_distance"], 3),
+            _number(absolute["yaw"]["rotation_deg"]["rmse"], 2),
+        ]
+    return [
+        *head,
+        *values,
+        _number(metrics["first_pose_s"], 2),
+        _number(100.0 * metrics["frames_by_status"]["tracking"] / metrics["frames"], 1),
+        str(metrics["segments"]),
+        _number(metrics["timing_ms"]["total"]["mean"], 1),
+        _number(metrics["peak_memory_mb"], 0),
+    ]
+
+
+def summary_row(name: str, group: dict[str, Any]) -> list[str]:
+    """Return a row of the table of sequences."""
+    ates = (_number(group["mean_ate_m"], 4), _number(group["worst_ate_m"], 4))
+    return [name, str(group["runs"]), *ates, str(group["lost"])]
