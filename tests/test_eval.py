@@ -11,7 +11,7 @@ from evo.core import sync
 from evo.core.sync_method import SyncMethod
 from evo.core.trajectory import PoseTrajectory3D
 from evo.core.units import Unit
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.spatial.transform import Rotation
@@ -155,7 +155,6 @@ def test_yaw_only_alignment_is_the_optimum_of_an_independent_search() -> None:
     assert got > evaluate(*flight()).ate_se3_m
 
 
-@settings(max_examples=50, deadline=None)
 @given(
     st.sampled_from(["se3", "yaw", "sim3"]),
     st.tuples(*[st.floats(-3, 3)] * 6),
