@@ -189,6 +189,16 @@ def test_a_pair_with_both_images_lost_is_skipped_with_a_warning(recording: Path)
     assert "cannot be decoded" in data.warnings[1]
 
 
+def test_a_flood_of_warnings_is_cut_off(tmp_path: Path) -> None:
+    mav0 = write_recording(tmp_path / "long", frames=40)
+    for index in range(1, 40):
+        (mav0 / "cam1" / "data" / name_of(index)).unlink()
+    data = open_dataset(mav0)
+    assert sum(frame.right is None for frame in data.frames()) == 39
+    assert len(data.warnings) == 21
+    assert data.warnings[-1] == "further warnings about this recording are left out"
+
+
 def test_a_recording_without_images_gives_everything_else(recording: Path) -> None:
     for camera in ("cam0", "cam1"):
         shutil.rmtree(recording / camera / "data")

@@ -17,6 +17,7 @@ from vio.trajectory import (
     Trajectory,
     interpolate,
     moved_sensor,
+    nearest_index,
     quaternion_product,
     rotation_matrices,
 )
@@ -87,6 +88,18 @@ def test_interpolation_outside_of_the_span_is_refused_with_the_numbers() -> None
         interpolate(trajectory, np.array([late]))
     with pytest.raises(VioError, match="without poses"):
         interpolate(trajectory.between(0, 1), np.array([late]))
+
+
+@given(
+    st.lists(st.integers(0, 50), min_size=1, max_size=9, unique=True),
+    st.lists(st.integers(-10, 60), max_size=9),
+)
+def test_the_nearest_time_is_the_one_a_search_finds(times: list[int], queries: list[int]) -> None:
+    times.sort()
+    got = nearest_index(np.array(times), np.array(queries, np.int64))
+    assert got.tolist() == [
+        min(range(len(times)), key=lambda i: abs(times[i] - q)) for q in queries
+    ]
 
 
 def test_products_and_matrices_of_quaternions_equal_scipys() -> None:

@@ -49,6 +49,17 @@ class Trajectory:
         return float(np.linalg.norm(np.diff(self.p_world_body, axis=0), axis=1).sum())
 
 
+def nearest_index(times: np.ndarray, queries: np.ndarray) -> np.ndarray:
+    """Return for each query (M,) the index of the nearest of times (N,), N >= 1, both sorted.
+
+    Of two equally near times the earlier one.
+    """
+    after = np.minimum(np.searchsorted(times, queries, side="left"), len(times) - 1)
+    before = np.maximum(after - 1, 0)
+    closer = np.abs(queries - times[before]) <= np.abs(times[after] - queries)
+    return np.where(closer, before, after)
+
+
 def quaternion_product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return the Hamilton products (N, 4) of wxyz quaternions a and b, (N, 4) or (4,)."""
     aw, ax, ay, az = np.moveaxis(a, -1, 0)

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the readers import cameras and imu, which import datasets.base
-    from vio.datasets.euroc import EurocDataset
+    from vio.datasets.base import Dataset
     from vio.datasets.tracks import TrackDataset
 
 
-def open_dataset(path: str | Path, images: bool = True) -> "EurocDataset":
+def open_dataset(path: str | Path, images: bool = True) -> "Dataset":
     """Return the recording at path: a folder that contains mav0, that mav0 folder, or a zip of it.
 
     images=False reads calibration, inertial data, ground truth and time stamps of a recording whose

@@ -11,6 +11,8 @@ from vio.camera import StereoRig
 from vio.imu import ImuNoise
 from vio.trajectory import Trajectory
 
+MAX_WARNINGS = 20
+
 
 @dataclass(frozen=True)
 class StereoFrame:
@@ -37,6 +39,14 @@ class ImuData:
 
     def __len__(self) -> int:
         return len(self.t_ns)
+
+
+def add_warning(warnings: list[str], message: str) -> None:
+    """Append a message once; after MAX_WARNINGS of them, only that there are more."""
+    if message in warnings or len(warnings) > MAX_WARNINGS:
+        return
+    full = len(warnings) == MAX_WARNINGS
+    warnings.append("further warnings about this recording are left out" if full else message)
 
 
 class Dataset(Protocol):

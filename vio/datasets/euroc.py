@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from vio.camera import Camera, StereoRig
-from vio.datasets.base import ImuData, StereoFrame
+from vio.datasets.base import ImuData, StereoFrame, add_warning
 from vio.datasets.calibration import parse_camera, parse_imu, parse_sensor, parse_T_BS
 from vio.datasets.files import Files, find_asl, read_text
 from vio.datasets.images import Pair, StereoStream, check_first_image
@@ -111,9 +111,8 @@ class EurocDataset:
             both = pair[1] is None and pair[2] is None
             if lost:
                 what = "is skipped" if both else "goes on as mono"
-                self.warnings.append(
-                    f"frame {t_ns} {what}: {' and '.join(lost)} missing in {files.root}"
-                )
+                message = f"frame {t_ns} {what}: {' and '.join(lost)} missing in {files.root}"
+                add_warning(self.warnings, message)
             if not both:
                 kept.append(pair)
         self._pairs = kept

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from vio.camera import Camera
-from vio.datasets.base import StereoFrame
+from vio.datasets.base import StereoFrame, add_warning
 from vio.datasets.files import Files
 from vio.errors import VioError
 
@@ -109,7 +109,8 @@ class StereoStream:
                 ahead = current = None  # type: ignore[assignment]  # else the pair outlives its use
                 if index + 1 < len(pairs):
                     ahead = pool.submit(self._load_pair, pairs[index + 1])
-                warnings.extend(m for m in messages if m not in warnings)
+                for message in messages:
+                    add_warning(warnings, message)
                 if frame is not None:
                     yield frame
                     frame = None  # the consumer alone decides how long a pair lives

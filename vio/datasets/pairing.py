@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vio.datasets.base import add_warning
 from vio.errors import VioError
+from vio.trajectory import nearest_index
 
 # At 3 rad/s and a focal length of 460 pixels, 0.1 ms between the shutters moves a point 0.14 pixel.
 SYNC_TOLERANCE_NS = 100_000
@@ -18,16 +20,6 @@ class Pairing:
     t_ns: np.ndarray
     left: np.ndarray
     right: np.ndarray
-
-
-def nearest(times: np.ndarray, queries: np.ndarray) -> np.ndarray:
-    """Return for each query (M,) the index of the nearest of times (N,), both sorted, int64 ns."""
-    after = np.clip(np.searchsorted(times, queries), 1, max(len(times) - 1, 1))
-    if len(times) == 1:
-        return np.zeros(len(queries), np.int64)
-    before = after - 1
-    closer = (queries - times[before]) <= (times[after] - queries)
-    return np.where(closer, before, after)
 
 
 def seconds(ns: float) -> str:
@@ -47,7 +39,7 @@ def pair_cameras(times: tuple[np.ndarray, np.ndarray], where: str, warnings: lis
     have a partner, giving the median offset: the cameras are not synchronised.
     """
     left, right = times
-    match = nearest(left, right)  # for each right stamp
+    match = nearest_index(left, right)  # for each right stamp
     offset = right - left[match]
     good = np.abs(offset) <= SYNC_TOLERANCE_NS
     if good.sum() * 2 < min(len(left), len(right)):
@@ -71,10 +63,9 @@ def pair_cameras(times: tuple[np.ndarray, np.ndarray], where: str, warnings: lis
         ("cam0", "cam1", left[partner < 0]),
         ("cam1", "cam0", right[alone]),
     ):
-        warnings.extend(
-            f"frame {t} goes on as mono: {name} has an image at this time, {other} lists none"
-            for t in stamps
-        )
+        for t in stamps:
+            message = f"frame {t} goes on as mono: {name} has an image then, {other} lists none"
+            add_warning(warnings, message)
     return Pairing(
         t_ns[order],
         np.concatenate([np.arange(len(left)), np.full(len(alone), -1)])[order],
@@ -106,15 +97,17 @@ def check_against_imu(
         gaps = np.flatnonzero(np.diff(imu_t_ns) > 5.0 * imu_ns)
         if len(gaps):
             longest = gaps[np.argmax(np.diff(imu_t_ns)[gaps])]
-            warnings.append(
+            add_warning(
+                warnings,
                 f"the inertial data has {len(gaps)} gap(s); the longest lasts "
-                f"{seconds(imu_t_ns[longest + 1] - imu_t_ns[longest])} after {imu_t_ns[longest]}"
+                f"{seconds(imu_t_ns[longest + 1] - imu_t_ns[longest])} after {imu_t_ns[longest]}",
             )
     before = int((frame_t_ns < imu_t_ns[0]).sum())
     after = int((frame_t_ns > imu_t_ns[-1]).sum())
     if before or after:
-        warnings.append(
-            f"{before} frame(s) lie before the first inertial sample and {after} after the last"
+        add_warning(
+            warnings,
+            f"{before} frame(s) lie before the first inertial sample and {after} after the last",
         )
 
 

@@ -4,7 +4,7 @@
 import numpy as np
 
 from vio.errors import VioError
-from vio.trajectory import Trajectory, interpolate
+from vio.trajectory import Trajectory, interpolate, nearest_index
 
 MAX_DIFF_S = 0.01
 
@@ -27,11 +27,7 @@ def associate(
     if len(estimate) == 0 or len(truth) == 0:
         which = "estimate" if len(estimate) == 0 else "ground truth"
         raise VioError(f"the {which} holds no poses in the span asked for: nothing to compare")
-    after = np.searchsorted(truth.t_ns, estimate.t_ns, side="left").clip(1, max(len(truth) - 1, 1))
-    after = np.minimum(after, len(truth) - 1)
-    before = np.maximum(after - 1, 0)
-    closer = estimate.t_ns - truth.t_ns[before] <= truth.t_ns[after] - estimate.t_ns
-    index = np.where(closer, before, after)
+    index = nearest_index(truth.t_ns, estimate.t_ns)
     diff_ns = np.abs(truth.t_ns[index] - estimate.t_ns)
     good = diff_ns <= round(max_diff_s * 1e9)
     if not good.any():
