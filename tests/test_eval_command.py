@@ -88,6 +88,20 @@ def test_the_table_shows_the_figures(
     assert "coverage 100.0 %" in text
 
 
+def test_an_estimate_that_started_again_is_pointed_out(
+    recording: Path, tmp_path: Path, estimate: Trajectory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "est.txt"
+    write_tum(path, estimate)
+    rows = path.read_text().splitlines()
+    path.write_text("\n".join([*rows[:6], "# segment 1: a new world", *rows[6:]]) + "\n")
+    assert run(str(path), str(recording)) == 0
+    assert capsys.readouterr().err == "", "one segment is the rule"
+    path.write_text("\n".join(["# segment 0: a new world", path.read_text()]))
+    assert run(str(path), str(recording), "--json") == 0
+    assert "holds 2 segments" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("text", ["5", "m", "xm", "3km", ""])
 def test_a_wrong_distance_is_refused(text: str) -> None:
     with pytest.raises(VioError, match="is not a number with unit f"):

@@ -50,6 +50,14 @@ def read_trajectory(path: str | Path, times: str | Path | None = None) -> Trajec
     return _parse_tum(rows, lines, path)
 
 
+def count_segments(path: str | Path) -> int:
+    """Return how often a file marks the start of a new world (`# segment N`), at least 1.
+
+    Raises VioError when the file cannot be read.
+    """
+    return max(1, sum(line.startswith("# segment ") for line in _text(path).splitlines()))
+
+
 def _text(path: str | Path) -> str:
     try:
         return Path(path).read_text(encoding="utf-8")

@@ -127,9 +127,10 @@ def print_metrics(metrics: "Metrics", title: str) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command and return the exit code."""
     import json
+    import sys
 
     from vio.eval.metrics import evaluate
-    from vio.trajectory_io import read_trajectory
+    from vio.trajectory_io import count_segments, read_trajectory
 
     deltas = tuple(parse_delta(text) for text in args.rpe or ("1f", "1s", "1m", "10m"))
     truth, frame_t_ns = load_truth(args.truth, args.truth_times)
@@ -143,6 +144,13 @@ def run(args: argparse.Namespace) -> int:
         nearest=args.nearest,
         relative=deltas,
     )
+    segments = count_segments(args.estimate)
+    if segments > 1:
+        print(
+            f"note: {args.estimate} holds {segments} segments, each in a world of its own, because "
+            "the odometry was lost and started again; the figures below align them as one",
+            file=sys.stderr,
+        )
     if args.json:
         print(json.dumps(metrics.to_dict(), indent=2))
     else:
