@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +14,10 @@ from vio.datasets.base import Dataset, StereoFrame
 from vio.runfolder import RunFolder
 from vio.runlog import RunLog
 from vio.samples import FrameSampler, SampleFrame
+from vio.state import State
+
+if TYPE_CHECKING:
+    from vio.pipeline import Odometry
 
 
 class Watched:
@@ -30,9 +35,11 @@ class Watched:
         self.decode_ms = 0.0
         self._dataset = dataset
 
-    def frames(self) -> Iterator[StereoFrame]:
+    def frames(
+        self, start_ns: int | None = None, until_ns: int | None = None
+    ) -> Iterator[StereoFrame]:
         """Yield the dataset's frames."""
-        frames = self._dataset.frames()
+        frames = self._dataset.frames(start_ns, until_ns)
         while True:
             start = perf_counter()
             frame = next(frames, None)
@@ -57,6 +64,27 @@ class RunResult:
     peak_memory_mb: float = 0.0
 
 
+class _Cloud:
+    """Gather the landmarks of one segment: a look each time that the window has been renewed."""
+
+    def __init__(self, keyframes: int) -> None:
+        self._keyframes = keyframes
+        self._parts: list[np.ndarray] = []
+        self._segment = -1
+        self._seen = 0
+
+    def add(self, state: State, odometry: "Odometry") -> None:
+        if state.segment != self._segment:
+            self._segment, self._seen, self._parts = state.segment, 0, []
+        self._seen += state.is_keyframe
+        if self._seen >= self._keyframes and state.p_world_body is not None:
+            self._seen = 0
+            self._parts.append(odometry.landmarks())
+
+    def points(self, odometry: "Odometry") -> np.ndarray:
+        return np.concatenate([*self._parts, odometry.landmarks().reshape(-1, 3)])
+
+
 def execute(
     dataset: Dataset,
     config: Config,
@@ -79,6 +107,7 @@ def execute(
     odometry = Odometry(dataset.rig, dataset.imu_noise, config)
     imu_poses: list[ImuPose] = []
     states = run(watched, config, until_ns=until_ns, imu_poses=imu_poses, odometry=odometry)
+    cloud = _Cloud(config.backend.keyframes)
     try:
         start = perf_counter()
         for state in states:
@@ -93,11 +122,12 @@ def execute(
             imu_poses.clear()
             folder.add_smoothed(odometry.drain_smoothed())
             sampler.add(state, watched.last)
+            cloud.add(state, odometry)
             on_frame(len(result.log))
             start = perf_counter()
     except KeyboardInterrupt:
         result.complete = False
-    result.landmarks = odometry.landmarks()
+    result.landmarks = cloud.points(odometry)
     folder.write_landmarks(result.landmarks)
     result.peak_memory_mb = peak_memory_mb()
     return result

@@ -50,7 +50,9 @@ def draw_errors(folder: Path, segments: Sequence[AlignedSegment]) -> Path | None
             axes[3 + i].set_ylabel(f"rot {axis} [deg]")
         for ax in axes:
             ax.axhline(0.0, color=style.TRUTH, lw=0.6)
-        axes[0].set_title("Error of position and rotation; shaded: 3 sigma of the estimator")
+        axes[0].set_title(
+            "Error after aligning yaw and position; shaded: the estimator's own 3 sigma"
+        )
         axes[-1].set_xlabel("time after the first image [s]")
         fig.align_ylabels(axes)
     return path

@@ -36,7 +36,7 @@ def draw_views(
 def _window(values: np.ndarray) -> tuple[float, float]:
     """Return limits around the path: landmarks further out are cut off."""
     low, high = float(values.min()), float(values.max())
-    margin = max(0.2 * (high - low), 0.3)
+    margin = max(0.35 * (high - low), 0.3)
     return low - margin, high + margin
 
 
