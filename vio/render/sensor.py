@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The image sensor: sampling pattern, vignetting, exposure control that lags, noise settings."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from vio.camera import Camera, unproject_pixels
+from vio.render.kernel import BLOCK, TILE
+
+
+@dataclass(frozen=True)
+class SensorModel:
+    """Hold the settings of a small global-shutter sensor, measured on real frames at rest.
+
+    electrons: per grey level at unit gain. read_noise: electrons. column_noise: grey levels,
+    deviation of the fixed pattern. target: mean grey level the control aims at.
+    max_exposure_s, unit_exposure_s: longest shutter; the shutter that gives light 1 the level 255
+    at unit gain. lag: share of the log error corrected a frame; delay: frames until it acts.
+    spread_px: deviation of the lens blur. vignette: share of light lost in the corners.
+    """
+
+    samples: int = 8
+    electrons: float = 28.0
+    read_noise: float = 14.0
+    fixed_pattern: float = 0.35
+    target: float = 72.0
+    max_exposure_s: float = 0.012
+    unit_exposure_s: float = 0.010
+    max_gain: float = 6.0
+    lag: float = 0.12
+    delay: int = 2
+    spread_px: float = 0.5
+    vignette: float = 0.45
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """Hold one frame's shutter time in seconds and the grey levels per unit of radiance."""
+
+    shutter_s: float
+    gain: float
+    analog_gain: float
+
+
+def sample_pattern(samples: int, spread_px: float) -> np.ndarray:
+    """Return pixel offsets (samples, 2) float32 with zero mean and deviation spread_px.
+
+    Sample s belongs to exposure slot s. The points are a lattice of golden-ratio steps through
+    the normal distribution's quantiles, so place and time in the exposure are uncorrelated.
+    """
+    if samples == 1:
+        return np.zeros((1, 2), np.float32)
+    k = np.arange(samples)
+    radius = np.sqrt(-2.0 * np.log(1.0 - (k * 3 % samples + 0.5) / samples))
+    angle = 2.0 * math.pi * np.mod(k * 0.6180339887 + 0.13, 1.0)
+    points = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+    points -= points.mean(axis=0)
+    # Remove the correlation with time, which would look like a shift of moving edges.
+    time = k - k.mean()
+    points -= np.outer(time, points.T @ time) / (time @ time)
+    points *= spread_px / np.sqrt(np.mean(points**2))
+    return points.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class RayTable:
+    """Hold what rendering needs of one camera: rays, tile bounds, vignetting, fixed pattern."""
+
+    camera: Camera
+    rays: np.ndarray
+    tile_box: np.ndarray
+    block_box: np.ndarray
+    vignette: np.ndarray
+    fixed_pattern: np.ndarray
+
+
+def _boxes(rays: np.ndarray, step: int, margin_px: float) -> np.ndarray:
+    """Return ray boxes (rows, cols, 4): centre and half sides, with a margin in pixels."""
+    H, W = rays.shape[:2]
+    rows, cols = -(-H // step), -(-W // step)
+    out = np.empty((rows, cols, 4))
+    for r in range(rows):
+        for c in range(cols):
+            part = rays[r * step : (r + 1) * step, c * step : (c + 1) * step].astype(np.float64)
+            lo, hi = part[..., :2].min(axis=(0, 1)), part[..., :2].max(axis=(0, 1))
+            slope = np.abs(part[..., 2:]).max(axis=(0, 1))
+            pad = margin_px * np.array([slope[0] + slope[1], slope[2] + slope[3]])
+            out[r, c, :2] = (lo + hi) / 2
+            out[r, c, 2:] = (hi - lo) / 2 + pad
+    return out
+
+
+def ray_table(camera: Camera, model: SensorModel, seed: int, stride: int = 1) -> RayTable:
+    """Return the table of a camera, at every stride-th pixel (for metering)."""
+    us = np.arange(0, camera.width, stride, dtype=np.float64)
+    vs = np.arange(0, camera.height, stride, dtype=np.float64)
+    u, v = np.meshgrid(us, vs)
+    uv = np.stack([u.ravel(), v.ravel()], axis=1)
+    shape = (*u.shape, 2)
+    centre = unproject_pixels(camera.params, uv)
+    step = np.array([[0.5, 0.0], [0.0, 0.5]])
+    du = unproject_pixels(camera.params, uv + step[0]) - unproject_pixels(
+        camera.params, uv - step[0]
+    )
+    dv = unproject_pixels(camera.params, uv + step[1]) - unproject_pixels(
+        camera.params, uv - step[1]
+    )
+    rays = np.empty((*u.shape, 6), np.float32)
+    rays[..., :2] = centre.reshape(shape)
+    rays[..., 2], rays[..., 4] = du[:, 0].reshape(u.shape), du[:, 1].reshape(u.shape)
+    rays[..., 3], rays[..., 5] = dv[:, 0].reshape(u.shape), dv[:, 1].reshape(u.shape)
+    margin = 1.0 + 3.0 * model.spread_px
+    # Light falls off towards the corners as a polynomial of the image radius.
+    r2 = ((u - camera.cx) ** 2 + (v - camera.cy) ** 2) / (
+        max(camera.cx, camera.width - camera.cx) ** 2
+        + max(camera.cy, camera.height - camera.cy) ** 2
+    )
+    rng = np.random.default_rng([seed, 11])
+    fixed = model.fixed_pattern * (
+        rng.standard_normal(u.shape) + 0.5 * rng.standard_normal((1, u.shape[1]))
+    )
+    return RayTable(
+        camera=camera,
+        rays=rays,
+        tile_box=_boxes(rays, TILE, margin),
+        block_box=_boxes(rays, TILE * BLOCK, margin),
+        vignette=(1.0 - model.vignette * (0.6 * r2 + 0.4 * r2 * r2)).astype(np.float32),
+        fixed_pattern=fixed.astype(np.float32),
+    )
+
+
+class ExposureControl:
+    """Follow the light with a lag: each frame corrects a share of the error of earlier frames."""
+
+    def __init__(self, model: SensorModel) -> None:
+        self._model = model
+        self._log_light: float | None = None
+        self._pending: list[float] = []
+
+    def next(self, metered: np.ndarray) -> Exposure:
+        """Return the exposure of this frame and note its metered radiance (any shape)."""
+        model = self._model
+        if self._log_light is None:
+            self._log_light = self._wanted(metered, math.log(float(np.mean(metered)) + 1e-4))
+        elif len(self._pending) >= model.delay:
+            self._log_light += self._pending.pop(0)
+        used = self._log_light
+        self._pending.append(model.lag * (self._wanted(metered, used) - used))
+        limit = model.max_exposure_s * model.max_gain / model.unit_exposure_s * 255.0
+        gain = min(model.target / math.exp(used), limit)
+        wanted_s = gain / 255.0 * model.unit_exposure_s
+        shutter = min(max(wanted_s, 5e-5), model.max_exposure_s)
+        return Exposure(shutter, gain, max(1.0, wanted_s / shutter))
+
+    def _wanted(self, metered: np.ndarray, used: float) -> float:
+        """Return the log light that would bring the mean of the clipped image to the target."""
+        gain = self._model.target / math.exp(used)
+        mean = float(np.mean(np.minimum(metered * gain, 255.0))) + 0.5
+        return used + math.log(mean / self._model.target)

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Make a sequence: from a scenario, or hybrid along the ground truth of a recording."""
+
+import io
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from vio.camera import StereoRig
+from vio.datasets.euroc import EurocDataset
+from vio.errors import VioError
+from vio.imu import ImuNoise
+from vio.render import asl
+from vio.render.calibration import euroc_rig
+from vio.render.inertial import ImuModel, make_imu
+from vio.render.places import build_place
+from vio.render.renderer import DarkSpell, Renderer
+from vio.render.scenario import Scenario, load_scenario, scenario_trajectory
+from vio.render.sensor import SensorModel
+from vio.render.smoothing import fuse_truth
+from vio.render.spline import SplineTrajectory
+from vio.trajectory import Trajectory
+
+EPOCH_NS = 1_500_000_000_000_000_000  # time stamps of scenarios start here
+PATH_STEP_NS = 20_000_000  # the path is checked for clearance at this step
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """Hold a sequence ready to be rendered: its renderer, its ground truth, where it came from.
+
+    source: the recording of a hybrid sequence, else None; imu: (t_ns, gyro, accel, noise) of a
+    scenario, else None (the recording's file is copied).
+    """
+
+    name: str
+    renderer: Renderer
+    truth: Trajectory
+    source: Path | None
+    imu: tuple[np.ndarray, np.ndarray, np.ndarray, ImuNoise] | None
+
+    @property
+    def t_ns(self) -> np.ndarray:
+        """Time stamps (N,) of the frames."""
+        return self.renderer.t_ns
+
+
+def open_scenario(
+    name: str, seed: int = 1, seconds: float | None = None, sensor: SensorModel | None = None
+) -> Sequence:
+    """Return the sequence of a scenario, a name or a path to a TOML file.
+
+    seconds: cut after so many seconds of images. Raises VioError when the scenario is unknown.
+    """
+    _check(seed, seconds)
+    return _scenario(load_scenario(name), seed, seconds, sensor)
+
+
+def open_hybrid(
+    recording: str | Path,
+    seed: int = 1,
+    seconds: float | None = None,
+    sensor: SensorModel | None = None,
+) -> Sequence:
+    """Return the hybrid sequence of a recording in ASL layout (a folder or a zip).
+
+    seconds: cut after so many seconds of images. Raises VioError when the recording has no
+    ground truth with biases, or it covers no camera time stamp.
+    """
+    _check(seed, seconds)
+    return _hybrid(Path(recording), seed, seconds, sensor)
+
+
+def render_scenario(
+    name: str, out: str | Path, seed: int = 1, seconds: float | None = None
+) -> None:
+    """Write the sequence of a scenario into out/mav0; raises VioError as open_scenario does."""
+    for _ in write_sequence(open_scenario(name, seed, seconds), Path(out)):
+        pass
+
+
+def render_hybrid(
+    recording: str | Path, out: str | Path, seed: int = 1, seconds: float | None = None
+) -> None:
+    """Write a hybrid sequence into out/mav0; raises VioError as open_hybrid does."""
+    for _ in write_sequence(open_hybrid(recording, seed, seconds), Path(out)):
+        pass
+
+
+def _check(seed: int, seconds: float | None) -> None:
+    if seconds is not None and not seconds > 0.0:
+        raise VioError(f"--seconds {seconds:g} is not a positive number of seconds")
+    if seed < 0:
+        raise VioError(f"--seed {seed} is negative; give a whole number from 0 on")
+
+
+def _path(trajectory: SplineTrajectory, rig: StereoRig) -> np.ndarray:
+    """Return the places (N, 3) that the body and both cameras pass, for clearance."""
+    times = np.arange(trajectory.start_ns, trajectory.end_ns, PATH_STEP_NS)
+    motion = trajectory.at(times)
+    places = [motion.p_world_body]
+    for camera in (rig.left, rig.right):
+        places.append(motion.p_world_body + motion.R_world_body @ camera.T_body_cam[:3, 3])
+    return np.concatenate(places)
+
+
+def _hybrid(source: Path, seed: int, seconds: float | None, sensor: SensorModel | None) -> Sequence:
+    recording = EurocDataset(source, images=False)
+    raw = recording.ground_truth
+    if raw is None or raw.gyro_bias_rad_s is None or raw.accel_bias_m_s2 is None:
+        raise VioError(
+            f"{source} has no ground truth with biases (17 columns): a hybrid rendering needs "
+            "mav0/state_groundtruth_estimate0/data.csv"
+        )
+    trajectory = fuse_truth(raw, recording.imu)
+    t_ns = recording.frame_t_ns
+    t_ns = t_ns[(t_ns >= raw.t_ns[0]) & (t_ns <= raw.t_ns[-1])]
+    if len(t_ns) == 0:
+        raise VioError(f"{source}: the ground truth covers none of the camera's time stamps")
+    if seconds is not None:
+        t_ns = t_ns[t_ns <= t_ns[0] + round(seconds * 1e9)]
+    motion = trajectory.at(raw.t_ns)
+    truth = Trajectory(
+        raw.t_ns,
+        motion.p_world_body,
+        motion.q_world_body,
+        motion.v_world_body,
+        raw.gyro_bias_rad_s,
+        raw.accel_bias_m_s2,
+    )
+    world = build_place("auto", _path(trajectory, recording.rig), seed)
+    renderer = Renderer(world, recording.rig, trajectory, t_ns, seed, sensor)
+    return Sequence(recording.name, renderer, truth, source, None)
+
+
+def _scenario(
+    scenario: Scenario, seed: int, seconds: float | None, sensor: SensorModel | None
+) -> Sequence:
+    rig = euroc_rig(scenario.rate_hz)
+    trajectory = scenario_trajectory(scenario, rig, seed, seconds).shifted(EPOCH_NS)
+    duration = min(scenario.duration_s, seconds or scenario.duration_s)
+    first = trajectory.start_ns + 500_000_000
+    count = int(duration * scenario.rate_hz)
+    t_ns = first + np.rint(np.arange(count) * 1e9 / scenario.rate_hz).astype(np.int64)
+    model = ImuModel()
+    imu = make_imu(trajectory, model, seed)
+    motion = trajectory.at(imu.t_ns)
+    truth = Trajectory(
+        imu.t_ns,
+        motion.p_world_body,
+        motion.q_world_body,
+        motion.v_world_body,
+        imu.gyro_bias_rad_s,
+        imu.accel_bias_m_s2,
+    )
+    world = build_place(
+        scenario.place, _path(trajectory, rig), seed, scenario.movers, light=scenario.light
+    )
+    dark = tuple(DarkSpell(*spell) for spell in scenario.dark_s)
+    renderer = Renderer(world, rig, trajectory, t_ns, seed, sensor, dark)
+    readings = (imu.t_ns, imu.gyro_rad_s, imu.accel_m_s2, model.noise)
+    return Sequence(scenario.name, renderer, truth, None, readings)
+
+
+def _png(image: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, "PNG", compress_level=1)
+    return stream.getvalue()
+
+
+def _in_order(work: Callable[[int], None], count: int, threads: int) -> Iterator[int]:
+    """Yield 0..count-1 as work(k) ends, at most a few frames ahead, on so many threads."""
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: list[Future[None]] = []
+        try:
+            for k in range(count):
+                waiting.append(pool.submit(work, k))
+                if len(waiting) > 2 * threads:
+                    waiting.pop(0).result()
+                    yield k - len(waiting)
+            while waiting:
+                waiting.pop(0).result()
+                yield count - len(waiting) - 1
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def write_sequence(
+    sequence: Sequence, out: Path, threads: int | None = None, depth: bool = False
+) -> Iterator[tuple[int, int]]:
+    """Write the sequence into out/mav0, yielding (images done, images in all).
+
+    The csv tables are written first, each image as it is rendered; the bytes do not depend on
+    the number of threads. depth: also mav0/depth0, 16-bit PNG, millimetres, of the left camera.
+    Raises VioError when out/mav0 exists.
+    """
+    root = out / "mav0"
+    if root.exists():
+        raise VioError(f"{root} exists already; remove it or choose another --out")
+    renderer = sequence.renderer
+    for which in range(2):
+        (root / f"cam{which}" / "data").mkdir(parents=True)
+        asl.write_frame_list(root / f"cam{which}", sequence.t_ns)
+    if depth:
+        (root / "depth0" / "data").mkdir(parents=True)
+        asl.write_frame_list(root / "depth0", sequence.t_ns)
+    asl.write_truth(root, sequence.truth)
+    if sequence.imu is not None:
+        asl.write_imu(root, *sequence.imu)
+        for which, camera in enumerate(renderer.cameras):
+            text = asl.camera_yaml(camera, f"rendered cam{which}")
+            (root / f"cam{which}" / "sensor.yaml").write_text(text)
+    else:
+        assert sequence.source is not None
+        names = ["cam0/sensor.yaml", "cam1/sensor.yaml", "imu0/sensor.yaml", "imu0/data.csv"]
+        asl.copy_untouched(sequence.source, root, names)
+
+    def work(job: int) -> None:
+        index, which = divmod(job, 2)
+        name = f"{sequence.t_ns[index]}.png"
+        (root / f"cam{which}" / "data" / name).write_bytes(_png(renderer.image(index, which)))
+        if depth and which == 0:
+            from vio.render.truth import depth_image
+
+            millimetres = np.rint(np.minimum(depth_image(renderer, index) * 1e3, 65535.0))
+            (root / "depth0" / "data" / name).write_bytes(_png(millimetres.astype(np.uint16)))
+
+    jobs = 2 * len(sequence.t_ns)
+    for done in _in_order(work, jobs, threads or os.cpu_count() or 1):
+        yield done + 1, jobs
