@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Inertial front end: noise model and on-manifold preintegration with covariance and bias Jacobians.
+"""Inertial front end: noise model, on-manifold preintegration, covariance, bias Jacobians.
 
 Source: Forster, Carlone, Dellaert, Scaramuzza, "On-Manifold Preintegration for Real-Time
 Visual-Inertial Odometry", T-RO 2017. One difference: the rotation that turns a sample's specific
@@ -161,7 +161,7 @@ def preintegrate(
     gyro_bias: np.ndarray,
     accel_bias: np.ndarray,
     noise: ImuNoise,
-    dtype: type = np.float64,
+    dtype: type[np.floating] = np.float64,
 ) -> Preintegration:
     """Preintegrate N intervals with constant body rate and specific force in each.
 

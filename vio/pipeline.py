@@ -13,6 +13,7 @@ Rules for the input:
   odometry starts again by itself.
 """
 
+import itertools
 import math
 import time
 from collections.abc import Iterator
@@ -196,7 +197,7 @@ class Odometry:
             return 0.0
         times = [s[0] for s in self._imu]
         # A sample just outside the span covers its edge; the buffer keeps one before the frame.
-        gaps = [b - a for a, b in zip(times[:-1], times[1:], strict=True) if b > self._frame_ns]
+        gaps = [b - a for a, b in itertools.pairwise(times) if b > self._frame_ns]
         edge = [times[0] - self._frame_ns, t_ns - times[-1]]
         return max(gaps + edge) * 1e-9
 
@@ -267,10 +268,7 @@ class Odometry:
         self._last_pose = (R, p)
         covariance = e.window.covariance(e.slot)
         if covariance is not None:
-            T = np.eye(15)
-            for k in range(3):
-                T[3 * k : 3 * k + 3, 3 * k : 3 * k + 3] = self._R_anchor
-            covariance = T @ covariance.astype(np.float64) @ T.T
+            covariance = self._turn_covariance(covariance.astype(np.float64))
         return State(
             self._frame_index, t_ns, status, self.segment, tracks.is_keyframe, p, q, v,
             vec[6:9], vec[9:12], covariance, tracks, counters, timing,
@@ -294,6 +292,15 @@ class Odometry:
         R64 = matrix_from_quaternion(quaternion_from_matrix(R64))
         p = mul3(self._R_anchor, vec[:3]) + self._p_anchor
         return mul33(self._R_anchor, R64), p, mul3(self._R_anchor, vec[3:6])
+
+    def _turn_covariance(self, covariance: np.ndarray) -> np.ndarray:
+        """Return the covariance (15, 15) with its world-frame blocks turned into the segment's."""
+        if self.segment == 1:
+            return covariance
+        T = np.eye(15)
+        for k in range(3):
+            T[3 * k : 3 * k + 3, 3 * k : 3 * k + 3] = self._R_anchor
+        return np.einsum("ij,jk,lk->il", T, covariance, T)
 
     def _collect_smoothed(self) -> None:
         for pose in self.estimator.smoothed:

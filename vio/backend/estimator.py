@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The back end: tracks and inertial data in, one causal estimate a frame out."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from vio.backend.init import InitFrame, Initializer
+from vio.backend.init import Initializer
 from vio.backend.landmarks import reprojection_errors
 from vio.backend.marginalize import marginalize
 from vio.backend.triangulate import stereo_inverse_depth, triangulate_rows
-from vio.backend.window import ACTIVE, PENDING, Prior, Window
+from vio.backend.window import ACTIVE, PENDING, Window
 from vio.camera import StereoRig
 from vio.config import Config
-from vio.geometry import matrix_from_quaternion, quaternion_from_matrix
+from vio.geometry import matrix_from_quaternion, mul3, mul33, quaternion_from_matrix
 from vio.imu import ImuNoise, preintegrate
 
 
@@ -61,7 +62,7 @@ class Estimator:
     def process(self, frame: FrameInput) -> bool:
         """Take one frame; return whether there is an estimate of it."""
         if self.window is None:
-            self.initializer.add(InitFrame(frame))
+            self.initializer.add(frame)
             window = self.initializer.attempt()
             if window is None:
                 return False
@@ -98,7 +99,8 @@ class Estimator:
         w, c = self.window, self.config.backend
         assert w is not None
         while True:
-            frames, motions = [], []
+            frames: list[int] = []
+            motions: list[int] = []
             recent = [s for s in w.order if w.has_motion[s]]
             poses = [s for s in w.order if not w.has_motion[s]]
             if len(recent) > c.recent_frames:
@@ -138,14 +140,9 @@ def predict(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return rotation, position and velocity after a preintegrated interval (Forster, eq. 37)."""
     g = gravity.astype(np.float64)
-    R_new = np.einsum("ij,jk->ik", R, dR.astype(np.float64))
-    v_new = vec[3:6] + g * dt_s + np.einsum("ij,j->i", R, dv.astype(np.float64))
-    p_new = (
-        vec[:3]
-        + vec[3:6] * dt_s
-        + 0.5 * g * dt_s**2
-        + np.einsum("ij,j->i", R, dp.astype(np.float64))
-    )
+    R_new = mul33(R, dR.astype(np.float64))
+    v_new = vec[3:6] + g * dt_s + mul3(R, dv.astype(np.float64))
+    p_new = vec[:3] + vec[3:6] * dt_s + 0.5 * g * dt_s**2 + mul3(R, dp.astype(np.float64))
     return R_new, p_new, v_new
 
 
@@ -228,18 +225,16 @@ def choose_keyframe(window: Window, poses: list[int], newest: int) -> int:
             return s
     p = window.vec[:, :3].astype(np.float64)
     best, best_score = candidates[0], -1.0
+
     for s in candidates:
         others = [o for o in poses if o != s]
-        closeness = sum(1.0 / (float(_distance(p[s], p[o])) + 1e-5) for o in others)
-        score = np.sqrt(_distance(p[s], p[newest])) * closeness
+        closeness: float = math.fsum(1.0 / (_distance(p[s], p[o]) + 1e-5) for o in others)
+        score = math.sqrt(_distance(p[s], p[newest])) * closeness
         if score > best_score:
-            best, best_score = s, float(score)
+            best, best_score = s, score
     return best
 
 
 def _distance(a: np.ndarray, b: np.ndarray) -> float:
-    d = a - b
-    return float(np.sqrt(d[0] * d[0] + d[1] * d[1] + d[2] * d[2]))
-
-
-__all__ = ["Estimator", "FrameInput", "Pose", "Prior", "add_landmarks", "observe"]
+    d = (a - b).tolist()
+    return math.sqrt(d[0] * d[0] + d[1] * d[1] + d[2] * d[2])

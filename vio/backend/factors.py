@@ -14,7 +14,6 @@ from vio.geometry import (
     exp_so3,
     inverse_right_jacobian_so3,
     log_so3,
-    mul3,
     mul33,
     mulT3,
     mulT33,

@@ -12,21 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vio.backend.solve import least_squares
 from vio.backend.window import ACTIVE, Prior, Window
 from vio.camera import StereoRig
 from vio.config import Config
-from vio.geometry import exp_so3, log_so3
+from vio.geometry import exp_so3, log_so3, mul3, mul33, mulT33
 from vio.imu import GRAVITY_M_S2, ImuNoise, Preintegration, preintegrate
 
 if TYPE_CHECKING:
     from vio.backend.estimator import FrameInput
-
-
-class InitFrame:
-    """Hold a frame that waits for the initialisation."""
-
-    def __init__(self, frame: "FrameInput") -> None:
-        self.frame = frame
 
 
 class Initializer:
@@ -37,9 +31,9 @@ class Initializer:
         self.frames: list[FrameInput] = []
         self.reason = "no frame yet"
 
-    def add(self, item: InitFrame) -> None:
+    def add(self, frame: "FrameInput") -> None:
         """Take one more frame; frames before the first stereo keyframe are of no use."""
-        self.frames.append(item.frame)
+        self.frames.append(frame)
         while self.frames and not self._can_start(self.frames[0]):
             self.frames.pop(0)
         if len(self.frames) > self.config.init.max_frames:
@@ -80,7 +74,7 @@ class Initializer:
         for k, f in enumerate(self.frames):
             if k:
                 for dt, gyro in zip(f.dt_s, f.gyro, strict=True):
-                    R = R @ exp_so3(gyro * dt)
+                    R = mul33(R, exp_so3(gyro * dt))
             vec = np.concatenate([p, np.zeros(9)])
             slot = w.add_frame(f.t_ns, R, vec, f.is_keyframe)
             w.has_motion[slot] = False
@@ -121,13 +115,10 @@ class Initializer:
         R = [vision.R[s].astype(np.float64) for s in vision.order]
         bias = np.zeros(3)
         for _ in range(3):
-            A, b = np.zeros((3, 3)), np.zeros(3)
-            for k, pre in enumerate(self._preintegrations(bias)):
-                r = log_so3(pre.dR.T @ R[k].T @ R[k + 1])
-                J = pre.J_bias[:3, :3]
-                A += J.T @ J
-                b += J.T @ r
-            bias = bias + np.linalg.solve(A, b)
+            pres = self._preintegrations(bias)
+            r = [log_so3(mulT33(p.dR, mulT33(R[k], R[k + 1]))) for k, p in enumerate(pres)]
+            J = [p.J_bias[:3, :3] for p in pres]
+            bias = bias + least_squares(np.concatenate(J), np.concatenate(r))
         return bias
 
     def _gravity_velocities(
@@ -152,8 +143,8 @@ class Initializer:
             A[:3] /= 0.002
             A[3:] /= 0.005
             rows.append(A)
-            rhs.append(np.concatenate([(dp - R @ pre.dp) / 0.002, R @ pre.dv / 0.005]))
-        x = np.linalg.lstsq(np.concatenate(rows), np.concatenate(rhs), rcond=None)[0]
+            rhs.append(np.concatenate([(dp - mul3(R, pre.dp)) / 0.002, mul3(R, pre.dv) / 0.005]))
+        x = least_squares(np.concatenate(rows), np.concatenate(rhs))
         g = x[-3:]
         norm = float(np.linalg.norm(g))
         if abs(norm - GRAVITY_M_S2) > self.config.init.max_gravity_error:
@@ -173,8 +164,9 @@ class Initializer:
         angle = np.arctan2(s, up[2])
         R_world = exp_so3(axis / s * angle) if s > 1e-9 else exp_so3(np.array([angle, 0, 0]))
         for k, slot in enumerate(w.order):
-            w.R[slot] = R_world @ w.R[slot]
-            p, v = R_world @ w.vec[slot, :3], R_world @ velocities[k]
+            w.R[slot] = mul33(R_world, w.R[slot].astype(np.float64))
+            p = mul3(R_world, w.vec[slot, :3].astype(np.float64))
+            v = mul3(R_world, velocities[k])
             w.vec[slot] = np.concatenate([p, v, bias, np.zeros(3)])
             w.has_motion[slot] = True
             w.linearized[slot] = False

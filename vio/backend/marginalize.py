@@ -18,7 +18,7 @@ def marginalize(window: Window, frames: list[int], motions: list[int]) -> None:
     frames: slots to remove, with the landmarks they host (whose observations go to the prior);
     other landmarks' observations in them are dropped. motions: slots that stay as poses only.
     """
-    slots, dims, _ = window.columns()
+    slots, _, _ = window.columns()
     visual = window.visual(slots)
     leaving = set(frames) | set(motions)
     factors = [f for f in window.factors if f.slot_i in leaving or f.slot_j in leaving]

@@ -164,3 +164,11 @@ def marginal_covariance(U: np.ndarray, first: int, count: int) -> np.ndarray:
                 acc += Y[a, j] * Y[b, j]
             C[a, b] = acc
     return C
+
+
+def least_squares(A: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return x (n,) that minimises |A x - b| for A (m, n) of full rank, by QR."""
+    m, n = A.shape
+    W = np.ascontiguousarray(np.column_stack([A, b]))
+    triangularize(W, m, n, n + 1)
+    return solve_upper(np.ascontiguousarray(W[:n, :n]), W[:n, n].copy())
