@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Images of a world along a trajectory: exposure pre-pass, then frames independent of each other."""
+"""Images of a world along a trajectory: exposures first, then frames independent of each other."""
 
 import math
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ class Renderer:
         self.sensor = sensor or SensorModel()
         self.dark = dark
         self.cameras = (rig.left, rig.right)
-        self._tables = [ray_table(c, self.sensor, seed + i) for i, c in enumerate(self.cameras)]
+        self.tables = [ray_table(c, self.sensor, seed + i) for i, c in enumerate(self.cameras)]
         self._normal = np.random.default_rng([seed, 13]).standard_normal(65536).astype(np.float32)
         self.exposures = [self._meter(i) for i in range(2)]
 
@@ -131,7 +131,7 @@ class Renderer:
 
     def image(self, index: int, which: int) -> np.ndarray:
         """Return frame `index` of camera 0 (left) or 1 (right): (height, width) uint8."""
-        table = self._tables[which]
+        table = self.tables[which]
         times, step_px = self.slots(index, which)
         # A sample stands for its share of the pixel, or for the blur up to the next sample.
         lod = 0.5 * math.log2(0.3 + min(step_px, 4.0) ** 2 * 0.5)

@@ -110,7 +110,7 @@ def smooth_trajectory(truth: Trajectory, knot_s: float = 0.025) -> SplineTraject
     flips = np.sign(np.einsum("ij,ij->i", q[1:], q[:-1]))
     q[1:] *= np.cumprod(np.where(flips == 0, 1.0, flips))[:, None]
     spacing = max(knot_s, 2.0 * float(np.median(np.diff(t))), gap_s)
-    inner = np.linspace(t[0], t[-1], max(2, int(round((t[-1] - t[0]) / spacing)) + 1))[1:-1]
+    inner = np.linspace(t[0], t[-1], max(2, round((t[-1] - t[0]) / spacing) + 1))[1:-1]
     knots = np.concatenate([np.full(DEGREE + 1, t[0]), inner, np.full(DEGREE + 1, t[-1])])
     return SplineTrajectory(
         make_lsq_spline(t, truth.p_world_body, knots, DEGREE),
