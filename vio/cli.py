@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from vio import __version__
 from vio.errors import VioError
 
-COMMANDS = ("run", "eval", "suite", "bench", "render", "doctor")
+COMMANDS = ("demo", "run", "eval", "render", "suite", "bench", "doctor")
 
 EXIT_DEFECT = 1  # an exception that is not the user's doing, with its traceback
 EXIT_BAD_INPUT = 2  # wrong usage or bad data, in one line; argparse uses the same

@@ -65,10 +65,10 @@ def run(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="kestrel-") as temporary:
         path = args.dataset or (str(real) if (real / "mav0").is_dir() else None)
         if path is None:
-            from vio.render import render_scenario
+            from vio.render.sequence import render_scenario
 
             path = temporary
-            render_scenario(RENDERED_SCENARIO, Path(path), seconds=RENDERED_SECONDS)
+            render_scenario(RENDERED_SCENARIO, path, seconds=RENDERED_SECONDS)
         results = measure_engines(path, config, engines, args.repeats)
     name = Path(path).name if path != temporary else RENDERED_SCENARIO
     machine = {"cores": os.cpu_count(), "machine": platform.machine()}

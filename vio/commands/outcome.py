@@ -2,7 +2,7 @@
 """What `vio run` and `vio demo` share: arguments to configuration, and the end of a run."""
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vio.config import Config
@@ -23,14 +23,13 @@ def config_from_arguments(args: argparse.Namespace) -> "Config":
 
 def finish(
     dataset: "Dataset", folder: "RunFolder", result: "RunResult", figures: bool = True
-) -> int:
-    """Write metrics and figures, print the summary and return the exit code.
+) -> tuple[int, dict[str, Any]]:
+    """Write metrics and figures; return the exit code and the metrics.
 
     Raises KeyboardInterrupt again, after the metrics, when the run was interrupted.
     """
     from vio.cli import EXIT_NEGATIVE
-    from vio.report import write_figures
-    from vio.summary import aligned_segments, summarise, summary_lines
+    from vio.summary import aligned_segments, summarise
 
     metrics = summarise(dataset, result)
     folder.write_metrics(metrics)
@@ -38,9 +37,8 @@ def finish(
         print(f"partial result in {folder.path}")
         raise KeyboardInterrupt
     if figures:
+        from vio.report import write_figures
+
         segments, landmarks = aligned_segments(dataset, result)
         write_figures(folder.path, result.log, segments, landmarks, result.samples)
-    for line in summary_lines(metrics):
-        print(line)
-    print(folder.path)
-    return 0 if metrics["poses"] else EXIT_NEGATIVE
+    return 0 if metrics["poses"] else EXIT_NEGATIVE, metrics

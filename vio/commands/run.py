@@ -46,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
     from vio.errors import VioError
     from vio.runfolder import RunFolder, make_folder
     from vio.runner import count_frames, execute
+    from vio.summary import summary_lines
 
     if args.until is not None and not args.until > 0.0:
         raise VioError(f"--until {args.until:g} is not a positive number of seconds")
@@ -58,4 +59,8 @@ def run(args: argparse.Namespace) -> int:
     with RunFolder(path, config) as folder:
         with progress(dataset.name, frame_count) as done:
             result = execute(dataset, config, folder, args.until, done)
-        return finish(dataset, folder, result, figures=not args.no_figures)
+        code, metrics = finish(dataset, folder, result, figures=not args.no_figures)
+    for line in summary_lines(metrics):
+        print(line)
+    print(path)
+    return code

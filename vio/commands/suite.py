@@ -53,11 +53,12 @@ def make_jobs(args: argparse.Namespace) -> "list[Job]":
     seeds = parse_range(args.seeds)
     jobs = [Job(Path(d).resolve().stem, None, Path(d)) for d in args.datasets]
     for seed in seeds:
+        common = ("--seed", str(seed), "--threads", "1")
         for folder in args.hybrid:
-            words = ("--hybrid", folder, "--seed", str(seed))
+            words = ("--hybrid", folder, *common)
             jobs.append(Job(Path(folder).resolve().name, seed, None, words))
         for scenario in args.scenario:
-            jobs.append(Job(Path(scenario).stem, seed, None, (scenario, "--seed", str(seed))))
+            jobs.append(Job(Path(scenario).stem, seed, None, (scenario, *common)))
     if not jobs:
         raise VioError("nothing to run: name recordings, or use --hybrid or --scenario")
     names = [job.name for job in jobs]
