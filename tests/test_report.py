@@ -2,6 +2,7 @@
 """Figures and metrics of a run, from hand-made states."""
 
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from tests.states import START_NS, STEP_NS, make_run, make_state, position
 from vio.datasets.base import StereoFrame
 from vio.report import write_figures
+from vio.report.timing import draw_timing
 from vio.runlog import RunLog
 from vio.runner import RunResult
 from vio.samples import FrameSampler
@@ -94,6 +96,17 @@ def test_a_run_that_never_started_gets_figures_and_says_so(tmp_path: Path) -> No
     assert metrics["first_pose_s"] is None
     assert metrics["accuracy"] is None
     assert "no pose" in summary_lines(metrics)[0]
+
+
+def test_a_frame_that_compiled_for_minutes_does_not_squeeze_the_timing_figure(
+    tmp_path: Path,
+) -> None:
+    log = RunLog()
+    for i in range(30):
+        log.append(make_state(i), {"total": 90_000.0 if i == 3 else 10.0, "decode": 2.0})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        draw_timing(tmp_path, log)
 
 
 def test_segments_are_moved_onto_the_truth_by_yaw_and_position() -> None:
