@@ -278,7 +278,7 @@ def test_real_tracks_agree_with_their_reference_poses(real_data: Path) -> None:
     assert len(tracks.frame_t_ns) == 1414
     corners = np.loadtxt(path / "cam0_corners.csv", delimiter=",", usecols=(1, 4, 5, 6))
     p_target = dict(zip(corners[:, 0].astype(int), corners[:, 1:], strict=True))
-    reference = tracks.reference
+    reference = tracks.ground_truth
     from vio.geometry import invert_transform, matrix_from_quaternion, transform_from
 
     left_errors, right_errors = [], []

@@ -17,6 +17,8 @@ def open_dataset(path: str | Path, images: bool = True) -> "Dataset":
     """
     from vio.datasets.euroc import EurocDataset
 
+    if (Path(path) / "cam0_corners.csv").is_file():
+        return open_tracks(path)
     return EurocDataset(Path(path), images)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from vio.camera import StereoRig
+from vio.datasets.base import StereoFrame
 from vio.datasets.calibration import parse_camera, parse_imu
 from vio.datasets.euroc import imu_from_table, moved_camera
 from vio.datasets.files import FolderFiles, read_text
@@ -19,14 +20,13 @@ from vio.trajectory import from_euroc_values, moved_sensor
 
 
 @dataclass(frozen=True)
-class TrackFrame:
-    """Hold the N corners that the left camera sees at one time, sorted by identity.
+class TrackFrame(StereoFrame):
+    """Hold the N corners that the left camera sees at one time, sorted by identity; no images.
 
     ids: (N,) int64. uv_left, uv_right: (N, 2) float64, distorted pixels; uv_right is NaN where the
     right camera does not see the corner.
     """
 
-    t_ns: int
     ids: np.ndarray
     uv_left: np.ndarray
     uv_right: np.ndarray
@@ -35,7 +35,7 @@ class TrackFrame:
 class TrackDataset:
     """Hold tracks, inertial data and a rig; the target's geometry stays with the reader.
 
-    reference: poses of the body in the target's frame, from single-frame PnP of the left camera:
+    ground_truth: poses of the body in the target's frame, from single-frame PnP of the left camera:
     for evaluation only, and only a few millimetres good.
     """
 
@@ -64,7 +64,7 @@ class TrackDataset:
         ]
         pose_text = read_text(files, "cam0_pnp_pose.csv", "the reference poses")
         poses = parse_table(pose_text, f"{path}/cam0_pnp_pose.csv", (8,), left.rate_hz)
-        self.reference = moved_sensor(
+        self.ground_truth = moved_sensor(
             from_euroc_values(poses.t_ns, poses.values, poses.where),
             invert_transform(left.T_body_cam),
         )
@@ -72,12 +72,17 @@ class TrackDataset:
         check_against_imu(times, self.imu.t_ns, str(path), self.warnings)
         inside = (times >= self.imu.t_ns[0]) & (times <= self.imu.t_ns[-1])
         self.frame_t_ns = times[inside]
-        check_overlap(self.frame_t_ns, self.reference.t_ns, f"{path}/cam0_pnp_pose.csv")
+        check_overlap(self.frame_t_ns, self.ground_truth.t_ns, f"{path}/cam0_pnp_pose.csv")
         self._frames = [_frame(int(t), corners[0], corners[1]) for t in self.frame_t_ns]
 
-    def frames(self) -> Iterator[TrackFrame]:
-        """Yield the frames within the inertial data's span in order of time."""
-        return iter(self._frames)
+    def frames(
+        self, start_ns: int | None = None, until_ns: int | None = None
+    ) -> Iterator[TrackFrame]:
+        """Yield the frames with start_ns <= t_ns <= until_ns, within the inertial data's span."""
+        for frame in self._frames:
+            early = start_ns is not None and frame.t_ns < start_ns
+            if not early and (until_ns is None or frame.t_ns <= until_ns):
+                yield frame
 
 
 @dataclass(frozen=True)
@@ -105,4 +110,4 @@ def _frame(t_ns: int, left: _Corners, right: _Corners) -> TrackFrame:
     uv_right = np.full((len(ids), 2), np.nan)
     _, i, j = np.intersect1d(ids, right.ids[b], assume_unique=True, return_indices=True)
     uv_right[i] = right.uv[b][j]
-    return TrackFrame(t_ns, ids, left.uv[a].copy(), uv_right)
+    return TrackFrame(t_ns, None, None, ids, left.uv[a].copy(), uv_right)

@@ -6,7 +6,7 @@ from vio.config import Config
 from vio.errors import VioError
 from vio.frontend.base import FrontEnd
 
-ENGINES = ("float", "opencv")
+ENGINES = ("float", "opencv", "replay")
 
 
 def make_frontend(rig: StereoRig, config: Config) -> FrontEnd:
@@ -20,4 +20,8 @@ def make_frontend(rig: StereoRig, config: Config) -> FrontEnd:
         from vio.frontend.opencv import OpenCvFrontEnd
 
         return OpenCvFrontEnd(rig, config)
+    if engine == "replay":
+        from vio.frontend.replay import ReplayFrontEnd
+
+        return ReplayFrontEnd(rig, config)
     raise VioError(f"front end engine {engine!r} is unknown; known: {', '.join(ENGINES)}")
