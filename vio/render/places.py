@@ -288,7 +288,7 @@ def build_place(
         lamps, ambient = _lamps(b, lo, hi, 6.0, 0.6)
     elif kind == "corridor":
         lo = lo - [1.3, 1.3, rng.uniform(0.9, 1.1)]
-        hi = [*hi, 1.3, 1.3, 0.0]
+        hi = hi + np.array([1.3, 1.3, 0.0])
         hi[2] = max(hi[2] + 0.7, lo[2] + 2.6)
         _shell(b, lo, hi, "tiles", ["paint", "paint", "plaster", "brick", "paint"])
         rim = 2 * (hi[0] - lo[0] + hi[1] - lo[1])
@@ -298,7 +298,7 @@ def build_place(
         lamps, ambient = _lamps(b, lo, hi, 3.5, 0.5)
     else:
         lo = lo - [rng.uniform(1.5, 2.4), rng.uniform(1.5, 2.4), rng.uniform(0.55, 0.65)]
-        hi = [*hi, rng.uniform(1.5, 2.4), rng.uniform(1.5, 2.4), 0.0]
+        hi = hi + np.array([rng.uniform(1.5, 2.4), rng.uniform(1.5, 2.4), 0.0])
         hi[2] = max(hi[2] + 1.0, lo[2] + 3.4)
         _shell(
             b,
