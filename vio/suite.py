@@ -18,15 +18,17 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Job:
-    """Describe one run: a recording as it is, or one to render first with `render` and delete.
+    """Describe one run: a recording as it is, or one to render first.
 
-    render: arguments of `vio render` but the output folder, or None.
+    render: arguments of `vio render` but the output folder, or None. kept: where the rendered
+    sequence is kept, and taken from when it is there; None: it is deleted after the run.
     """
 
     sequence: str
     seed: int | None
     dataset: Path | None
     render: tuple[str, ...] | None = None
+    kept: Path | None = None
 
     @property
     def name(self) -> str:
@@ -59,11 +61,18 @@ class Workers:
     def _run_job(self, job: Job) -> dict[str, Any]:
         row: dict[str, Any] = {"sequence": job.sequence, "seed": job.seed, "error": None}
         folder = self._out / job.name
-        with tempfile.TemporaryDirectory(prefix="kestrel-") as temporary:
-            dataset = job.dataset
-            if job.render is not None:
-                dataset = Path(temporary) / job.sequence
-                row["error"] = self._vio("render", *job.render, "--out", str(dataset))
+        if job.kept is not None:
+            job.kept.parent.mkdir(parents=True, exist_ok=True)
+        # Beside the kept ones, so that a finished rendering only needs a new name.
+        parent = job.kept.parent if job.kept is not None else None
+        with tempfile.TemporaryDirectory(prefix=".kestrel-", dir=parent) as temporary:
+            dataset = job.dataset or job.kept
+            if job.render is not None and (job.kept is None or not job.kept.exists()):
+                made = Path(temporary) / job.sequence
+                row["error"] = self._vio("render", *job.render, "--out", str(made))
+                dataset = made
+                if job.kept is not None and row["error"] is None:
+                    dataset = made.rename(job.kept)
             if row["error"] is None:
                 row["error"] = self._vio(
                     "run", str(dataset), "--out", str(folder), *self._run_arguments

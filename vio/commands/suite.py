@@ -34,6 +34,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seeds", default="1", metavar="RANGE", help="worlds to render, e.g. 1-5 (default: 1)"
     )
     parser.add_argument(
+        "--until", type=float, metavar="SECONDS", help="only this much of each sequence"
+    )
+    parser.add_argument(
+        "--keep",
+        metavar="DIR",
+        help="keep rendered sequences in DIR (about 1 GB a flight), and use those that are there",
+    )
+    parser.add_argument(
         "--jobs", type=int, default=0, metavar="N", help="processes (default: one a core)"
     )
     add_config_arguments(parser)
@@ -50,22 +58,25 @@ def make_jobs(args: argparse.Namespace) -> "list[Job]":
     from vio.errors import VioError
     from vio.suite import Job
 
-    seeds = parse_range(args.seeds)
     jobs = [Job(Path(d).resolve().stem, None, Path(d)) for d in args.datasets]
-    for seed in seeds:
-        common = ("--seed", str(seed), "--threads", "1")
-        for folder in args.hybrid:
-            words = ("--hybrid", folder, *common)
-            jobs.append(Job(Path(folder).resolve().name, seed, None, words))
-        for scenario in args.scenario:
-            jobs.append(Job(Path(scenario).stem, seed, None, (scenario, *common)))
+    sources = [(Path(f).resolve().name, ["--hybrid", f]) for f in args.hybrid]
+    sources += [(Path(s).stem, [s]) for s in args.scenario]
+    for name, source in sources:
+        for seed in parse_range(args.seeds):
+            words = [*source, "--seed", str(seed), "--threads", "1"]
+            length = ""
+            if args.until is not None:
+                words += ["--seconds", str(args.until)]
+                length = f"-{args.until:g}s"
+            kept = Path(args.keep) / f"{name}-seed{seed}{length}" if args.keep else None
+            jobs.append(Job(name, seed, None, tuple(words), kept))
     if not jobs:
         raise VioError("nothing to run: name recordings, or use --hybrid or --scenario")
     names = [job.name for job in jobs]
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise VioError(f"two jobs would write to the same folder: {', '.join(doubled)}")
-    return sorted(jobs, key=lambda job: names.index(job.name))
+    return jobs
 
 
 def run(args: argparse.Namespace) -> int:
@@ -82,6 +93,7 @@ def run(args: argparse.Namespace) -> int:
     arguments = ["--no-figures", "--preset", args.preset]
     arguments += [word for item in args.set for word in ("--set", item)]
     arguments += [] if args.engine is None else ["--engine", args.engine]
+    arguments += [] if args.until is None else ["--until", str(args.until)]
     with progress("suite", len(jobs)) as done:
         result = run_suite(jobs, arguments, out, args.jobs or os.cpu_count() or 1, done)
     summary = result["summary"]
