@@ -36,7 +36,7 @@ class FrontEndConfig:
     min_depth_m: float = 0.4  # sets the largest disparity
     min_stereo_correlation: float = 0.85  # least correlation of a stereo match
     stereo_uniqueness: float = 0.05  # by which a match must exceed the next best
-    ransac_px: float = 1.5  # largest distance from the epipolar line
+    ransac_px: float = 1.0  # largest distance from the epipolar line
     stereo_ransac_px: float = 3.0  # largest error of a moved stereo point
     ransac_draws: int = 64  # hypotheses a frame
     gyro_sigma_rad: float = 0.005  # error of the predicted rotation over a frame, bias unknown

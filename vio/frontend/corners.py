@@ -21,40 +21,54 @@ def corner_scores(image: np.ndarray, radius: int) -> np.ndarray:
     ring = np.zeros((side, 3, width), np.int32)
     sums = np.zeros((3, width), np.int32)
     for y in range(1, height - 1):
-        up, mid, down = image[y - 1], image[y], image[y + 1]
-        row = ring[y % side]
-        for x in range(1, width - 1):
-            left = np.int32(up[x - 1]) + 2 * np.int32(mid[x - 1]) + np.int32(down[x - 1])
-            right = np.int32(up[x + 1]) + 2 * np.int32(mid[x + 1]) + np.int32(down[x + 1])
-            above = np.int32(up[x - 1]) + 2 * np.int32(up[x]) + np.int32(up[x + 1])
-            below = np.int32(down[x - 1]) + 2 * np.int32(down[x]) + np.int32(down[x + 1])
-            gx = np.int32(right - left)
-            gy = np.int32(below - above)
-            xx, xy, yy = np.int32(gx * gx), np.int32(gx * gy), np.int32(gy * gy)
-            sums[0, x] += np.int32(xx - row[0, x])
-            sums[1, x] += np.int32(xy - row[1, x])
-            sums[2, x] += np.int32(yy - row[2, x])
-            row[0, x], row[1, x], row[2, x] = xx, xy, yy
+        _add_row(image[y - 1], image[y], image[y + 1], ring[y % side], sums)
         if y >= side:
             _score_row(sums, radius, scores[y - radius])
     return scores
 
 
 @njit(cache=True, nogil=True)
+def _add_row(
+    up: np.ndarray, mid: np.ndarray, down: np.ndarray, row: np.ndarray, sums: np.ndarray
+) -> None:
+    """Replace one row of gradient products (3, W) in the column sums (3, W)."""
+    n = up.shape[0] - 2
+    # Slices that start at 0, not offsets in the index: only those become vector instructions.
+    u0, u1, u2 = up[:n], up[1 : n + 1], up[2 : n + 2]
+    m0, m2 = mid[:n], mid[2 : n + 2]
+    d0, d1, d2 = down[:n], down[1 : n + 1], down[2 : n + 2]
+    r_xx, r_xy, r_yy = row[0, 1 : n + 1], row[1, 1 : n + 1], row[2, 1 : n + 1]
+    s_xx, s_xy, s_yy = sums[0, 1 : n + 1], sums[1, 1 : n + 1], sums[2, 1 : n + 1]
+    for x in range(n):
+        cross = np.int32(np.int32(u0[x]) - np.int32(d2[x]))
+        other = np.int32(np.int32(u2[x]) - np.int32(d0[x]))
+        gx = np.int32(other - cross + 2 * (np.int32(m2[x]) - np.int32(m0[x])))
+        gy = np.int32(-cross - other + 2 * (np.int32(d1[x]) - np.int32(u1[x])))
+        xx, xy, yy = np.int32(gx * gx), np.int32(gx * gy), np.int32(gy * gy)
+        s_xx[x] = np.int32(s_xx[x] + xx - r_xx[x])
+        s_xy[x] = np.int32(s_xy[x] + xy - r_xy[x])
+        s_yy[x] = np.int32(s_yy[x] + yy - r_yy[x])
+        r_xx[x], r_xy[x], r_yy[x] = xx, xy, yy
+
+
+@njit(cache=True, nogil=True)
 def _score_row(sums: np.ndarray, radius: int, out: np.ndarray) -> None:
     """Write the scores of one row (W,) from the column sums (3, W) of the gradient products."""
-    width = out.shape[0]
     side = 2 * radius + 1
+    n = out.shape[0] - side - 1
+    box = np.zeros((3, n), np.int32)
+    for k in range(side):
+        for m in range(3):
+            part, total = sums[m, k + 1 : k + 1 + n], box[m]
+            for x in range(n):
+                total[x] = np.int32(total[x] + part[x])
     scale = np.float32(1.0 / (64.0 * side * side))
-    half = np.float32(0.5)
-    for x in range(radius + 1, width - radius - 1):
-        xx, xy, yy = np.int32(0), np.int32(0), np.int32(0)
-        for k in range(x - radius, x + radius + 1):
-            xx += sums[0, k]
-            xy += sums[1, k]
-            yy += sums[2, k]
-        a, b, c = np.float32(xx) * scale, np.float32(xy) * scale, np.float32(yy) * scale
-        out[x] = half * ((a + c) - np.sqrt((a - c) * (a - c) + np.float32(4.0) * b * b))
+    half, four = np.float32(0.5), np.float32(4.0)
+    xx, xy, yy = box[0], box[1], box[2]
+    inner = out[radius + 1 : radius + 1 + n]
+    for x in range(n):
+        a, b, c = np.float32(xx[x]) * scale, np.float32(xy[x]) * scale, np.float32(yy[x]) * scale
+        inner[x] = half * ((a + c) - np.sqrt((a - c) * (a - c) + four * b * b))
 
 
 @njit(cache=True, nogil=True)
@@ -110,26 +124,28 @@ def _local_maxima(
     """Return rows, columns and scores of the 3x3 maxima that are not blocked, in raster order."""
     height, width = scores.shape
     border = max(border_px, 1)
+    n = width - 2 * border
     v_out = np.empty(height * width // 4 + 1, np.int64)
     u_out = np.empty(height * width // 4 + 1, np.int64)
     values = np.empty(height * width // 4 + 1, np.float32)
-    n = 0
+    peak = np.empty(n, np.bool_)
+    count = 0
     floor = np.float32(min_score)
     for v in range(border, height - border):
         above, here, below = scores[v - 1], scores[v], scores[v + 1]
-        for u in range(border, width - border):
-            s = here[u]
-            if s < floor or blocked[v, u]:
-                continue
-            if s <= here[u - 1] or s < here[u + 1]:
-                continue
-            if s <= above[u - 1] or s <= above[u] or s <= above[u + 1]:
-                continue
-            if s < below[u - 1] or s < below[u] or s < below[u + 1]:
-                continue
-            v_out[n], u_out[n], values[n] = v, u, s
-            n += 1
-    return v_out[:n], u_out[:n], values[:n]
+        a0, a1, a2 = above[border - 1 :], above[border:], above[border + 1 :]
+        h0, h1, h2 = here[border - 1 :], here[border:], here[border + 1 :]
+        b0, b1, b2 = below[border - 1 :], below[border:], below[border + 1 :]
+        for x in range(n):
+            s = h1[x]
+            first = max(max(a0[x], a1[x]), max(a2[x], h0[x]))
+            later = max(max(b0[x], b1[x]), max(b2[x], h2[x]))
+            peak[x] = (s >= floor) & (s > first) & (s >= later)
+        for x in range(n):
+            if peak[x] and not blocked[v, x + border]:
+                v_out[count], u_out[count], values[count] = v, x + border, h1[x]
+                count += 1
+    return v_out[:count], u_out[:count], values[:count]
 
 
 @njit(cache=True, nogil=True)

@@ -55,6 +55,32 @@ def _sample_window(image: np.ndarray, u: float, v: float, half: int, out: np.nda
 
 
 @njit(cache=True, nogil=True)
+def _sample_warped(
+    image: np.ndarray, u: float, v: float, warp: np.ndarray, half: int, out: np.ndarray
+) -> None:
+    """Write the bilinear window centred at (u, v), its offsets mapped by `warp`, to out."""
+    side = 2 * half + 1
+    lanes = out.shape[1]
+    us, vs = np.empty(lanes), np.empty(lanes)
+    u_last, v_last = image.shape[1] - 1.001, image.shape[0] - 1.001
+    for y in range(side):
+        # Coordinates first (vector instructions), then the scattered reads.
+        u0 = u - warp[0, 0] * half + warp[0, 1] * (y - half)
+        v0 = v - warp[1, 0] * half + warp[1, 1] * (y - half)
+        for x in range(lanes):
+            us[x] = min(max(u0 + warp[0, 0] * x, 0.0), u_last)
+            vs[x] = min(max(v0 + warp[1, 0] * x, 0.0), v_last)
+        for x in range(side):
+            ix, iy = np.uint32(us[x]), np.uint32(vs[x])
+            a, b = np.float32(us[x] - ix), np.float32(vs[x] - iy)
+            g00, g01 = np.float32(image[iy, ix]), np.float32(image[iy, ix + np.uint32(1)])
+            iy += np.uint32(1)
+            g10, g11 = np.float32(image[iy, ix]), np.float32(image[iy, ix + np.uint32(1)])
+            top = g00 + a * (g01 - g00)
+            out[y, x] = top + b * (g10 + a * (g11 - g10) - top)
+
+
+@njit(cache=True, nogil=True)
 def _sum(lanes: np.ndarray) -> np.float32:
     """Return the sum of the accumulator lanes in their order."""
     total = np.float32(0.0)
@@ -82,14 +108,7 @@ def _template(
     """
     side = 2 * half + 1
     lanes = basis.shape[2]
-    for y in range(side + 2):
-        for x in range(side + 2):
-            ox, oy = x - half - 1, y - half - 1
-            patch[y, x] = sample(
-                image,
-                u + warp[0, 0] * ox + warp[0, 1] * oy,
-                v + warp[1, 0] * ox + warp[1, 1] * oy,
-            )
+    _sample_warped(image, u, v, warp, half + 1, patch)
     half_f = np.float32(0.5)
     for y in range(side):
         for x in range(side):
@@ -225,6 +244,9 @@ def track_windows(
         sums = np.empty(3, np.float32)
         u, v = uv_start[i, 0], uv_start[i, 1]
         code = TRACKED
+        if not abs(u + v + uv_reference[i].sum() + warps[i].sum()) < 1e6:
+            status[i] = BORDER  # NaN or far away: no such pixel
+            continue
         for level in range(levels - 1, -1, -1):
             scale = 1.0 / (1 << level)
             height, width = current[level].shape
