@@ -14,7 +14,8 @@ from numba import njit
 
 TILE = 16
 BLOCK = 4  # tiles along the side of a block, culled first
-TEX = 1024  # side of a texture in texels, a power of two
+TEX_BITS = 10
+TEX = 1 << TEX_BITS  # side of a texture in texels
 LEVELS = 9  # mip levels
 LEVEL_OFFSET = np.cumsum([0] + [(TEX >> k) ** 2 for k in range(LEVELS - 1)]).astype(np.int64)
 TEX_BYTES = int(LEVEL_OFFSET[-1] + (TEX >> (LEVELS - 1)) ** 2)
@@ -115,20 +116,22 @@ def _bound(
 
 
 @njit(cache=True, nogil=True)
-def _texture(
-    atlas: np.ndarray, base: int, offset: np.ndarray, level: int, tu: float, tv: float
-) -> float:
-    """Return the bilinear sample (0..255) at texel (tu, tv) >= 1 of level 0, wrapped."""
-    side = TEX >> level
+def _texture(atlas: np.ndarray, base: int, level: int, tu: float, tv: float) -> float:
+    """Return the bilinear sample (0..255) of a mip level at texel (tu, tv) >= 1 of level 0, wrapped.
+
+    base: where the level starts in the atlas.
+    """
+    bits = TEX_BITS - level
+    side = 1 << bits
     mask = side - 1
-    scale = 1.0 / (1 << level)
-    x = np.float32(tu * scale + side - 0.5)
-    y = np.float32(tv * scale + side - 0.5)
-    ix, iy = int(x), int(y)
+    scale = np.float32(side) * np.float32(1.0 / TEX)
+    x = tu * scale + (np.float32(side) - np.float32(0.5))
+    y = tv * scale + (np.float32(side) - np.float32(0.5))
+    ix, iy = np.int32(x), np.int32(y)
     fx, fy = x - np.float32(ix), y - np.float32(iy)
     x0, x1 = ix & mask, (ix + 1) & mask
-    r0 = base + offset[level] + (iy & mask) * side
-    r1 = base + offset[level] + ((iy + 1) & mask) * side
+    r0 = base + ((iy & mask) << bits)
+    r1 = base + (((iy + 1) & mask) << bits)
     a = np.float32(atlas[r0 + x0])
     b = np.float32(atlas[r0 + x1])
     c = np.float32(atlas[r1 + x0])
@@ -202,12 +205,179 @@ def _hull(boxes: np.ndarray) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
+def _place(f: np.ndarray, du: float, dv: float, p: np.ndarray, n: int, q: np.ndarray) -> None:
+    """Fill q[0..1] (x, y), q[2..4] (W, U, V): one rectangle at n rays of the patch p, shifted."""
+    f0, f1, f2, f3, f4, f5, f6, f7, f8 = f[0], f[1], f[2], f[3], f[4], f[5], f[6], f[7], f[8]
+    for i in range(n):
+        x = p[0, i] + p[2, i] * du + p[3, i] * dv
+        y = p[1, i] + p[4, i] * du + p[5, i] * dv
+        q[0, i] = x
+        q[1, i] = y
+        q[2, i] = f6 * x + f7 * y + f8
+        q[3, i] = f0 * x + f1 * y + f2
+        q[4, i] = f3 * x + f4 * y + f5
+
+
+@njit(cache=True, nogil=True)
+def _place_nearer(f: np.ndarray, k: int, n: int, q: np.ndarray, owner: np.ndarray) -> None:
+    """Take rectangle k at those of n rays q[0..1] where it is hit nearer than W = q[2]."""
+    f0, f1, f2, f3, f4, f5, f6, f7, f8 = f[0], f[1], f[2], f[3], f[4], f[5], f[6], f[7], f[8]
+    zero = np.float32(0.0)
+    me = np.int32(k)
+    for i in range(n):
+        x = q[0, i]
+        y = q[1, i]
+        w = f6 * x + f7 * y + f8
+        a = f0 * x + f1 * y + f2
+        b = f3 * x + f4 * y + f5
+        take = (w > q[2, i]) & (a >= zero) & (a <= w) & (b >= zero) & (b <= w)
+        q[2, i] = w if take else q[2, i]
+        q[3, i] = a if take else q[3, i]
+        q[4, i] = b if take else q[4, i]
+        owner[i] = me if take else owner[i]
+
+
+@njit(cache=True, nogil=True)
+def _lod(f: np.ndarray, texels: float, blur_lod: float) -> float:
+    """Return a rectangle's part of the mip level, without the pixel's depth.
+
+    A sample's level is half the log2 of the texel area that a pixel covers, area ~ W^-3; grazing
+    surfaces (cosine = W times distance) blur a little more than the area alone says.
+    """
+    return 0.5 * math.log2(f[10] * texels + 1e-30) - 0.25 * math.log2(f[9] + 1e-9) + blur_lod
+
+
+@njit(cache=True, nogil=True)
+def _shine(lamp: np.ndarray, x: float, y: float) -> float:
+    """Return cos^16 between the ray (x, y, 1) and the mirrored lamp, 0 behind."""
+    dot = lamp[0] * x + lamp[1] * y + lamp[2]
+    if dot <= 0.0:
+        return np.float32(0.0)
+    c2 = dot * dot / (x * x + y * y + np.float32(1.0))
+    c4 = c2 * c2
+    c8 = c4 * c4
+    return c8 * c8
+
+
+@njit(cache=True, nogil=True)
+def _shade_single(
+    forms: np.ndarray,
+    k: int,
+    p: np.ndarray,
+    n: int,
+    pattern: np.ndarray,
+    atlas: np.ndarray,
+    level_offset: np.ndarray,
+    base: int,
+    tm: np.ndarray,
+    light: np.ndarray,
+    lm: np.ndarray,
+    gloss: float,
+    lamp: np.ndarray,
+    lod_k: float,
+    q: np.ndarray,
+) -> None:
+    """Sum into q[5] the samples of n rays that all see rectangle k."""
+    S = len(pattern)
+    one, zero = np.float32(1.0), np.float32(0.0)
+    mu, mv, ou, ov = tm[0], tm[1], tm[2], tm[3]
+    top = np.float32(LEVELS - 1.001)
+    zero_shift = np.float32(0.0)
+    _place(forms[S // 2, k], zero_shift, zero_shift, p, n, q)
+    for i in range(n):
+        # Light, highlight and level vary slowly: once a pixel is enough.
+        w = q[2, i]
+        q[7, i] = _light(light, lm[0], lm[1], lm[2], q[3, i] / w, q[4, i] / w)
+        q[5, i] = zero
+        if gloss > zero:
+            q[5, i] = gloss * S * _shine(lamp, q[0, i], q[1, i])
+        q[6, i] = max(zero, np.float32(lod_k + p[6, i] - 1.75 * math.log2(w)))
+    for s in range(S):
+        _place(forms[s, k], pattern[s, 0], pattern[s, 1], p, n, q)
+        dither = np.float32((s + 0.5) / S)
+        for i in range(n):
+            inverse = one / q[2, i]
+            q[3, i] = q[3, i] * inverse * mu + ou
+            q[4, i] = q[4, i] * inverse * mv + ov
+        for i in range(n):
+            # The fraction of the level is dithered over the samples.
+            level = int(min(q[6, i] + dither, top))
+            q[5, i] += _texture(atlas, base + level_offset[level], level, q[3, i], q[4, i])
+    for i in range(n):
+        q[5, i] *= q[7, i]
+
+
+@njit(cache=True, nogil=True)
+def _shade_many(
+    forms: np.ndarray,
+    pool: np.ndarray,
+    count: int,
+    p: np.ndarray,
+    n: int,
+    pattern: np.ndarray,
+    atlas: np.ndarray,
+    level_offset: np.ndarray,
+    tex_base: np.ndarray,
+    tex_map: np.ndarray,
+    light: np.ndarray,
+    light_map: np.ndarray,
+    gloss: np.ndarray,
+    lamp_dir: np.ndarray,
+    lod_of: np.ndarray,
+    owner: np.ndarray,
+    before: np.ndarray,
+    q: np.ndarray,
+) -> None:
+    """Sum into q[5] the samples of n rays that see some of `count` rectangles of the pool."""
+    S = len(pattern)
+    one, zero = np.float32(1.0), np.float32(0.0)
+    top = np.float32(LEVELS - 1.001)
+    for i in range(n):
+        q[5, i] = zero
+        before[i] = -1
+    for s in range(S):
+        du, dv = pattern[s, 0], pattern[s, 1]
+        for i in range(n):
+            q[0, i] = p[0, i] + p[2, i] * du + p[3, i] * dv
+            q[1, i] = p[1, i] + p[4, i] * du + p[5, i] * dv
+            q[2, i] = zero
+            owner[i] = -1
+        for j in range(count):
+            _place_nearer(forms[s, pool[j]], pool[j], n, q, owner)
+        dither = np.float32((s + 0.5) / S)
+        for i in range(n):
+            k = owner[i]
+            if k < 0:
+                continue
+            inverse = one / q[2, i]
+            hu = q[3, i] * inverse
+            hv = q[4, i] * inverse
+            if k != before[i]:
+                before[i] = k
+                level_f = np.float32(lod_of[k] + p[6, i] - 1.75 * math.log2(q[2, i]))
+                q[6, i] = max(zero, level_f)
+                q[7, i] = _light(light, light_map[k, 0], light_map[k, 1], light_map[k, 2], hu, hv)
+            level = int(min(q[6, i] + dither, top))
+            shade = _texture(
+                atlas,
+                tex_base[k] + level_offset[level],
+                level,
+                hu * tex_map[k, 0] + tex_map[k, 2],
+                hv * tex_map[k, 1] + tex_map[k, 3],
+            )
+            if gloss[k] > zero:
+                shade += gloss[k] * _shine(lamp_dir[k], q[0, i], q[1, i])
+            q[5, i] += shade * q[7, i]
+
+
+@njit(cache=True, nogil=True)
 def render_radiance(
     forms64: np.ndarray,
     rays: np.ndarray,
     pattern: np.ndarray,
-    tile_box: np.ndarray,
     block_box: np.ndarray,
+    tile_box: np.ndarray,
+    part_box: np.ndarray,
     atlas: np.ndarray,
     level_offset: np.ndarray,
     tex_base: np.ndarray,
@@ -221,123 +391,83 @@ def render_radiance(
 ) -> None:
     """Write the mean radiance (H, W) float32 of the samples of each pixel.
 
-    forms64: (S, Q, 12) of make_forms. rays: (H, W, 6) float32: x, y and their slopes by u and v.
-    pattern: (S, 2) pixel offsets of the samples; sample s is taken at exposure slot s.
-    tile_box, block_box: (rows, cols, 4) ray boxes. tex_base: (Q,) start in the atlas.
-    tex_map: (Q, 4): texels per unit u, v, and offsets. light_map: (Q, 3): start, width, height.
-    gloss: (Q,) strength and lamp_dir (Q, 3): unit mirror direction, in the camera's frame.
+    forms64: (S, Q, 12) of make_forms. rays: (H, W, 7) float32: x, y, their slopes by u and v, and
+    half the log2 of the solid angle of a pixel. pattern: (S, 2) pixel offsets of the samples;
+    sample s is taken at exposure slot s. block_box, tile_box, part_box: (rows, cols, 4) ray boxes
+    of 64, 16 and 8 pixels. tex_base: (Q,) start in the atlas. tex_map: (Q, 4): texels per unit u,
+    v, and offsets. light_map: (Q, 3): start, width, height. gloss: (Q,) strength and lamp_dir
+    (Q, 3): unit mirror direction, in the camera's frame.
     """
-    H, W = out.shape
     S, Q = forms64.shape[0], forms64.shape[1]
+    H, W = out.shape
     forms = forms64.astype(np.float32)
     everything = np.arange(Q)
     seen = np.empty(Q, np.int64)
     block_pool = np.empty(Q, np.int64)
+    tile_pool = np.empty(Q, np.int64)
     pool = np.empty(Q, np.int64)
     nearest = np.empty(Q)
     lod_of = np.empty(Q)
-    ahead = np.empty(Q, np.float32)
-    share = np.float32(1.0 / S)
-    zero = np.float32(0.0)
-    rows, cols = tile_box.shape[0], tile_box.shape[1]
-    for q in range(Q):
-        # Mip level per sample: half the log2 of the texel area a pixel covers, W^-3 comes later.
-        f = forms64[S // 2, q]
-        texels = f[10] * abs(tex_map[q, 0] * tex_map[q, 1]) + 1e-30
-        lod_of[q] = 0.5 * math.log2(texels) - 0.25 * math.log2(f[9] + 1e-9)
     n_all, _ = _candidates(forms64, everything, Q, _hull(block_box), seen, nearest)
+    for i in range(n_all):
+        k = seen[i]
+        lod_of[k] = _lod(forms64[S // 2, k], abs(tex_map[k, 0] * tex_map[k, 1]), blur_lod)
+    p = np.zeros((7, TILE * TILE), np.float32)
+    q = np.zeros((8, TILE * TILE), np.float32)
+    owner = np.empty(TILE * TILE, np.int32)
+    before = np.empty(TILE * TILE, np.int32)
+    share = np.float32(1.0 / S)
     for brow in range(block_box.shape[0]):
         for bcol in range(block_box.shape[1]):
             n_block, _ = _candidates(
                 forms64, seen, n_all, block_box[brow, bcol], block_pool, nearest
             )
-            for trow in range(brow * BLOCK, min(rows, brow * BLOCK + BLOCK)):
-                for tcol in range(bcol * BLOCK, min(cols, bcol * BLOCK + BLOCK)):
-                    n, single = _candidates(
-                        forms64, block_pool, n_block, tile_box[trow, tcol], pool, nearest
+            for trow in range(brow * BLOCK, min(tile_box.shape[0], brow * BLOCK + BLOCK)):
+                for tcol in range(bcol * BLOCK, min(tile_box.shape[1], bcol * BLOCK + BLOCK)):
+                    n_tile, single = _candidates(
+                        forms64, block_pool, n_block, tile_box[trow, tcol], tile_pool, nearest
                     )
-                    for i in range(n):
-                        ahead[i] = nearest[pool[i]]
-                    for v in range(trow * TILE, min(H, trow * TILE + TILE)):
-                        for u in range(tcol * TILE, min(W, tcol * TILE + TILE)):
-                            x0, y0 = rays[v, u, 0], rays[v, u, 1]
-                            xu, xv = rays[v, u, 2], rays[v, u, 3]
-                            yu, yv = rays[v, u, 4], rays[v, u, 5]
-                            jac = math.log2(abs(xu * yv - xv * yu))
-                            total = zero
-                            last = -1
-                            lod = 0.0
-                            for s in range(S):
-                                du, dv = pattern[s, 0], pattern[s, 1]
-                                x = x0 + xu * du + xv * dv
-                                y = y0 + yu * du + yv * dv
-                                hit = -1
-                                best = zero
-                                hu = zero
-                                hv = zero
-                                if single:
-                                    hit = pool[0]
-                                    f = forms[s, hit]
-                                    best = f[6] * x + f[7] * y + f[8]
-                                    hu = f[0] * x + f[1] * y + f[2]
-                                    hv = f[3] * x + f[4] * y + f[5]
-                                else:
-                                    for i in range(n):
-                                        if ahead[i] <= best:
-                                            break
-                                        f = forms[s, pool[i]]
-                                        w = f[6] * x + f[7] * y + f[8]
-                                        if w <= best:
-                                            continue
-                                        a = f[0] * x + f[1] * y + f[2]
-                                        if a < zero or a > w:
-                                            continue
-                                        b = f[3] * x + f[4] * y + f[5]
-                                        if b < zero or b > w:
-                                            continue
-                                        hit, best, hu, hv = pool[i], w, a, b
-                                if hit < 0:
-                                    continue
-                                inverse = np.float32(1.0) / best
-                                hu *= inverse
-                                hv *= inverse
-                                if hit != last:
-                                    last = hit
-                                    # Grazing surfaces blur a little more than the area alone says.
-                                    lod = (
-                                        lod_of[hit] + 0.5 * jac - 1.75 * math.log2(best) + blur_lod
-                                    )
-                                # The fraction of the level is dithered over the samples.
-                                level = int(max(0.0, min(LEVELS - 1.0, lod + (s + 0.5) / S)))
-                                shade = _texture(
-                                    atlas,
-                                    tex_base[hit],
-                                    level_offset,
-                                    level,
-                                    hu * tex_map[hit, 0] + tex_map[hit, 2],
-                                    hv * tex_map[hit, 1] + tex_map[hit, 3],
-                                )
-                                glow = _light(
-                                    light,
-                                    light_map[hit, 0],
-                                    light_map[hit, 1],
-                                    light_map[hit, 2],
-                                    hu,
-                                    hv,
-                                )
-                                if gloss[hit] > zero:
-                                    dot = (
-                                        lamp_dir[hit, 0] * x
-                                        + lamp_dir[hit, 1] * y
-                                        + lamp_dir[hit, 2]
-                                    )
-                                    if dot > zero:
-                                        c2 = dot * dot / (x * x + y * y + np.float32(1.0))
-                                        c4 = c2 * c2
-                                        c8 = c4 * c4
-                                        shade += gloss[hit] * c8 * c8
-                                total += shade * glow
-                            out[v, u] = total * share
+                    # A tile that sees several rectangles is cut into four parts.
+                    cut = 1 if single or n_tile <= 1 else 2
+                    side = TILE // cut
+                    for part in range(cut * cut):
+                        prow, pcol = trow * cut + part // cut, tcol * cut + part % cut
+                        v0, u0 = prow * side, pcol * side
+                        if v0 >= H or u0 >= W:
+                            continue
+                        v1, u1 = min(H, v0 + side), min(W, u0 + side)
+                        count = n_tile
+                        alone = single
+                        if cut == 2:
+                            count, alone = _candidates(
+                                forms64, tile_pool, n_tile, part_box[prow, pcol], pool, nearest
+                            )
+                        else:
+                            pool[:n_tile] = tile_pool[:n_tile]
+                        n = 0
+                        for v in range(v0, v1):
+                            for u in range(u0, u1):
+                                for c in range(7):
+                                    p[c, n] = rays[v, u, c]
+                                n += 1
+                        if alone:
+                            k = pool[0]
+                            _shade_single(
+                                forms, k, p, n, pattern, atlas, level_offset, tex_base[k],
+                                tex_map[k], light, light_map[k], gloss[k], lamp_dir[k],
+                                lod_of[k], q,
+                            )  # fmt: skip
+                        else:
+                            _shade_many(
+                                forms, pool, count, p, n, pattern, atlas, level_offset, tex_base,
+                                tex_map, light, light_map, gloss, lamp_dir, lod_of, owner,
+                                before, q,
+                            )  # fmt: skip
+                        n = 0
+                        for v in range(v0, v1):
+                            for u in range(u0, u1):
+                                out[v, u] = q[5, n] * share
+                                n += 1
 
 
 @njit(cache=True, nogil=True)

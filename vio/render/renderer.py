@@ -2,6 +2,8 @@
 """Images of a world along a trajectory: exposures first, then frames independent of each other."""
 
 import math
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +20,8 @@ from vio.render.sensor import (
 from vio.render.spline import SplineTrajectory
 from vio.render.world import World
 
-METER_STRIDE = 8  # pixels between the rays of the light meter
+METER_STRIDE = 16  # pixels between the rays of the light meter
+METER_LOD = 4.0  # mip levels to blur what it sees
 
 
 @dataclass(frozen=True)
@@ -83,13 +86,15 @@ class Renderer:
     def _meter(self, which: int) -> list[Exposure]:
         """Return the exposure of every frame: metered on sparse rays, controlled with a lag."""
         coarse = ray_table(self.cameras[which], self.sensor, self.seed, METER_STRIDE)
+
+        def measure(t: int) -> np.ndarray:
+            out = np.empty(coarse.rays.shape[:2], np.float32)
+            self._radiance(np.array([t]), which, coarse, METER_LOD, out)
+            return out * coarse.vignette * self._level(t)
+
         control = ExposureControl(self.sensor)
-        out = np.empty(coarse.rays.shape[:2], np.float32)
-        exposures = []
-        for t in self.t_ns:
-            self._radiance(np.array([t]), which, coarse, 3.0, out)
-            exposures.append(control.next(out * coarse.vignette * self._level(int(t))))
-        return exposures
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return [control.next(light) for light in pool.map(measure, self.t_ns.tolist())]
 
     def _radiance(self, t_ns: np.ndarray, which: int, table, lod: float, out: np.ndarray) -> None:
         world = self.world
@@ -99,8 +104,9 @@ class Renderer:
             forms,
             table.rays,
             sample_pattern(len(t_ns), self.sensor.spread_px),
-            table.tile_box,
             table.block_box,
+            table.tile_box,
+            table.part_box,
             world.atlas,
             LEVEL_OFFSET,
             world.tex_base,

@@ -70,8 +70,9 @@ class RayTable:
 
     camera: Camera
     rays: np.ndarray
-    tile_box: np.ndarray
     block_box: np.ndarray
+    tile_box: np.ndarray
+    part_box: np.ndarray
     vignette: np.ndarray
     fixed_pattern: np.ndarray
 
@@ -85,7 +86,7 @@ def _boxes(rays: np.ndarray, step: int, margin_px: float) -> np.ndarray:
         for c in range(cols):
             part = rays[r * step : (r + 1) * step, c * step : (c + 1) * step].astype(np.float64)
             lo, hi = part[..., :2].min(axis=(0, 1)), part[..., :2].max(axis=(0, 1))
-            slope = np.abs(part[..., 2:]).max(axis=(0, 1))
+            slope = np.abs(part[..., 2:6]).max(axis=(0, 1))
             pad = margin_px * np.array([slope[0] + slope[1], slope[2] + slope[3]])
             out[r, c, :2] = (lo + hi) / 2
             out[r, c, 2:] = (hi - lo) / 2 + pad
@@ -107,10 +108,12 @@ def ray_table(camera: Camera, model: SensorModel, seed: int, stride: int = 1) ->
     dv = unproject_pixels(camera.params, uv + step[1]) - unproject_pixels(
         camera.params, uv - step[1]
     )
-    rays = np.empty((*u.shape, 6), np.float32)
+    rays = np.empty((*u.shape, 7), np.float32)
     rays[..., :2] = centre.reshape(shape)
     rays[..., 2], rays[..., 4] = du[:, 0].reshape(u.shape), du[:, 1].reshape(u.shape)
     rays[..., 3], rays[..., 5] = dv[:, 0].reshape(u.shape), dv[:, 1].reshape(u.shape)
+    solid = np.abs(du[:, 0] * dv[:, 1] - du[:, 1] * dv[:, 0])
+    rays[..., 6] = 0.5 * np.log2(solid).reshape(u.shape)
     margin = 1.0 + 3.0 * model.spread_px
     # Light falls off towards the corners as a polynomial of the image radius.
     r2 = ((u - camera.cx) ** 2 + (v - camera.cy) ** 2) / (
@@ -124,8 +127,9 @@ def ray_table(camera: Camera, model: SensorModel, seed: int, stride: int = 1) ->
     return RayTable(
         camera=camera,
         rays=rays,
-        tile_box=_boxes(rays, TILE, margin),
         block_box=_boxes(rays, TILE * BLOCK, margin),
+        tile_box=_boxes(rays, TILE, margin),
+        part_box=_boxes(rays, TILE // 2, margin),
         vignette=(1.0 - model.vignette * (0.6 * r2 + 0.4 * r2 * r2)).astype(np.float32),
         fixed_pattern=fixed.astype(np.float32),
     )
