@@ -3,6 +3,7 @@
 
 import re
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +118,19 @@ def test_segments_are_moved_onto_the_truth_by_yaw_and_position() -> None:
     for segment in segments:
         np.testing.assert_allclose(segment.p_world_body, segment.p_truth, atol=1e-9)
         np.testing.assert_allclose(segment.rotation_error_rad, 0.0, atol=1e-9)
+
+
+def test_a_ground_truth_whose_z_axis_lies_down_is_aligned_in_full() -> None:
+    states = make_run()
+    dataset = Truth(states)
+    assert dataset.ground_truth is not None
+    swap = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])  # 90 degrees about x
+    dataset.ground_truth = replace(
+        dataset.ground_truth, p_world_body=dataset.ground_truth.p_world_body @ swap.T
+    )
+    (first, _), _ = aligned_segments(dataset, run_result(states))
+    assert first.alignment == "attitude and position"
+    np.testing.assert_allclose(first.p_world_body, first.p_truth, atol=1e-9)
 
 
 def test_a_tilted_estimate_shows_its_tilt_as_rotation_error() -> None:

@@ -70,7 +70,7 @@ def table_rows(metrics: dict[str, Any], seconds: dict[str, float]) -> list[list[
             ["distance", f"{accuracy['distance_m']:.2f} m"],
             ["ATE, SE3 alignment", f"{se3['translation_m']['rmse'] * 100.0:.2f} cm"],
             ["ATE, yaw-only alignment", f"{yaw['translation_m']['rmse'] * 100.0:.2f} cm"],
-            ["rotation error", f"{yaw['rotation_deg']['rmse']:.2f} deg"],
+            ["rotation error", f"{se3['rotation_deg']['rmse']:.2f} deg"],
         ]
     rows.append(["time of a frame, median", f"{metrics['timing_ms']['total']['p50']:.1f} ms"])
     rows.append(["peak memory", f"{metrics['peak_memory_mb']:.0f} MB"])

@@ -10,7 +10,9 @@ HELP = "Run the odometry on a recording; writes trajectory, metrics and figures 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
-    parser.add_argument("dataset", help="a recording in EuRoC layout: a folder or a zip")
+    parser.add_argument(
+        "dataset", help="a recording in EuRoC layout (folder or zip), or a folder of tracks"
+    )
     add_config_arguments(parser)
     parser.add_argument(
         "--until", type=float, metavar="SECONDS", help="stop this long after the first image"
@@ -25,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that choose a configuration."""
-    parser.add_argument("--engine", help="front end: float (default) or opencv")
+    parser.add_argument("--engine", help="front end: float (default), opencv, or replay for tracks")
     parser.add_argument(
         "--preset", default="euroc", help="a preset's name or a .toml file (default: euroc)"
     )

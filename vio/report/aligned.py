@@ -12,7 +12,8 @@ class AlignedSegment:
 
     t_s: (N,) seconds after the first image. p_world_body: (N, 3) metres. p_truth: the ground
     truth at the same times, or None. rotation_error_rad: (N, 3), rotation vector that turns the
-    truth into the estimate, world frame, or None. std_*: (N, 3), the estimator's own.
+    truth into the estimate, world frame, or None. std_*: (N, 3), the estimator's own. alignment:
+    what was aligned, in words.
     """
 
     t_s: np.ndarray
@@ -21,3 +22,4 @@ class AlignedSegment:
     std_rotation_rad: np.ndarray
     p_truth: np.ndarray | None = None
     rotation_error_rad: np.ndarray | None = None
+    alignment: str = "nothing"

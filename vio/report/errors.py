@@ -51,7 +51,7 @@ def draw_errors(folder: Path, segments: Sequence[AlignedSegment]) -> Path | None
         for ax in axes:
             ax.axhline(0.0, color=style.TRUTH, lw=0.6)
         axes[0].set_title(
-            "Error after aligning yaw and position; shaded: the estimator's own 3 sigma"
+            f"Error after aligning {known[0].alignment}; shaded: the estimator's own 3 sigma"
         )
         axes[-1].set_xlabel("time after the first image [s]")
         fig.align_ylabels(axes)
