@@ -144,6 +144,7 @@ class Odometry:
         if gap_s > self.config.imu.max_gap_s and self._frame_ns is not None:
             self.counters["imu_gap"] += 1
             self.estimator.reset()
+            self._collect_smoothed()
         estimated = self.estimator.process(
             FrameInput(t_ns, tracks.ids, self._rays(tracks), tracks.is_keyframe, dt_s, gyro, accel)
         )
@@ -159,9 +160,15 @@ class Odometry:
         return self.estimator.landmarks() @ self._R_anchor.T + self._p_anchor
 
     def drain_smoothed(self) -> list[SmoothedPose]:
-        """Return, once each, the poses that have left the window since the last call."""
+        """Return, once each and in order of time, the poses that are older than the window."""
         out, self._smoothed = self._smoothed, []
         return out
+
+    def finish(self) -> None:
+        """End the run: the poses still in the window count as smoothed; the next frame starts anew."""
+        self.estimator.reset()
+        self._nav = None
+        self._collect_smoothed()
 
     # Input --------------------------------------------------------------------------------------
 
@@ -266,7 +273,7 @@ class Odometry:
         self._nav = (t_ns, R, p, v)
         self._nav_imu = 0
         self._last_pose = (R, p)
-        covariance = e.window.covariance(e.slot)
+        covariance = e.window.covariance()
         if covariance is not None:
             covariance = self._turn_covariance(covariance.astype(np.float64))
         return State(
@@ -303,12 +310,11 @@ class Odometry:
         return np.einsum("ij,jk,lk->il", T, covariance, T)
 
     def _collect_smoothed(self) -> None:
-        for pose in self.estimator.smoothed:
+        for pose in self.estimator.drain_smoothed():
             R = mul33(self._R_anchor, matrix_from_quaternion(pose.q_world_body))
             p = mul3(self._R_anchor, pose.p_world_body) + self._p_anchor
             q = quaternion_from_matrix(R)
             self._smoothed.append(SmoothedPose(self.segment, pose.t_ns, p, q))
-        self.estimator.smoothed.clear()
 
     def _propagate(self) -> ImuPose | None:
         """Bring the prediction from the last frame up to the newest sample."""

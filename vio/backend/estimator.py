@@ -52,10 +52,12 @@ class Estimator:
         self.window: Window | None = None
         self.slot = -1  # of the newest frame
         self.visible = 0  # landmarks seen and accepted in the newest frame
-        self.smoothed: list[Pose] = []
+        self.smoothed: list[Pose] = []  # left the window, some earlier frame has not
 
     def reset(self) -> None:
         """Forget everything; the next frames initialise anew."""
+        if self.window is not None:
+            self.smoothed += [self._pose(s) for s in self.window.order]
         self.window = None
         self.initializer = Initializer(self.rig, self.noise, self.config)
 
@@ -109,11 +111,21 @@ class Estimator:
                 frames.append(choose_keyframe(w, poses, self.slot))
             if not frames and not motions:
                 return
-            for s in frames:
-                q = quaternion_from_matrix(w.R[s].astype(np.float64))
-                p = w.vec[s, :3].astype(np.float64)
-                self.smoothed.append(Pose(int(w.t_ns[s]), p, q))
+            self.smoothed += [self._pose(s) for s in frames]
             marginalize(w, frames, motions)
+
+    def _pose(self, slot: int) -> Pose:
+        w = self.window
+        assert w is not None
+        q = quaternion_from_matrix(w.R[slot].astype(np.float64))
+        return Pose(int(w.t_ns[slot]), w.vec[slot, :3].astype(np.float64), q)
+
+    def drain_smoothed(self) -> list[Pose]:
+        """Return, once each and in order of time, the poses that are older than the window."""
+        oldest = 2**63 if self.window is None else min(self.window.t_ns[self.window.order])
+        out = sorted((p for p in self.smoothed if p.t_ns < oldest), key=lambda p: p.t_ns)
+        self.smoothed = [p for p in self.smoothed if p.t_ns >= oldest]
+        return out
 
     def landmarks(self) -> np.ndarray:
         """Return the (M, 3) positions in metres, world frame, of the window's landmarks."""

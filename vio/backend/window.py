@@ -348,12 +348,9 @@ class Window:
                 break
         return cost
 
-    def covariance(self, slot: int) -> np.ndarray | None:
-        """Return the covariance (15, 15) of a recent frame at the last linearisation, or None."""
-        _, _, col_of_slot = self.columns()
-        if self.U is None or len(self.U) < col_of_slot[slot] + 15:
-            return None
-        return marginal_covariance(self.U, int(col_of_slot[slot]), 15)
+    def covariance(self) -> np.ndarray | None:
+        """Return the covariance (15, 15) of the newest frame at the last linearisation, or None."""
+        return None if self.U is None else marginal_covariance(self.U, len(self.U) - 15, 15)
 
     # Landmarks ----------------------------------------------------------------------------------
 
