@@ -23,7 +23,9 @@ def make_rig() -> StereoRig:
     cameras = []
     for side in range(2):
         T = np.eye(4)
-        T[:3, :3] = R_BODY_CAM @ Rotation.from_rotvec([0.003 * side, 0.01 * side, 0.002]).as_matrix()
+        T[:3, :3] = (
+            R_BODY_CAM @ Rotation.from_rotvec([0.003 * side, 0.01 * side, 0.002]).as_matrix()
+        )
         T[:3, 3] = [0.02, 0.055 - 0.11 * side, 0.01]
         cameras.append(Camera(752, 480, 458.0, 457.0, 367.0, 248.0, DISTORTION, T))
     return StereoRig(*cameras)
@@ -79,7 +81,9 @@ class Simulation:
             x = max(0.0, t - 4.0)
             t = x**3 / (x**2 + 1.0)  # stands still, then starts smoothly
         p = self._amplitude * np.sin(2 * np.pi * self._frequency * t + self._phase)
-        turn = self._turn_amplitude * np.sin(2 * np.pi * self._turn_frequency * t + self._turn_phase)
+        turn = self._turn_amplitude * np.sin(
+            2 * np.pi * self._turn_frequency * t + self._turn_phase
+        )
         return Rotation.from_euler("ZYX", turn[::-1]).as_matrix(), p
 
     def _imu_data(self, seconds: float) -> ImuData:

@@ -165,7 +165,7 @@ class Odometry:
         return out
 
     def finish(self) -> None:
-        """End the run: the poses still in the window count as smoothed; the next frame starts anew."""
+        """End the run: poses still in the window count as smoothed; a next frame starts anew."""
         self.estimator.reset()
         self._nav = None
         self._collect_smoothed()

@@ -129,6 +129,8 @@ def execute(
         result.complete = False
     result.landmarks = cloud.points(odometry)
     folder.write_landmarks(result.landmarks)
+    odometry.finish()
+    folder.add_smoothed(odometry.drain_smoothed())
     result.peak_memory_mb = peak_memory_mb()
     return result
 
