@@ -13,10 +13,11 @@ from scipy.interpolate import PchipInterpolator
 from vio.camera import StereoRig
 from vio.errors import VioError
 from vio.geometry import quaternion_from_matrix
-from vio.render.spline import SplineTrajectory, interpolate_poses
+from vio.render.spline import SplineTrajectory, motion_from_controls
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 PLACES = ("hall", "room", "corridor", "auto")
+LEAD_S = 0.5  # seconds of inertial data before the first and after the last image
 CONTROL_S = 0.05  # seconds between control points of the motion
 # Camera axes (x right, y down, z forward) in vehicle axes (x forward, y left, z up).
 R_VEHICLE_CAM = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
@@ -112,18 +113,18 @@ def _random_motion(
 def scenario_trajectory(
     scenario: Scenario, rig: StereoRig, seed: int, seconds: float | None = None
 ) -> SplineTrajectory:
-    """Return the body's motion, which starts 0.5 s before the first image and ends 0.5 s after.
+    """Return the body's motion, which starts LEAD_S before the first image and ends as much after.
 
     The random motion depends on the seed; the waypoints do not.
     """
     duration = min(scenario.duration_s, seconds or scenario.duration_s)
     rows = np.array(scenario.waypoints)
     t = np.arange(-1.0, duration + 1.0 + CONTROL_S / 2, CONTROL_S)
-    if len(rows) == 1:
-        base = np.tile(rows[0, 1:], (len(t), 1))
-    else:
-        held = np.clip(t, rows[0, 0], rows[-1, 0])
-        base = PchipInterpolator(rows[:, 0], rows[:, 1:], axis=0)(held)
+    # Held before the first and after the last waypoint, so that the motion starts from rest.
+    seconds_at = np.concatenate([[rows[0, 0] - 2.0], rows[:, 0], [rows[-1, 0] + 2.0]])
+    poses = np.concatenate([rows[:1, 1:], rows[:, 1:], rows[-1:, 1:]])
+    held = np.clip(t, seconds_at[0], seconds_at[-1])
+    base = PchipInterpolator(seconds_at, poses, axis=0)(held)
     rng = np.random.default_rng([seed, 23])
     on = np.ones(len(t))
     for start, end in scenario.rest_s:
@@ -148,4 +149,4 @@ def scenario_trajectory(
         if k and q[k] @ q[k - 1] < 0.0:
             q[k] = -q[k]
         p[k] = p_vehicle[k] - R_world_body @ T_body_cam[:3, 3]
-    return interpolate_poses(t, p, q)
+    return motion_from_controls(t, p, q, -LEAD_S, duration + LEAD_S)

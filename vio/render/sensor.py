@@ -22,10 +22,10 @@ class SensorModel:
     """
 
     samples: int = 8
-    electrons: float = 28.0
-    read_noise: float = 14.0
+    electrons: float = 55.0
+    read_noise: float = 30.0
     fixed_pattern: float = 0.35
-    target: float = 72.0
+    target: float = 112.0
     max_exposure_s: float = 0.012
     unit_exposure_s: float = 0.010
     max_gain: float = 6.0

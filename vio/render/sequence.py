@@ -20,7 +20,7 @@ from vio.render.calibration import euroc_rig
 from vio.render.inertial import ImuModel, make_imu
 from vio.render.places import build_place
 from vio.render.renderer import DarkSpell, Renderer
-from vio.render.scenario import Scenario, load_scenario, scenario_trajectory
+from vio.render.scenario import LEAD_S, Scenario, load_scenario, scenario_trajectory
 from vio.render.sensor import SensorModel
 from vio.render.smoothing import fuse_truth
 from vio.render.spline import SplineTrajectory
@@ -144,7 +144,7 @@ def _scenario(
     rig = euroc_rig(scenario.rate_hz)
     trajectory = scenario_trajectory(scenario, rig, seed, seconds).shifted(EPOCH_NS)
     duration = min(scenario.duration_s, seconds or scenario.duration_s)
-    first = trajectory.start_ns + 500_000_000
+    first = trajectory.start_ns + round(LEAD_S * 1e9)
     count = int(duration * scenario.rate_hz)
     t_ns = first + np.rint(np.arange(count) * 1e9 / scenario.rate_hz).astype(np.int64)
     model = ImuModel()

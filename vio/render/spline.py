@@ -120,16 +120,16 @@ def smooth_trajectory(truth: Trajectory, knot_s: float = 0.025) -> SplineTraject
     )
 
 
-def interpolate_poses(t_s: np.ndarray, p: np.ndarray, q: np.ndarray) -> SplineTrajectory:
+def motion_from_controls(
+    t_s: np.ndarray, p: np.ndarray, q: np.ndarray, first_s: float, last_s: float
+) -> SplineTrajectory:
     """Return the spline with control points p (N, 3), q (N, 4) at uniform times t_s (N,).
 
-    Control points, not interpolated points: the motion stays within their hull and is smooth.
+    The control points are not interpolated: the motion stays within their hull and is smooth. It
+    runs from first_s to last_s, which becomes 0 ns onwards, at least three steps within t_s.
     """
     step = float(t_s[1] - t_s[0])
-    n = len(t_s)
-    knots = t_s[0] + step * (np.arange(n + DEGREE + 1) - (DEGREE + 1) / 2.0)
-    first, last = float(knots[DEGREE]), float(knots[n])
-    knots = knots - first
+    knots = t_s[0] - first_s + step * (np.arange(len(t_s) + DEGREE + 1) - (DEGREE + 1) / 2.0)
     return SplineTrajectory(
-        BSpline(knots, p, DEGREE), BSpline(knots, q, DEGREE), 0, int((last - first) * 1e9)
+        BSpline(knots, p, DEGREE), BSpline(knots, q, DEGREE), 0, round((last_s - first_s) * 1e9)
     )
