@@ -4,7 +4,6 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,59 +18,16 @@ from vio.frontend.klt import LOST_REASONS, TRACKED, track_windows
 from vio.frontend.pyramid import Pyramid, build_pyramid
 from vio.frontend.ransac import mono_ransac, stereo_ransac
 from vio.frontend.stereo import match_stereo, rectified_points
-
-
-@dataclass(frozen=True)
-class TrackTable:
-    """Hold the live tracks: what the front end remembers from one frame to the next.
-
-    ids (N,), age (N,), quality (N,), uv (N, 2) in the last frame as in `Tracks`; rays (N, 2) of
-    uv; uv_ref (N, 2) in the reference image; rays_key (N, 2) and points_key (N, 3), rectified
-    metres, in the last keyframe (NaN where there was no stereo).
-    """
-
-    ids: np.ndarray
-    age: np.ndarray
-    quality: np.ndarray
-    uv: np.ndarray
-    rays: np.ndarray
-    uv_ref: np.ndarray
-    rays_key: np.ndarray
-    points_key: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def keep(self, mask: np.ndarray) -> "TrackTable":
-        """Return the tracks chosen by a mask (N,) of bool."""
-        return TrackTable(*(getattr(self, name)[mask] for name in self.__dataclass_fields__))
-
-    def append(self, other: "TrackTable") -> "TrackTable":
-        """Return these tracks followed by others."""
-        return TrackTable(
-            *(
-                np.concatenate([getattr(self, name), getattr(other, name)])
-                for name in self.__dataclass_fields__
-            )
-        )
-
-
-def empty_table() -> TrackTable:
-    """Return a table of no tracks."""
-    return TrackTable(
-        ids=np.empty(0, np.int64),
-        age=np.empty(0, np.int32),
-        quality=np.empty(0, np.float32),
-        uv=np.empty((0, 2)),
-        rays=np.empty((0, 2)),
-        uv_ref=np.empty((0, 2)),
-        rays_key=np.empty((0, 2)),
-        points_key=np.empty((0, 3)),
-    )
+from vio.frontend.table import TrackTable, empty_table
+from vio.geometry import mul33
 
 
 class FloatFrontEnd:
-    """Track corners through stereo frames (protocol `FrontEnd`)."""
+    """Track corners through stereo frames (protocol `FrontEnd`).
+
+    The four methods that touch pixels (build, follow, find, match) are those that another engine
+    replaces; the order of the steps and all decisions are common.
+    """
 
     def __init__(self, rig: StereoRig, config: Config) -> None:
         self.rig = rig
@@ -97,7 +53,7 @@ class FloatFrontEnd:
         self._frame_index += 1
         self._ms: dict[str, float] = {}
         self._counters: dict[str, int] = {}
-        R_cam_last = np.asarray(R_cam_prev, dtype=np.float64) @ self._pending
+        R_cam_last = mul33(np.array(R_cam_prev, dtype=np.float64), self._pending)
         due = self._decide_keyframe(R_cam_last)
         if frame.left is None:
             self._pending = R_cam_last
@@ -105,9 +61,9 @@ class FloatFrontEnd:
         self._check_image(frame.left)
         self._pending = np.eye(3)
         with self._stage("pyramid"):
-            pyramid = build_pyramid(frame.left, self.config.levels)
+            pyramid = self.build(frame.left)
         with self._stage("klt"):
-            self._follow(pyramid, R_cam_last)
+            self._advance(pyramid, R_cam_last)
         with self._stage("ransac"):
             self._verify_motion(R_cam_last)
         uv_right = np.full((len(self._tracks), 2), np.nan)
@@ -118,7 +74,7 @@ class FloatFrontEnd:
         if frame.right is not None and (due or self.config.stereo_every_frame):
             self._check_image(frame.right)
             with self._stage("stereo"):
-                uv_right = self._match(frame.left, frame.right)
+                uv_right = self._match_verified(frame.left, frame.right)
         if due:
             self._start_keyframe(uv_right)
         self._reference = pyramid if due or self.config.reference == "previous" else self._reference
@@ -126,6 +82,68 @@ class FloatFrontEnd:
             self._tracks.uv_ref[:] = self._tracks.uv
             self._R_last_ref = np.eye(3)
         return self._result(frame, self._tracks, uv_right, due)
+
+    def build(self, image: np.ndarray) -> Pyramid:
+        """Return the pyramid of an image."""
+        return build_pyramid(image, self.config.levels)
+
+    def follow(
+        self,
+        reference: Pyramid,
+        current: Pyramid,
+        uv_ref: np.ndarray,
+        uv_start: np.ndarray,
+        warps: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return uv (N, 2), status (N,) and iterations (N, levels) of `klt.track_windows`."""
+        c = self.config
+        uv, status, _, iterations = track_windows(
+            reference,
+            current,
+            uv_ref,
+            uv_start,
+            warps,
+            c.window,
+            c.max_iterations,
+            c.step_px,
+            c.min_eigenvalue,
+            c.min_correlation,
+            c.max_shift_px,
+        )
+        return uv, status, iterations
+
+    def find(
+        self, image: np.ndarray, occupied: np.ndarray, room: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return at most `room` new corners (M, 2) and their scores (M,)."""
+        c = self.config
+        return select_corners(
+            corner_scores(image, c.corner_radius),
+            occupied,
+            c.grid_cols,
+            c.grid_rows,
+            c.cell_budget,
+            room,
+            c.min_corner_score,
+            c.min_distance_px,
+            c.window // 2 + 1,
+        )
+
+    def match(self, left: np.ndarray, right: np.ndarray, uv: np.ndarray) -> np.ndarray:
+        """Return the right pixels (N, 2) of the left pixels (N, 2), NaN without a match."""
+        c = self.config
+        return match_stereo(
+            self.rig,
+            left,
+            right,
+            uv,
+            c.stereo_half_width,
+            c.stereo_half_height,
+            c.min_depth_m,
+            c.min_stereo_correlation,
+            c.stereo_uniqueness,
+            c.window // 2,
+        )
 
     def _decide_keyframe(self, R_cam_last: np.ndarray) -> bool:
         """Decide from the tracks up to the last frame, the age and the gyroscope."""
@@ -144,10 +162,10 @@ class FloatFrontEnd:
         )
         return kf.is_keyframe(evidence, self.rules)
 
-    def _follow(self, pyramid: Pyramid, R_cam_last: np.ndarray) -> None:
+    def _advance(self, pyramid: Pyramid, R_cam_last: np.ndarray) -> None:
         """Follow all windows from the reference image, starting where the gyroscope says."""
         t, c = self._tracks, self.config
-        self._R_last_ref = R_cam_last @ self._R_last_ref
+        self._R_last_ref = mul33(R_cam_last, self._R_last_ref)
         if self._reference is None or len(t) == 0:
             self._counters["tracked"] = 0
             return
@@ -155,19 +173,7 @@ class FloatFrontEnd:
         behind = np.isnan(start).any(axis=1)
         start[behind] = -1e3
         warps = self._warps(t.uv_ref, self._R_last_ref)
-        uv, status, _, iterations = track_windows(
-            self._reference,
-            pyramid,
-            t.uv_ref,
-            start,
-            warps,
-            c.window,
-            c.max_iterations,
-            c.step_px,
-            c.min_eigenvalue,
-            c.min_correlation,
-            c.max_shift_px,
-        )
+        uv, status, iterations = self.follow(self._reference, pyramid, t.uv_ref, start, warps)
         for code, reason in LOST_REASONS.items():
             self._counters[f"lost_{reason}"] = int(np.count_nonzero(status == code))
         for level in range(c.levels):
@@ -198,7 +204,7 @@ class FloatFrontEnd:
         """Drop the tracks that disagree with one rigid motion since the keyframe."""
         t, c = self._tracks, self.config
         focal = self.rig.left.fx
-        R = R_cam_last @ self._R_last_key
+        R = mul33(R_cam_last, self._R_last_key)
         if len(t):
             inlier, R, _ = mono_ransac(
                 R,
@@ -216,18 +222,7 @@ class FloatFrontEnd:
     def _detect(self, left: np.ndarray) -> None:
         """Fill the grid cells that have room with new corners."""
         t, c = self._tracks, self.config
-        scores = corner_scores(left, c.corner_radius)
-        uv, quality = select_corners(
-            scores,
-            t.uv,
-            c.grid_cols,
-            c.grid_rows,
-            c.cell_budget,
-            c.max_tracks - len(t),
-            c.min_corner_score,
-            c.min_distance_px,
-            c.window // 2 + 1,
-        )
+        uv, quality = self.find(left, t.uv, c.max_tracks - len(t))
         n = len(uv)
         rays = self.rig.left.unproject(uv)
         ids = np.arange(self._next_id, self._next_id + n, dtype=np.int64)
@@ -246,27 +241,16 @@ class FloatFrontEnd:
         )
         self._counters["detected"] = n
 
-    def _match(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    def _match_verified(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """Return the verified stereo pixels (N, 2) of all tracks, NaN where there is none."""
         t, c = self._tracks, self.config
-        uv_right = match_stereo(
-            self.rig,
-            left,
-            right,
-            t.uv,
-            c.stereo_half_width,
-            c.stereo_half_height,
-            c.min_depth_m,
-            c.min_stereo_correlation,
-            c.stereo_uniqueness,
-            c.window // 2,
-        )
+        uv_right = self.match(left, right, t.uv)
         matched = ~np.isnan(uv_right[:, 0])
         self._counters["stereo_matched"] = int(np.count_nonzero(matched))
         both = np.flatnonzero(matched & ~np.isnan(t.points_key[:, 0]))
         if len(both):
             rect = self.rig.rectification
-            R = rect.R_rect_left @ self._R_last_key @ rect.R_rect_left.T
+            R = mul33(mul33(rect.R_rect_left, self._R_last_key), rect.R_rect_left.T)
             points = rectified_points(self.rig, t.uv[both], uv_right[both])
             agree = stereo_ransac(
                 R,

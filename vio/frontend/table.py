@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The live tracks: what a front end remembers from one frame to the next."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass
+class TrackTable:
+    """Hold the live tracks; the front end writes into the arrays.
+
+    ids (N,), age (N,), quality (N,), uv (N, 2) in the last frame as in `Tracks`; rays (N, 2) of
+    uv; uv_ref (N, 2) in the reference image; rays_key (N, 2) and points_key (N, 3), rectified
+    metres, in the last keyframe (NaN where there was no stereo).
+    """
+
+    ids: np.ndarray
+    age: np.ndarray
+    quality: np.ndarray
+    uv: np.ndarray
+    rays: np.ndarray
+    uv_ref: np.ndarray
+    rays_key: np.ndarray
+    points_key: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def keep(self, mask: np.ndarray) -> "TrackTable":
+        """Return the tracks chosen by a mask (N,) of bool."""
+        return TrackTable(*(getattr(self, name)[mask] for name in self.__dataclass_fields__))
+
+    def append(self, other: "TrackTable") -> "TrackTable":
+        """Return these tracks followed by others."""
+        return TrackTable(
+            *(
+                np.concatenate([getattr(self, name), getattr(other, name)])
+                for name in self.__dataclass_fields__
+            )
+        )
+
+
+def empty_table() -> TrackTable:
+    """Return a table of no tracks."""
+    return TrackTable(
+        ids=np.empty(0, np.int64),
+        age=np.empty(0, np.int32),
+        quality=np.empty(0, np.float32),
+        uv=np.empty((0, 2)),
+        rays=np.empty((0, 2)),
+        uv_ref=np.empty((0, 2)),
+        rays_key=np.empty((0, 2)),
+        points_key=np.empty((0, 3)),
+    )
