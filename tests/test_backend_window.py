@@ -173,7 +173,7 @@ def test_float32_window_holds_nothing_of_another_precision() -> None:
     w = odometry.estimator.window
     assert w is not None
     assert w.prior is not None
-    arrays = [w.R, w.vec, w.lm, w.obs, w.prior.J, w.prior.r, w.U, *w.linearize()[:2]]
+    arrays = [w.R, w.vec, w.lm, w.obs, w.prior.J, w.prior.r, w.covariance(), *w.linearize()[:2]]
     for f in w.factors:
         arrays += [f.W, f.pre.dR, f.pre.covariance, *w.imu_rows(f)]
     assert {a.dtype for a in arrays if a is not None} == {np.dtype(np.float32)}

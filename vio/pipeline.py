@@ -84,6 +84,7 @@ class Odometry:
         self._imu: list[tuple[int, np.ndarray, np.ndarray]] = []
         self._frame_index = -1
         self._frame_ns: int | None = None
+        self._last_hole_ns: int | None = None
         self._vision_ns = 0  # time of the last frame with enough landmarks
         self._bias = np.zeros(6)
         self._R_anchor, self._p_anchor = np.eye(3), np.zeros(3)
@@ -128,7 +129,7 @@ class Odometry:
         t_ns = int(frame.t_ns)
         self._check_frame(t_ns)
         dt_s, gyro, accel = self._intervals(t_ns)
-        gap_s = self._longest_gap_s(t_ns)
+        hole_ns = self._hole_ns(t_ns)
         R_cam_prev = self._predicted_rotation(dt_s, gyro)
         timing: dict[str, float] = {}
         timing["imu"] = _ms(started)
@@ -141,8 +142,9 @@ class Odometry:
         mark = time.perf_counter()
         self._frame_index += 1
         had_pose = self.estimator.window is not None
-        if gap_s > self.config.imu.max_gap_s and self._frame_ns is not None:
-            self.counters["imu_gap"] += 1
+        if hole_ns is not None:
+            self.counters["imu_gap"] += int(hole_ns != self._last_hole_ns)
+            self._last_hole_ns = hole_ns
             self.estimator.reset()
             self._collect_smoothed()
         estimated = self.estimator.process(
@@ -198,15 +200,19 @@ class Odometry:
         accel = np.array([s[2] for s in self._imu])
         return intervals(t, gyro, accel, self._frame_ns, t_ns)
 
-    def _longest_gap_s(self, t_ns: int) -> float:
-        """Return the longest time without a sample since the last frame."""
+    def _hole_ns(self, t_ns: int) -> int | None:
+        """Return where a hole in the inertial data begins that touches the time since the last
+        frame, or None."""
         if self._frame_ns is None:
-            return 0.0
+            return None
         times = [s[0] for s in self._imu]
-        # A sample just outside the span covers its edge; the buffer keeps one before the frame.
-        gaps = [b - a for a, b in itertools.pairwise(times) if b > self._frame_ns]
-        edge = [times[0] - self._frame_ns, t_ns - times[-1]]
-        return max(gaps + edge) * 1e-9
+        # The buffer keeps one sample before the last frame; the first one may have come later.
+        knots = [min(times[0], self._frame_ns), *times, max(times[-1], t_ns)]
+        limit_ns = self.config.imu.max_gap_s * 1e9
+        for start, end in itertools.pairwise(knots):
+            if end - start > limit_ns and start < t_ns and end > self._frame_ns:
+                return start
+        return None
 
     def _predicted_rotation(self, dt_s: np.ndarray, gyro: np.ndarray) -> np.ndarray:
         """Return the rotation from the last to this left camera frame by the gyroscope."""

@@ -236,17 +236,14 @@ def choose_keyframe(window: Window, poses: list[int], newest: int) -> int:
         if in_view < 0.05 * max(1, np.count_nonzero(hosted)):
             return s
     p = window.vec[:, :3].astype(np.float64)
-    best, best_score = candidates[0], -1.0
 
-    for s in candidates:
-        others = [o for o in poses if o != s]
-        closeness: float = math.fsum(1.0 / (_distance(p[s], p[o]) + 1e-5) for o in others)
-        score = math.sqrt(_distance(p[s], p[newest])) * closeness
-        if score > best_score:
-            best, best_score = s, score
-    return best
+    def score(s: int) -> float:
+        closeness = sum(1.0 / (_distance(p[s], p[o]) + 1e-5) for o in poses if o != s)
+        return math.sqrt(_distance(p[s], p[newest])) * float(closeness)
+
+    return max(candidates, key=score)
 
 
 def _distance(a: np.ndarray, b: np.ndarray) -> float:
-    d = (a - b).tolist()
-    return math.sqrt(d[0] * d[0] + d[1] * d[1] + d[2] * d[2])
+    d = a - b
+    return math.sqrt(float(d[0] * d[0] + d[1] * d[1] + d[2] * d[2]))

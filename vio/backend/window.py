@@ -188,7 +188,7 @@ class Window:
         self._top = np.zeros((L, 3, 4 + 6 * S), dt)
         self._top_slots = np.zeros((L, S), np.int64)
         self._top_frames = np.zeros(L, np.int64)
-        self.U: np.ndarray | None = None
+        self._information: tuple[np.ndarray, np.ndarray] | None = None
 
     # Frames -------------------------------------------------------------------------------------
 
@@ -293,8 +293,8 @@ class Window:
             cost += 0.5 * float(_sum_squares(r))
         return H, g, cost
 
-    def _solve_qr(self) -> tuple[np.ndarray, np.ndarray]:
-        """Solve the reduced system by QR of all its rows; return the step and U."""
+    def _solve_qr(self) -> np.ndarray:
+        """Return the step (n,) by QR of all rows of the reduced system."""
         slots, dims, col_of_slot = self.columns()
         n = int(dims.sum())
         rows = self.active_rows()
@@ -307,13 +307,13 @@ class Window:
             m += len(r)
         m = reduced_rows(rows, self.rig, self.visual(slots), col_of_slot, A, m)
         triangularize(A, m, n, n + 1)
-        U = np.ascontiguousarray(A[:n, :n])
-        return solve_upper(U, -A[:n, n]), U
+        dx = solve_upper(np.ascontiguousarray(A[:n, :n]), -A[:n, n])
+        return dx if np.isfinite(dx).all() else np.zeros_like(dx)
 
     def optimize(self, iterations: int) -> float:
         """Run Gauss-Newton with a Levenberg-Marquardt fallback; return the last known cost.
 
-        Leaves in self.U the square-root information of the last linearisation.
+        The last accepted linearisation is kept for `covariance`.
         """
         slots, dims, col_of_slot = self.columns()
         H, g, cost = self.linearize()
@@ -321,9 +321,9 @@ class Window:
         for iteration in range(iterations):
             rows = self.active_rows()
             if self.config.solver == "qr":
-                dx, self.U = _finite(*self._solve_qr())
+                dx = self._solve_qr()
             else:
-                ok, dx, self.U = solve_normal(H, g, damping)
+                ok, dx, _ = solve_normal(H, g, damping)
                 if not ok:
                     damping = max(10.0 * damping, 1e-6)
                     continue
@@ -346,11 +346,16 @@ class Window:
             H, g, cost = H_new, g_new, cost_new
             if converged:
                 break
+        self._information = H, g
         return cost
 
     def covariance(self) -> np.ndarray | None:
         """Return the covariance (15, 15) of the newest frame at the last linearisation, or None."""
-        return None if self.U is None else marginal_covariance(self.U, len(self.U) - 15, 15)
+        if self._information is None:
+            return None
+        H, g = self._information
+        ok, _, U = solve_normal(H, g, self.config.damping)
+        return marginal_covariance(U, len(U) - 15, 15) if ok else None
 
     # Landmarks ----------------------------------------------------------------------------------
 
@@ -392,7 +397,3 @@ def _sum_squares(r: np.ndarray) -> float:
     for v in r:
         acc += v * v
     return acc
-
-
-def _finite(dx: np.ndarray, U: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return (dx if np.isfinite(dx).all() else np.zeros_like(dx)), U
