@@ -233,7 +233,7 @@ def choose_keyframe(window: Window, poses: list[int], newest: int) -> int:
     for s in candidates:
         hosted = (window.lm_state == ACTIVE) & (window.host == s)
         in_view = np.count_nonzero(window.mask[hosted, newest])
-        if in_view < 0.05 * max(1, np.count_nonzero(hosted)):
+        if in_view == 0 or in_view < 0.05 * np.count_nonzero(hosted):
             return s
     p = window.vec[:, :3].astype(np.float64)
 
