@@ -311,3 +311,24 @@ def test_a_suite_runs_recordings_in_processes_and_writes_json(
     assert written["rows"][0]["metrics"]["frames"] == 12
     assert written["summary"]["lost"] == 1
     assert np.isfinite(written["rows"][0]["metrics"]["peak_memory_mb"])
+
+
+@pytest.mark.slow
+def test_bench_measures_each_engine_beside_the_baseline(recording: Path, tmp_path: Path) -> None:
+    import json
+
+    out = tmp_path / "bench"
+    words = ("bench", str(recording), "--repeats", "2", "--engines", "float,opencv")
+    result = vio(*words, "--out", str(out))
+    assert result.returncode == 0, result.stderr
+    engines = json.loads((out / "bench.json").read_text())["engines"]
+    assert list(engines) == ["float", "opencv"]
+    for figures in engines.values():
+        assert figures["frames"] == 12
+        assert len(figures["pass_means_ms"]) == 2
+        stages = figures["stages_ms"]
+        assert stages["total"]["mean"] == pytest.approx(min(figures["pass_means_ms"]), abs=1e-3)
+        assert stages["total"]["p50"] <= stages["total"]["p99"] <= stages["total"]["max"]
+        assert 20.0 < figures["peak_memory_mb"] < 2000.0
+    assert "time / opencv" in result.stdout
+    assert "\x1b" not in result.stdout
