@@ -23,6 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", metavar="DIR", help="new sequence folder (default: rendered/<name>_seed<N>)"
     )
     parser.add_argument("--seconds", type=float, help="stop after so many seconds of images")
+    parser.add_argument(
+        "--place",
+        choices=("auto", "hall", "room", "corridor"),
+        default="auto",
+        help="where a hybrid flight takes place (default: by its extent)",
+    )
     parser.add_argument("--depth", action="store_true", help="also write depth images, 16-bit mm")
     parser.add_argument("--threads", type=int, help="rendering threads (default: all cores)")
 
@@ -35,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     from vio.render.sequence import open_hybrid, open_scenario, write_sequence
 
     if args.hybrid:
-        sequence = open_hybrid(args.hybrid, args.seed, args.seconds)
+        sequence = open_hybrid(args.hybrid, args.seed, args.seconds, place=args.place)
     else:
         sequence = open_scenario(args.scenario, args.seed, args.seconds)
     out = Path(args.out or f"rendered/{sequence.name}_seed{args.seed}")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Inertial samples of a spline: exact specific force and rate, then the sensor's imperfections."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -17,7 +17,7 @@ class ImuModel:
     gyro_range_rad_s, accel_range_m_s2: saturation. gyro_step_rad_s, accel_step_m_s2: quantisation.
     """
 
-    noise: ImuNoise = ImuNoise()
+    noise: ImuNoise = field(default_factory=ImuNoise)
     gyro_bias_rad_s: float = 0.04
     accel_bias_m_s2: float = 0.08
     gyro_range_rad_s: float = 17.45

@@ -17,6 +17,8 @@ BLOCK = 4  # tiles along the side of a block, culled first
 TEX_BITS = 10
 TEX = 1 << TEX_BITS  # side of a texture in texels
 LEVELS = 9  # mip levels
+BUMP = np.float32(0.006)  # tilt of a glossy surface per grey level of its texture
+MIDDLE = np.float32(128.0)
 LEVEL_OFFSET = np.cumsum([0] + [(TEX >> k) ** 2 for k in range(LEVELS - 1)]).astype(np.int64)
 TEX_BYTES = int(LEVEL_OFFSET[-1] + (TEX >> (LEVELS - 1)) ** 2)
 
@@ -248,12 +250,16 @@ def _lod(f: np.ndarray, texels: float, blur_lod: float) -> float:
 
 
 @njit(cache=True, nogil=True)
-def _shine(lamp: np.ndarray, x: float, y: float) -> float:
-    """Return cos^16 between the ray (x, y, 1) and the mirrored lamp, 0 behind."""
-    dot = lamp[0] * x + lamp[1] * y + lamp[2]
+def _shine(lamp: np.ndarray, x: float, y: float, bump: float) -> float:
+    """Return cos^16 between the ray (x, y, 1) and the mirrored lamp, 0 behind.
+
+    bump tilts the surface, so that highlights on uneven metal sparkle and move with the view.
+    """
+    dot = (lamp[0] + bump) * x + (lamp[1] - bump) * y + lamp[2]
     if dot <= 0.0:
         return np.float32(0.0)
     c2 = dot * dot / (x * x + y * y + np.float32(1.0))
+    c2 = min(c2, np.float32(1.0))
     c4 = c2 * c2
     c8 = c4 * c4
     return c8 * c8
@@ -285,12 +291,10 @@ def _shade_single(
     zero_shift = np.float32(0.0)
     _place(forms[S // 2, k], zero_shift, zero_shift, p, n, q)
     for i in range(n):
-        # Light, highlight and level vary slowly: once a pixel is enough.
+        # Light and level vary slowly: once a pixel is enough.
         w = q[2, i]
         q[7, i] = _light(light, lm[0], lm[1], lm[2], q[3, i] / w, q[4, i] / w)
         q[5, i] = zero
-        if gloss > zero:
-            q[5, i] = gloss * S * _shine(lamp, q[0, i], q[1, i])
         q[6, i] = max(zero, np.float32(lod_k + p[6, i] - 1.75 * math.log2(w)))
     for s in range(S):
         _place(forms[s, k], pattern[s, 0], pattern[s, 1], p, n, q)
@@ -302,7 +306,10 @@ def _shade_single(
         for i in range(n):
             # The fraction of the level is dithered over the samples.
             level = int(min(q[6, i] + dither, top))
-            q[5, i] += _texture(atlas, base + level_offset[level], level, q[3, i], q[4, i])
+            shade = _texture(atlas, base + level_offset[level], level, q[3, i], q[4, i])
+            if gloss > zero:
+                shade += gloss * _shine(lamp, q[0, i], q[1, i], BUMP * (shade - MIDDLE))
+            q[5, i] += shade
     for i in range(n):
         q[5, i] *= q[7, i]
 
@@ -366,7 +373,8 @@ def _shade_many(
                 hv * tex_map[k, 1] + tex_map[k, 3],
             )
             if gloss[k] > zero:
-                shade += gloss[k] * _shine(lamp_dir[k], q[0, i], q[1, i])
+                bump = BUMP * (shade - MIDDLE)
+                shade += gloss[k] * _shine(lamp_dir[k], q[0, i], q[1, i], bump)
             q[5, i] += shade * q[7, i]
 
 

@@ -26,7 +26,7 @@ def _shell(b: Builder, lo: np.ndarray, hi: np.ndarray, floor: str, walls: list[s
     """Add floor, ceiling and walls; walls are cut into bays of a few metres."""
     size = hi - lo
     x, y, z = np.diag(size)
-    b.quad(lo, x, y, floor, 0.75)
+    b.quad(lo, x, y, floor, 0.75, 30.0)
     b.quad(lo + z + y, x, -y, "plaster", 0.6)
     for corner, along in (
         (lo, x), (lo + x, y), (lo + x + y, -x), (lo + y, -y),
@@ -85,7 +85,8 @@ def _table(b: Builder, at: np.ndarray, turn: np.ndarray) -> None:
 
 
 def _pallet(b: Builder, at: np.ndarray, turn: np.ndarray) -> None:
-    high = float(b.rng.choice([0.1, 0.1, 0.45, 0.8]))
+    # No two at one height: coplanar planks of pallets that overlap would flicker.
+    high = float(b.rng.choice([0.1, 0.1, 0.45, 0.8])) + b.rng.uniform(0.0, 0.05)
     if not b.clear(turn, at + UP * (high / 2), np.array([0.62, 0.5, high / 2 + 0.05])):
         return
     tint = 1.1 * _tint(b.rng)
@@ -161,9 +162,66 @@ def _screen(b: Builder, at: np.ndarray, turn: np.ndarray) -> None:
     b.box(at + UP * half[2], half, turn, name, _tint(b.rng))
 
 
+def _fence(b: Builder, at: np.ndarray, turn: np.ndarray) -> None:
+    """Add a fence of flat bars, seen from both sides, that things behind it shine through."""
+    wide, high = b.rng.uniform(0.5, 1.2), b.rng.uniform(0.8, 1.8)
+    if not b.clear(turn, at + UP * high / 2, np.array([wide, 0.03, high / 2])):
+        return
+    tint, bar = _tint(b.rng), b.rng.uniform(0.008, 0.025)
+    along, across = turn @ np.array([1.0, 0.0, 0.0]), turn @ np.array([0.0, 1.0, 0.0])
+    strips = [
+        (at + along * (-wide + 2 * wide * k / 10) + UP * 0.05, along * bar, UP * (high - 0.05))
+        for k in range(11)
+    ] + [
+        (at - along * wide + UP * (0.1 + (high - 0.15) * k / 4), along * 2 * wide, UP * bar)
+        for k in range(5)
+    ]
+    for corner, u, v in strips:
+        b.quad(corner - across * 0.002, u, v, "metal", tint, 40.0)
+        b.quad(corner + u + across * 0.002, -u, v, "metal", tint, 40.0)
+
+
+def _column(b: Builder, at: np.ndarray, turn: np.ndarray, high: float) -> None:
+    half = np.array([b.rng.uniform(0.1, 0.25), b.rng.uniform(0.1, 0.25), high / 2])
+    b.box(at + UP * high / 2, half, turn, str(b.rng.choice(["concrete", "metal"])), _tint(b.rng))
+
+
+def _structure(b: Builder, lo: np.ndarray, hi: np.ndarray) -> None:
+    """Add columns and roof beams in bays, as a hall has them."""
+    high = float(hi[2] - lo[2])
+    xs = np.arange(lo[0] + 1.0, hi[0] - 0.5, b.rng.uniform(3.5, 5.0))
+    ys = np.arange(lo[1] + 1.0, hi[1] - 0.5, b.rng.uniform(4.0, 6.0))
+    for x in xs:
+        middle = np.array([x, (lo[1] + hi[1]) / 2, hi[2] - 0.3])
+        half = np.array([0.08, (hi[1] - lo[1]) / 2 - 0.05, 0.2])
+        b.box(middle, half, np.eye(3), "metal", 0.6, 20.0)
+        for y in ys:
+            _column(b, np.array([x, y, lo[2]]), np.eye(3), high)
+
+
+def _floor_marks(b: Builder, lo: np.ndarray, hi: np.ndarray, count: int) -> None:
+    """Add tape, cables, mats and papers on the floor."""
+    for _ in range(count):
+        near = b.path[int(b.rng.integers(len(b.path)))]
+        at = np.array([*(near[:2] + b.rng.normal(0.0, 2.0, 2)), lo[2]])
+        if np.any(at[:2] < lo[:2] + 1.0) or np.any(at[:2] > hi[:2] - 1.0):
+            continue
+        turn = yaw(b.rng.uniform(0.0, 6.28))
+        if b.rng.random() < 0.5:
+            size, name = (b.rng.uniform(0.5, 1.8), b.rng.uniform(0.015, 0.06)), "paint"
+        else:
+            size = (b.rng.uniform(0.15, 0.8), b.rng.uniform(0.1, 0.5))
+            name = str(b.rng.choice(["prints", "wood", "foliage", "metal", "carpet"]))
+        lift = b.rng.uniform(0.002, 0.012)
+        u, v = turn @ np.array([size[0], 0.0, 0.0]), turn @ np.array([0.0, size[1], 0.0])
+        b.quad(at + UP * lift, u, v, name, 0.8 * _tint(b.rng))
+
+
 Maker = Callable[[Builder, np.ndarray, np.ndarray], None]
-HALL: list[Maker] = [_machine, _machine, _crate, _pallet, _rail, _shelf, _table, _screen]
-ROOM: list[Maker] = [_screen, _screen, _crate, _table, _shelf, _pallet]
+HALL: list[Maker] = [
+    _machine, _machine, _crate, _pallet, _pallet, _rail, _rail, _fence, _shelf, _table, _screen,
+]  # fmt: skip
+ROOM: list[Maker] = [_screen, _screen, _crate, _table, _shelf, _pallet, _fence]
 
 
 def _furnish(
@@ -178,7 +236,7 @@ def _furnish(
         maker(b, at + inward * b.rng.uniform(0.3, 1.0), yaw(angle))
     for _ in range(inside):
         near = b.path[int(b.rng.integers(len(b.path)))]
-        angle, reach = b.rng.uniform(0, 2 * math.pi), b.rng.uniform(0.7, 4.5)
+        angle, reach = b.rng.uniform(0, 2 * math.pi), 0.5 + 3.5 * b.rng.random() ** 1.5
         at = np.array([near[0] + reach * math.cos(angle), near[1] + reach * math.sin(angle), lo[2]])
         if np.any(at[:2] < lo[:2] + 0.5) or np.any(at[:2] > hi[:2] - 0.5):
             continue
@@ -216,7 +274,7 @@ def _lamps(
     lamps = []
     for i in range(nx):
         for j in range(ny):
-            power = float(np.exp(uneven * b.rng.standard_normal())) * (b.rng.random() > 0.2)
+            power = float(np.exp(uneven * b.rng.standard_normal())) * (b.rng.random() > 0.3)
             x = lo[0] + (i + 0.5 + 0.2 * b.rng.normal()) * (hi[0] - lo[0]) / nx
             y = lo[1] + (j + 0.5 + 0.2 * b.rng.normal()) * (hi[1] - lo[1]) / ny
             at = np.array([x, y, hi[2] - 0.05])
@@ -229,8 +287,8 @@ def _lamps(
     inward = np.cross(UP, along)
     for k in (-1, 1):
         spot = at + inward * 0.3 + along * 1.5 * k + UP * 0.7 * height
-        lamps.append([*np.clip(spot, lo + 0.2, hi - 0.2), 0.8 * height * height])
-    return np.array(lamps), 0.12
+        lamps.append([*np.clip(spot, lo + 0.2, hi - 0.2), 0.5 * height * height])
+    return np.array(lamps), 0.06
 
 
 def _add_movers(b: Builder, count: int, floor: float) -> None:
@@ -282,10 +340,12 @@ def build_place(
         _shell(b, lo, hi, floor, ["concrete", "brick", "plaster", "metal", "machine", "paint"])
         area = (hi[0] - lo[0]) * (hi[1] - lo[1])
         rim = 2 * (hi[0] - lo[0] + hi[1] - lo[1])
-        _furnish(b, lo, hi, HALL, int(min(60, area / 5)), int(min(30, rim / 2.2)))
-        _pipes(b, lo, hi, 16)
+        _furnish(b, lo, hi, HALL, int(min(120, 45 + area / 5)), int(min(40, rim / 1.6)))
+        _structure(b, lo, hi)
+        _floor_marks(b, lo, hi, int(min(60, 12 + area / 8)))
+        _pipes(b, lo, hi, int(min(40, rim / 2)))
         _posters(b, lo, hi, int(rim / 2), min(4.0, hi[2] - lo[2]))
-        lamps, ambient = _lamps(b, lo, hi, 6.0, 0.6)
+        lamps, ambient = _lamps(b, lo, hi, 5.0, 0.8)
     elif kind == "corridor":
         lo = lo - [1.3, 1.3, rng.uniform(0.9, 1.1)]
         hi = hi + np.array([1.3, 1.3, 0.0])
@@ -309,7 +369,8 @@ def build_place(
         )
         rim = 2 * (hi[0] - lo[0] + hi[1] - lo[1])
         _furnish(b, lo, hi, ROOM, 22, int(rim / 1.4))
-        _pipes(b, lo, hi, 5)
+        _floor_marks(b, lo, hi, 14)
+        _pipes(b, lo, hi, 6)
         _posters(b, lo, hi, int(rim / 1.5), hi[2] - lo[2])
         lamps, ambient = _lamps(b, lo, hi, 3.2, 0.5)
     _add_movers(b, movers, float(lo[2]))

@@ -10,12 +10,16 @@ from vio.camera import Camera, unproject_pixels
 from vio.render.kernel import BLOCK, TILE
 
 
+WHITE = 250.0  # grey level that counts as saturated
+
+
 @dataclass(frozen=True)
 class SensorModel:
     """Hold the settings of a small global-shutter sensor, measured on real frames at rest.
 
     electrons: per grey level at unit gain. read_noise: electrons. column_noise: grey levels,
-    deviation of the fixed pattern. target: mean grey level the control aims at.
+    deviation of the fixed pattern. target: mean grey level the control aims at, unless more than the
+    share `saturated` of the pixels would be white.
     max_exposure_s, unit_exposure_s: longest shutter; the shutter that gives light 1 the level 255
     at unit gain. lag: share of the log error corrected a frame; delay: frames until it acts.
     spread_px: deviation of the lens blur. vignette: share of light lost in the corners.
@@ -25,9 +29,10 @@ class SensorModel:
     electrons: float = 55.0
     read_noise: float = 30.0
     fixed_pattern: float = 0.35
-    target: float = 112.0
-    max_exposure_s: float = 0.012
-    unit_exposure_s: float = 0.010
+    target: float = 118.0
+    saturated: float = 0.06
+    max_exposure_s: float = 0.025
+    unit_exposure_s: float = 0.040
     max_gain: float = 6.0
     lag: float = 0.12
     delay: int = 2
@@ -159,7 +164,14 @@ class ExposureControl:
         return Exposure(shutter, gain, max(1.0, wanted_s / shutter))
 
     def _wanted(self, metered: np.ndarray, used: float) -> float:
-        """Return the log light that would bring the mean of the clipped image to the target."""
+        """Return the log light that brings the mean of the clipped image to the target.
+
+        Unless more than the wanted share of the pixels would saturate: then they decide.
+        """
         gain = self._model.target / math.exp(used)
         mean = float(np.mean(np.minimum(metered * gain, 255.0))) + 0.5
-        return used + math.log(mean / self._model.target)
+        bright = float(np.quantile(metered, 1.0 - self._model.saturated)) + 1e-4
+        return max(
+            used + math.log(mean / self._model.target),
+            math.log(bright / WHITE) + math.log(self._model.target),
+        )

@@ -66,14 +66,16 @@ def open_hybrid(
     seed: int = 1,
     seconds: float | None = None,
     sensor: SensorModel | None = None,
+    place: str = "auto",
 ) -> Sequence:
     """Return the hybrid sequence of a recording in ASL layout (a folder or a zip).
 
-    seconds: cut after so many seconds of images. Raises VioError when the recording has no
+    seconds: cut after so many seconds of images. place: hall, room, corridor, or auto: a hall for
+    flights that span more than 7 m, else a room. Raises VioError when the recording has no
     ground truth with biases, or it covers no camera time stamp.
     """
     _check(seed, seconds)
-    return _hybrid(Path(recording), seed, seconds, sensor)
+    return _hybrid(Path(recording), seed, seconds, sensor, place)
 
 
 def render_scenario(
@@ -109,7 +111,9 @@ def _path(trajectory: SplineTrajectory, rig: StereoRig) -> np.ndarray:
     return np.concatenate(places)
 
 
-def _hybrid(source: Path, seed: int, seconds: float | None, sensor: SensorModel | None) -> Sequence:
+def _hybrid(
+    source: Path, seed: int, seconds: float | None, sensor: SensorModel | None, place: str
+) -> Sequence:
     recording = EurocDataset(source, images=False)
     raw = recording.ground_truth
     if raw is None or raw.gyro_bias_rad_s is None or raw.accel_bias_m_s2 is None:
@@ -133,7 +137,7 @@ def _hybrid(source: Path, seed: int, seconds: float | None, sensor: SensorModel 
         raw.gyro_bias_rad_s,
         raw.accel_bias_m_s2,
     )
-    world = build_place("auto", _path(trajectory, recording.rig), seed)
+    world = build_place(place, _path(trajectory, recording.rig), seed)
     renderer = Renderer(world, recording.rig, trajectory, t_ns, seed, sensor)
     return Sequence(recording.name, renderer, truth, source, None)
 

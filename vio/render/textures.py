@@ -84,18 +84,18 @@ def leaves(
 
 def concrete(rng: Rng) -> np.ndarray:
     """Return stained concrete: noise with pores and formwork joints."""
-    out = 0.5 + 0.07 * noise(rng, 1.2) + 0.02 * noise(rng, 0.3)
-    pores = rng.integers(0, TEX, (500, 2))
+    out = 0.5 + 0.09 * noise(rng, 1.1) + 0.015 * noise(rng, 0.5)
+    pores = rng.integers(0, TEX, (350, 2))
     for y, x in pores:
-        r = int(rng.integers(1, 4))
-        out[y : y + r, x : x + r] -= 0.12
+        r = int(rng.integers(1, 5))
+        out[y : y + r, x : x + r] -= rng.uniform(0.1, 0.3)
     out[:: TEX // 2, :] -= 0.1
     return out
 
 
 def wood(rng: Rng) -> np.ndarray:
     """Return planks: stretched grain, a grey for each plank, dark gaps, knots."""
-    out = 0.62 + 0.05 * noise(rng, 0.9, 12.0) + 0.035 * noise(rng, 1.2)
+    out = 0.6 + 0.075 * noise(rng, 0.75, 12.0) + 0.045 * noise(rng, 1.0)
     plank = TEX // 8
     for k in range(8):
         rows = slice(k * plank, (k + 1) * plank)
@@ -113,13 +113,13 @@ def wood(rng: Rng) -> np.ndarray:
 
 def brick(rng: Rng) -> np.ndarray:
     """Return courses of bricks, every one with its own grey: a repeated pattern."""
-    out = 0.45 + 0.05 * noise(rng, 0.8)
+    out = 0.45 + 0.07 * noise(rng, 0.8)
     high, long = TEX // 16, TEX // 8
     for r in range(16):
         for c in range(9):
             x = (c * long + (r % 2) * long // 2) % TEX
             cols = np.arange(x, x + long) % TEX
-            out[r * high : (r + 1) * high, cols] += 0.06 * rng.normal()
+            out[r * high : (r + 1) * high, cols] += 0.09 * rng.normal()
             out[r * high : (r + 1) * high, cols[:3]] = 0.66
         out[r * high : r * high + 3] = 0.66
     return out + 0.02 * noise(rng, 0.5)
@@ -132,12 +132,12 @@ def paint(rng: Rng) -> np.ndarray:
 
 def plaster(rng: Rng) -> np.ndarray:
     """Return rough plaster: faint noise at all scales with scratches."""
-    return 0.58 + 0.03 * noise(rng, 1.1) + 0.012 * noise(rng, 0.4)
+    return 0.58 + 0.045 * noise(rng, 1.1) + 0.012 * noise(rng, 0.4)
 
 
 def metal(rng: Rng) -> np.ndarray:
     """Return brushed sheet metal with seams and rivets."""
-    out = 0.5 + 0.03 * noise(rng, 0.6, 20.0) + 0.07 * noise(rng, 1.4)
+    out = 0.5 + 0.04 * noise(rng, 0.6, 20.0) + 0.08 * noise(rng, 1.2)
     step = TEX // 4
     for k in range(4):
         out[:, k * step : k * step + 4] *= 0.55
@@ -151,17 +151,17 @@ def metal(rng: Rng) -> np.ndarray:
 
 def clutter(rng: Rng) -> np.ndarray:
     """Return things on shelves: upright dead leaves of all sizes."""
-    return leaves(rng, 900, 7.0, 160.0, 0.2, 0.8) + 0.02 * noise(rng, 0.8)
+    return leaves(rng, 2600, 4.0, 160.0, 0.24, 0.75) + 0.03 * noise(rng, 0.8)
 
 
 def foliage(rng: Rng) -> np.ndarray:
     """Return dead leaves at all angles, the statistics of a natural scene."""
-    return leaves(rng, 1800, 4.0, 120.0, 0.15, 0.1) + 0.02 * noise(rng, 0.8)
+    return leaves(rng, 5000, 3.0, 120.0, 0.2, 0.1) + 0.03 * noise(rng, 0.8)
 
 
 def tiles(rng: Rng) -> np.ndarray:
     """Return floor tiles: a regular grid with dirt."""
-    out = 0.55 + 0.05 * noise(rng, 1.3) + 0.015 * noise(rng, 0.4)
+    out = 0.55 + 0.07 * noise(rng, 1.1) + 0.015 * noise(rng, 0.5)
     step = TEX // 4
     for r in range(4):
         for c in range(4):
@@ -173,7 +173,7 @@ def tiles(rng: Rng) -> np.ndarray:
 
 def carpet(rng: Rng) -> np.ndarray:
     """Return mats of fine fibre with wear."""
-    return 0.4 + 0.05 * noise(rng, 0.35) + 0.06 * noise(rng, 1.4)
+    return 0.42 + 0.07 * noise(rng, 0.35) + 0.07 * noise(rng, 1.1)
 
 
 def mesh(rng: Rng) -> np.ndarray:
@@ -221,7 +221,7 @@ def prints(rng: Rng) -> np.ndarray:
 
 def machine(rng: Rng) -> np.ndarray:
     """Return machine fronts: doors, vents, knobs and cables."""
-    out = 0.45 + 0.05 * noise(rng, 1.3) + 0.02 * noise(rng, 0.5)
+    out = 0.45 + 0.06 * noise(rng, 1.0) + 0.03 * noise(rng, 0.5)
     cell = TEX // 4
     for r in range(4):
         for c in range(4):

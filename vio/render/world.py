@@ -117,7 +117,7 @@ def _bake(
             cosine = (dx * normal[0] + dy * normal[1] + dz * normal[2]) / math.sqrt(d2)
             if cosine <= 0.0:
                 continue
-            gain = lamps[k, 3] * cosine / (d2 + 1.0)
+            gain = lamps[k, 3] * cosine / (d2 + 3.0)
             if gain < 0.02 * ambient:
                 continue
             lit = True
@@ -180,10 +180,13 @@ class Builder:
         self.glosses.append(gloss)
         self.offsets.append((float(self.rng.integers(1, TEX)), float(self.rng.integers(1, TEX))))
 
-    def clear(self, R: np.ndarray, centre: np.ndarray, half: np.ndarray) -> bool:
-        """Return whether an oriented box keeps the clearance to the whole path."""
+    def clear(
+        self, R: np.ndarray, centre: np.ndarray, half: np.ndarray, margin_m: float | None = None
+    ) -> bool:
+        """Return whether an oriented box keeps margin_m (the clearance) to the whole path."""
         inside = np.abs((self.path - centre) @ R) - half
-        return bool(np.linalg.norm(np.maximum(inside, 0.0), axis=1).min() > self.clearance_m)
+        away = np.linalg.norm(np.maximum(inside, 0.0), axis=1).min()
+        return bool(away > (self.clearance_m if margin_m is None else margin_m))
 
     def box(
         self,
@@ -199,7 +202,9 @@ class Builder:
 
         materials: one, or one for each of +x, -x, +y, -y, +z, -z.
         """
-        if owner == 0 and not self.clear(R, centre, half):
+        # What is large in two directions keeps further away, or it would fill the view.
+        margin = max(self.clearance_m, 0.9 * float(np.sort(half)[1]))
+        if owner == 0 and not self.clear(R, centre, half, margin):
             return False
         names = (materials,) * 6 if isinstance(materials, str) else materials
         hx, hy, hz = half
