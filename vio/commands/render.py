@@ -18,7 +18,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a recording with ground truth: images are rendered along it, inertial data and "
         "calibration are copied",
     )
+    source.add_argument(
+        "--compare",
+        metavar="ASL_FOLDER",
+        help="a recording with images: its flight is rendered and measured against the real frames",
+    )
     parser.add_argument("--seed", type=int, default=1, help="of world and noise (default: 1)")
+    parser.add_argument(
+        "--seeds", default="1-5", metavar="RANGE", help="with --compare: seeds (default: 1-5)"
+    )
     parser.add_argument(
         "--out", metavar="DIR", help="new sequence folder (default: rendered/<name>_seed<N>)"
     )
@@ -34,7 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Render one sequence."""
+    """Render one sequence, or compare rendered with real frames."""
+    if args.compare:
+        return _compare(args)
     import time
 
     from vio.console import progress
@@ -54,4 +64,15 @@ def run(args: argparse.Namespace) -> int:
         f"{out}: {len(sequence.t_ns)} stereo pairs, {len(sequence.t_ns) / spent:.1f} pairs/s",
         file=sys.stderr,
     )
+    return 0
+
+
+def _compare(args: argparse.Namespace) -> int:
+    """Measure rendered frames against real ones; pictures and table go to the output folder."""
+    from vio.console import parse_range
+    from vio.render.compare import compare
+
+    out = Path(args.out or f"rendered/compare_{Path(args.compare).resolve().name}")
+    print(compare(Path(args.compare), parse_range(args.seeds), out, args.place), end="")
+    print(f"{out}: compare.md and side-by-side pictures", file=sys.stderr)
     return 0

@@ -2,7 +2,7 @@
 """Measure rendered frames against the real frames of the same flight: is rendered easier?"""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +114,7 @@ def measure(
     histogram = np.zeros(64)
 
     def note(name: str, value: float) -> None:
-        rows.setdefault(name, []).append(float(value))
+        rows.setdefault(name, []).append(value)
 
     flow_error: list[float] = []
     epipolar: list[float] = []
@@ -124,13 +124,13 @@ def measure(
         image = frame(start)
         uv, score = _corners(image, CORNER_SCORES[0])
         for least in CORNER_SCORES:
-            note(f"corners, score >= {least:g}", np.count_nonzero(score >= least))
+            note(f"corners, score >= {least:g}", int(np.count_nonzero(score >= least)))
         gx = cv2.Sobel(image, cv2.CV_32F, 1, 0, ksize=3) / 8.0
         gy = cv2.Sobel(image, cv2.CV_32F, 0, 1, ksize=3) / 8.0
         size = np.hypot(gx, gy)[2:-2, 2:-2]
         histogram += np.histogram(size, 64, (0.0, 64.0))[0]
-        note("mean grey level", image.mean())
-        note("share of saturated pixels, %", 100.0 * np.mean(image >= 254))
+        note("mean grey level", float(image.mean()))
+        note("share of saturated pixels, %", 100.0 * float(np.mean(image >= 254)))
         first = _spread(uv, score, image.shape)
         here, inside = first, np.ones(len(first), bool)
         lost = np.zeros(len(first), bool)
@@ -188,35 +188,49 @@ def measure(
     return Figures(values, histogram / histogram.sum())
 
 
-def compare(real: Path, seeds: list[int], out: Path, place: str) -> str:
+@dataclass
+class _Rendered:
+    """Hold the rendered left images of a sequence at some times, made when asked for."""
+
+    sequence: Sequence
+    t_ns: list[int]
+    images: dict[int, np.ndarray] = field(default_factory=dict)
+
+    def __call__(self, k: int) -> np.ndarray:
+        if k not in self.images:
+            index = int(np.searchsorted(self.sequence.t_ns, self.t_ns[k]))
+            self.images[k] = self.sequence.renderer.image(index, 0)
+        return self.images[k]
+
+
+def compare(real: Path, seeds: list[int], out: Path, place: str = "auto") -> str:
     """Write side-by-side pictures and compare.md into `out` and return the table's text.
 
     real: a recording in EuRoC layout with images and ground truth; every seed renders its flight.
     Raises VioError when it has no images, or OpenCV is missing.
     """
     _opencv()
-    out.mkdir(parents=True, exist_ok=True)
     recording = EurocDataset(real)
     frames = {f.t_ns: f.left for f in recording.frames() if f.left is not None}
+    camera = recording.rig.left
+    out.mkdir(parents=True, exist_ok=True)
     sets: list[Figures] = []
     for seed in seeds:
         sequence = open_hybrid(real, seed, place=place)
         times = [t for t in sequence.t_ns.tolist() if t in frames]
+        if len(times) <= FOLLOW:
+            raise VioError(
+                f"{real} has {len(times)} left images within its ground truth; a comparison needs "
+                f"more than {FOLLOW}"
+            )
         R, p = sequence.renderer.camera_poses(np.array(times), 0)
-        camera = recording.rig.left
+        pictures = [frames[t] for t in times]
         if not sets:
-            sets.append(measure(lambda k: frames[times[k]], len(times), camera, R, p))
-        cache: dict[int, np.ndarray] = {}
-        index = {t: k for k, t in enumerate(sequence.t_ns.tolist())}
-
-        def rendered(k: int, sequence: Sequence = sequence, cache=cache, index=index) -> np.ndarray:
-            if k not in cache:
-                cache[k] = sequence.renderer.image(index[times[k]], 0)
-            return cache[k]
-
+            sets.append(measure(pictures.__getitem__, len(times), camera, R, p))
+        rendered = _Rendered(sequence, times)
         sets.append(measure(rendered, len(times), camera, R, p))
         for k in range(0, len(times), 60):
-            pair = np.hstack([frames[times[k]], rendered(k)])
+            pair = np.hstack([pictures[k], rendered(k)])
             Image.fromarray(pair).save(out / f"side_by_side_seed{seed}_{k:04d}.png")
     text = _table(sets, seeds)
     (out / "compare.md").write_text(text)

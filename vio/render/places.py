@@ -1,25 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Seeded places around a path: machine hall, small room, corridor, with their furniture."""
+"""Seeded places around a path: machine hall, small room, corridor."""
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 
-from vio.render.world import Builder, Mover, World
-
-Rng = np.random.Generator
-UP = np.array([0.0, 0.0, 1.0])
-
-
-def yaw(angle: float) -> np.ndarray:
-    """Return the rotation (3, 3) about z by an angle in radians."""
-    c, s = math.cos(angle), math.sin(angle)
-    return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
-
-
-def _tint(rng: Rng) -> float:
-    return float(np.exp(rng.normal(-0.15, 0.45)))
+from vio.render.builder import Builder
+from vio.render.furniture import (
+    HALL,
+    ROOM,
+    UP,
+    Maker,
+    Rng,
+    crate,
+    machine,
+    pallet,
+    random_tint,
+    screen,
+    shelf,
+    yaw,
+)
+from vio.render.world import Mover, World
 
 
 def _shell(b: Builder, lo: np.ndarray, hi: np.ndarray, floor: str, walls: list[str]) -> None:
@@ -37,11 +38,11 @@ def _shell(b: Builder, lo: np.ndarray, hi: np.ndarray, floor: str, walls: list[s
             start = corner + along * (k / bays)
             # Seen from inside: cross(u, v) points into the room.
             name = str(b.rng.choice(walls))
-            b.quad(start + along / bays, -along / bays, z, name, _tint(b.rng))
+            b.quad(start + along / bays, -along / bays, z, name, random_tint(b.rng))
 
 
 def _wall_spot(rng: Rng, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return a random place at the foot of a wall and the direction along it, inside on the left."""
+    """Return a random place at the foot of a wall and the direction along it, inside left."""
     side = int(rng.integers(4))
     s = rng.uniform(0.06, 0.94)
     if side == 0:
@@ -61,129 +62,14 @@ def _posters(b: Builder, lo: np.ndarray, hi: np.ndarray, count: int, top: float)
         z = b.rng.uniform(0.3, max(0.4, top - h))
         name = str(b.rng.choice(["prints", "prints", "machine", "clutter", "mesh"]))
         corner = at + along * w / 2 + UP * z + inward * 0.012
-        b.quad(corner, -along * w, UP * h, name, _tint(b.rng))
-
-
-def _table(b: Builder, at: np.ndarray, turn: np.ndarray) -> None:
-    w, d, h = b.rng.uniform(0.5, 1.0), b.rng.uniform(0.3, 0.5), b.rng.uniform(0.6, 0.95)
-    tint = _tint(b.rng)
-    top = at + UP * h
-    if not b.clear(turn, at + UP * h / 2, np.array([w, d, h / 2])):
-        return
-    b.box(top, np.array([w, d, 0.02]), turn, "wood", tint)
-    for sx in (-1, 1):
-        for sy in (-1, 1):
-            leg = at + turn @ np.array([sx * (w - 0.04), sy * (d - 0.04), h / 2])
-            b.box(leg, np.array([0.025, 0.025, h / 2]), turn, "metal", 0.5, 20.0)
-    for _ in range(int(b.rng.integers(1, 4))):
-        half = b.rng.uniform(0.05, 0.2, 3)
-        spot = top + turn @ np.array(
-            [b.rng.uniform(-0.7, 0.7) * w, b.rng.uniform(-0.6, 0.6) * d, 0.02 + half[2]]
-        )
-        name = str(b.rng.choice(["clutter", "prints", "metal", "machine"]))
-        b.box(spot, half, turn @ yaw(b.rng.uniform(0, 6)), name, _tint(b.rng))
-
-
-def _pallet(b: Builder, at: np.ndarray, turn: np.ndarray) -> None:
-    # No two at one height: coplanar planks of pallets that overlap would flicker.
-    high = float(b.rng.choice([0.1, 0.1, 0.45, 0.8])) + b.rng.uniform(0.0, 0.05)
-    if not b.clear(turn, at + UP * (high / 2), np.array([0.62, 0.5, high / 2 + 0.05])):
-        return
-    tint = 1.1 * _tint(b.rng)
-    if high > 0.2:
-        b.box(
-            at + UP * (high / 2 - 0.05), np.array([0.5, 0.4, high / 2 - 0.05]), turn, "clutter", 0.5
-        )
-    for k in range(5):
-        plank = at + turn @ np.array([0.0, -0.42 + 0.21 * k, high + 0.01])
-        b.box(plank, np.array([0.6, 0.07 + 0.02 * b.rng.random(), 0.012]), turn, "wood", tint)
-    for k in range(3):
-        beam = at + turn @ np.array([-0.52 + 0.52 * k, 0.0, high - 0.045])
-        b.box(beam, np.array([0.05, 0.48, 0.04]), turn, "wood", 0.8 * tint)
-
-
-def _rail(b: Builder, at: np.ndarray, turn: np.ndarray) -> None:
-    long = b.rng.uniform(1.0, 2.6)
-    if not b.clear(turn, at + UP * 0.55, np.array([long, 0.05, 0.55])):
-        return
-    tint = _tint(b.rng)
-    for z in (0.35, 0.7, 1.08):
-        b.box(at + UP * z, np.array([long, 0.018, 0.018]), turn, "metal", tint, 60.0)
-    posts = int(long / 0.5) + 1
-    for k in range(posts):
-        x = -long + 2 * long * k / (posts - 1) if posts > 1 else 0.0
-        spot = at + turn @ np.array([x, 0.0, 0.54])
-        b.box(spot, np.array([0.022, 0.022, 0.54]), turn, "metal", tint, 60.0)
-
-
-def _machine(b: Builder, at: np.ndarray, turn: np.ndarray) -> None:
-    half = np.array([b.rng.uniform(0.3, 1.1), b.rng.uniform(0.3, 0.9), b.rng.uniform(0.3, 1.0)])
-    name = str(b.rng.choice(["machine", "metal", "machine", "concrete", "paint"]))
-    tint = _tint(b.rng)
-    if not b.box(at + UP * half[2], half, turn, name, tint, 15.0 if name == "metal" else 0.0):
-        return
-    for _ in range(int(b.rng.integers(0, 3))):
-        small = half * b.rng.uniform(0.2, 0.6, 3)
-        spot = at + turn @ np.array(
-            [b.rng.uniform(-0.5, 0.5) * half[0], b.rng.uniform(-0.5, 0.5) * half[1], 0.0]
-        )
-        b.box(spot + UP * (2 * half[2] + small[2]), small, turn, "machine", _tint(b.rng))
-    if b.rng.random() < 0.6:
-        w, h = half[0] * b.rng.uniform(0.4, 1.2), half[2] * b.rng.uniform(0.4, 1.2)
-        corner = at + turn @ np.array([-w / 2, -half[1] - 0.008, half[2] - h / 2])
-        b.quad(corner, turn @ np.array([w, 0.0, 0.0]), UP * h, "prints", _tint(b.rng))
-
-
-def _crate(b: Builder, at: np.ndarray, turn: np.ndarray) -> None:
-    z = 0.0
-    for _ in range(int(b.rng.integers(1, 4))):
-        half = b.rng.uniform(0.15, 0.42, 3)
-        name = str(b.rng.choice(["wood", "clutter", "prints", "foliage", "plaster"]))
-        turned = turn @ yaw(b.rng.uniform(-0.4, 0.4))
-        if not b.box(at + UP * (z + half[2]), half, turned, name, _tint(b.rng)):
-            return
-        z += 2 * half[2]
-
-
-def _shelf(b: Builder, at: np.ndarray, turn: np.ndarray) -> None:
-    half = np.array([b.rng.uniform(0.4, 1.2), 0.2, b.rng.uniform(0.7, 1.2)])
-    sides = ("wood", "wood", "clutter", "clutter", "wood", "wood")
-    if not b.box(at + UP * half[2], half, turn, sides, _tint(b.rng)):
-        return
-    for k in range(5):
-        z = 2 * half[2] * (k + 0.5) / 5
-        board = np.array([half[0] + 0.02, half[1] + 0.05, 0.012])
-        b.box(at + UP * z, board, turn, "wood", 1.2)
-
-
-def _screen(b: Builder, at: np.ndarray, turn: np.ndarray) -> None:
-    half = np.array([b.rng.uniform(0.4, 0.9), 0.04, b.rng.uniform(0.5, 1.0)])
-    name = str(b.rng.choice(["carpet", "paint", "brick", "foliage", "mesh"]))
-    b.box(at + UP * half[2], half, turn, name, _tint(b.rng))
-
-
-def _fence(b: Builder, at: np.ndarray, turn: np.ndarray) -> None:
-    """Add a fence of flat bars, seen from both sides, that things behind it shine through."""
-    wide, high = b.rng.uniform(0.5, 1.2), b.rng.uniform(0.8, 1.8)
-    if not b.clear(turn, at + UP * high / 2, np.array([wide, 0.03, high / 2])):
-        return
-    tint, bar = _tint(b.rng), b.rng.uniform(0.008, 0.025)
-    along, across = turn @ np.array([1.0, 0.0, 0.0]), turn @ np.array([0.0, 1.0, 0.0])
-    strips = [
-        (at + along * (-wide + 2 * wide * k / 10) + UP * 0.05, along * bar, UP * (high - 0.05))
-        for k in range(11)
-    ] + [
-        (at - along * wide + UP * (0.1 + (high - 0.15) * k / 4), along * 2 * wide, UP * bar)
-        for k in range(5)
-    ]
-    for corner, u, v in strips:
-        b.quad(corner - across * 0.002, u, v, "metal", tint, 40.0)
-        b.quad(corner + u + across * 0.002, -u, v, "metal", tint, 40.0)
+        b.quad(corner, -along * w, UP * h, name, random_tint(b.rng))
 
 
 def _column(b: Builder, at: np.ndarray, turn: np.ndarray, high: float) -> None:
     half = np.array([b.rng.uniform(0.1, 0.25), b.rng.uniform(0.1, 0.25), high / 2])
-    b.box(at + UP * high / 2, half, turn, str(b.rng.choice(["concrete", "metal"])), _tint(b.rng))
+    b.box(
+        at + UP * high / 2, half, turn, str(b.rng.choice(["concrete", "metal"])), random_tint(b.rng)
+    )
 
 
 def _structure(b: Builder, lo: np.ndarray, hi: np.ndarray) -> None:
@@ -211,17 +97,10 @@ def _floor_marks(b: Builder, lo: np.ndarray, hi: np.ndarray, count: int) -> None
             size, name = (b.rng.uniform(0.5, 1.8), b.rng.uniform(0.015, 0.06)), "paint"
         else:
             size = (b.rng.uniform(0.15, 0.8), b.rng.uniform(0.1, 0.5))
-            name = str(b.rng.choice(["prints", "wood", "foliage", "metal", "carpet"]))
+            name = str(b.rng.choice(["prints", "wood", "paint", "metal", "mesh"]))
         lift = b.rng.uniform(0.002, 0.012)
         u, v = turn @ np.array([size[0], 0.0, 0.0]), turn @ np.array([0.0, size[1], 0.0])
-        b.quad(at + UP * lift, u, v, name, 0.8 * _tint(b.rng))
-
-
-Maker = Callable[[Builder, np.ndarray, np.ndarray], None]
-HALL: list[Maker] = [
-    _machine, _machine, _crate, _pallet, _pallet, _rail, _rail, _fence, _shelf, _table, _screen,
-]  # fmt: skip
-ROOM: list[Maker] = [_screen, _screen, _crate, _table, _shelf, _pallet, _fence]
+        b.quad(at + UP * lift, u, v, name, 0.8 * random_tint(b.rng))
 
 
 def _furnish(
@@ -244,6 +123,17 @@ def _furnish(
         makers[int(b.rng.integers(len(makers)))](b, at, turn)
 
 
+def _below_path(b: Builder, lo: np.ndarray, hi: np.ndarray, count: int) -> None:
+    """Add low things that the path leads over or close by: pallets, stacks, crates."""
+    for _ in range(count):
+        near = b.path[int(b.rng.integers(len(b.path)))]
+        at = np.array([*(near[:2] + b.rng.normal(0.0, 0.9, 2)), lo[2]])
+        if np.any(at[:2] < lo[:2] + 0.8) or np.any(at[:2] > hi[:2] - 0.8):
+            continue
+        maker: Maker = pallet if b.rng.random() < 0.6 else crate
+        maker(b, at, yaw(b.rng.uniform(0.0, 6.28)))
+
+
 def _pipes(b: Builder, lo: np.ndarray, hi: np.ndarray, count: int) -> None:
     """Add pipes along the walls, under the ceiling, and a few upright ones."""
     for _ in range(count):
@@ -254,14 +144,14 @@ def _pipes(b: Builder, lo: np.ndarray, hi: np.ndarray, count: int) -> None:
         name = str(b.rng.choice(["metal", "paint", "metal"]))
         gloss = float(b.rng.choice([30.0, 90.0, 250.0]))
         if b.rng.random() < 0.3:
-            b.pipe(start, start + UP * (hi[2] - lo[2]), radius, name, _tint(b.rng), gloss)
+            b.pipe(start, start + UP * (hi[2] - lo[2]), radius, name, random_tint(b.rng), gloss)
             continue
         level = b.rng.uniform(0.3, 0.95) * (hi[2] - lo[2])
         long = b.rng.uniform(2.0, 8.0)
         a = np.clip(start - along * long / 2, lo + radius, hi - radius)
         c = np.clip(start + along * long / 2, lo + radius, hi - radius)
         a[2] = c[2] = lo[2] + level
-        b.pipe(a, c, radius, name, _tint(b.rng), gloss)
+        b.pipe(a, c, radius, name, random_tint(b.rng), gloss)
 
 
 def _lamps(
@@ -310,7 +200,7 @@ def _add_movers(b: Builder, count: int, floor: float) -> None:
             Mover(centre, radii, float(b.rng.uniform(4.0, 9.0)), float(b.rng.uniform(0, 6.28)))
         )
         body = np.array([0.22, 0.16, 0.9])
-        b.box(np.zeros(3), body, np.eye(3), "foliage", _tint(b.rng), owner=len(b.movers))
+        b.box(np.zeros(3), body, np.eye(3), "foliage", random_tint(b.rng), owner=len(b.movers))
 
 
 def build_place(
@@ -341,6 +231,7 @@ def build_place(
         area = (hi[0] - lo[0]) * (hi[1] - lo[1])
         rim = 2 * (hi[0] - lo[0] + hi[1] - lo[1])
         _furnish(b, lo, hi, HALL, int(min(120, 45 + area / 5)), int(min(40, rim / 1.6)))
+        _below_path(b, lo, hi, int(min(60, 14 + area / 8)))
         _structure(b, lo, hi)
         _floor_marks(b, lo, hi, int(min(60, 12 + area / 8)))
         _pipes(b, lo, hi, int(min(40, rim / 2)))
@@ -352,7 +243,7 @@ def build_place(
         hi[2] = max(hi[2] + 0.7, lo[2] + 2.6)
         _shell(b, lo, hi, "tiles", ["paint", "paint", "plaster", "brick", "paint"])
         rim = 2 * (hi[0] - lo[0] + hi[1] - lo[1])
-        _furnish(b, lo, hi, [_shelf, _screen, _crate, _machine], 0, int(min(40, rim / 4)))
+        _furnish(b, lo, hi, [shelf, screen, crate, machine], 0, int(min(40, rim / 4)))
         _pipes(b, lo, hi, 8)
         _posters(b, lo, hi, int(rim / 3), hi[2] - lo[2])
         lamps, ambient = _lamps(b, lo, hi, 3.5, 0.5)
@@ -369,6 +260,7 @@ def build_place(
         )
         rim = 2 * (hi[0] - lo[0] + hi[1] - lo[1])
         _furnish(b, lo, hi, ROOM, 22, int(rim / 1.4))
+        _below_path(b, lo, hi, 12)
         _floor_marks(b, lo, hi, 14)
         _pipes(b, lo, hi, 6)
         _posters(b, lo, hi, int(rim / 1.5), hi[2] - lo[2])

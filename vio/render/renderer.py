@@ -9,14 +9,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from vio.camera import StereoRig
-from vio.render.kernel import LEVEL_OFFSET, expose, make_forms, render_radiance
+from vio.render.forms import make_forms
+from vio.render.kernel import render_radiance
+from vio.render.noise import expose
 from vio.render.sensor import (
     Exposure,
     ExposureControl,
+    RayTable,
     SensorModel,
     ray_table,
     sample_pattern,
 )
+from vio.render.shade import LEVEL_OFFSET
 from vio.render.spline import SplineTrajectory
 from vio.render.world import World
 
@@ -80,7 +84,7 @@ class Renderer:
         return make_forms(world.quad, world.owner, owner_R, owner_p, cam_R, cam_p)
 
     def _level(self, t_ns: int) -> float:
-        t = float(self.seconds(t_ns))
+        t = (t_ns - int(self.t_ns[0])) * 1e-9
         return min([1.0] + [d.level for d in self.dark if d.start_s <= t < d.end_s])
 
     def _meter(self, which: int) -> list[Exposure]:
@@ -96,7 +100,9 @@ class Renderer:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             return [control.next(light) for light in pool.map(measure, self.t_ns.tolist())]
 
-    def _radiance(self, t_ns: np.ndarray, which: int, table, lod: float, out: np.ndarray) -> None:
+    def _radiance(
+        self, t_ns: np.ndarray, which: int, table: RayTable, lod: float, out: np.ndarray
+    ) -> None:
         world = self.world
         forms = self.forms(t_ns, which)
         R_world_cam = self.camera_poses(t_ns[len(t_ns) // 2 :][:1], which)[0][0]

@@ -9,7 +9,6 @@ import numpy as np
 from vio.camera import Camera, unproject_pixels
 from vio.render.kernel import BLOCK, TILE
 
-
 WHITE = 250.0  # grey level that counts as saturated
 
 
@@ -17,9 +16,9 @@ WHITE = 250.0  # grey level that counts as saturated
 class SensorModel:
     """Hold the settings of a small global-shutter sensor, measured on real frames at rest.
 
-    electrons: per grey level at unit gain. read_noise: electrons. column_noise: grey levels,
-    deviation of the fixed pattern. target: mean grey level the control aims at, unless more than the
-    share `saturated` of the pixels would be white.
+    electrons: per grey level at unit gain. read_noise: electrons. fixed_pattern: grey levels,
+    deviation of the fixed pattern. target: mean grey level the control aims at, unless more
+    than the share `saturated` of the pixels would be white.
     max_exposure_s, unit_exposure_s: longest shutter; the shutter that gives light 1 the level 255
     at unit gain. lag: share of the log error corrected a frame; delay: frames until it acts.
     spread_px: deviation of the lens blur. vignette: share of light lost in the corners.
@@ -31,8 +30,8 @@ class SensorModel:
     fixed_pattern: float = 0.35
     target: float = 118.0
     saturated: float = 0.06
-    max_exposure_s: float = 0.025
-    unit_exposure_s: float = 0.040
+    max_exposure_s: float = 0.020
+    unit_exposure_s: float = 0.020
     max_gain: float = 6.0
     lag: float = 0.12
     delay: int = 2
@@ -84,18 +83,16 @@ class RayTable:
 
 def _boxes(rays: np.ndarray, step: int, margin_px: float) -> np.ndarray:
     """Return ray boxes (rows, cols, 4): centre and half sides, with a margin in pixels."""
-    H, W = rays.shape[:2]
-    rows, cols = -(-H // step), -(-W // step)
-    out = np.empty((rows, cols, 4))
-    for r in range(rows):
-        for c in range(cols):
-            part = rays[r * step : (r + 1) * step, c * step : (c + 1) * step].astype(np.float64)
-            lo, hi = part[..., :2].min(axis=(0, 1)), part[..., :2].max(axis=(0, 1))
-            slope = np.abs(part[..., 2:6]).max(axis=(0, 1))
-            pad = margin_px * np.array([slope[0] + slope[1], slope[2] + slope[3]])
-            out[r, c, :2] = (lo + hi) / 2
-            out[r, c, 2:] = (hi - lo) / 2 + pad
-    return out
+    rows, cols = np.arange(0, rays.shape[0], step), np.arange(0, rays.shape[1], step)
+
+    def over(fold: np.ufunc, values: np.ndarray) -> np.ndarray:
+        return fold.reduceat(fold.reduceat(values, rows, axis=0), cols, axis=1)
+
+    places = rays[..., :2].astype(np.float64)
+    lo, hi = over(np.minimum, places), over(np.maximum, places)
+    slope = over(np.maximum, np.abs(rays[..., 2:6]).astype(np.float64))
+    pad = margin_px * np.stack([slope[..., 0] + slope[..., 1], slope[..., 2] + slope[..., 3]], -1)
+    return np.concatenate([(lo + hi) / 2, (hi - lo) / 2 + pad], axis=-1)
 
 
 def ray_table(camera: Camera, model: SensorModel, seed: int, stride: int = 1) -> RayTable:
@@ -104,21 +101,14 @@ def ray_table(camera: Camera, model: SensorModel, seed: int, stride: int = 1) ->
     vs = np.arange(0, camera.height, stride, dtype=np.float64)
     u, v = np.meshgrid(us, vs)
     uv = np.stack([u.ravel(), v.ravel()], axis=1)
-    shape = (*u.shape, 2)
-    centre = unproject_pixels(camera.params, uv)
-    step = np.array([[0.5, 0.0], [0.0, 0.5]])
-    du = unproject_pixels(camera.params, uv + step[0]) - unproject_pixels(
-        camera.params, uv - step[0]
-    )
-    dv = unproject_pixels(camera.params, uv + step[1]) - unproject_pixels(
-        camera.params, uv - step[1]
-    )
+    centre = unproject_pixels(camera.params, uv).reshape(*u.shape, 2)
     rays = np.empty((*u.shape, 7), np.float32)
-    rays[..., :2] = centre.reshape(shape)
-    rays[..., 2], rays[..., 4] = du[:, 0].reshape(u.shape), du[:, 1].reshape(u.shape)
-    rays[..., 3], rays[..., 5] = dv[:, 0].reshape(u.shape), dv[:, 1].reshape(u.shape)
-    solid = np.abs(du[:, 0] * dv[:, 1] - du[:, 1] * dv[:, 0])
-    rays[..., 6] = 0.5 * np.log2(solid).reshape(u.shape)
+    rays[..., :2] = centre
+    for axis in range(2):
+        dv, du = np.gradient(centre[..., axis], float(stride))
+        rays[..., 2 + 2 * axis], rays[..., 3 + 2 * axis] = du, dv
+    solid = np.abs(rays[..., 2] * rays[..., 5] - rays[..., 3] * rays[..., 4])
+    rays[..., 6] = 0.5 * np.log2(solid)
     margin = 1.0 + 3.0 * model.spread_px
     # Light falls off towards the corners as a polynomial of the image radius.
     r2 = ((u - camera.cx) ** 2 + (v - camera.cy) ** 2) / (

@@ -3,13 +3,16 @@
 
 A recording's ground truth jumps where its tracker changed its mind (13 cm within 5 ms in one
 EuRoC flight) while the inertial sensor felt nothing. Images along such jumps would contradict the
-inertial data. The spline here fits positions slowly and the measured specific force fast.
+inertial data. Here jumps are taken out, and the spline fits positions slowly and the measured
+specific force fast.
 """
+
+from dataclasses import replace
 
 import numpy as np
 from scipy.interpolate import BSpline
 from scipy.linalg import solveh_banded
-from scipy.sparse import diags_array
+from scipy.sparse import csr_array, diags_array
 
 from vio.datasets.base import ImuData
 from vio.imu import GRAVITY_M_S2
@@ -18,10 +21,11 @@ from vio.trajectory import Trajectory
 
 KNOT_S = 0.025
 POSITION_M = 0.01  # deviation of the measured positions, white at their rate
+JUMP_M = 0.0015  # steps between poses above this are jumps of the tracker, not motion
 FORCE_M_S2 = 0.5  # deviation of the measured force: rotors shake it by about 1 m/s^2
 
 
-def _banded(design, weight: float) -> np.ndarray:
+def _banded(design: csr_array, weight: float) -> np.ndarray:
     """Return the lower bands (DEGREE + 1, n) of weight * design.T @ design."""
     normal = (design.T @ design).tocsr() * weight
     bands = np.zeros((DEGREE + 1, normal.shape[0]))
@@ -31,7 +35,7 @@ def _banded(design, weight: float) -> np.ndarray:
     return bands
 
 
-def _second_derivative_matrix(t: np.ndarray, knots: np.ndarray):
+def _second_derivative_matrix(t: np.ndarray, knots: np.ndarray) -> csr_array:
     """Return the sparse (N, n) matrix from control points to second derivatives at t (N,).
 
     The derivative of a spline is one of a degree less on the differences of its control points
@@ -46,12 +50,29 @@ def _second_derivative_matrix(t: np.ndarray, knots: np.ndarray):
     return BSpline.design_matrix(t, knots, DEGREE - 2) @ steps[1] @ steps[0]
 
 
+def remove_jumps(truth: Trajectory) -> np.ndarray:
+    """Return the positions (N, 3) without the steps that the measured velocity does not explain.
+
+    What follows a jump is shifted back by it, so the path is continuous and drifts by their sum.
+    """
+    p, v = truth.p_world_body, truth.v_world_body
+    if v is None:
+        return p
+    dt = np.diff(truth.t_ns)[:, None] * 1e-9
+    step = np.diff(p, axis=0) - 0.5 * (v[1:] + v[:-1]) * dt
+    size = np.linalg.norm(step, axis=1)
+    jump = size > max(JUMP_M, 8.0 * float(np.median(size)))
+    shift = np.cumsum(np.where(jump[:, None], step, 0.0), axis=0)
+    return p - np.vstack([np.zeros(3), shift])
+
+
 def fuse_truth(truth: Trajectory, imu: ImuData) -> SplineTrajectory:
     """Return the motion that agrees with the ground truth slowly and with the force fast.
 
     Raises VioError as smooth_trajectory does.
     """
-    first = smooth_trajectory(truth, KNOT_S)
+    measured = remove_jumps(truth)
+    first = smooth_trajectory(replace(truth, p_world_body=measured), KNOT_S)
     covered = (imu.t_ns >= truth.t_ns[0]) & (imu.t_ns <= truth.t_ns[-1])
     t_imu = imu.t_ns[covered]
     if len(t_imu) < 2 * DEGREE or truth.accel_bias_m_s2 is None:
@@ -70,7 +91,7 @@ def fuse_truth(truth: Trajectory, imu: ImuData) -> SplineTrajectory:
     at_force = _second_derivative_matrix(s, knots)
     wp, wf = POSITION_M**-2, FORCE_M_S2**-2
     bands = _banded(at_pose, wp) + _banded(at_force, wf)
-    right = wp * (at_pose.T @ truth.p_world_body) + wf * (at_force.T @ force)
+    right = wp * (at_pose.T @ measured) + wf * (at_force.T @ force)
     control = solveh_banded(bands, right, lower=True)
     return SplineTrajectory(
         BSpline(knots, control, DEGREE), quaternion, int(truth.t_ns[0]), int(truth.t_ns[-1])

@@ -6,12 +6,15 @@ Mumford and Huang, "Occlusion models for natural images", IJCV 2001). Materials 
 noise, and dead leaves (random opaque patches whose sizes follow a power law).
 """
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 
 import numpy as np
 from numba import njit
 
-from vio.render.kernel import LEVEL_OFFSET, LEVELS, TEX, TEX_BYTES
+from vio.render.shade import LEVEL_OFFSET, TEX, TEX_BYTES
 
 Rng = np.random.Generator
 
@@ -32,7 +35,7 @@ def noise(rng: Rng, slope: float, stretch: float = 1.0) -> np.ndarray:
     return out / out.std()
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _paint_leaves(out: np.ndarray, shapes: np.ndarray, n: int) -> None:
     """Paint patches onto a wrapped texture: rows of shapes are x, y, a, b, grey, angle, kind."""
     side = out.shape[0]
@@ -84,7 +87,7 @@ def leaves(
 
 def concrete(rng: Rng) -> np.ndarray:
     """Return stained concrete: noise with pores and formwork joints."""
-    out = 0.5 + 0.09 * noise(rng, 1.1) + 0.015 * noise(rng, 0.5)
+    out = 0.5 + 0.075 * noise(rng, 1.1) + 0.012 * noise(rng, 0.5)
     pores = rng.integers(0, TEX, (350, 2))
     for y, x in pores:
         r = int(rng.integers(1, 5))
@@ -151,17 +154,17 @@ def metal(rng: Rng) -> np.ndarray:
 
 def clutter(rng: Rng) -> np.ndarray:
     """Return things on shelves: upright dead leaves of all sizes."""
-    return leaves(rng, 2600, 4.0, 160.0, 0.24, 0.75) + 0.03 * noise(rng, 0.8)
+    return leaves(rng, 1600, 5.0, 200.0, 0.2, 0.8) + 0.03 * noise(rng, 0.8)
 
 
 def foliage(rng: Rng) -> np.ndarray:
     """Return dead leaves at all angles, the statistics of a natural scene."""
-    return leaves(rng, 5000, 3.0, 120.0, 0.2, 0.1) + 0.03 * noise(rng, 0.8)
+    return leaves(rng, 4000, 4.0, 160.0, 0.18, 0.1) + 0.03 * noise(rng, 0.8)
 
 
 def tiles(rng: Rng) -> np.ndarray:
     """Return floor tiles: a regular grid with dirt."""
-    out = 0.55 + 0.07 * noise(rng, 1.1) + 0.015 * noise(rng, 0.5)
+    out = 0.55 + 0.06 * noise(rng, 1.1) + 0.012 * noise(rng, 0.5)
     step = TEX // 4
     for r in range(4):
         for c in range(4):
@@ -173,7 +176,7 @@ def tiles(rng: Rng) -> np.ndarray:
 
 def carpet(rng: Rng) -> np.ndarray:
     """Return mats of fine fibre with wear."""
-    return 0.42 + 0.07 * noise(rng, 0.35) + 0.07 * noise(rng, 1.1)
+    return 0.42 + 0.05 * noise(rng, 0.35) + 0.05 * noise(rng, 1.1)
 
 
 def mesh(rng: Rng) -> np.ndarray:
@@ -263,15 +266,24 @@ TEXEL_M = {"wood": 0.0016, "prints": 0.0014, "carpet": 0.0015, "clutter": 0.0018
 DEFAULT_TEXEL_M = 0.002
 
 
+def _with_levels(seed: int, index: int) -> np.ndarray:
+    """Return one material with its mip levels (TEX_BYTES,) uint8."""
+    make = list(MATERIALS.values())[index]
+    level = np.clip(make(np.random.default_rng([seed, 101, index])), 0.02, 0.98)
+    out = np.empty(TEX_BYTES, np.uint8)
+    for start in LEVEL_OFFSET:
+        out[start : start + level.size] = np.rint(level * 255.0).astype(np.uint8).ravel()
+        level = 0.25 * (
+            level[0::2, 0::2] + level[1::2, 0::2] + level[0::2, 1::2] + level[1::2, 1::2]
+        )
+    return out
+
+
+@lru_cache(maxsize=2)
 def build_atlas(seed: int) -> np.ndarray:
     """Return all materials with mip levels (M * TEX_BYTES,) uint8, in the order of MATERIALS."""
-    atlas = np.empty(len(MATERIALS) * TEX_BYTES, np.uint8)
-    for k, make in enumerate(MATERIALS.values()):
-        level = np.clip(make(np.random.default_rng([seed, 101, k])), 0.02, 0.98)
-        for m in range(LEVELS):
-            start = k * TEX_BYTES + int(LEVEL_OFFSET[m])
-            atlas[start : start + level.size] = np.rint(level * 255.0).astype(np.uint8).ravel()
-            level = 0.25 * (
-                level[0::2, 0::2] + level[1::2, 0::2] + level[0::2, 1::2] + level[1::2, 1::2]
-            )
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        parts = list(pool.map(lambda k: _with_levels(seed, k), range(len(MATERIALS))))
+    atlas = np.concatenate(parts)
+    atlas.setflags(write=False)
     return atlas

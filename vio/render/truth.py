@@ -10,10 +10,10 @@ import numpy as np
 from numba import njit
 
 from vio.camera import project_rays, unproject_pixels
-from vio.render.kernel import _candidates
+from vio.render.forms import candidates
 from vio.render.renderer import Renderer
 
-SAME_DEPTH = 0.003  # relative; nearer by more than this is an occluder
+SAME_DEPTH = 1e-6  # relative; what differs more is another surface, even paper on a wall
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def _depth_tiles(
     nearest = np.empty(forms.shape[1])
     for r in range(block_box.shape[0]):
         for c in range(block_box.shape[1]):
-            n, _ = _candidates(forms, everything, len(everything), block_box[r, c], pool, nearest)
+            n, _ = candidates(forms, everything, len(everything), block_box[r, c], pool, nearest)
             for v in range(r * side, min(H, (r + 1) * side)):
                 for u in range(c * side, min(W, (c + 1) * side)):
                     hit, w, _, _ = _cast(forms[0], pool, n, rays[v, u, 0], rays[v, u, 1])
@@ -153,10 +153,9 @@ def flow(
         & (there[:, 1] <= target.height - 0.5)
     )
     seen = _cast_at(renderer, to_index, rays, to_camera)
-    clear = seen.depth_m > local[:, 2] * (1.0 - SAME_DEPTH)
-    front = seen.depth_m < local[:, 2] * (1.0 + SAME_DEPTH)
+    same = np.abs(seen.depth_m / z - 1.0) < SAME_DEPTH
     there[~inside] = np.nan
-    return Flow(there, inside & clear & front)
+    return Flow(there, inside & same)
 
 
 def stereo(renderer: Renderer, index: int, uv: np.ndarray) -> Flow:

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Linear forms of rectangles under rays, and which of them a box of rays can hit.
+
+A rectangle seen at one instant is five numbers linear in the ray (x, y, 1): the inverse depth W,
+and U = u W, V = v W with (u, v) the place on the rectangle. A sample hits where 0 < W and
+0 <= U, V <= W; the largest W is nearest. Boxes of rays bound these forms by interval arithmetic
+over the box and the exposure.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True, nogil=True)
+def make_forms(
+    quad: np.ndarray,
+    owner: np.ndarray,
+    owner_R: np.ndarray,
+    owner_p: np.ndarray,
+    cam_R: np.ndarray,
+    cam_p: np.ndarray,
+) -> np.ndarray:
+    """Return the linear forms (S, Q, 12) of Q rectangles seen from S camera poses.
+
+    quad: (Q, 9), corner, u edge, v edge in the owner's frame. owner: (Q,). owner_R (S, O, 3, 3),
+    owner_p (S, O, 3): owners in the world. cam_R (S, 3, 3), cam_p (S, 3): camera in the world.
+    Forms: [U(3), V(3), W(3), distance to the plane, |det| of the map, 0]; W = -1 from behind.
+    """
+    S, Q = cam_R.shape[0], quad.shape[0]
+    out = np.zeros((S, Q, 12))
+    e = np.empty((3, 3))
+    c = np.empty(3)
+    for s in range(S):
+        for q in range(Q):
+            o = owner[q]
+            for part in range(3):
+                for i in range(3):
+                    acc = 0.0
+                    for j in range(3):
+                        acc += owner_R[s, o, i, j] * quad[q, 3 * part + j]
+                    e[part, i] = acc
+            for i in range(3):
+                c[i] = cam_p[s, i] - e[0, i] - owner_p[s, o, i]
+            n0 = e[1, 1] * e[2, 2] - e[1, 2] * e[2, 1]
+            n1 = e[1, 2] * e[2, 0] - e[1, 0] * e[2, 2]
+            n2 = e[1, 0] * e[2, 1] - e[1, 1] * e[2, 0]
+            area = math.sqrt(n0 * n0 + n1 * n1 + n2 * n2)
+            h = (n0 * c[0] + n1 * c[1] + n2 * c[2]) / area
+            if h < 1e-4:
+                out[s, q, 8] = -1.0
+                continue
+            lu = e[1, 0] * e[1, 0] + e[1, 1] * e[1, 1] + e[1, 2] * e[1, 2]
+            lv = e[2, 0] * e[2, 0] + e[2, 1] * e[2, 1] + e[2, 2] * e[2, 2]
+            au = (e[1, 0] * c[0] + e[1, 1] * c[1] + e[1, 2] * c[2]) / lu
+            av = (e[2, 0] * c[0] + e[2, 1] * c[1] + e[2, 2] * c[2]) / lv
+            for j in range(3):
+                r0, r1, r2 = cam_R[s, 0, j], cam_R[s, 1, j], cam_R[s, 2, j]
+                w = -(n0 * r0 + n1 * r1 + n2 * r2) / (area * h)
+                out[s, q, 6 + j] = w
+                out[s, q, j] = au * w + (e[1, 0] * r0 + e[1, 1] * r1 + e[1, 2] * r2) / lu
+                out[s, q, 3 + j] = av * w + (e[2, 0] * r0 + e[2, 1] * r1 + e[2, 2] * r2) / lv
+            out[s, q, 9] = h
+            out[s, q, 10] = 1.0 / (area * h)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def bound(
+    forms: np.ndarray, q: int, x: float, y: float, hx: float, hy: float
+) -> tuple[float, float, bool]:
+    """Return (largest W, smallest W, covers) over a ray box and the first, middle, last slot.
+
+    The largest W is -1 when the rectangle cannot be hit from the box.
+    """
+    S = forms.shape[0]
+    top = np.full(5, -1e30)
+    low = np.full(5, 1e30)
+    for m in range(3):
+        s = 0 if m == 0 else (S // 2 if m == 1 else S - 1)
+        f = forms[s, q]
+        for k in range(5):
+            if k == 0:
+                a, b, c = f[6], f[7], f[8]
+            elif k == 1:
+                a, b, c = f[0], f[1], f[2]
+            elif k == 2:
+                a, b, c = f[6] - f[0], f[7] - f[1], f[8] - f[2]
+            elif k == 3:
+                a, b, c = f[3], f[4], f[5]
+            else:
+                a, b, c = f[6] - f[3], f[7] - f[4], f[8] - f[5]
+            mid = a * x + b * y + c
+            half = abs(a) * hx + abs(b) * hy
+            top[k] = max(top[k], mid + half)
+            low[k] = min(low[k], mid - half)
+    hit = True
+    covers = True
+    for k in range(5):
+        if top[k] <= 0.0:
+            hit = False
+        if low[k] <= 0.0:
+            covers = False
+    if not hit:
+        return -1.0, -1.0, False
+    return top[0], low[0], covers
+
+
+@njit(cache=True, nogil=True)
+def candidates(
+    forms: np.ndarray,
+    pool: np.ndarray,
+    n_pool: int,
+    box: np.ndarray,
+    out: np.ndarray,
+    nearest: np.ndarray,
+) -> tuple[int, bool]:
+    """Fill `out` with the rectangles a ray box can hit, nearest first; return (count, single).
+
+    box: (x, y, half x, half y). nearest: (Q,) scratch, receives each one's largest W.
+    single: the only candidate covers the whole box during the whole exposure.
+    """
+    n = 0
+    wall = -1.0
+    wall_q = -1
+    for i in range(n_pool):
+        q = pool[i]
+        top, low, covers = bound(forms, q, box[0], box[1], box[2], box[3])
+        if top <= wall:
+            continue
+        if covers and low > wall:
+            wall = low
+            wall_q = q
+        nearest[q] = top
+        j = n
+        while j > 0 and nearest[out[j - 1]] < top:
+            out[j] = out[j - 1]
+            j -= 1
+        out[j] = q
+        n += 1
+    while n > 0 and nearest[out[n - 1]] < wall:
+        n -= 1
+    return n, n == 1 and out[0] == wall_q
+
+
+@njit(cache=True, nogil=True)
+def hull(boxes: np.ndarray) -> np.ndarray:
+    """Return the box (x, y, half x, half y) around boxes (rows, cols, 4)."""
+    x0, x1, y0, y1 = 1e30, -1e30, 1e30, -1e30
+    for r in range(boxes.shape[0]):
+        for c in range(boxes.shape[1]):
+            x0 = min(x0, boxes[r, c, 0] - boxes[r, c, 2])
+            x1 = max(x1, boxes[r, c, 0] + boxes[r, c, 2])
+            y0 = min(y0, boxes[r, c, 1] - boxes[r, c, 3])
+            y1 = max(y1, boxes[r, c, 1] + boxes[r, c, 3])
+    return np.array([(x0 + x1) / 2, (y0 + y1) / 2, (x1 - x0) / 2, (y1 - y0) / 2])
