@@ -36,14 +36,6 @@ def is_keyframe(evidence: KeyframeEvidence | None, config: KeyframeConfig) -> bo
     )
 
 
-def predict_pixels(camera: Camera, rays: np.ndarray, R: np.ndarray) -> np.ndarray:
-    """Return the pixels (N, 2) of the rays (N, 2) turned by R (3, 3); NaN behind the camera."""
-    x, y = rays[:, 0], rays[:, 1]
-    turned = [R[k, 0] * x + R[k, 1] * y + R[k, 2] for k in range(3)]
-    depth = np.where(turned[2] > 0.1, turned[2], np.nan)
-    return camera.project(np.stack([turned[0] / depth, turned[1] / depth], axis=1))
-
-
 def count_inside(camera: Camera, uv: np.ndarray, border_px: float) -> int:
     """Return how many pixels (N, 2) lie at least border_px inside the image."""
     u, v = uv[:, 0], uv[:, 1]

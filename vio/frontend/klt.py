@@ -90,67 +90,97 @@ def _sum(lanes: np.ndarray) -> np.float32:
 
 
 @njit(cache=True, nogil=True)
+def window_weights(window: int, lanes: int) -> np.ndarray:
+    """Return a Gaussian over the window (window, lanes) float32, sum 1, spare lanes 0.
+
+    Its deviation is 0.27 of the side. Pixels far from the centre, which are the first to lie on
+    another surface, count less.
+    """
+    weights = np.zeros((window, lanes), np.float32)
+    half = window // 2
+    fall = -0.5 / (0.27 * window) ** 2
+    total = 0.0
+    for y in range(window):
+        for x in range(window):
+            weights[y, x] = math.exp(fall * ((x - half) ** 2 + (y - half) ** 2))
+            total += weights[y, x]
+    for y in range(window):
+        for x in range(window):
+            weights[y, x] /= np.float32(total)
+    return weights
+
+
+@njit(cache=True, nogil=True)
 def _template(
     image: np.ndarray,
     u: float,
     v: float,
     warp: np.ndarray,
-    half: int,
+    weights: np.ndarray,
     patch: np.ndarray,
     basis: np.ndarray,
     normal: np.ndarray,
 ) -> None:
     """Cut the template at (u, v), turned by `warp`, and form its gradients and normal matrix.
 
-    patch: (side + 2, lanes + 2) scratch. basis: (3, side, lanes), zero-mean horizontal gradient,
-    vertical gradient and grey value; spare lanes 0. normal: (6,), its Gram matrix: xx xy yy xg
-    yg gg.
+    weights: (side, lanes), sum 1. patch: (side + 2, lanes + 2) scratch. basis: (4, side, lanes),
+    horizontal gradient, vertical gradient and grey value, each less its weighted mean and times
+    the weights; last the grey value less its mean, not weighted. normal: (6,), the weighted Gram
+    matrix of the first three: xx xy yy xg yg gg.
     """
-    side = 2 * half + 1
-    lanes = basis.shape[2]
-    _sample_warped(image, u, v, warp, half + 1, patch)
-    half_f = np.float32(0.5)
+    side, lanes = weights.shape
+    _sample_warped(image, u, v, warp, side // 2 + 1, patch)
+    half = np.float32(0.5)
     for y in range(side):
+        up, mid, down = patch[y], patch[y + 1], patch[y + 2]
         for x in range(side):
-            basis[0, y, x] = half_f * (patch[y + 1, x + 2] - patch[y + 1, x])
-            basis[1, y, x] = half_f * (patch[y + 2, x + 1] - patch[y, x + 1])
-            basis[2, y, x] = patch[y + 1, x + 1]
-    scale = np.float32(1.0 / (side * side))
+            basis[0, y, x] = half * (mid[x + 2] - mid[x])
+            basis[1, y, x] = half * (down[x + 1] - up[x + 1])
+            basis[2, y, x] = mid[x + 1]
     acc = np.empty(lanes, np.float32)
     for k in range(3):
         acc[:] = 0.0
         for y in range(side):
-            for x in range(side):
-                acc[x] += basis[k, y, x]
-        mean = _sum(acc) * scale
+            b, w = basis[k, y], weights[y]
+            for x in range(lanes):
+                acc[x] += w[x] * b[x]
+        mean = _sum(acc)
         for y in range(side):
-            for x in range(side):
-                basis[k, y, x] -= mean
-            for x in range(side, lanes):
-                basis[k, y, x] = 0.0
+            b = basis[k, y]
+            for x in range(lanes):
+                b[x] -= mean
     m = 0
     for j in range(3):
         for i in range(j + 1):
             acc[:] = 0.0
             for y in range(side):
+                a, b, w = basis[i, y], basis[j, y], weights[y]
                 for x in range(lanes):
-                    acc[x] += basis[i, y, x] * basis[j, y, x]
+                    acc[x] += w[x] * (a[x] * b[x])
             normal[m] = _sum(acc)
             m += 1
+    for y in range(side):
+        w = weights[y]
+        for x in range(lanes):
+            basis[3, y, x] = basis[2, y, x]
+        for k in range(3):
+            b = basis[k, y]
+            for x in range(lanes):
+                b[x] *= w[x]
 
 
 @njit(cache=True, nogil=True)
 def _correlate(window: np.ndarray, basis: np.ndarray, acc: np.ndarray, out: np.ndarray) -> None:
-    """Write to out (3,) the sums of (window - template) times each basis image."""
+    """Write to out (3,) the sums of (window - template) times each weighted basis image."""
     side, lanes = window.shape
     for x in range(lanes):
         acc[0, x] = 0.0
         acc[1, x] = 0.0
         acc[2, x] = 0.0
     for y in range(side):
-        w, bx, by, bg = window[y], basis[0, y], basis[1, y], basis[2, y]
+        w, bx, by, bg, grey = window[y], basis[0, y], basis[1, y], basis[2, y], basis[3, y]
         for x in range(lanes):
-            d = w[x] - bg[x]
+            d = w[x] - grey[x]
             acc[0, x] += bx[x] * d
             acc[1, x] += by[x] * d
             acc[2, x] += bg[x] * d
@@ -159,22 +189,22 @@ def _correlate(window: np.ndarray, basis: np.ndarray, acc: np.ndarray, out: np.n
 
 
 @njit(cache=True, nogil=True)
-def _residual(
-    window: np.ndarray, basis: np.ndarray, side: int, gain: float
-) -> tuple[np.floating, np.floating]:
-    """Return the mean square of window - gain * template (means removed) and of the window."""
-    lanes = window.shape[1]
+def _correlation(
+    window: np.ndarray, basis: np.ndarray, weights: np.ndarray, template_power: float
+) -> float:
+    """Return the weighted correlation coefficient of the window and the template."""
+    side, lanes = window.shape
     acc = np.zeros((3, lanes), np.float32)
-    g = np.float32(gain)
     for y in range(side):
-        for x in range(side):
-            d = window[y, x] - g * basis[2, y, x]
-            acc[0, x] += d
-            acc[1, x] += d * d
-            acc[2, x] += window[y, x] * basis[2, y, x]
-    n = np.float32(side * side)
-    mean = _sum(acc[0]) / n
-    return _sum(acc[1]) / n - mean * mean, _sum(acc[2]) / n
+        for x in range(lanes):
+            value = window[y, x] - window[0, 0]
+            weighted = weights[y, x] * value
+            acc[0, x] += weighted
+            acc[1, x] += weighted * value
+            acc[2, x] += basis[2, y, x] * value
+    mean = float(_sum(acc[0]))
+    power = max(float(_sum(acc[1])) - mean * mean, 1e-9) * template_power
+    return float(_sum(acc[2])) / math.sqrt(power)
 
 
 @njit(cache=True, nogil=True)
@@ -234,9 +264,10 @@ def track_windows(
     status = np.zeros(count, np.uint8)
     correlation = np.zeros(count, np.float32)
     iterations = np.zeros((count, levels), np.int32)
+    weights = window_weights(window, lanes)
     for i in prange(count):
         patch = np.empty((window + 2, lanes + 2), np.float32)
-        basis = np.zeros((3, window, lanes), np.float32)
+        basis = np.zeros((4, window, lanes), np.float32)
         view = np.empty((window, lanes), np.float32)
         acc = np.empty((3, lanes), np.float32)
         normal = np.empty(6, np.float32)
@@ -261,7 +292,7 @@ def track_windows(
                 uv_reference[i, 0] * scale,
                 uv_reference[i, 1] * scale,
                 warps[i],
-                half,
+                weights,
                 patch,
                 basis,
                 normal,
@@ -302,14 +333,11 @@ def track_windows(
                 xy = float(normal[1]) - float(normal[3]) * normal[4] / normal[5]
                 yy = float(normal[2]) - float(normal[4]) * normal[4] / normal[5]
                 smaller = 0.5 * (xx + yy - math.sqrt((xx - yy) * (xx - yy) + 4.0 * xy * xy))
-                if smaller < min_eigenvalue * window * window:
+                if smaller < min_eigenvalue:
                     code = FLAT
                     break
                 _sample_window(current[level], ul, vl, half, view)
-                error, cross = _residual(view, basis, window, gain)
-                power = error + gain * (2.0 * cross - gain * normal[5] / (window * window))
-                template = float(normal[5]) / (window * window)
-                correlation[i] = cross / math.sqrt(max(power * template, 1e-12))
+                correlation[i] = _correlation(view, basis, weights, float(normal[5]))
                 if correlation[i] < min_correlation:
                     code = RESIDUAL
         uv[i, 0], uv[i, 1] = u, v

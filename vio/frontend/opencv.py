@@ -10,9 +10,10 @@ from vio.config import Config
 from vio.errors import VioError
 from vio.frontend import klt
 from vio.frontend.corners import select_corners
+from vio.frontend.predict import rays_after
 from vio.frontend.pyramid import Pyramid
 from vio.frontend.stereo import rectify_rays
-from vio.frontend.tracker import FloatFrontEnd, rays_after
+from vio.frontend.tracker import FloatFrontEnd
 
 _STEREO_LEVELS = 5  # from a start at infinite depth, disparities of 100 px are found
 _ROW_TOLERANCE_PX = 2.0
@@ -60,15 +61,16 @@ class OpenCvFrontEnd(FloatFrontEnd):
 
     def follow(
         self,
-        reference: Pyramid,
+        key: Pyramid,
         current: Pyramid,
-        uv_ref: np.ndarray,
+        uv_key: np.ndarray,
         uv_start: np.ndarray,
         warps: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return uv (N, 2), status (N,) and iterations (zero: OpenCV does not tell)."""
         levels = self.config.levels
-        uv, found = self._lucas_kanade(reference[0], current[0], uv_ref, uv_start, levels)
+        uv_start = np.where(np.isnan(uv_start), -1e3, uv_start)  # behind the camera: outside
+        uv, found = self._lucas_kanade(key[0], current[0], uv_key, uv_start, levels)
         half = self.config.window // 2
         width, height = self.rig.left.width, self.rig.left.height
         inside = ((uv >= half) & (uv < np.array([width, height]) - half)).all(axis=1)

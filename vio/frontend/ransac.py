@@ -220,6 +220,27 @@ def mono_ransac(
 
 
 @njit(cache=True, nogil=True)
+def size_change(R: np.ndarray, t: np.ndarray, rays_key: np.ndarray, rays: np.ndarray) -> np.ndarray:
+    """Return how much larger (N,) each point looks than at the keyframe, at most 1.5 times.
+
+    R, t: as `mono_ransac` returns them; the sign of t does not matter. With the inverse depth k
+    at the keyframe (in units of |t|), ray = (q + k t) / (q_z + k t_z); k follows by least squares
+    from both coordinates, and the size goes with q_z / (q_z + k t_z).
+    """
+    q = _rotate(R, rays_key)
+    out = np.ones(len(rays))
+    for i in range(len(rays)):
+        x, y = rays[i, 0], rays[i, 1]
+        a, b = t[0] - x * t[2], t[1] - y * t[2]
+        n = a * a + b * b
+        if n < 1e-4:
+            continue  # at the epipole: unknown
+        k = (a * (x * q[i, 2] - q[i, 0]) + b * (y * q[i, 2] - q[i, 1])) / n
+        out[i] = min(max(q[i, 2] / max(q[i, 2] + k * t[2], 0.1), 0.67), 1.5)
+    return out
+
+
+@njit(cache=True, nogil=True)
 def stereo_ransac(
     R: np.ndarray,
     points_key: np.ndarray,

@@ -10,6 +10,7 @@ from vio.datasets.tracks import TrackFrame
 from vio.errors import VioError
 from vio.frontend import keyframe as kf
 from vio.frontend.base import Tracks
+from vio.frontend.predict import predict_pixels
 from vio.geometry import mul33
 
 
@@ -72,7 +73,7 @@ class ReplayFrontEnd:
         common = [k for k, i in enumerate(ids.tolist()) if i in self._rays_key]
         keyed = np.array([self._rays_key[int(ids[k])] for k in common]).reshape(-1, 2)
         now = rays[common]
-        predicted = kf.predict_pixels(self.rig.left, now, R_cam_prev)
+        predicted = predict_pixels(self.rig.left, now, R_cam_prev)
         evidence = kf.KeyframeEvidence(
             age=self._age,
             tracks_at_key=len(self._rays_key),

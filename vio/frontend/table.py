@@ -11,8 +11,8 @@ class TrackTable:
     """Hold the live tracks; the front end writes into the arrays.
 
     ids (N,), age (N,), quality (N,), uv (N, 2) in the last frame as in `Tracks`; rays (N, 2) of
-    uv; uv_ref (N, 2) in the reference image; rays_key (N, 2) and points_key (N, 3), rectified
-    metres, in the last keyframe (NaN where there was no stereo).
+    uv; scale (N,), size in the last frame over that in the keyframe; uv_key (N, 2), rays_key
+    (N, 2) and points_key (N, 3), rectified metres, in the last keyframe (NaN: no stereo).
     """
 
     ids: np.ndarray
@@ -20,7 +20,8 @@ class TrackTable:
     quality: np.ndarray
     uv: np.ndarray
     rays: np.ndarray
-    uv_ref: np.ndarray
+    uv_key: np.ndarray
+    scale: np.ndarray
     rays_key: np.ndarray
     points_key: np.ndarray
 
@@ -49,7 +50,8 @@ def empty_table() -> TrackTable:
         quality=np.empty(0, np.float32),
         uv=np.empty((0, 2)),
         rays=np.empty((0, 2)),
-        uv_ref=np.empty((0, 2)),
+        uv_key=np.empty((0, 2)),
+        scale=np.empty(0),
         rays_key=np.empty((0, 2)),
         points_key=np.empty((0, 3)),
     )

@@ -15,8 +15,9 @@ from vio.frontend import keyframe as kf
 from vio.frontend.base import Tracks
 from vio.frontend.corners import corner_scores, select_corners
 from vio.frontend.klt import LOST_REASONS, TRACKED, track_windows
+from vio.frontend.predict import predict_pixels, window_maps
 from vio.frontend.pyramid import Pyramid, build_pyramid
-from vio.frontend.ransac import mono_ransac, stereo_ransac
+from vio.frontend.ransac import mono_ransac, size_change, stereo_ransac
 from vio.frontend.stereo import match_stereo, rectified_points
 from vio.frontend.table import TrackTable, empty_table
 from vio.geometry import mul33
@@ -40,12 +41,10 @@ class FloatFrontEnd:
     def reset(self) -> None:
         """Forget all tracks: the next frame starts anew (identities are still never reused)."""
         self._tracks = empty_table()
-        self._reference: Pyramid | None = None
+        self._key_pyramid: Pyramid | None = None
         self._tracks_at_key = 0
         self._age = 0
-        # Rotations of ray directions from the reference and from the keyframe to the last frame.
-        self._R_last_ref = np.eye(3)
-        self._R_last_key = np.eye(3)
+        self._R_last_key = np.eye(3)  # ray directions of the keyframe to the last frame
         self._pending = np.eye(3)  # rotation over frames whose left image was missing
 
     def track(self, frame: StereoFrame, R_cam_prev: np.ndarray) -> Tracks:
@@ -76,11 +75,7 @@ class FloatFrontEnd:
             with self._stage("stereo"):
                 uv_right = self._match_verified(frame.left, frame.right)
         if due:
-            self._start_keyframe(uv_right)
-        self._reference = pyramid if due or self.config.reference == "previous" else self._reference
-        if self._reference is pyramid:
-            self._tracks.uv_ref[:] = self._tracks.uv
-            self._R_last_ref = np.eye(3)
+            self._start_keyframe(pyramid, uv_right)
         return self._result(frame, self._tracks, uv_right, due)
 
     def build(self, image: np.ndarray) -> Pyramid:
@@ -89,18 +84,18 @@ class FloatFrontEnd:
 
     def follow(
         self,
-        reference: Pyramid,
+        key: Pyramid,
         current: Pyramid,
-        uv_ref: np.ndarray,
+        uv_key: np.ndarray,
         uv_start: np.ndarray,
         warps: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return uv (N, 2), status (N,) and iterations (N, levels) of `klt.track_windows`."""
         c = self.config
         uv, status, _, iterations = track_windows(
-            reference,
+            key,
             current,
-            uv_ref,
+            uv_key,
             uv_start,
             warps,
             c.window,
@@ -150,7 +145,7 @@ class FloatFrontEnd:
         self._age += 1
         if self._tracks_at_key == 0:
             return True
-        predicted = kf.predict_pixels(self.rig.left, self._tracks.rays, R_cam_last)
+        predicted = predict_pixels(self.rig.left, self._tracks.rays, R_cam_last)
         margin = self.config.window // 2
         evidence = kf.KeyframeEvidence(
             age=self._age,
@@ -163,17 +158,19 @@ class FloatFrontEnd:
         return kf.is_keyframe(evidence, self.rules)
 
     def _advance(self, pyramid: Pyramid, R_cam_last: np.ndarray) -> None:
-        """Follow all windows from the reference image, starting where the gyroscope says."""
+        """Follow the keyframe's windows, starting where the gyroscope says.
+
+        The template is always the keyframe's, so that errors do not add up from frame to frame;
+        it is turned and scaled to look like the current view.
+        """
         t, c = self._tracks, self.config
-        self._R_last_ref = mul33(R_cam_last, self._R_last_ref)
-        if self._reference is None or len(t) == 0:
+        if self._key_pyramid is None or len(t) == 0:
             self._counters["tracked"] = 0
             return
-        start = kf.predict_pixels(self.rig.left, t.rays, R_cam_last)
-        behind = np.isnan(start).any(axis=1)
-        start[behind] = -1e3
-        warps = self._warps(t.uv_ref, self._R_last_ref)
-        uv, status, iterations = self.follow(self._reference, pyramid, t.uv_ref, start, warps)
+        start = predict_pixels(self.rig.left, t.rays, R_cam_last)
+        R_cam_key = mul33(R_cam_last, self._R_last_key)
+        warps = window_maps(self.rig.left, t.uv_key, R_cam_key) / t.scale[:, None, None]
+        uv, status, iterations = self.follow(self._key_pyramid, pyramid, t.uv_key, start, warps)
         for code, reason in LOST_REASONS.items():
             self._counters[f"lost_{reason}"] = int(np.count_nonzero(status == code))
         for level in range(c.levels):
@@ -184,29 +181,13 @@ class FloatFrontEnd:
         self._tracks.rays[:] = self.rig.left.unproject(self._tracks.uv)
         self._counters["tracked"] = len(self._tracks)
 
-    def _warps(self, uv_ref: np.ndarray, R: np.ndarray) -> np.ndarray:
-        """Return the (N, 2, 2) maps of small pixel offsets, current to reference, under R."""
-        camera = self.rig.left
-        rays = camera.unproject(uv_ref)
-        turned = rays_after(rays, R)
-        here = camera.project(turned)
-        h = 4.0
-        columns = []
-        for axis in range(2):
-            step = np.zeros(2)
-            step[axis] = h
-            ahead = camera.project(rays_after(camera.unproject(here + step), R.T))
-            back = camera.project(rays_after(camera.unproject(here - step), R.T))
-            columns.append((ahead - back) / (2.0 * h))
-        return np.ascontiguousarray(np.stack(columns, axis=2))
-
     def _verify_motion(self, R_cam_last: np.ndarray) -> None:
         """Drop the tracks that disagree with one rigid motion since the keyframe."""
         t, c = self._tracks, self.config
         focal = self.rig.left.fx
         R = mul33(R_cam_last, self._R_last_key)
         if len(t):
-            inlier, R, _ = mono_ransac(
+            inlier, R, direction = mono_ransac(
                 R,
                 t.rays_key,
                 t.rays,
@@ -217,6 +198,8 @@ class FloatFrontEnd:
             )
             self._counters["lost_ransac"] = int(len(inlier) - np.count_nonzero(inlier))
             self._tracks = t.keep(inlier)
+            t = self._tracks
+            t.scale[:] = size_change(R, direction, t.rays_key, t.rays)
         self._R_last_key = R
 
     def _detect(self, left: np.ndarray) -> None:
@@ -235,6 +218,7 @@ class FloatFrontEnd:
                 uv,
                 rays,
                 uv.copy(),
+                np.ones(n),
                 rays.copy(),
                 np.full((n, 3), np.nan),
             )
@@ -265,11 +249,14 @@ class FloatFrontEnd:
             self._counters["stereo_rejected"] = int(np.count_nonzero(~agree))
         return uv_right
 
-    def _start_keyframe(self, uv_right: np.ndarray) -> None:
-        """Make this frame the one that later frames are compared with."""
+    def _start_keyframe(self, pyramid: Pyramid, uv_right: np.ndarray) -> None:
+        """Make this frame the one whose windows later frames are searched for."""
         t = self._tracks
+        self._key_pyramid = pyramid
+        t.uv_key[:] = t.uv
         t.rays_key[:] = t.rays
         t.points_key[:] = np.nan
+        t.scale[:] = 1.0
         matched = ~np.isnan(uv_right[:, 0])
         if matched.any():
             t.points_key[matched] = rectified_points(self.rig, t.uv[matched], uv_right[matched])
@@ -309,10 +296,3 @@ class FloatFrontEnd:
         start = time.perf_counter()
         yield
         self._ms[name] = (time.perf_counter() - start) * 1e3
-
-
-def rays_after(rays: np.ndarray, R: np.ndarray) -> np.ndarray:
-    """Return the rays (N, 2) turned by R (3, 3)."""
-    x, y = rays[:, 0], rays[:, 1]
-    turned = [R[k, 0] * x + R[k, 1] * y + R[k, 2] for k in range(3)]
-    return np.stack([turned[0] / turned[2], turned[1] / turned[2]], axis=1)
