@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A textured plane seen by a stereo rig: images whose flow and disparity are known exactly."""
 
+import itertools
+
 import numpy as np
 from scipy import ndimage
 
@@ -15,7 +17,9 @@ DISTORTION = (-0.2, 0.05, 2e-4, -1e-4)
 
 def make_rig() -> StereoRig:
     """Return two distorted cameras, 0.1 m apart, the right one turned by about a degree."""
-    right = transform_from(exp_so3(np.array([0.004, -0.012, 0.006])), np.array([0.1, 0.002, -0.001]))
+    right = transform_from(
+        exp_so3(np.array([0.004, -0.012, 0.006])), np.array([0.1, 0.002, -0.001])
+    )
     args = (WIDTH, HEIGHT, 220.0, 221.0, 161.0, 118.0, DISTORTION)
     return StereoRig(Camera(*args, np.eye(4)), Camera(*args, right))
 
@@ -86,5 +90,5 @@ def path(count: int) -> list[np.ndarray]:
 
 def rotations(poses: list[np.ndarray]) -> list[np.ndarray]:
     """Return R_cam_prev (3, 3) of each frame, the identity for the first."""
-    steps = [b[:3, :3].T @ a[:3, :3] for a, b in zip(poses[:-1], poses[1:], strict=True)]
+    steps = [b[:3, :3].T @ a[:3, :3] for a, b in itertools.pairwise(poses)]
     return [np.eye(3), *steps]
