@@ -3,8 +3,10 @@
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -206,6 +208,33 @@ def test_ctrl_c_leaves_a_valid_partial_result_and_exits_130(
     stdout, stderr = capsys.readouterr()
     assert str(out) in stdout
     assert stderr == "vio run: interrupted\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_suite_with_its_children_and_leaves_no_rendering(
+    number: int, code: int, tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept"
+    command = [sys.executable, "-m", "vio", "suite", "--scenario", "hover", "--keep", str(kept)]
+    suite = subprocess.Popen(
+        [*command, "--out", str(tmp_path / "out")],
+        start_new_session=True,
+        # As in a shell script's background job, which begins with Ctrl-C ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60.0
+    while not list(kept.glob(".kestrel-*/hover/mav0")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    suite.send_signal(number)
+    assert suite.wait(timeout=60.0) == code
+    assert suite.stderr is not None
+    assert suite.stderr.read() == "vio suite: interrupted\n"
+    assert list(kept.iterdir()) == []
+    with pytest.raises(ProcessLookupError):  # nothing is left of the session
+        os.killpg(suite.pid, 0)
 
 
 def test_until_counts_from_the_first_image(recording: Path, tmp_path: Path) -> None:

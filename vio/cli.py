@@ -4,9 +4,11 @@
 import argparse
 import importlib
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from types import FrameType
 
 from vio import __version__
 from vio.errors import VioError
@@ -16,7 +18,7 @@ COMMANDS = ("demo", "run", "eval", "render", "suite", "bench", "doctor")
 EXIT_DEFECT = 1  # an exception that is not the user's doing, with its traceback
 EXIT_BAD_INPUT = 2  # wrong usage or bad data, in one line; argparse uses the same
 EXIT_NEGATIVE = 3  # the work was done and its result is negative: no pose, a failed sequence
-EXIT_INTERRUPTED = 130  # Ctrl-C, as the shell counts it: 128 + SIGINT
+EXIT_INTERRUPTED = 130  # Ctrl-C, as the shell counts it: 128 + SIGINT (143 for SIGTERM)
 
 EPILOG = (
     "exit codes: 0 done, 1 a defect of Kestrel, 2 wrong usage or bad data, 3 done with a negative "
@@ -39,8 +41,17 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt(number)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
+    if argv is None:
+        # Both end a command in order, with its partial result; also in a script's background job,
+        # which begins with SIGINT ignored.
+        signal.signal(signal.SIGINT, _interrupt)
+        signal.signal(signal.SIGTERM, _interrupt)
     args = build_parser().parse_args(argv)
     try:
         code: int = args.entry(args)
@@ -49,9 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except VioError as error:
         print(f"vio {args.command}: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         print(f"vio {args.command}: interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
+        return 128 + interrupt.args[0] if interrupt.args else EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader (head, less) has gone: nothing more to say, and no complaint at shutdown.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -52,7 +52,7 @@ class Watched:
 
 @dataclass
 class RunResult:
-    """Hold what a run leaves behind; complete is False after Ctrl-C.
+    """Hold what a run leaves behind; interrupt: what ended it early, if anything.
 
     landmarks: (M, 3) metres, in the world of the last segment.
     """
@@ -60,7 +60,7 @@ class RunResult:
     log: RunLog
     samples: list[SampleFrame]
     landmarks: np.ndarray
-    complete: bool = True
+    interrupt: KeyboardInterrupt | None = None
     peak_memory_mb: float = 0.0
 
 
@@ -79,10 +79,13 @@ class _Cloud:
         self._seen += state.is_keyframe
         if self._seen >= self._keyframes and state.p_world_body is not None:
             self._seen = 0
-            self._parts.append(odometry.landmarks())
+            self.look(odometry)
 
-    def points(self, odometry: "Odometry") -> np.ndarray:
-        return np.concatenate([*self._parts, odometry.landmarks().reshape(-1, 3)])
+    def look(self, odometry: "Odometry") -> None:
+        self._parts.append(odometry.landmarks())
+
+    def points(self) -> np.ndarray:
+        return np.concatenate([np.empty((0, 3)), *self._parts])
 
 
 def execute(
@@ -125,12 +128,13 @@ def execute(
             cloud.add(state, odometry)
             on_frame(len(result.log))
             start = perf_counter()
-    except KeyboardInterrupt:
-        result.complete = False
-    result.landmarks = cloud.points(odometry)
+        cloud.look(odometry)
+        odometry.finish()
+        folder.add_smoothed(odometry.drain_smoothed())
+    except KeyboardInterrupt as interrupt:  # the odometry may be half-way through a frame
+        result.interrupt = interrupt
+    result.landmarks = cloud.points()
     folder.write_landmarks(result.landmarks)
-    odometry.finish()
-    folder.add_smoothed(odometry.drain_smoothed())
     result.peak_memory_mb = peak_memory_mb()
     return result
 

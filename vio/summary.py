@@ -28,7 +28,7 @@ def summarise(dataset: Dataset, result: RunResult) -> dict[str, Any]:
     return {
         "kestrel": __version__,
         "dataset": dataset.name,
-        "complete": result.complete,
+        "complete": result.interrupt is None,
         "frames": len(log),
         "poses": int(posed.sum()),
         "first_pose_s": None if first is None else (log.t_ns[first] - log.t_ns[0]) / 1e9,

@@ -26,16 +26,16 @@ def finish(
 ) -> tuple[int, dict[str, Any]]:
     """Write metrics and figures; return the exit code and the metrics.
 
-    Raises KeyboardInterrupt again, after the metrics, when the run was interrupted.
+    Raises the KeyboardInterrupt again, after the metrics, when the run was interrupted.
     """
     from vio.cli import EXIT_NEGATIVE
     from vio.summary import aligned_segments, summarise
 
     metrics = summarise(dataset, result)
     folder.write_metrics(metrics)
-    if not result.complete:
+    if result.interrupt is not None:
         print(f"partial result in {folder.path}")
-        raise KeyboardInterrupt
+        raise result.interrupt
     if figures:
         from vio.report import write_figures
 
