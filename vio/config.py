@@ -70,7 +70,7 @@ class BackEndConfig:
     solver: str = "cholesky"  # cholesky (normal equations of the reduced system) | qr
     recent_frames: int = 3  # frames with velocity and biases
     keyframes: int = 7  # older keyframes, poses only
-    iterations: int = 3  # Gauss-Newton steps a frame, at most
+    iterations: int = 2  # Gauss-Newton steps a frame, at most
     tolerance: float = 1e-3  # relative decrease of the cost that ends the iterations
     damping: float = 1e-8  # Levenberg-Marquardt damping of the scaled system
     pixel_sigma: float = 0.6  # standard deviation of a left observation, pixels
