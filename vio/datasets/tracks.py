@@ -16,7 +16,7 @@ from vio.datasets.pairing import check_against_imu, check_overlap
 from vio.errors import VioError
 from vio.geometry import invert_transform
 from vio.table import parse_table
-from vio.trajectory import from_euroc_values, moved_sensor
+from vio.trajectory import Trajectory, from_euroc_values, moved_sensor
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class TrackDataset:
         ]
         pose_text = read_text(files, "cam0_pnp_pose.csv", "the reference poses")
         poses = parse_table(pose_text, f"{path}/cam0_pnp_pose.csv", (8,), left.rate_hz)
-        self.ground_truth = moved_sensor(
+        self.ground_truth: Trajectory | None = moved_sensor(
             from_euroc_values(poses.t_ns, poses.values, poses.where),
             invert_transform(left.T_body_cam),
         )
