@@ -7,6 +7,7 @@ import numpy as np
 from numba import njit, prange
 
 from vio.camera import StereoRig, project_ray, unproject_pixel
+from vio.frontend.klt import window_weights
 
 _BLOCK = 16  # columns that share one quadratic map from rectified to raw pixels
 
@@ -131,6 +132,7 @@ def match_rows(
     steps = max_disparity_px + 2  # disparities -1 .. max_disparity_px
     h, w = right.shape
     pitch = 1.0 / focal
+    weights = window_weights(2 * refine_half + 1, 2 * refine_half + 1)
     for i in prange(count):
         x0, y0 = to_rectified(left_params, R_rect_left, uv_left[i, 0], uv_left[i, 1])
         if not abs(x0) + abs(y0) < 10.0:
@@ -196,7 +198,7 @@ def match_rows(
             x0,
             y0,
             start,
-            refine_half,
+            weights,
         )
         if abs(refined - start) > 1.5 or score < min_correlation:
             continue
@@ -220,34 +222,35 @@ def _refine_row(
     x0: float,
     y0: float,
     start: float,
-    half: int,
+    weights: np.ndarray,
 ) -> tuple[float, float]:
     """Return the disparity refined along the row from `start`, and the correlation there."""
-    side = 2 * half + 1
+    side = weights.shape[0]
+    half = side // 2
     template = np.empty((side, side), np.float32)
     slope = np.empty((side, side), np.float32)
     view = np.empty((side, side), np.float32)
     wide = np.empty((side, side + 2), np.float32)
     y_top = y0 - half * pitch
     resample(left, left_params, R_rect_left, x0 - (half + 1) * pitch, y_top, pitch, wide)
-    mean_t, mean_s = 0.0, 0.0
+    mean_t, mean_s = np.float32(0.0), np.float32(0.0)
     for j in range(side):
         for k in range(side):
             template[j, k] = wide[j, k + 1]
             slope[j, k] = np.float32(0.5) * (wide[j, k + 2] - wide[j, k])
-            mean_t += template[j, k]
-            mean_s += slope[j, k]
-    n = side * side
-    mean_t /= n
-    mean_s /= n
+            mean_t += weights[j, k] * template[j, k]
+            mean_s += weights[j, k] * slope[j, k]
     ss, st, tt = 0.0, 0.0, 0.0
     for j in range(side):
         for k in range(side):
-            template[j, k] -= np.float32(mean_t)
-            slope[j, k] -= np.float32(mean_s)
-            ss += slope[j, k] * slope[j, k]
-            st += slope[j, k] * template[j, k]
-            tt += template[j, k] * template[j, k]
+            template[j, k] -= mean_t
+            slope[j, k] -= mean_s
+            ss += weights[j, k] * (slope[j, k] * slope[j, k])
+            st += weights[j, k] * (slope[j, k] * template[j, k])
+            tt += weights[j, k] * (template[j, k] * template[j, k])
+            # From here on weighted: what the window is multiplied with.
+            template[j, k] *= weights[j, k]
+            slope[j, k] *= weights[j, k]
     det = ss * tt - st * st
     if det <= 1e-6 * ss * tt or ss <= 0.0:
         return start, -1.0
@@ -261,9 +264,9 @@ def _refine_row(
                 value = view[j, k]
                 es += slope[j, k] * value
                 et += template[j, k] * value
-                total += value
-                square += value * value
-        power = max(square - total * total / n, 1e-6)
+                total += weights[j, k] * value
+                square += weights[j, k] * (value * value)
+        power = max(square - total * total, 1e-6)
         score = et / math.sqrt(power * tt)
         # window = gain * template + shift * slope: the right window moved by -shift / gain.
         shift = (tt * es - st * et) / det
