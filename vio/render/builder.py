@@ -68,13 +68,14 @@ class Builder:
         tint: float,
         gloss: float = 0.0,
         owner: int = 0,
+        clearance_m: float | None = None,
     ) -> bool:
         """Add a box unless it would come too near the path; return whether it was added.
 
-        materials: one, or one for each of +x, -x, +y, -y, +z, -z.
+        materials: one, or one for each of +x, -x, +y, -y, +z, -z. clearance_m: another than usual.
         """
         # What is large in two directions keeps further away, or it would fill the view.
-        margin = max(self.clearance_m, 0.9 * float(np.sort(half)[1]))
+        margin = clearance_m or max(self.clearance_m, 0.9 * float(np.sort(half)[1]))
         if owner == 0 and not self.clear(R, centre, half, margin):
             return False
         names = (materials,) * 6 if isinstance(materials, str) else materials

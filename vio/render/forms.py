@@ -67,49 +67,58 @@ def make_forms(
 
 
 @njit(cache=True, nogil=True)
+def make_bounds(forms: np.ndarray) -> np.ndarray:
+    """Return (Q, 5, 6): W, U, W - U, V, W - V over the exposure, each positive where it is hit.
+
+    Each is the mean coefficients (3) of the first, middle and last slot, and by how much (3) a
+    slot differs from them. forms: (S, Q, 12) of make_forms.
+    """
+    S, Q = forms.shape[0], forms.shape[1]
+    out = np.empty((Q, 5, 6))
+    slots = (0, S // 2, S - 1)
+    value = np.empty(3)
+    for q in range(Q):
+        for k in range(5):
+            for j in range(3):
+                for m in range(3):
+                    f = forms[slots[m], q]
+                    w, a = f[6 + j], f[j] if k < 3 else f[3 + j]
+                    value[m] = w if k == 0 else (a if k % 2 == 1 else w - a)
+                mean = (value[0] + value[1] + value[2]) / 3.0
+                out[q, k, j] = mean
+                out[q, k, 3 + j] = max(
+                    abs(value[0] - mean), abs(value[1] - mean), abs(value[2] - mean)
+                )
+    return out
+
+
+@njit(cache=True, nogil=True)
 def bound(
-    forms: np.ndarray, q: int, x: float, y: float, hx: float, hy: float
+    bounds: np.ndarray, q: int, x: float, y: float, hx: float, hy: float
 ) -> tuple[float, float, bool]:
-    """Return (largest W, smallest W, covers) over a ray box and the first, middle, last slot.
+    """Return (largest W, smallest W, covers) of a rectangle over a ray box and the exposure.
 
     The largest W is -1 when the rectangle cannot be hit from the box.
     """
-    S = forms.shape[0]
-    top = np.full(5, -1e30)
-    low = np.full(5, 1e30)
-    for m in range(3):
-        s = 0 if m == 0 else (S // 2 if m == 1 else S - 1)
-        f = forms[s, q]
-        for k in range(5):
-            if k == 0:
-                a, b, c = f[6], f[7], f[8]
-            elif k == 1:
-                a, b, c = f[0], f[1], f[2]
-            elif k == 2:
-                a, b, c = f[6] - f[0], f[7] - f[1], f[8] - f[2]
-            elif k == 3:
-                a, b, c = f[3], f[4], f[5]
-            else:
-                a, b, c = f[6] - f[3], f[7] - f[4], f[8] - f[5]
-            mid = a * x + b * y + c
-            half = abs(a) * hx + abs(b) * hy
-            top[k] = max(top[k], mid + half)
-            low[k] = min(low[k], mid - half)
-    hit = True
     covers = True
+    top_w, low_w = -1.0, -1.0
     for k in range(5):
-        if top[k] <= 0.0:
-            hit = False
-        if low[k] <= 0.0:
+        f = bounds[q, k]
+        mid = f[0] * x + f[1] * y + f[2]
+        half = abs(f[0]) * hx + abs(f[1]) * hy
+        half += f[3] * (abs(x) + hx) + f[4] * (abs(y) + hy) + f[5]
+        if mid + half <= 0.0:
+            return -1.0, -1.0, False
+        if mid - half <= 0.0:
             covers = False
-    if not hit:
-        return -1.0, -1.0, False
-    return top[0], low[0], covers
+        if k == 0:
+            top_w, low_w = mid + half, mid - half
+    return top_w, low_w, covers
 
 
 @njit(cache=True, nogil=True)
 def candidates(
-    forms: np.ndarray,
+    bounds: np.ndarray,
     pool: np.ndarray,
     n_pool: int,
     box: np.ndarray,
@@ -118,15 +127,15 @@ def candidates(
 ) -> tuple[int, bool]:
     """Fill `out` with the rectangles a ray box can hit, nearest first; return (count, single).
 
-    box: (x, y, half x, half y). nearest: (Q,) scratch, receives each one's largest W.
-    single: the only candidate covers the whole box during the whole exposure.
+    bounds: (Q, 5, 6) of make_bounds. box: (x, y, half x, half y). nearest: (Q,) scratch, receives
+    each one's largest W. single: the only candidate covers the whole box during the whole exposure.
     """
     n = 0
     wall = -1.0
     wall_q = -1
     for i in range(n_pool):
         q = pool[i]
-        top, low, covers = bound(forms, q, box[0], box[1], box[2], box[3])
+        top, low, covers = bound(bounds, q, box[0], box[1], box[2], box[3])
         if top <= wall:
             continue
         if covers and low > wall:

@@ -19,7 +19,7 @@ def yaw(angle: float) -> np.ndarray:
 
 
 def random_tint(rng: Rng) -> float:
-    return float(np.exp(rng.normal(-0.15, 0.45)))
+    return float(np.exp(rng.normal(-0.15, 0.38)))
 
 
 def table(b: Builder, at: np.ndarray, turn: np.ndarray) -> None:
@@ -43,21 +43,23 @@ def table(b: Builder, at: np.ndarray, turn: np.ndarray) -> None:
 
 
 def pallet(b: Builder, at: np.ndarray, turn: np.ndarray) -> None:
+    """Add a pallet, low or on a stack; low things may be near the path, as at take-off."""
     # No two at one height: coplanar planks of pallets that overlap would flicker.
-    high = float(b.rng.choice([0.1, 0.1, 0.45, 0.8])) + b.rng.uniform(0.0, 0.05)
-    if not b.clear(turn, at + UP * (high / 2), np.array([0.62, 0.5, high / 2 + 0.05])):
+    high = float(b.rng.choice([0.06, 0.1, 0.25, 0.45, 0.8])) + b.rng.uniform(0.0, 0.05)
+    near = 0.25
+    if not b.clear(turn, at + UP * (high / 2), np.array([0.62, 0.5, high / 2 + 0.05]), near):
         return
     tint = 1.1 * random_tint(b.rng)
     if high > 0.2:
-        b.box(
-            at + UP * (high / 2 - 0.05), np.array([0.5, 0.4, high / 2 - 0.05]), turn, "clutter", 0.5
-        )
+        half = np.array([0.5, 0.4, high / 2 - 0.05])
+        b.box(at + UP * half[2], half, turn, "clutter", 0.5, clearance_m=near)
     for k in range(5):
-        plank = at + turn @ np.array([0.0, -0.42 + 0.21 * k, high + 0.01])
-        b.box(plank, np.array([0.6, 0.07 + 0.02 * b.rng.random(), 0.012]), turn, "wood", tint)
+        spot = at + turn @ np.array([0.0, -0.42 + 0.21 * k, high + 0.01])
+        half = np.array([0.6, 0.07 + 0.02 * b.rng.random(), 0.012])
+        b.box(spot, half, turn, "wood", tint, clearance_m=near)
     for k in range(3):
-        beam = at + turn @ np.array([-0.52 + 0.52 * k, 0.0, high - 0.045])
-        b.box(beam, np.array([0.05, 0.48, 0.04]), turn, "wood", 0.8 * tint)
+        spot = at + turn @ np.array([-0.52 + 0.52 * k, 0.0, high - 0.045])
+        b.box(spot, np.array([0.05, 0.48, 0.04]), turn, "wood", 0.8 * tint, clearance_m=near)
 
 
 def rail(b: Builder, at: np.ndarray, turn: np.ndarray) -> None:

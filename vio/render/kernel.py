@@ -7,11 +7,12 @@ Tiles of 16 x 16 pixels are culled by interval arithmetic, so most test one rect
 import numpy as np
 from numba import njit
 
-from vio.render.forms import candidates, hull
+from vio.render.forms import candidates, hull, make_bounds
 from vio.render.shade import level_of_detail, shade_many, shade_single
 
 TILE = 16
 BLOCK = 4  # tiles along the side of a block, culled first
+REGION = 4  # blocks along the side of a region, culled before
 
 
 @njit(cache=True, nogil=True)
@@ -47,12 +48,14 @@ def render_radiance(
     forms = forms64.astype(np.float32)
     everything = np.arange(Q)
     seen = np.empty(Q, np.int64)
+    region_pool = np.empty(Q, np.int64)
     block_pool = np.empty(Q, np.int64)
     tile_pool = np.empty(Q, np.int64)
     pool = np.empty(Q, np.int64)
     nearest = np.empty(Q)
     lod_of = np.empty(Q)
-    n_all, _ = candidates(forms64, everything, Q, hull(block_box), seen, nearest)
+    bounds = make_bounds(forms64)
+    n_all, _ = candidates(bounds, everything, Q, hull(block_box), seen, nearest)
     for i in range(n_all):
         k = seen[i]
         lod_of[k] = level_of_detail(
@@ -63,15 +66,25 @@ def render_radiance(
     owner = np.empty(TILE * TILE, np.int32)
     before = np.empty(TILE * TILE, np.int32)
     share = np.float32(1.0 / S)
-    for brow in range(block_box.shape[0]):
-        for bcol in range(block_box.shape[1]):
+    n_region = 0
+    rows, cols = block_box.shape[0], block_box.shape[1]
+    for block in range(REGION * REGION * -(-rows // REGION) * -(-cols // REGION)):
+        # Blocks are taken region by region, so that each region is culled once.
+        region, inside = block // (REGION * REGION), block % (REGION * REGION)
+        r0 = region // -(-cols // REGION) * REGION
+        c0 = region % -(-cols // REGION) * REGION
+        if inside == 0:
+            around = hull(block_box[r0 : r0 + REGION, c0 : c0 + REGION])
+            n_region, _ = candidates(bounds, seen, n_all, around, region_pool, nearest)
+        brow, bcol = r0 + inside // REGION, c0 + inside % REGION
+        if brow < rows and bcol < cols:
             n_block, _ = candidates(
-                forms64, seen, n_all, block_box[brow, bcol], block_pool, nearest
+                bounds, region_pool, n_region, block_box[brow, bcol], block_pool, nearest
             )
             for trow in range(brow * BLOCK, min(tile_box.shape[0], brow * BLOCK + BLOCK)):
                 for tcol in range(bcol * BLOCK, min(tile_box.shape[1], bcol * BLOCK + BLOCK)):
                     n_tile, single = candidates(
-                        forms64, block_pool, n_block, tile_box[trow, tcol], tile_pool, nearest
+                        bounds, block_pool, n_block, tile_box[trow, tcol], tile_pool, nearest
                     )
                     # A tile that sees several rectangles is cut into four parts.
                     cut = 1 if single or n_tile <= 1 else 2
@@ -86,7 +99,7 @@ def render_radiance(
                         alone = single
                         if cut == 2:
                             count, alone = candidates(
-                                forms64, tile_pool, n_tile, part_box[prow, pcol], pool, nearest
+                                bounds, tile_pool, n_tile, part_box[prow, pcol], pool, nearest
                             )
                         else:
                             pool[:n_tile] = tile_pool[:n_tile]

@@ -127,7 +127,7 @@ def _below_path(b: Builder, lo: np.ndarray, hi: np.ndarray, count: int) -> None:
     """Add low things that the path leads over or close by: pallets, stacks, crates."""
     for _ in range(count):
         near = b.path[int(b.rng.integers(len(b.path)))]
-        at = np.array([*(near[:2] + b.rng.normal(0.0, 0.9, 2)), lo[2]])
+        at = np.array([*(near[:2] + b.rng.normal(0.0, 1.1, 2)), lo[2]])
         if np.any(at[:2] < lo[:2] + 0.8) or np.any(at[:2] > hi[:2] - 0.8):
             continue
         maker: Maker = pallet if b.rng.random() < 0.6 else crate
@@ -178,7 +178,7 @@ def _lamps(
     for k in (-1, 1):
         spot = at + inward * 0.3 + along * 1.5 * k + UP * 0.7 * height
         lamps.append([*np.clip(spot, lo + 0.2, hi - 0.2), 0.5 * height * height])
-    return np.array(lamps), 0.06
+    return np.array(lamps), 0.1
 
 
 def _add_movers(b: Builder, count: int, floor: float) -> None:
@@ -223,7 +223,7 @@ def build_place(
     b = Builder(rng, path, clearance_m)
     if kind == "hall":
         grow = np.array([rng.uniform(3, 6), rng.uniform(3, 6), 0.0])
-        lo = lo - grow - [0, 0, rng.uniform(0.5, 0.6)]
+        lo = lo - grow - [0, 0, rng.uniform(0.3, 0.4)]
         hi = hi + np.array([rng.uniform(3, 6), rng.uniform(3, 6), rng.uniform(2.0, 4.0)])
         hi[2] = max(hi[2], lo[2] + 5.5)
         floor = str(rng.choice(["concrete", "tiles"]))
@@ -231,12 +231,12 @@ def build_place(
         area = (hi[0] - lo[0]) * (hi[1] - lo[1])
         rim = 2 * (hi[0] - lo[0] + hi[1] - lo[1])
         _furnish(b, lo, hi, HALL, int(min(120, 45 + area / 5)), int(min(40, rim / 1.6)))
-        _below_path(b, lo, hi, int(min(60, 14 + area / 8)))
+        _below_path(b, lo, hi, int(min(80, 26 + area / 8)))
         _structure(b, lo, hi)
         _floor_marks(b, lo, hi, int(min(60, 12 + area / 8)))
         _pipes(b, lo, hi, int(min(40, rim / 2)))
         _posters(b, lo, hi, int(rim / 2), min(4.0, hi[2] - lo[2]))
-        lamps, ambient = _lamps(b, lo, hi, 5.0, 0.8)
+        lamps, ambient = _lamps(b, lo, hi, 5.0, 0.65)
     elif kind == "corridor":
         lo = lo - [1.3, 1.3, rng.uniform(0.9, 1.1)]
         hi = hi + np.array([1.3, 1.3, 0.0])
@@ -248,7 +248,7 @@ def build_place(
         _posters(b, lo, hi, int(rim / 3), hi[2] - lo[2])
         lamps, ambient = _lamps(b, lo, hi, 3.5, 0.5)
     else:
-        lo = lo - [rng.uniform(1.5, 2.4), rng.uniform(1.5, 2.4), rng.uniform(0.55, 0.65)]
+        lo = lo - [rng.uniform(1.5, 2.4), rng.uniform(1.5, 2.4), rng.uniform(0.42, 0.52)]
         hi = hi + np.array([rng.uniform(1.5, 2.4), rng.uniform(1.5, 2.4), 0.0])
         hi[2] = max(hi[2] + 1.0, lo[2] + 3.4)
         _shell(
@@ -260,11 +260,12 @@ def build_place(
         )
         rim = 2 * (hi[0] - lo[0] + hi[1] - lo[1])
         _furnish(b, lo, hi, ROOM, 22, int(rim / 1.4))
-        _below_path(b, lo, hi, 12)
+        _below_path(b, lo, hi, 16)
         _floor_marks(b, lo, hi, 14)
         _pipes(b, lo, hi, 6)
         _posters(b, lo, hi, int(rim / 1.5), hi[2] - lo[2])
         lamps, ambient = _lamps(b, lo, hi, 3.2, 0.5)
+        light *= 2.2  # small rooms are lit better
     _add_movers(b, movers, float(lo[2]))
     lamps[:, 3] *= light
     return b.bake(lamps, ambient * light, seed, lo, hi)

@@ -25,13 +25,13 @@ class SensorModel:
     """
 
     samples: int = 8
-    electrons: float = 55.0
-    read_noise: float = 30.0
+    electrons: float = 110.0
+    read_noise: float = 60.0
     fixed_pattern: float = 0.35
     target: float = 118.0
-    saturated: float = 0.06
-    max_exposure_s: float = 0.020
-    unit_exposure_s: float = 0.020
+    saturated: float = 0.07
+    max_exposure_s: float = 0.024
+    unit_exposure_s: float = 0.050
     max_gain: float = 6.0
     lag: float = 0.12
     delay: int = 2

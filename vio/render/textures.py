@@ -87,11 +87,11 @@ def leaves(
 
 def concrete(rng: Rng) -> np.ndarray:
     """Return stained concrete: noise with pores and formwork joints."""
-    out = 0.5 + 0.075 * noise(rng, 1.1) + 0.012 * noise(rng, 0.5)
-    pores = rng.integers(0, TEX, (350, 2))
+    out = 0.5 + 0.05 * noise(rng, 1.1) + 0.01 * noise(rng, 0.5)
+    pores = rng.integers(0, TEX, (200, 2))
     for y, x in pores:
         r = int(rng.integers(1, 5))
-        out[y : y + r, x : x + r] -= rng.uniform(0.1, 0.3)
+        out[y : y + r, x : x + r] -= rng.uniform(0.05, 0.2)
     out[:: TEX // 2, :] -= 0.1
     return out
 
@@ -164,7 +164,7 @@ def foliage(rng: Rng) -> np.ndarray:
 
 def tiles(rng: Rng) -> np.ndarray:
     """Return floor tiles: a regular grid with dirt."""
-    out = 0.55 + 0.06 * noise(rng, 1.1) + 0.012 * noise(rng, 0.5)
+    out = 0.55 + 0.045 * noise(rng, 1.1) + 0.01 * noise(rng, 0.5)
     step = TEX // 4
     for r in range(4):
         for c in range(4):
@@ -176,7 +176,7 @@ def tiles(rng: Rng) -> np.ndarray:
 
 def carpet(rng: Rng) -> np.ndarray:
     """Return mats of fine fibre with wear."""
-    return 0.42 + 0.05 * noise(rng, 0.35) + 0.05 * noise(rng, 1.1)
+    return 0.42 + 0.035 * noise(rng, 0.35) + 0.05 * noise(rng, 1.1)
 
 
 def mesh(rng: Rng) -> np.ndarray:

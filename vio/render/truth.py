@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from vio.camera import project_rays, unproject_pixels
-from vio.render.forms import candidates
+from vio.render.forms import candidates, make_bounds
 from vio.render.renderer import Renderer
 
 SAME_DEPTH = 1e-6  # relative; what differs more is another surface, even paper on a wall
@@ -75,11 +75,12 @@ def _depth_tiles(
     """Fill depth (H, W), tile by tile of so many pixels a side; forms: (1, Q, 12)."""
     H, W = out.shape
     everything = np.arange(forms.shape[1])
+    bounds = make_bounds(forms)
     pool = np.empty(forms.shape[1], np.int64)
     nearest = np.empty(forms.shape[1])
     for r in range(block_box.shape[0]):
         for c in range(block_box.shape[1]):
-            n, _ = candidates(forms, everything, len(everything), block_box[r, c], pool, nearest)
+            n, _ = candidates(bounds, everything, len(everything), block_box[r, c], pool, nearest)
             for v in range(r * side, min(H, (r + 1) * side)):
                 for u in range(c * side, min(W, (c + 1) * side)):
                     hit, w, _, _ = _cast(forms[0], pool, n, rays[v, u, 0], rays[v, u, 1])
