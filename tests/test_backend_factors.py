@@ -6,7 +6,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from vio.backend.factors import imu_jacobian, imu_residual, project_landmark
-from vio.backend.window import local_difference, retract
+from vio.backend.states import local_difference, retract
 from vio.geometry import exp_so3
 
 H = 1e-6

@@ -9,7 +9,8 @@ import numpy as np
 
 from vio.backend.landmarks import reduced_rows
 from vio.backend.solve import triangularize
-from vio.backend.window import ACTIVE, Prior, Window, local_difference, matvec
+from vio.backend.states import local_difference, matvec
+from vio.backend.window import ACTIVE, Prior, Window
 
 
 def marginalize(window: Window, frames: list[int], motions: list[int]) -> None:

@@ -8,7 +8,6 @@ rotation, position, velocity, gyro bias, accel bias), older keyframes only a pos
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from vio.backend.factors import imu_jacobian, imu_residual
 from vio.backend.landmarks import (
@@ -20,107 +19,26 @@ from vio.backend.landmarks import (
 )
 from vio.backend.solve import (
     add_gram,
-    cholesky,
     marginal_covariance,
     solve_normal,
     solve_upper,
-    solve_upper_transposed,
     triangularize,
+)
+from vio.backend.states import (
+    apply_whitening,
+    local_difference,
+    matvec,
+    retract,
+    sum_squares,
+    symmetric,
+    whitening,
 )
 from vio.camera import StereoRig
 from vio.config import BackEndConfig
-from vio.geometry import exp_so3, invert_transform, log_so3, mul33
+from vio.geometry import invert_transform
 from vio.imu import GRAVITY_M_S2, ImuNoise, Preintegration
 
 FREE, PENDING, ACTIVE = 0, 1, 2  # what a landmark row holds
-
-
-@njit(cache=True)
-def whitening(covariance: np.ndarray) -> np.ndarray:
-    """Return W (n, n) with W'W = covariance^-1; scaled to unit diagonal first for float32."""
-    n = covariance.shape[0]
-    s = np.sqrt(np.diag(covariance))
-    U = np.empty((n, n), covariance.dtype)
-    for i in range(n):
-        for j in range(n):
-            U[i, j] = covariance[i, j] / (s[i] * s[j])
-    cholesky(U)
-    W = np.empty((n, n), covariance.dtype)
-    e = np.zeros(n, covariance.dtype)
-    for k in range(n):
-        e[:] = covariance.dtype.type(0.0)
-        e[k] = covariance.dtype.type(1.0) / s[k]
-        W[:, k] = solve_upper_transposed(U, e)
-    return W
-
-
-@njit(cache=True)
-def apply_whitening(W: np.ndarray, J: np.ndarray, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return W J and W r in a fixed order (no BLAS)."""
-    n, m = J.shape
-    WJ, Wr = np.zeros((n, m), J.dtype), np.zeros(n, J.dtype)
-    for i in range(n):
-        for k in range(n):
-            f = W[i, k]
-            Wr[i] += f * r[k]
-            for j in range(m):
-                WJ[i, j] += f * J[k, j]
-    return WJ, Wr
-
-
-@njit(cache=True)
-def retract(
-    R: np.ndarray, vec: np.ndarray, slots: np.ndarray, dims: np.ndarray, dx: np.ndarray
-) -> None:
-    """Apply the step dx (n,) to the states in `slots`, whose columns follow one another."""
-    col = 0
-    for k in range(len(slots)):
-        s = slots[k]
-        R[s] = mul33(exp_so3(dx[col : col + 3]), R[s])
-        for i in range(dims[k] - 3):
-            vec[s, i] += dx[col + 3 + i]
-        col += dims[k]
-
-
-@njit(cache=True)
-def local_difference(
-    R: np.ndarray,
-    vec: np.ndarray,
-    R_lin: np.ndarray,
-    vec_lin: np.ndarray,
-    slots: np.ndarray,
-    dims: np.ndarray,
-) -> np.ndarray:
-    """Return the difference (n,) of the states in `slots` from their first estimates."""
-    out = np.zeros(np.sum(dims), R.dtype)
-    col = 0
-    for k in range(len(slots)):
-        s = slots[k]
-        E = np.empty((3, 3), R.dtype)
-        for i in range(3):
-            for j in range(3):
-                E[i, j] = (
-                    R[s, i, 0] * R_lin[s, j, 0]
-                    + R[s, i, 1] * R_lin[s, j, 1]
-                    + R[s, i, 2] * R_lin[s, j, 2]
-                )
-        out[col : col + 3] = log_so3(E)
-        for i in range(dims[k] - 3):
-            out[col + 3 + i] = vec[s, i] - vec_lin[s, i]
-        col += dims[k]
-    return out
-
-
-@njit(cache=True)
-def matvec(A: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Return A x in a fixed order (no BLAS)."""
-    y = np.zeros(A.shape[0], A.dtype)
-    for i in range(A.shape[0]):
-        acc = y[i]
-        for j in range(A.shape[1]):
-            acc += A[i, j] * x[j]
-        y[i] = acc
-    return y
 
 
 @dataclass
@@ -210,7 +128,7 @@ class Window:
         dt = self.dtype
         walk = np.repeat([self.noise.gyro_walk, self.noise.accel_walk], 3) * np.sqrt(pre.dt_s)
         W = np.zeros((15, 15), dt)
-        W[:9, :9] = whitening(_ordered_covariance(pre.covariance))
+        W[:9, :9] = whitening(symmetric(pre.covariance))
         W[9:, 9:] = np.diag(1.0 / walk).astype(dt)
         bias0 = np.concatenate([pre.gyro_bias, pre.accel_bias]).astype(dt)
         self.factors.append(ImuFactor(slot_i, slot_j, pre, W, bias0))
@@ -290,7 +208,7 @@ class Window:
         cost = float(cost)
         for J, r, cols in self._other_rows(col_of_slot):
             add_gram(H, g, J, r, cols)
-            cost += 0.5 * float(_sum_squares(r))
+            cost += 0.5 * float(sum_squares(r))
         return H, g, cost
 
     def _solve_qr(self) -> np.ndarray:
@@ -378,22 +296,3 @@ class Window:
         self.mask[row] = 0
         self.row_of.pop(int(self.lm_id[row]), None)
         self.lm_id[row] = -1
-
-
-@njit(cache=True)
-def _ordered_covariance(P: np.ndarray) -> np.ndarray:
-    """Return the symmetric part of the preintegration's covariance."""
-    out = np.empty_like(P)
-    half = P.dtype.type(0.5)
-    for i in range(9):
-        for j in range(9):
-            out[i, j] = half * (P[i, j] + P[j, i])
-    return out
-
-
-@njit(cache=True)
-def _sum_squares(r: np.ndarray) -> float:
-    acc = r.dtype.type(0.0)
-    for v in r:
-        acc += v * v
-    return acc
