@@ -28,7 +28,7 @@ class FrontEndConfig:
     step_px: float = 0.01  # Lucas-Kanade stops at a smaller step, pixels of its level
     max_shift_px: float = 12.0  # largest correction of the prediction on a level
     min_eigenvalue: float = 0.5  # least eigenvalue of the shift's normal matrix, a pixel
-    min_correlation: float = 0.85  # least correlation of a followed window with its template
+    min_correlation: float = 0.7  # least correlation of a followed window with its template
     stereo_every_frame: bool = False  # match in every frame, not in keyframes only
     stereo_half_width: int = 15  # stereo window is 2 half + 1 rectified pixels
     stereo_half_height: int = 3
