@@ -18,13 +18,14 @@ from vio.render import open_hybrid, open_scenario, write_sequence
 from vio.render.noise import expose
 from vio.render.renderer import DarkSpell, Renderer
 from vio.render.sensor import ExposureControl, SensorModel
+from vio.render.truth import flow
 
 
 @pytest.fixture(scope="module")
 def scenario(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four frames of the hover scenario with depth."""
+    """Four frames of the hover scenario with depth and flow."""
     folder = tmp_path_factory.mktemp("render") / "hover"
-    assert main(["render", "hover", "--seed", "2", "--seconds", "0.2", "--depth", "--out",
+    assert main(["render", "hover", "--seed", "2", "--seconds", "0.2", "--depth", "--flow", "--out",
                  str(folder)]) == 0  # fmt: skip
     return folder
 
@@ -78,6 +79,22 @@ def test_depth_images_are_millimetres(scenario: Path) -> None:
     np.testing.assert_allclose(stored, depth_image(sequence.renderer, 1) * 1e3, atol=0.51)
 
 
+@pytest.mark.slow
+def test_flow_files_lead_from_each_frame_to_the_next(scenario: Path) -> None:
+    folder = scenario / "mav0" / "flow0"
+    rows = (folder / "data.csv").read_text().splitlines()
+    assert len(rows) == 1 + 3
+    stored = np.load(folder / "data" / rows[2].split(",")[1])
+    assert stored.shape == (480, 752, 2)
+    assert 0.5 < np.isfinite(stored[..., 0]).mean() < 1.0
+    uv = np.array([[100.0, 200.0], [400.0, 300.0], [650.0, 90.0]])
+    moved = flow(open_scenario("hover", 2, 0.2).renderer, 1, 2, uv)
+    assert moved.visible.any()
+    for (u, v), there, visible in zip(uv.astype(int), moved.uv, moved.visible, strict=True):
+        if visible:
+            np.testing.assert_allclose(stored[v, u], there - (u, v), atol=1e-4)
+
+
 RENDER = "import sys; from vio.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
@@ -86,7 +103,18 @@ def test_a_seed_gives_the_same_bytes_on_one_and_on_four_threads(
     scenario: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "again"
-    command = ["render", "hover", "--seed", "2", "--seconds", "0.2", "--depth", "--out", str(out)]
+    command = [
+        "render",
+        "hover",
+        "--seed",
+        "2",
+        "--seconds",
+        "0.2",
+        "--depth",
+        "--flow",
+        "--out",
+        str(out),
+    ]
     environment = {**os.environ, "NUMBA_NUM_THREADS": "1"}
     words = [sys.executable, "-c", RENDER, *command, "--threads", "1"]
     subprocess.run(words, env=environment, check=True)
@@ -109,7 +137,7 @@ def make_recording(scenario: Path, tmp_path: Path) -> Path:
     """Return a copy of the scenario without images, with an odd but legal inertial table."""
     folder = tmp_path / "flight"
     for name, content in files(scenario).items():
-        if name.endswith(".png") or "depth0" in name:
+        if name.endswith(".png") or "depth0" in name or "flow0" in name:
             continue
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where a hybrid flight takes place (default: by its extent)",
     )
     parser.add_argument("--depth", action="store_true", help="also write depth images, 16-bit mm")
+    parser.add_argument("--flow", action="store_true", help="also write the flow to the next frame")
     parser.add_argument("--threads", type=int, help="rendering threads (default: all cores)")
 
 
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     out = Path(args.out or f"rendered/{sequence.name}_seed{args.seed}")
     start = time.perf_counter()
     with progress(f"render {sequence.name}", 2 * len(sequence.t_ns)) as show:
-        for done, _ in write_sequence(sequence, out, args.threads, args.depth):
+        for done, _ in write_sequence(sequence, out, args.threads, args.depth, args.flow):
             show(done)
     spent = time.perf_counter() - start
     print(

@@ -92,9 +92,9 @@ def write_imu(
     (folder / "sensor.yaml").write_text(imu_yaml(noise))
 
 
-def write_frame_list(folder: Path, t_ns: np.ndarray) -> None:
+def write_frame_list(folder: Path, t_ns: np.ndarray, ending: str = "png") -> None:
     """Write a camera's data.csv."""
-    lines = ["#timestamp [ns],filename"] + [f"{t},{t}.png" for t in t_ns]
+    lines = ["#timestamp [ns],filename"] + [f"{t},{t}.{ending}" for t in t_ns]
     (folder / "data.csv").write_text("\n".join(lines) + "\n")
 
 

@@ -24,6 +24,7 @@ from vio.render.scenario import LEAD_S, Scenario, load_scenario, scenario_trajec
 from vio.render.sensor import SensorModel
 from vio.render.smoothing import fuse_truth
 from vio.render.spline import SplineTrajectory
+from vio.render.truth import depth_image, flow_image
 from vio.trajectory import Trajectory
 
 EPOCH_NS = 1_500_000_000_000_000_000  # time stamps of scenarios start here
@@ -196,12 +197,18 @@ def _in_order(work: Callable[[int], None], count: int, threads: int) -> Iterator
 
 
 def write_sequence(
-    sequence: Sequence, out: Path, threads: int | None = None, depth: bool = False
+    sequence: Sequence,
+    out: Path,
+    threads: int | None = None,
+    depth: bool = False,
+    flow: bool = False,
 ) -> Iterator[tuple[int, int]]:
     """Write the sequence into out/mav0, yielding (images done, images in all).
 
     The csv tables are written first, each image as it is rendered; the bytes do not depend on
     the number of threads. depth: also mav0/depth0, 16-bit PNG, millimetres, of the left camera.
+    flow: also mav0/flow0, one .npy (height, width, 2) float32 a left frame: the flow to the next
+    frame in pixels, NaN where the pixel is not visible there.
     Raises VioError when out/mav0 exists.
     """
     root = out / "mav0"
@@ -214,6 +221,9 @@ def write_sequence(
     if depth:
         (root / "depth0" / "data").mkdir(parents=True)
         asl.write_frame_list(root / "depth0", sequence.t_ns)
+    if flow:
+        (root / "flow0" / "data").mkdir(parents=True)
+        asl.write_frame_list(root / "flow0", sequence.t_ns[:-1], "npy")
     asl.write_truth(root, sequence.truth)
     if sequence.imu is not None:
         asl.write_imu(root, *sequence.imu)
@@ -230,10 +240,11 @@ def write_sequence(
         name = f"{sequence.t_ns[index]}.png"
         (root / f"cam{which}" / "data" / name).write_bytes(_png(renderer.image(index, which)))
         if depth and which == 0:
-            from vio.render.truth import depth_image
-
             millimetres = np.rint(np.minimum(depth_image(renderer, index) * 1e3, 65535.0))
             (root / "depth0" / "data" / name).write_bytes(_png(millimetres.astype(np.uint16)))
+        if flow and which == 0 and index + 1 < len(sequence.t_ns):
+            path = root / "flow0" / "data" / f"{sequence.t_ns[index]}.npy"
+            np.save(path, flow_image(renderer, index, index + 1))
 
     jobs = 2 * len(sequence.t_ns)
     for done in _in_order(work, jobs, threads or os.cpu_count() or 1):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from vio.camera import project_rays, unproject_pixels
+from vio.camera import Camera, project_rays, unproject_pixels
 from vio.render.forms import candidates, make_bounds
 from vio.render.renderer import Renderer
 
@@ -57,34 +57,35 @@ def _cast(
 
 
 @njit(cache=True, nogil=True)
-def _cast_rays(forms: np.ndarray, rays: np.ndarray, quad: np.ndarray, values: np.ndarray) -> None:
-    """Fill quad (N,) and values (N, 3), depth, u and v, of the rays (N, 2)."""
-    pool = np.arange(forms.shape[0])
-    for k in range(len(rays)):
-        hit, w, u, v = _cast(forms, pool, len(pool), rays[k, 0], rays[k, 1])
-        quad[k] = hit
-        values[k, 0] = 1.0 / w if hit >= 0 else np.inf
-        values[k, 1] = u
-        values[k, 2] = v
-
-
-@njit(cache=True, nogil=True)
-def _depth_tiles(
-    forms: np.ndarray, rays: np.ndarray, block_box: np.ndarray, side: int, out: np.ndarray
+def _cast_groups(
+    forms: np.ndarray,
+    rays: np.ndarray,
+    order: np.ndarray,
+    starts: np.ndarray,
+    quad: np.ndarray,
+    values: np.ndarray,
 ) -> None:
-    """Fill depth (H, W), tile by tile of so many pixels a side; forms: (1, Q, 12)."""
-    H, W = out.shape
-    everything = np.arange(forms.shape[1])
+    """Fill quad (N,) and values (N, 3), depth, u and v, of the rays (N, 2), group by group.
+
+    forms: (1, Q, 12). order (N,) lists the rays so that neighbours follow each other; starts
+    (G + 1,) cuts it into groups, whose box of rays is culled first.
+    """
+    Q = forms.shape[1]
     bounds = make_bounds(forms)
-    pool = np.empty(forms.shape[1], np.int64)
-    nearest = np.empty(forms.shape[1])
-    for r in range(block_box.shape[0]):
-        for c in range(block_box.shape[1]):
-            n, _ = candidates(bounds, everything, len(everything), block_box[r, c], pool, nearest)
-            for v in range(r * side, min(H, (r + 1) * side)):
-                for u in range(c * side, min(W, (c + 1) * side)):
-                    hit, w, _, _ = _cast(forms[0], pool, n, rays[v, u, 0], rays[v, u, 1])
-                    out[v, u] = 1.0 / w if hit >= 0 else np.inf
+    everything, pool, nearest = np.arange(Q), np.empty(Q, np.int64), np.empty(Q)
+    for g in range(len(starts) - 1):
+        x0, x1, y0, y1 = 1e30, -1e30, 1e30, -1e30
+        for k in order[starts[g] : starts[g + 1]]:
+            x0, x1 = min(x0, rays[k, 0]), max(x1, rays[k, 0])
+            y0, y1 = min(y0, rays[k, 1]), max(y1, rays[k, 1])
+        box = np.array([(x0 + x1) / 2, (y0 + y1) / 2, (x1 - x0) / 2 + 1e-9, (y1 - y0) / 2 + 1e-9])
+        n, _ = candidates(bounds, everything, Q, box, pool, nearest)
+        for k in order[starts[g] : starts[g + 1]]:
+            hit, w, u, v = _cast(forms[0], pool, n, rays[k, 0], rays[k, 1])
+            quad[k] = hit
+            values[k, 0] = 1.0 / w if hit >= 0 else np.inf
+            values[k, 1] = u
+            values[k, 2] = v
 
 
 def cast_pixels(renderer: Renderer, index: int, uv: np.ndarray, camera: int = 0) -> Hits:
@@ -96,20 +97,30 @@ def cast_pixels(renderer: Renderer, index: int, uv: np.ndarray, camera: int = 0)
 
 
 def _cast_at(renderer: Renderer, index: int, rays: np.ndarray, camera: int) -> Hits:
-    forms = renderer.forms(renderer.t_ns[index : index + 1], camera)[0]
-    quad = np.empty(len(rays), np.int64)
-    values = np.empty((len(rays), 3))
-    _cast_rays(forms, rays, quad, values)
+    forms = renderer.forms(renderer.t_ns[index : index + 1], camera)
+    quad = np.full(len(rays), -1, np.int64)
+    values = np.full((len(rays), 3), np.inf)
+    # Cells of about a hundred rays over the part of the plane that a lens can see.
+    cells = int(np.clip(np.sqrt(len(rays) / 100), 1, 64))
+    cell = np.clip((rays + 1.5) * (cells / 3.0), 0, cells - 1).astype(np.int64)
+    key = cell[:, 0] * cells + cell[:, 1]
+    order = np.argsort(key, kind="stable")
+    starts = np.flatnonzero(np.diff(key[order], prepend=-1, append=cells * cells))
+    _cast_groups(forms, rays, order, starts, quad, values)
     return Hits(quad, values[:, 0], values[:, 1], values[:, 2])
 
 
 def depth_image(renderer: Renderer, index: int, camera: int = 0) -> np.ndarray:
     """Return the depth along z (height, width) float32 in metres; inf where nothing is hit."""
-    table = renderer.tables[camera]
-    forms = renderer.forms(renderer.t_ns[index : index + 1], camera)
-    out = np.empty(table.rays.shape[:2], np.float32)
-    _depth_tiles(forms, table.rays, table.tile_box, 16, out)
-    return out
+    lens = renderer.cameras[camera]
+    hits = cast_pixels(renderer, index, _grid(lens), camera)
+    return hits.depth_m.reshape(lens.height, lens.width).astype(np.float32)
+
+
+def _grid(camera: Camera) -> np.ndarray:
+    """Return all pixels (height * width, 2), row by row."""
+    v, u = np.mgrid[0 : camera.height, 0 : camera.width].astype(np.float64)
+    return np.stack([u.ravel(), v.ravel()], axis=1)
 
 
 def points_world(renderer: Renderer, hits: Hits, index: int) -> np.ndarray:
@@ -167,8 +178,7 @@ def stereo(renderer: Renderer, index: int, uv: np.ndarray) -> Flow:
 def flow_image(renderer: Renderer, index: int, to_index: int) -> np.ndarray:
     """Return the dense flow (height, width, 2) float32 of left images; NaN where not visible."""
     camera = renderer.cameras[0]
-    v, u = np.mgrid[0 : camera.height, 0 : camera.width].astype(np.float64)
-    uv = np.stack([u.ravel(), v.ravel()], axis=1)
+    uv = _grid(camera)
     moved = flow(renderer, index, to_index, uv)
     step = np.where(moved.visible[:, None], moved.uv - uv, np.nan)
     return step.reshape(camera.height, camera.width, 2).astype(np.float32)
