@@ -11,7 +11,7 @@ class TrackTable:
     """Hold the live tracks; the front end writes into the arrays.
 
     ids (N,), age (N,), quality (N,), uv (N, 2) in the last frame as in `Tracks`; rays (N, 2) of
-    uv; scale (N,), size in the last frame over that in the keyframe; uv_key (N, 2), rays_key
+    uv; drift (N, 2), pixels by which the rotation alone mispredicted uv; scale (N,), size in the last frame over that in the keyframe; uv_key (N, 2), rays_key
     (N, 2) and points_key (N, 3), rectified metres, in the last keyframe (NaN: no stereo).
     """
 
@@ -20,6 +20,7 @@ class TrackTable:
     quality: np.ndarray
     uv: np.ndarray
     rays: np.ndarray
+    drift: np.ndarray
     uv_key: np.ndarray
     scale: np.ndarray
     rays_key: np.ndarray
@@ -50,6 +51,7 @@ def empty_table() -> TrackTable:
         quality=np.empty(0, np.float32),
         uv=np.empty((0, 2)),
         rays=np.empty((0, 2)),
+        drift=np.empty((0, 2)),
         uv_key=np.empty((0, 2)),
         scale=np.empty(0),
         rays_key=np.empty((0, 2)),

@@ -167,7 +167,8 @@ class FloatFrontEnd:
         if self._key_pyramid is None or len(t) == 0:
             self._counters["tracked"] = 0
             return
-        start = predict_pixels(self.rig.left, t.rays, R_cam_last)
+        turned = predict_pixels(self.rig.left, t.rays, R_cam_last)
+        start = turned + t.drift
         R_cam_key = mul33(R_cam_last, self._R_last_key)
         warps = window_maps(self.rig.left, t.uv_key, R_cam_key) / t.scale[:, None, None]
         uv, status, iterations = self.follow(self._key_pyramid, pyramid, t.uv_key, start, warps)
@@ -175,6 +176,7 @@ class FloatFrontEnd:
             self._counters[f"lost_{reason}"] = int(np.count_nonzero(status == code))
         for level in range(c.levels):
             self._counters[f"iterations_level{level}"] = int(iterations[:, level].sum())
+        t.drift[:] = uv - turned
         t.uv[:] = uv
         t.age[:] += 1
         self._tracks = t.keep(status == TRACKED)
@@ -217,6 +219,7 @@ class FloatFrontEnd:
                 quality,
                 uv,
                 rays,
+                np.zeros((n, 2)),
                 uv.copy(),
                 np.ones(n),
                 rays.copy(),
