@@ -11,8 +11,9 @@ class TrackTable:
     """Hold the live tracks; the front end writes into the arrays.
 
     ids (N,), age (N,), quality (N,), uv (N, 2) in the last frame as in `Tracks`; rays (N, 2) of
-    uv; drift (N, 2), pixels by which the rotation alone mispredicted uv; scale (N,), size in the last frame over that in the keyframe; uv_key (N, 2), rays_key
-    (N, 2) and points_key (N, 3), rectified metres, in the last keyframe (NaN: no stereo).
+    uv; drift (N, 2), pixels by which the rotation alone mispredicted uv; scale (N,), size in the
+    last frame over that in the keyframe; uv_key (N, 2), rays_key (N, 2) and points_key (N, 3),
+    rectified metres, in the last keyframe (NaN: no stereo).
     """
 
     ids: np.ndarray
