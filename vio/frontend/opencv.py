@@ -12,7 +12,7 @@ from vio.frontend import klt
 from vio.frontend.corners import select_corners
 from vio.frontend.predict import rays_after
 from vio.frontend.pyramid import Pyramid
-from vio.frontend.stereo import rectify_rays
+from vio.frontend.rectify import rectify_rays
 from vio.frontend.tracker import FloatFrontEnd
 
 _STEREO_LEVELS = 5  # from a start at infinite depth, disparities of 100 px are found

@@ -18,7 +18,8 @@ from vio.frontend.klt import LOST_REASONS, TRACKED, track_windows
 from vio.frontend.predict import predict_pixels, window_maps
 from vio.frontend.pyramid import Pyramid, build_pyramid
 from vio.frontend.ransac import mono_ransac, size_change, stereo_ransac
-from vio.frontend.stereo import match_stereo, rectified_points
+from vio.frontend.rectify import rectified_points
+from vio.frontend.stereo import match_stereo
 from vio.frontend.table import TrackTable, empty_table
 from vio.geometry import mul33
 
