@@ -1,16 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Front ends: images in, verified tracks out."""
 
-import os
-
 from vio.camera import StereoRig
 from vio.config import Config
 from vio.errors import VioError
 from vio.frontend.base import FrontEnd
-
-# Worker threads sleep while they wait. The default, spinning, makes a frame ten times slower on a
-# machine that is also busy with something else. Read when the first parallel loop starts.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 ENGINES = ("float", "opencv", "replay")
 
