@@ -72,7 +72,7 @@ class BackEndConfig:
     keyframes: int = 7  # older keyframes, poses only
     iterations: int = 2  # Gauss-Newton steps a frame, at most
     tolerance: float = 1e-3  # relative decrease of the cost that ends the iterations
-    damping: float = 1e-8  # Levenberg-Marquardt damping of the scaled system
+    damping: float = 1e-6  # of the system scaled to unit diagonal; float32 needs it (see docs)
     pixel_sigma: float = 0.6  # standard deviation of a left observation, pixels
     stereo_sigma: float = 0.6  # standard deviation of a right observation, pixels
     huber: float = 1.5  # robust threshold in sigmas
