@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The back end: tracks and inertial data to states."""
