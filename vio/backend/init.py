@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vio.backend.landmarks import reprojection_errors
 from vio.backend.solve import least_squares
 from vio.backend.window import ACTIVE, Prior, Window
 from vio.camera import StereoRig
@@ -184,10 +185,7 @@ class Initializer:
         w.vec_lin[first, 6:12] = 0.0
         w.linearized[first] = True
         w.optimize(10)
-        # The first estimate may move until the first marginalisation freezes it.
         rows = w.active_rows()
-        from vio.backend.landmarks import reprojection_errors
-
         slots, _, _ = w.columns()
         errors = reprojection_errors(rows, w.rig, w.visual(slots))
         seen = errors[errors >= 0.0]

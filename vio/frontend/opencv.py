@@ -9,7 +9,6 @@ from vio.camera import StereoRig
 from vio.config import Config
 from vio.errors import VioError
 from vio.frontend import klt
-from vio.frontend.corners import select_corners
 from vio.frontend.predict import rays_after
 from vio.frontend.pyramid import Pyramid
 from vio.frontend.rectify import rectify_rays
@@ -77,24 +76,11 @@ class OpenCvFrontEnd(FloatFrontEnd):
         status = np.where(inside, np.where(found, klt.TRACKED, klt.RESIDUAL), klt.BORDER)
         return uv, status.astype(np.uint8), np.zeros((len(uv), levels), np.int32)
 
-    def find(
-        self, image: np.ndarray, occupied: np.ndarray, room: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return at most `room` new corners (M, 2) and their scores (M,)."""
-        c = self.config
-        scores = self._cv.cornerMinEigenVal(image, 2 * c.corner_radius + 1, ksize=3)
+    def scores(self, image: np.ndarray) -> np.ndarray:
+        """Return the corner scores (height, width), (grey level / px)^2."""
+        scores = self._cv.cornerMinEigenVal(image, 2 * self.config.corner_radius + 1, ksize=3)
         scores *= 255.0 * 255.0 / 4.0  # to (grey level / px)^2
-        return select_corners(
-            scores,
-            occupied,
-            c.grid_cols,
-            c.grid_rows,
-            c.cell_budget,
-            room,
-            c.min_corner_score,
-            c.min_distance_px,
-            c.window // 2 + 1,
-        )
+        return scores
 
     def match(self, left: np.ndarray, right: np.ndarray, uv: np.ndarray) -> np.ndarray:
         """Return the right pixels (N, 2), NaN where the way back or the row disagrees."""

@@ -108,13 +108,17 @@ class FloatFrontEnd:
         )
         return uv, status, iterations
 
+    def scores(self, image: np.ndarray) -> np.ndarray:
+        """Return the corner scores (height, width), (grey level / px)^2."""
+        return corner_scores(image, self.config.corner_radius)
+
     def find(
         self, image: np.ndarray, occupied: np.ndarray, room: int
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return at most `room` new corners (M, 2) and their scores (M,)."""
         c = self.config
         return select_corners(
-            corner_scores(image, c.corner_radius),
+            self.scores(image),
             occupied,
             c.grid_cols,
             c.grid_rows,
