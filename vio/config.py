@@ -14,7 +14,7 @@ from vio.errors import VioError
 class FrontEndConfig:
     """Settings of all front ends."""
 
-    engine: str = "float"  # float | opencv
+    engine: str = "float"  # float | fixed | opencv | replay
     max_tracks: int = 200  # tracks kept over the whole image
     grid_cols: int = 10  # budget cells across the image
     grid_rows: int = 7  # budget cells down the image
@@ -99,6 +99,41 @@ class InitConfig:
 
 
 @dataclass(frozen=True)
+class HwConfig:
+    """Sizes and word lengths of the hardware: what the golden model and the Verilog are built for.
+
+    Sizes are bounds; the front end's settings are registers that must lie within them.
+    """
+
+    max_width: int = 752  # image line, pixels
+    max_height: int = 480  # image rows
+    max_tracks: int = 200  # rows of the track table
+    max_levels: int = 3  # pyramid levels
+    max_window: int = 15  # Lucas-Kanade window side, pixels
+    max_iterations: int = 30  # Lucas-Kanade iterations a level
+    max_draws: int = 64  # RANSAC hypotheses
+    search_columns: int = 152  # columns of the stereo search
+    stereo_segments: int = 4  # straight pieces of the epipolar curve, 32 px of disparity each
+    max_stereo_width: int = 31  # stereo window, pixels
+    max_stereo_height: int = 7
+    tile_px: int = 16  # one corner candidate is kept for each tile of this side
+    spare_rows: int = 96  # rows of a frame buffer that the next frame may fill during tracking
+    lens_table: int = 128  # knots of the radial distortion tables
+    coord_frac: int = 8  # fraction bits of a pixel coordinate
+    ray_frac: int = 16  # of a ray, and of a rotation matrix
+    pixel_frac: int = 2  # of a resampled grey value
+    weight_bits: int = 5  # of a window weight
+    warp_frac: int = 14  # of the map of a window
+    scale_frac: int = 10  # of a change of size
+    score_bits: int = 18  # of a corner score
+    warp_levels: int = 1  # levels, from the finest, whose template is warped
+    codec_left: str = "none"  # frame compression, full resolution of the left image
+    codec_upper: str = "none"  # coarser levels
+    codec_right: str = "none"  # right image
+    clock_mhz: float = 62.5  # of the front end
+
+
+@dataclass(frozen=True)
 class Config:
     """All settings of a run."""
 
@@ -107,6 +142,7 @@ class Config:
     imu: ImuConfig = field(default_factory=ImuConfig)
     backend: BackEndConfig = field(default_factory=BackEndConfig)
     init: InitConfig = field(default_factory=InitConfig)
+    hw: HwConfig = field(default_factory=HwConfig)
 
 
 PRESETS = Path(__file__).parent / "presets"

@@ -6,7 +6,7 @@ from vio.config import Config
 from vio.errors import VioError
 from vio.frontend.base import FrontEnd
 
-ENGINES = ("float", "opencv", "replay")
+ENGINES = ("float", "fixed", "opencv", "replay")
 
 
 def make_frontend(rig: StereoRig, config: Config) -> FrontEnd:
@@ -16,6 +16,10 @@ def make_frontend(rig: StereoRig, config: Config) -> FrontEnd:
         from vio.frontend.tracker import FloatFrontEnd
 
         return FloatFrontEnd(rig, config)
+    if engine == "fixed":
+        from vio.fixed.frontend import FixedFrontEnd
+
+        return FixedFrontEnd(rig, config)
     if engine == "opencv":
         from vio.frontend.opencv import OpenCvFrontEnd
 
