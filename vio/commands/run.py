@@ -28,8 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that choose a configuration."""
     parser.add_argument("--engine", help="front end: float (default), opencv, or replay for tracks")
+    add_preset_arguments(parser)
+
+
+def add_preset_arguments(parser: argparse.ArgumentParser, default: str = "euroc") -> None:
+    """Add --preset and --set."""
     parser.add_argument(
-        "--preset", default="euroc", help="a preset's name or a .toml file (default: euroc)"
+        "--preset", default=default, help=f"a preset's name or a .toml file (default: {default})"
     )
     parser.add_argument(
         "--set",

@@ -4,16 +4,16 @@
 import numpy as np
 
 from vio.config import HwConfig
-from vio.fixed.codec import codec
+from vio.fixed.codec import get_codec
 
 
 class FrameBuffers:
     """Compress and expand frames as the chip's buffers do, level by level."""
 
     def __init__(self, hw: HwConfig) -> None:
-        self._left = codec(hw.codec_left)
-        self._upper = codec(hw.codec_upper)
-        self._right = codec(hw.codec_right)
+        self._left = get_codec(hw.codec_left)
+        self._upper = get_codec(hw.codec_upper)
+        self._right = get_codec(hw.codec_right)
 
     def store_left(self, pyramid: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
         """Return the pyramid as it is read back."""

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`vio signals`: run the fixed-point front end in its debug mode and report each named signal."""
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vio.fixed.qformat import SignalUse
+
+HELP = "Show the range, saturations, and unused and missing bits of every fixed-point signal."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    from vio.commands.run import add_preset_arguments
+
+    parser.add_argument("dataset", help="a recording in EuRoC layout (folder or zip)")
+    add_preset_arguments(parser)
+    parser.add_argument(
+        "--until", type=float, metavar="SECONDS", help="stop this long after the first image"
+    )
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+
+
+def row_of(use: "SignalUse") -> dict[str, Any]:
+    """Return a signal's use with its values as what they stand for.
+
+    unused_bits: high bits that no value needed; missing_bits: those that the widest value lacked.
+    """
+    form = use.format
+    return {
+        "name": use.name,
+        "format": str(form),
+        "bits": form.bits,
+        "least": form.value(use.least),
+        "greatest": form.value(use.greatest),
+        "count": use.count,
+        "saturated": use.saturated,
+        "unused_bits": max(use.unused_bits, 0) if use.count else None,
+        "missing_bits": max(-use.unused_bits, 0),
+    }
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the front end over the recording and print one line a signal."""
+    import json
+
+    from vio.config import load_config
+    from vio.console import print_table, progress
+    from vio.datasets import open_dataset
+    from vio.errors import VioError
+    from vio.fixed.watch import watch_signals
+    from vio.runner import count_frames
+
+    if args.until is not None and not args.until > 0.0:
+        raise VioError(f"--until {args.until:g} is not a positive number of seconds")
+    config = load_config(args.preset, args.set)
+    dataset = open_dataset(args.dataset)
+    until_ns = None
+    if args.until is not None:
+        until_ns = int(dataset.frame_t_ns[0]) + round(args.until * 1e9)
+    with progress(dataset.name, count_frames(dataset, args.until)) as on_frame:
+        frames, uses = watch_signals(dataset, config, until_ns, on_frame)
+    rows = [row_of(use) for use in uses]
+    if args.json:
+        print(json.dumps({"dataset": dataset.name, "frames": frames, "signals": rows}, indent=2))
+        return 0
+    print_table(
+        f"{dataset.name}: {frames} frames",
+        ("signal", "format", "bits", "least", "greatest", "seen", "saturated", "unused", "missing"),
+        [
+            [r["name"], r["format"], str(r["bits"]), "-", "-", "0", "-", "-", "-"]
+            if r["count"] == 0
+            else [
+                r["name"],
+                r["format"],
+                str(r["bits"]),
+                f"{r['least']:.6g}",
+                f"{r['greatest']:.6g}",
+                str(r["count"]),
+                str(r["saturated"]),
+                str(r["unused_bits"]),
+                str(r["missing_bits"]),
+            ]
+            for r in rows
+        ],
+    )
+    return 0

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The debug mode: run the golden model over a recording and see what its signals do."""
+
+from collections.abc import Callable
+
+import numba
+
+from vio.config import Config
+from vio.datasets.base import Dataset
+from vio.fixed.formats import formats
+from vio.fixed.frontend import FixedFrontEnd
+from vio.fixed.qformat import SignalUse
+from vio.pipeline import run
+
+
+def watch_signals(
+    dataset: Dataset,
+    config: Config,
+    until_ns: int | None = None,
+    on_frame: Callable[[int], None] = lambda done: None,
+) -> tuple[int, list[SignalUse]]:
+    """Run the odometry on the golden model; return the number of frames and every signal's use.
+
+    Signals never seen come with count 0, least 0 and greatest 0. until_ns: stop after the last
+    frame not later than this. One thread: the record is not made for several.
+    """
+    frontend = FixedFrontEnd(dataset.rig, config, watch=True)
+    threads = numba.get_num_threads()
+    numba.set_num_threads(1)
+    done = 0
+    try:
+        for _ in run(dataset, config, frontend, until_ns):
+            done += 1
+            on_frame(done)
+    finally:
+        numba.set_num_threads(threads)
+    seen = {use.name: use for use in frontend.signal_report()}
+    return done, [
+        seen.get(name) or SignalUse(name, form, 0, 0, 0, 0, form.bits - int(form.signed))
+        for name, form in formats(config.hw).items()
+    ]
