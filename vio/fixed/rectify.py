@@ -17,7 +17,7 @@ from vio.fixed import formats as sig
 from vio.fixed.qformat import bit_length, clamp, divide, narrow, round_shift, sq, uq
 
 # Registers of one camera.
-INV_FX, INV_FY, FX, FY, CX, CY, P1, P2, RADIUS_SHIFT, WIDTH, HEIGHT = range(11)
+INV_FX, INV_FY, FX, FY, CX, CY, P1, P2, INVERSE_SHIFT, FORWARD_SHIFT, WIDTH, HEIGHT = range(12)
 _INV_FOCAL_FRAC = 26
 _TANGENTIAL_FRAC = 24
 _LEAST_DEPTH = 0.1  # of a turned ray; nearer to the plane of the lens it has no pixel
@@ -26,9 +26,9 @@ _LEAST_DEPTH = 0.1  # of a turned ray; nearer to the plane of the lens it has no
 class LensRegisters(NamedTuple):
     """Hold what the host writes for one camera.
 
-    values: (11,) int64, in the order of the constants above. inverse, forward: (table + 1,) int64,
-    undistorted over distorted radius and the reverse, uQ2.16, over the squared radius in
-    steps of 2^RADIUS_SHIFT.
+    values: (12,) int64, in the order of the constants above. inverse, forward: (table + 1,) int64,
+    undistorted over distorted radius and the reverse, uQ2.16, over the squared distorted and
+    undistorted radius in steps of 2^INVERSE_SHIFT and 2^FORWARD_SHIFT.
     """
 
     values: np.ndarray
@@ -50,12 +50,15 @@ def lens_registers(camera: Camera, hw: HwConfig) -> LensRegisters:
     params = camera.params.copy()
     if camera.model == "radial-tangential":
         params[7] = params[8] = 0.0
-    corners = [(0.0, 0.0), (camera.width, 0.0), (0.0, camera.height), (camera.width, camera.height)]
-    reach = max(float(np.hypot(*ray)) for ray in camera.unproject(np.array(corners)))
+    corners = np.array([(u, v) for u in (0.0, camera.width) for v in (0.0, camera.height)])
+    rays = (corners - (camera.cx, camera.cy)) / (camera.fx, camera.fy)
     steps = hw.lens_table
-    shift = max(int(np.ceil(np.log2(min(reach, 1.99) ** 2 * 1.1 * 2**r / steps))), 1)
-    knots = np.sqrt(np.arange(steps + 1) * 2.0 ** (shift - r))
+    inverse_shift = _table_shift(1.02 * float(np.max(np.sum(rays**2, axis=1))), hw)
+    reach = max(float(np.hypot(*ray)) for ray in camera.unproject(corners))
+    forward_shift = _table_shift(1.1 * min(reach, 1.99) ** 2, hw)
+    knots = np.sqrt(np.arange(steps + 1) * 2.0 ** (forward_shift - r))
     forward = np.array([_forward(params, x) for x in knots])
+    knots = np.sqrt(np.arange(steps + 1) * 2.0 ** (inverse_shift - r))
     fine = np.linspace(0.0, 2.0, 20001)
     distorted = np.array([_forward(params, x) * x for x in fine])
     rising = int(np.argmax(np.diff(distorted) <= 0)) or len(fine) - 1
@@ -74,7 +77,8 @@ def lens_registers(camera: Camera, hw: HwConfig) -> LensRegisters:
             uq(10, c).quantise(camera.cy),
             tangential.quantise(p1),
             tangential.quantise(p2),
-            shift,
+            inverse_shift,
+            forward_shift,
             camera.width,
             camera.height,
         ],
@@ -82,9 +86,21 @@ def lens_registers(camera: Camera, hw: HwConfig) -> LensRegisters:
     )
     return LensRegisters(
         values,
-        np.array([factor.quantise(x) for x in inverse], np.int64),
-        np.array([factor.quantise(x) for x in forward], np.int64),
+        np.array([factor.quantise(x) for x in _balanced(inverse)], np.int64),
+        np.array([factor.quantise(x) for x in _balanced(forward)], np.int64),
     )
+
+
+def _balanced(knots: np.ndarray) -> np.ndarray:
+    """Return knots (N,) moved so that the chords err equally to both sides of the curve."""
+    out = knots.copy()
+    out[1:-1] -= np.diff(knots, 2) / 16.0
+    return out
+
+
+def _table_shift(reach2: float, hw: HwConfig) -> int:
+    """Return the binary logarithm of the step with which a table covers a squared radius."""
+    return max(int(np.ceil(np.log2(reach2 * 2**hw.ray_frac / hw.lens_table))), 1)
 
 
 def _forward(params: np.ndarray, radius: float) -> float:
@@ -129,12 +145,12 @@ def unproject(lens: LensRegisters, signals: np.ndarray, u: int, v: int) -> tuple
     dv = narrow(signals, sig.CENTRED, v - k[CY])
     x = narrow(signals, sig.RAY, round_shift(du * k[INV_FX], 18))
     y = narrow(signals, sig.RAY, round_shift(dv * k[INV_FY], 18))
-    f = _factor(lens.inverse, k[RADIUS_SHIFT], _square(signals, x, y))
+    f = _factor(lens.inverse, k[INVERSE_SHIFT], _square(signals, x, y))
     x0 = narrow(signals, sig.RAY, round_shift(x * f, 16))
     y0 = narrow(signals, sig.RAY, round_shift(y * f, 16))
     dx, dy = _tangential(lens, x0, y0, _square(signals, x0, y0))
     x, y = x - dx, y - dy
-    f = _factor(lens.inverse, k[RADIUS_SHIFT], _square(signals, x, y))
+    f = _factor(lens.inverse, k[INVERSE_SHIFT], _square(signals, x, y))
     return (
         narrow(signals, sig.RAY, round_shift(x * f, 16)),
         narrow(signals, sig.RAY, round_shift(y * f, 16)),
@@ -146,8 +162,8 @@ def project(lens: LensRegisters, signals: np.ndarray, x: int, y: int) -> tuple[i
     """Return the pixel of a ray, and whether the ray lies within the lens table."""
     k = lens.values
     r2 = _square(signals, x, y)
-    inside = r2 < ((len(lens.forward) - 1) << k[RADIUS_SHIFT])
-    f = _factor(lens.forward, k[RADIUS_SHIFT], r2)
+    inside = r2 < ((len(lens.forward) - 1) << k[FORWARD_SHIFT])
+    f = _factor(lens.forward, k[FORWARD_SHIFT], r2)
     dx, dy = _tangential(lens, x, y, r2)
     xd = narrow(signals, sig.RAY, round_shift(x * f, 16) + dx)
     yd = narrow(signals, sig.RAY, round_shift(y * f, 16) + dy)
