@@ -79,7 +79,7 @@ def _score_row(
         c = np.int64((yy[x] + half) >> np.int32(SUM_SHIFT))
         # The double's root is exact after rounding down: the radicand has at most 37 bits.
         root = np.int64(np.sqrt(np.float64((a - c) * (a - c) + 4 * b * b)))
-        inner[x] = min((a + c - root) >> 1, top)
+        inner[x] = min(max((a + c - root) >> 1, 0), top)
     if watch:
         for x in range(n):
             narrow(signals, sig.GRADIENT_SUM, int(xx[x]))
@@ -142,7 +142,7 @@ def select_corners(
     candidates: of `tile_candidates`; consumed. occupied_uv: (N, 2) pixels of the live tracks. A
     budget cell is cell_cols x cell_rows tiles and holds at most cell_budget tracks; corners keep
     min_distance_px (Chebyshev, between rounded pixels) from tracks and from each other. Best first,
-    ties in raster order of the tiles.
+    ties in raster order of the budget cells, then of the tiles within.
     """
     rows, cols, _ = candidates.shape
     grid_rows, grid_cols = (rows + cell_rows - 1) // cell_rows, (cols + cell_cols - 1) // cell_cols

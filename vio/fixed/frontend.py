@@ -136,7 +136,7 @@ class FixedFrontEnd:
     def _decide_keyframe(self, predicted: np.ndarray) -> bool:
         """Decide from the tracks up to the last frame, the age and the gyroscope."""
         self._age += 1
-        if self._key is None:
+        if self._tracks_at_key == 0:
             return True
         t = self._tracks
         alive = kf.count_inside(predicted, self._left, self.config.window // 2, self.hw.coord_frac)
