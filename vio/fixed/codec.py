@@ -3,8 +3,8 @@
 
 `encode` turns an image (H, W) uint8 into words (ceil(H / 4), ceil(W / 4)) uint64 of `bits` bits;
 `decode` turns them back. Images whose sides are not multiples of 4 are padded by repeating the
-last column and row. What the words hold, bit by bit: `codecs/transform.py` (dct…) and
-`codecs/truncation.py` (the others). How they compare: docs/codec.md.
+last column and row. What the words hold, bit by bit: `codecs/transform.py` (dct…),
+`codecs/predictive.py` and `codecs/truncation.py` (the others). How they compare: docs/codec.md.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vio.errors import VioError
-from vio.fixed.codecs import transform, truncation
+from vio.fixed.codecs import predictive, transform, truncation
 from vio.fixed.codecs.transform import TransformLayout
 
 Encode = Callable[[np.ndarray], np.ndarray]
@@ -89,6 +89,15 @@ def _truncation(name: str, bits: int, kind: int, a: int = 0, b: int = 0) -> Code
     )
 
 
+def _predictive(name: str, rate: int) -> Codec:
+    return Codec(
+        name,
+        11 + 15 * rate,
+        lambda image: predictive.encode_image(image, rate),
+        lambda words, h, w: predictive.decode_image(words, h, w, rate),
+    )
+
+
 def _transform(layout: TransformLayout) -> Codec:
     fields, extras, thresholds, levels = layout.arrays
     return Codec(
@@ -126,6 +135,8 @@ CODECS: dict[str, Codec] = {
         _truncation("dithered26", 26, truncation.DITHERED_LEVELS),
         _truncation("dither32", 32, truncation.DITHER, 2),
         _truncation("dither48", 48, truncation.DITHER, 3),
+        _predictive("predictive26", 1),
+        _predictive("predictive41", 2),
         *(_transform(layout) for layout in LAYOUTS),
     )
 }

@@ -13,7 +13,8 @@ Integers, C = [1 1 1 1; 2 1 -1 -2; 1 -1 -1 1; 1 -2 2 -1]:
   |F02|, |F20| <= 8 << s; 7 if there is none. The magnitude code of a coefficient is the number of
   its thresholds that |F| << (7 - s) reaches; its sign code is 1 for F < 0.
 - Decoder: a code stands for the amplitude +-((T[magnitude] << s) >> 2), in 1/64 grey level; the
-  mean of b bits for (code << (14 - b)) + (1 << (13 - b)). X = clip((C^T A C + 32) >> 6).
+  mean of b bits for (code << (14 - b)) + (1 << (13 - b)) - 1. X = clip((C^T A C) >> 6). (The
+  mean is rounded down on the way in and X on the way out; so a flat block returns unchanged.)
 
 Word, from bit 0 up: s (3 bits); the base fields of the coefficients in the order of ORDER, each
 magnitude first, its sign on top; the mean (8 bits) in the rest. Large scales need less of the
@@ -49,40 +50,8 @@ LEVELS: dict[str, tuple[tuple[int, ...], ...]] = {
         (15, 54, 99, 144),
         (8, 27, 48, 70, 94, 112, 135, 162),
         (4, 14, 24, 35, 46, 57, 68, 80, 92, 101, 111, 122, 133, 145, 157, 172),
-        (
-            2,
-            8,
-            13,
-            18,
-            23,
-            29,
-            35,
-            41,
-            46,
-            52,
-            57,
-            62,
-            67,
-            73,
-            79,
-            85,
-            91,
-            96,
-            101,
-            106,
-            112,
-            117,
-            123,
-            128,
-            134,
-            139,
-            144,
-            150,
-            156,
-            161,
-            168,
-            175,
-        ),  # fmt: skip
+        (2, 8, 13, 18, 23, 29, 35, 41, 46, 52, 57, 62, 67, 73, 79, 85,
+         91, 96, 101, 106, 112, 117, 123, 128, 134, 139, 144, 150, 156, 161, 168, 175),
     ),
     "diagonal": (
         (14,),
@@ -100,7 +69,7 @@ LEVELS: dict[str, tuple[tuple[int, ...], ...]] = {
     "mixed": ((11,), (7, 31), (4, 15, 31, 59), (2, 8, 14, 21, 30, 43, 62, 103)),
     "fine": ((11,), (7, 32), (4, 17, 35, 73)),
     "third": ((10,), (6, 26)),
-}
+}  # fmt: skip
 NORM = (4, 10, 4, 10)  # squared lengths of the rows of C
 LIMIT_FIRST, LIMIT_DIAGONAL, LIMIT_SECOND = 28, 24, 8  # of the scale rule, at scale 0
 SCALES = 8
@@ -244,7 +213,7 @@ def decode_block(
         at += fields[j, 2]
     low = word >> at
     block[:] = 0
-    block[0, 0] = ((low >> active << active) << 6) + (32 << active)
+    block[0, 0] = ((low >> active << active) << 6) + (32 << active) - 1
     at = 3
     for j in range(fields.shape[0]):
         bits = fields[j, 2]
@@ -262,7 +231,7 @@ def decode_block(
     inverse(block)
     for i in range(4):
         for k in range(4):
-            block[i, k] = (block[i, k] + 32) >> 6
+            block[i, k] >>= 6
 
 
 @njit(cache=True, nogil=True, parallel=True)
