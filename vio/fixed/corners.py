@@ -13,6 +13,7 @@ from vio.fixed import formats as sig
 from vio.fixed.qformat import LOW, narrow, round_shift
 
 SUM_SHIFT = 8  # of the gradient sums before the eigenvalue: 18-bit multipliers
+ROOT_BITS = 18  # of the square root: gradients of at most 1020 give radicands of 36 bits
 
 
 @njit(cache=True, nogil=True)
@@ -58,6 +59,19 @@ def _add_row(
         r_xx[x], r_xy[x], r_yy[x] = xx, xy, yy
 
 
+@njit(cache=True, inline="always")
+def _root(x: int) -> int:
+    """Return the square root of an integer of 2 ROOT_BITS bits, rounded down: a bit a stage."""
+    root = np.int64(0)
+    for stage in range(ROOT_BITS):
+        n = ROOT_BITS - 1 - stage
+        trial = ((root << 1) + (np.int64(1) << n)) << n
+        fits = x >= trial
+        x -= trial if fits else 0
+        root += np.int64(1) << n if fits else 0
+    return root
+
+
 @njit(cache=True, nogil=True)
 def _score_row(
     sums: np.ndarray, out: np.ndarray, top: int, watch: bool, signals: np.ndarray
@@ -77,8 +91,7 @@ def _score_row(
         a = np.int64((xx[x] + half) >> np.int32(SUM_SHIFT))
         b = np.int64((xy[x] + half) >> np.int32(SUM_SHIFT))
         c = np.int64((yy[x] + half) >> np.int32(SUM_SHIFT))
-        # The double's root is exact after rounding down: the radicand has at most 37 bits.
-        root = np.int64(np.sqrt(np.float64((a - c) * (a - c) + 4 * b * b)))
+        root = _root((a - c) * (a - c) + 4 * b * b)
         inner[x] = min(max((a + c - root) >> 1, 0), top)
     if watch:
         for x in range(n):
