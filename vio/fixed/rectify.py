@@ -2,7 +2,7 @@
 """Points through the lens and back, and through rotations, in integers.
 
 The radial part of the distortion is a table over the squared radius, both ways, so that any radial
-model fits; the tangential part is a polynomial. A pixel is sQ11.8, a ray sQ1.16.
+model fits; the tangential part is a polynomial. A pixel is sQ10.8, a ray sQ1.16.
 """
 
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from vio.camera import Camera, distort
 from vio.config import HwConfig
 from vio.errors import VioError
 from vio.fixed import formats as sig
-from vio.fixed.qformat import bit_length, clamp, divide, narrow, round_shift, sq, uq
+from vio.fixed.qformat import HIGH, bit_length, clamp, divide, narrow, round_shift, sq, uq
 
 # Registers of one camera.
 INV_FX, INV_FY, FX, FY, CX, CY, P1, P2, INVERSE_SHIFT, FORWARD_SHIFT, WIDTH, HEIGHT = range(12)
@@ -162,7 +162,7 @@ def project(lens: LensRegisters, signals: np.ndarray, x: int, y: int) -> tuple[i
     """Return the pixel of a ray, and whether the ray lies within the lens table."""
     k = lens.values
     r2 = _square(signals, x, y)
-    inside = r2 < ((len(lens.forward) - 1) << k[FORWARD_SHIFT])
+    inside = r2 < min((len(lens.forward) - 1) << k[FORWARD_SHIFT], signals[sig.RADIUS2, HIGH])
     f = _factor(lens.forward, k[FORWARD_SHIFT], r2)
     dx, dy = _tangential(lens, x, y, r2)
     xd = narrow(signals, sig.RAY, round_shift(x * f, 16) + dx)
