@@ -36,6 +36,7 @@ class FrontEndConfig:
     min_stereo_correlation: float = 0.85  # least correlation of a stereo match
     stereo_uniqueness: float = 0.05  # by which a match must exceed the next best
     ransac_px: float = 1.0  # largest distance from the epipolar line
+    rotation_margin_px: float = 0.5  # added to it where the rotation is not refined (engine fixed)
     stereo_ransac_px: float = 3.0  # largest error of a moved stereo point
     ransac_draws: int = 64  # hypotheses a frame
     gyro_sigma_rad: float = 0.005  # error of the predicted rotation over a frame, bias unknown
@@ -125,11 +126,11 @@ class HwConfig:
     weight_bits: int = 5  # of a window weight
     warp_frac: int = 14  # of the map of a window
     scale_frac: int = 10  # of a change of size
-    score_bits: int = 18  # of a corner score
+    score_bits: int = 17  # of a corner score
     warp_levels: int = 1  # levels, from the finest, whose template is warped
-    codec_left: str = "none"  # frame compression, full resolution of the left image
-    codec_upper: str = "none"  # coarser levels
-    codec_right: str = "none"  # right image
+    codec_left: str = "dct27"  # frame compression, full resolution of the left image
+    codec_upper: str = "dct27"  # coarser levels
+    codec_right: str = "dct27"  # right image
     clock_mhz: float = 62.5  # of the front end
 
 

@@ -36,32 +36,28 @@ from vio.fixed.qformat import QFormat, sq, uq
     STRIP_SLOPE,
     STEREO_SUM,
     STEREO_POWER,
-    STEREO_SCORE,
     EPIPOLE,
     EPIPOLAR_NORMAL,
     EPIPOLAR_LINE,
     EPIPOLAR_ERROR,
     MSAC_SCORE,
-    REFINE_ROW,
-    REFINE_SYSTEM,
-    REFINE_STEP,
     INVERSE_DEPTH,
     DEPTH,
     POINT,
     TRANSLATION,
-) = range(39)
+) = range(35)
 
 
 def formats(hw: HwConfig) -> dict[str, QFormat]:
     """Return {name: format} in the order of the indices above."""
     c, r, p = hw.coord_frac, hw.ray_frac, hw.pixel_frac
     return {
-        "uv": sq(11, c),  # pixel coordinate; negative outside of the image
+        "uv": sq(10, c),  # pixel coordinate; negative outside of the image
         "centred": sq(9, c),  # pixel less the principal point
         "ray": sq(1, r),
         "radius2": uq(2, r),  # squared length of a ray, undistorted or distorted
         "turned": sq(2, r),  # component of a rotated ray before the division by its depth
-        "reciprocal": uq(19, 0),  # mantissa of a normalised reciprocal
+        "reciprocal": uq(18, 0),  # mantissa of a normalised reciprocal
         "rotation": sq(1, r),  # entry of a rotation matrix
         "drift": sq(7, c),  # pixels by which the rotation alone mispredicts a track
         "warp": sq(1, hw.warp_frac),
@@ -74,23 +70,19 @@ def formats(hw: HwConfig) -> dict[str, QFormat]:
         "window_sum": sq(23 + 2 * p, 0),  # sum of products over the window
         "window_mean": sq(8, p + 4),
         "grey_share": sq(3, 14),  # part of a slope that the grey value explains
-        "normal": sq(18, 0),  # normalised entry of the 2x2 normal matrix
-        "determinant": uq(36, 0),
+        "normal": sq(17, 0),  # normalised entry of the 2x2 normal matrix
+        "determinant": uq(34, 0),
         "mismatch": sq(25, 0),  # right-hand side, normalised like the normal matrix
         "step": sq(5, c),  # step of one iteration, pixels of the level
-        "correlation": sq(18, 0),  # normalised covariance, and variances, of window and template
+        "correlation": sq(17, 0),  # normalised covariance, and variances, of window and template
         "strip_slope": sq(0, 12),  # rise of the epipolar curve a column
-        "stereo_sum": sq(24, 0),
-        "stereo_power": uq(32, 0),
-        "stereo_score": uq(0, 16),  # squared correlation of a stereo window
+        "stereo_sum": sq(22, 0),
+        "stereo_power": uq(22, 0),
         "epipole": sq(15, 0),  # normalised direction of the translation
         "epipolar_normal": sq(1, r),
         "epipolar_line": sq(17, 0),
         "epipolar_error": sq(17, 0),
         "msac_score": uq(12, 0),
-        "refine_row": sq(2, 15),  # Jacobian of the epipolar distance
-        "refine_system": sq(31, 0),
-        "refine_step": sq(0, 20),
         "inverse_depth": uq(0, r),  # disparity over focal length
         "depth": uq(10, 10),  # depth in baselines
         "point": sq(11, 10),  # coordinate of a stereo point in baselines

@@ -11,6 +11,7 @@ from vio.camera import StereoRig
 from vio.config import Config
 from vio.datasets.base import StereoFrame
 from vio.errors import VioError
+from vio.fixed import formats as sig
 from vio.fixed import keyframe as kf
 from vio.fixed.buffers import FrameBuffers
 from vio.fixed.corners import corner_scores, score_register, select_corners, tile_candidates
@@ -18,7 +19,7 @@ from vio.fixed.formats import formats
 from vio.fixed.klt import klt_registers, track_windows
 from vio.fixed.predict import window_map
 from vio.fixed.pyramid import build_pyramid
-from vio.fixed.qformat import SignalUse, signal_table, signal_uses
+from vio.fixed.qformat import SignalUse, narrow_all, signal_table, signal_uses
 from vio.fixed.ransac import inverse_sizes, mono_ransac, stereo_point, stereo_ransac
 from vio.fixed.rectify import compose, lens_registers, rotation_registers, unproject
 from vio.fixed.stereo import NO_MATCH, match_rows, stereo_registers
@@ -70,8 +71,9 @@ class FixedFrontEnd:
         self._stereo = stereo_registers(rig, c, hw)
         self._codec = FrameBuffers(hw)
         focal = rig.left.fx
-        self._mono_threshold2 = round((c.ransac_px / focal) ** 2 * 2**30)
-        self._mono_loose2 = round((c.ransac_px / focal + c.gyro_sigma_rad) ** 2 * 2**30)
+        tolerance_px = c.ransac_px + c.rotation_margin_px
+        self._mono_threshold2 = round((tolerance_px / focal) ** 2 * 2**30)
+        self._mono_loose2 = round((tolerance_px / focal + c.gyro_sigma_rad) ** 2 * 2**30)
         self._stereo_threshold = round(c.stereo_ransac_px / rig.rectification.focal * 2**16)
         self._min_score = score_register(c.min_corner_score)
         self._moved2 = kf.limit_register(self.rules.max_parallax_px, focal)
@@ -184,8 +186,7 @@ class FixedFrontEnd:
             self._counters[f"lost_{reason}"] = int(np.count_nonzero(status == code))
         for level in range(self.config.levels):
             self._counters[f"iterations_level{level}"] = int(iterations[:, level].sum())
-        limit = (1 << (7 + hw.coord_frac)) - 1
-        t.drift[:] = np.clip(uv - predicted, -limit, limit)
+        t.drift[:] = narrow_all(signals, sig.DRIFT, uv - predicted)
         t.uv[:] = uv
         t.age[:] += 1
         t = self._tracks = t.keep(status == TRACKED)

@@ -20,7 +20,6 @@ from vio.fixed import formats as sig
 from vio.fixed.qformat import (
     LOW,
     bit_length,
-    clamp,
     divide,
     narrow,
     round_shift,
@@ -388,7 +387,7 @@ def track_windows(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Follow N windows: return uv (N, 2), status (N,) and iterations (N, levels).
 
-    uv_reference, uv_start: (N, 2) int64, sQ11.8 pixels of the finest level. warps: (N, 2, 2) int64.
+    uv_reference, uv_start: (N, 2) int64, sQ10.8 pixels of the finest level. warps: (N, 2, 2) int64.
     status as in `vio.frontend.klt`. A coarse level whose window or template leaves the image, is
     singular or runs away is passed over; the finest decides.
     """
@@ -466,6 +465,6 @@ def track_windows(
                     code = FLAT
                 elif not correlates(t, sums, k, k.correlation_min, signals):
                     code = RESIDUAL
-        uv[i, 0], uv[i, 1] = clamp(u, -(1 << 18), 1 << 18), clamp(v, -(1 << 18), 1 << 18)
+        uv[i, 0], uv[i, 1] = narrow(signals, sig.UV, u), narrow(signals, sig.UV, v)
         status[i] = code
     return uv, status, iterations

@@ -166,6 +166,16 @@ def narrow(signals: np.ndarray, index: int, x: int) -> int:
 
 
 @njit(cache=True)
+def narrow_all(signals: np.ndarray, index: int, values: np.ndarray) -> np.ndarray:
+    """Return an array of any shape, each value saturated to the signal's format."""
+    out = np.empty_like(values)
+    flat, source = out.reshape(-1), np.ascontiguousarray(values).reshape(-1)
+    for i in range(len(source)):
+        flat[i] = narrow(signals, index, source[i])
+    return out
+
+
+@njit(cache=True)
 def bit_length(x: int) -> int:
     """Return the number of bits of a non-negative integer (0 for 0)."""
     n = 0

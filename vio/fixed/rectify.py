@@ -18,7 +18,8 @@ from vio.fixed.qformat import HIGH, bit_length, clamp, divide, narrow, round_shi
 
 # Registers of one camera.
 INV_FX, INV_FY, FX, FY, CX, CY, P1, P2, INVERSE_SHIFT, FORWARD_SHIFT, WIDTH, HEIGHT = range(12)
-_INV_FOCAL_FRAC = 26
+_INV_FOCAL_FRAC = 25
+_LEAST_FOCAL = 128  # pixels; the reciprocal of a shorter one does not fit
 _TANGENTIAL_FRAC = 24
 _LEAST_DEPTH = 0.1  # of a turned ray; nearer to the plane of the lens it has no pixel
 
@@ -43,6 +44,11 @@ def lens_registers(camera: Camera, hw: HwConfig) -> LensRegisters:
         raise VioError(
             f"images of {camera.width} x {camera.height} exceed what the hardware configuration "
             f"is sized for, {hw.max_width} x {hw.max_height}; set hw.max_width and hw.max_height"
+        )
+    if min(camera.fx, camera.fy) <= _LEAST_FOCAL:
+        raise VioError(
+            f"focal lengths {camera.fx:g} and {camera.fy:g} px: engine fixed needs more than "
+            f"{_LEAST_FOCAL} px; use larger images"
         )
     p1, p2 = (camera.distortion[2:4]) if camera.model == "radial-tangential" else (0.0, 0.0)
     tangential = sq(-6, _TANGENTIAL_FRAC)
@@ -69,8 +75,8 @@ def lens_registers(camera: Camera, hw: HwConfig) -> LensRegisters:
     factor = uq(2, r)
     values = np.array(
         [
-            uq(-8, _INV_FOCAL_FRAC).quantise(1.0 / camera.fx),
-            uq(-8, _INV_FOCAL_FRAC).quantise(1.0 / camera.fy),
+            uq(-7, _INV_FOCAL_FRAC).quantise(1.0 / camera.fx),
+            uq(-7, _INV_FOCAL_FRAC).quantise(1.0 / camera.fy),
             uq(10, c).quantise(camera.fx),
             uq(10, c).quantise(camera.fy),
             uq(10, c).quantise(camera.cx),
@@ -143,8 +149,8 @@ def unproject(lens: LensRegisters, signals: np.ndarray, u: int, v: int) -> tuple
     k = lens.values
     du = narrow(signals, sig.CENTRED, u - k[CX])
     dv = narrow(signals, sig.CENTRED, v - k[CY])
-    x = narrow(signals, sig.RAY, round_shift(du * k[INV_FX], 18))
-    y = narrow(signals, sig.RAY, round_shift(dv * k[INV_FY], 18))
+    x = narrow(signals, sig.RAY, round_shift(du * k[INV_FX], 17))
+    y = narrow(signals, sig.RAY, round_shift(dv * k[INV_FY], 17))
     f = _factor(lens.inverse, k[INVERSE_SHIFT], _square(signals, x, y))
     x0 = narrow(signals, sig.RAY, round_shift(x * f, 16))
     y0 = narrow(signals, sig.RAY, round_shift(y * f, 16))

@@ -10,7 +10,7 @@ import numpy as np
 class TrackTable:
     """Hold the live tracks, all int64; the front end writes into the arrays.
 
-    ids (N,); age (N,); quality (N,) corner score; uv (N, 2) and uv_key (N, 2), sQ11.8 pixels in the
+    ids (N,); age (N,); quality (N,) corner score; uv (N, 2) and uv_key (N, 2), sQ10.8 pixels in the
     last frame and keyframe; rays (N, 2), rays_key (N, 2), sQ1.16; drift (N, 2), pixels by which the
     rotation alone mispredicted; inverse_scale (N,); points_key (N, 3), rectified stereo point
     of the keyframe in baselines, depth 0: none.
