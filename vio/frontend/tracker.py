@@ -27,7 +27,7 @@ from vio.geometry import mul33
 class FloatFrontEnd:
     """Track corners through stereo frames (protocol `FrontEnd`).
 
-    The four methods that touch pixels (build, follow, find, match) are those that another engine
+    The four methods that touch pixels (build, follow, scores, match) are those that another engine
     replaces; the order of the steps and all decisions are common.
     """
 
