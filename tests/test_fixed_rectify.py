@@ -143,7 +143,9 @@ def test_reciprocals_have_17_true_bits(z: int) -> None:
 
 
 def test_what_does_not_fit_is_refused_with_the_numbers() -> None:
-    with pytest.raises(VioError, match="800 x 480.*752 x 480"):
+    with pytest.raises(VioError, match=r"800 x 480.*752 x 480"):
         rc.lens_registers(replace(RIG.left, width=800), HW)
     with pytest.raises(VioError, match="2000"):
         rc.lens_registers(replace(RIG.left, fx=2000.0), HW)
+    with pytest.raises(VioError, match=r"120.*128 px"):
+        rc.lens_registers(replace(RIG.left, fx=120.0), HW)
