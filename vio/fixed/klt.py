@@ -457,7 +457,9 @@ def track_windows(
                 if level == 0:
                     code = BORDER if left else DIVERGED
                 continue
-            u, v = narrow(signals, sig.UV, ul << level), narrow(signals, sig.UV, vl << level)
+            # By the difference, so that the start keeps the bits that a coarse level does not have.
+            u = narrow(signals, sig.UV, u + ((ul - u0) << level))
+            v = narrow(signals, sig.UV, v + ((vl - v0) << level))
             if level == 0:
                 if not cut_window(current[0], u, v, half, k.coord_frac, k.pixel_frac, view):
                     code = BORDER
