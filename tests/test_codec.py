@@ -111,10 +111,10 @@ def encode_by_the_text(X: np.ndarray, layout: TransformLayout) -> str:
     return mean + "".join(reversed(lows)) + word + f"{s:03b}"
 
 
-@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: f"{layout.bits}-bits")
-def test_transform_words_follow_the_described_format(layout: TransformLayout) -> None:
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_transform_words_follow_the_described_format(name: str) -> None:
     rng = np.random.default_rng(11)
-    codec = CODECS[f"dct{layout.bits}"]
+    codec, layout = CODECS[name], LAYOUTS[name]
     for k in range(150):
         slope = rng.normal(0, 2.0 ** rng.uniform(-2, 5), 2)
         y, x = np.mgrid[0:4, 0:4]
@@ -173,7 +173,7 @@ def test_more_bits_mean_less_error_and_the_transform_beats_block_truncation() ->
         difference = CODECS[name].roundtrip(image).astype(float) - image
         return float(np.sqrt(np.mean(difference**2)))
 
-    errors = [error(f"dct{layout.bits}") for layout in LAYOUTS]
+    errors = [error(name) for name in LAYOUTS if name != "dct27-psnr"]
     assert errors == sorted(errors, reverse=True)
     assert error("dct18") < error("navion") < min(error("navion-threshold"), 40.0)
     assert error("dct27") < 0.5 * error("two-level27")

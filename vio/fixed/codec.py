@@ -98,27 +98,29 @@ def _predictive(name: str, rate: int) -> Codec:
     )
 
 
-def _transform(layout: TransformLayout) -> Codec:
+def _transform(name: str, layout: TransformLayout) -> Codec:
     fields, extras, thresholds, levels = layout.arrays
     return Codec(
-        f"dct{layout.bits}",
+        name,
         layout.bits,
         lambda image: transform.encode_image(image, fields, extras, thresholds),
         lambda words, h, w: transform.decode_image(words, h, w, fields, extras, levels),
     )
 
 
-# Bits of F01 F10 F11 F02 F20 F12 F21 F22 F03 F30, and (from scale, index) of the extras.
-LAYOUTS = (
-    TransformLayout((3, 3, 1, 0, 0), ((3, 4), (5, 3), (6, 2))),
-    TransformLayout((3, 3, 1, 1, 1), ((4, 2), (5, 4), (6, 3))),
-    TransformLayout((3, 3, 2, 1, 2), ((4, 3), (5, 0), (6, 1))),
-    TransformLayout((4, 4, 2, 1, 2), ((4, 3), (6, 2), (7, 1))),
-    TransformLayout((4, 4, 2, 2, 2, 1, 1), ((5, 2), (6, 0), (7, 1))),
-    TransformLayout((5, 5, 3, 3, 3, 1, 1), ((5, 5), (6, 2), (7, 0))),
-    TransformLayout((5, 5, 4, 3, 3, 2, 2, 1), ((6, 3), (7, 4))),
-    TransformLayout((5, 5, 4, 4, 4, 3, 3, 1, 1, 1), ((6, 2), (7, 0))),
-)
+# Bits of F01 F10 F11 F02 F20 F12 F21 F22 F03 F30, and (from scale, index) of the extras; all tuned
+# for Lucas-Kanade but the last one, which is for the least squared error (see docs/codec.md).
+LAYOUTS = {
+    "dct18": TransformLayout((3, 3, 1, 0, 0), ((3, 4), (5, 3), (6, 2))),
+    "dct20": TransformLayout((3, 3, 1, 1, 1), ((4, 2), (5, 4), (6, 3))),
+    "dct22": TransformLayout((3, 3, 2, 1, 2), ((4, 3), (5, 0), (6, 1))),
+    "dct24": TransformLayout((4, 4, 2, 1, 2), ((4, 3), (6, 2), (7, 1))),
+    "dct27": TransformLayout((4, 4, 2, 2, 2, 1, 1), ((5, 2), (6, 0), (7, 1))),
+    "dct32": TransformLayout((5, 5, 3, 3, 3, 1, 1), ((5, 5), (6, 2), (7, 0))),
+    "dct36": TransformLayout((5, 5, 4, 3, 3, 2, 2, 1), ((6, 3), (7, 4))),
+    "dct42": TransformLayout((5, 5, 4, 4, 4, 3, 3, 1, 1, 1), ((6, 2), (7, 0))),
+    "dct27-psnr": TransformLayout((3, 3, 2, 2, 2, 2, 2, 0, 0, 0), ((3, 8), (4, 9), (5, 0), (5, 1))),
+}
 
 CODECS: dict[str, Codec] = {
     codec.name: codec
@@ -137,7 +139,7 @@ CODECS: dict[str, Codec] = {
         _truncation("dither48", 48, truncation.DITHER, 3),
         _predictive("predictive26", 1),
         _predictive("predictive41", 2),
-        *(_transform(layout) for layout in LAYOUTS),
+        *(_transform(name, layout) for name, layout in LAYOUTS.items()),
     )
 }
 DEFAULT = "dct27"
