@@ -62,13 +62,13 @@ def _add_row(
 @njit(cache=True, inline="always")
 def _root(x: int) -> int:
     """Return the square root of an integer of 2 ROOT_BITS bits, rounded down: a bit a stage."""
-    root = np.int64(0)
+    root = 0
     for stage in range(ROOT_BITS):
         n = ROOT_BITS - 1 - stage
-        trial = ((root << 1) + (np.int64(1) << n)) << n
+        trial = ((root << 1) + (1 << n)) << n
         fits = x >= trial
         x -= trial if fits else 0
-        root += np.int64(1) << n if fits else 0
+        root += 1 << n if fits else 0
     return root
 
 
@@ -88,9 +88,9 @@ def _score_row(
     half = np.int32(1 << (SUM_SHIFT - 1))
     xx, xy, yy = box[0], box[1], box[2]
     for x in range(n):
-        a = np.int64((xx[x] + half) >> np.int32(SUM_SHIFT))
-        b = np.int64((xy[x] + half) >> np.int32(SUM_SHIFT))
-        c = np.int64((yy[x] + half) >> np.int32(SUM_SHIFT))
+        a = int((xx[x] + half) >> np.int32(SUM_SHIFT))
+        b = int((xy[x] + half) >> np.int32(SUM_SHIFT))
+        c = int((yy[x] + half) >> np.int32(SUM_SHIFT))
         root = _root((a - c) * (a - c) + 4 * b * b)
         inner[x] = min(max((a + c - root) >> 1, 0), top)
     if watch:
