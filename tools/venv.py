@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Make .venv, or bring it up to date: python3 tools/venv.py core|dev.
+"""Make .venv, or bring it up to date: python3 tools/venv.py core|dev|hw.
 
 Safe to start twice at once (a lock file) and quick when nothing changed (a stamp of the inputs).
 """
@@ -13,7 +13,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 INPUTS = ("pyproject.toml", "constraints.txt", "tools/venv.py")
-REQUIREMENT = {"core": ".", "dev": ".[dev]"}
+REQUIREMENT = {"core": ".", "dev": ".[dev]", "hw": ".[hw]"}
+LARGER = {"core": ("dev", "hw"), "dev": ("hw",), "hw": ()}  # kinds that hold this one too
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -26,8 +27,8 @@ def stamp_text() -> str:
 
 
 def is_current(kind: str, wanted: str) -> bool:
-    """Return whether .venv holds `kind`, or the larger dev, as wanted."""
-    stamps = (VENV / f"kestrel-{k}.stamp" for k in (kind, "dev"))
+    """Return whether .venv holds `kind`, or a larger one, as wanted."""
+    stamps = (VENV / f"kestrel-{k}.stamp" for k in (kind, *LARGER[kind]))
     return any(s.is_file() and s.read_text() == wanted for s in stamps)
 
 

