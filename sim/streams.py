@@ -74,3 +74,13 @@ async def receive(
             words.append({name: int(getattr(dut, prefix + name).value) for name in names})
         await RisingEdge(dut.clk)
     raise AssertionError(f"{len(words)} of {count} words came within {limit} clocks")
+
+
+def pixels(image) -> list[dict[str, int]]:
+    """Return the words of an image (H, W): data, start of frame in user, end of line in last."""
+    height, width = image.shape
+    return [
+        {"data": int(image[v, u]), "user": int(u == v == 0), "last": int(u == width - 1)}
+        for v in range(height)
+        for u in range(width)
+    ]
