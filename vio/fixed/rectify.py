@@ -21,7 +21,7 @@ INV_FX, INV_FY, FX, FY, CX, CY, P1, P2, INVERSE_SHIFT, FORWARD_SHIFT, WIDTH, HEI
 _INV_FOCAL_FRAC = 25
 _LEAST_FOCAL = 128  # pixels; the reciprocal of a shorter one does not fit
 _TANGENTIAL_FRAC = 24
-_LEAST_DEPTH = 0.1  # of a turned ray; nearer to the plane of the lens it has no pixel
+_LEAST_DEPTH = 6553  # 0.1, of a turned ray; nearer to the plane of the lens it has no pixel
 
 
 class LensRegisters(NamedTuple):
@@ -201,7 +201,7 @@ def turn_back(signals: np.ndarray, R: np.ndarray, x: int, y: int, k: int) -> int
 @njit(cache=True, nogil=True)
 def perspective(signals: np.ndarray, x: int, y: int, z: int) -> tuple[int, int, bool]:
     """Return the ray (x / z, y / z), and whether z is far enough from 0 to have one."""
-    if z < int(_LEAST_DEPTH * 65536):
+    if z < _LEAST_DEPTH:
         return 0, 0, False
     m, n = reciprocal(signals, z)
     return (
