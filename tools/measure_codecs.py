@@ -4,8 +4,9 @@
 windows: tracks a recording once without compression, notes the inputs of every Lucas-Kanade and
 stereo call, and repeats those calls on decoded frames, so that the codec is all that differs.
 With --truth (a rendered recording and the recording it was rendered along) it measures
-against exact flow too. ate: whole runs on decoded frames, over RANSAC seeds. Both append one JSON
-line a result to --out; tools/plot_codecs.py makes the tables and figures of docs/codec.md.
+against exact flow too. ate: runs on decoded frames, over start times, each with another RANSAC
+seed. Both append one JSON line a result to --out; tools/plot_codecs.py makes the tables and
+figures of docs/codec.md.
 
 A frame store is named "dct27", or level by level and right image "dct27/dct18/dct18/dct27".
 """
@@ -13,6 +14,7 @@ A frame store is named "dct27", or level by level and right image "dct27/dct18/d
 import argparse
 import json
 import pickle
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ import numpy as np
 from vio.camera import StereoRig
 from vio.config import Config, load_config
 from vio.datasets import open_dataset
+from vio.datasets.base import Dataset, StereoFrame
 from vio.eval.metrics import evaluate
 from vio.fixed.codec import Codec, get_codec
 from vio.frontend.klt import TRACKED, track_windows
@@ -29,6 +32,7 @@ from vio.frontend.pyramid import Pyramid, build_pyramid
 from vio.frontend.stereo import match_stereo
 from vio.frontend.tracker import FloatFrontEnd
 from vio.pipeline import run
+from vio.trajectory import Trajectory
 
 LEVELS = 3
 AGES = (1, 10)
@@ -189,15 +193,30 @@ def percentiles(values: np.ndarray) -> list[float]:
     return [float(v) for v in np.percentile(values, [50, 90])]
 
 
-def measure_ate(path: str, store: FrameStore, seed: int, seconds: float) -> dict[str, Any]:
-    """Return the accuracy of a whole run and how long its tracks lived."""
-    from vio.trajectory import Trajectory
+class LaterStart:
+    """A dataset whose images begin later."""
 
+    def __init__(self, dataset: Dataset, start_ns: int) -> None:
+        self.dataset, self.start_ns = dataset, start_ns
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.dataset, name)
+
+    def frames(self) -> Iterator[StereoFrame]:
+        return self.dataset.frames(self.start_ns)
+
+
+def measure_ate(
+    path: str, store: FrameStore, seed: int, start_s: float, seconds: float
+) -> dict[str, Any]:
+    """Return the accuracy of a run and how long its tracks lived."""
     config = load_config("euroc", [f"frontend.seed={seed}"])
     dataset = open_dataset(path)
-    until_ns = int(dataset.frame_t_ns[0] + seconds * 1e9)
+    start_ns = int(dataset.frame_t_ns[0] + start_s * 1e9)
+    until_ns = int(start_ns + seconds * 1e9)
     frontend = StoredFrontEnd(dataset.rig, config, store)
-    states = list(run(dataset, config, frontend=frontend, until_ns=until_ns))
+    later = LaterStart(dataset, start_ns)
+    states = list(run(later, config, frontend=frontend, until_ns=until_ns))
     posed = [s for s in states if s.p_world_body is not None]
     estimate = Trajectory(
         np.array([s.t_ns for s in posed]),
@@ -205,14 +224,16 @@ def measure_ate(path: str, store: FrameStore, seed: int, seconds: float) -> dict
         np.array([s.q_world_body for s in posed]),
     )
     metrics = evaluate(
-        estimate, dataset.ground_truth, until_ns=until_ns, frame_t_ns=dataset.frame_t_ns
-    )
+        estimate, dataset.ground_truth, start_ns=start_ns, until_ns=until_ns,
+        frame_t_ns=dataset.frame_t_ns, relative=((1.0, "s"), (5.0, "s")),
+    )  # fmt: skip
     counts = [len(s.tracks.ids) for s in states if s.tracks is not None]
     detected = sum(s.counters.get("detected", 0) for s in states)
     matched = [s.counters["stereo_matched"] for s in states if "stereo_matched" in s.counters]
     return {
         "ate_m": metrics.ate_se3_m,
-        "percent": metrics.absolute["se3"].percent_of_distance,
+        "rpe_m": [r.translation_m.rmse for r in metrics.relative],
+        "rpe_deg": [r.rotation_deg.rmse for r in metrics.relative],
         "coverage": metrics.coverage,
         "tracks": float(np.mean(counts)),
         "life_frames": float(np.sum(counts) / max(detected, 1)),
@@ -233,7 +254,7 @@ def main() -> None:
     parser.add_argument("--truth", help="windows: what the recording was rendered along")
     parser.add_argument("--truth-seed", type=int, default=1)
     parser.add_argument("--calls", type=Path, help="windows: keep the noted calls here")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="ate: RANSAC")
+    parser.add_argument("--starts", type=float, nargs="+", default=[0.0], help="ate: seconds")
     parser.add_argument("--seconds", type=float, default=1e4, help="ate: length of the runs")
     args = parser.parse_args()
     stores = [parse_store(name) for name in args.stores]
@@ -246,11 +267,10 @@ def main() -> None:
             file.write(json.dumps(row) + "\n")
 
     if args.what == "ate":
-        for seed in args.seeds:
+        for seed, start_s in enumerate(args.starts, 1):
             for store in stores:
-                write(
-                    {"seed": seed, **measure_ate(args.recording, store, seed, args.seconds)}, store
-                )
+                row = measure_ate(args.recording, store, seed, start_s, args.seconds)
+                write({"start_s": start_s, **row}, store)
         return
     if args.calls is not None and args.calls.exists():
         calls = pickle.loads(args.calls.read_bytes())

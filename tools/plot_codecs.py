@@ -15,8 +15,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-BLOCKS = 188 * 120  # of a 752x480 frame
-SPARE = 1.2  # a ring of rows for each left pyramid, two of them; one plain right frame
+LIVES = ("life_frames", "stereo_matches")
 FAMILIES = {
     "Navion (three decoders)": ("navion-threshold", "navion-maximum", "navion"),
     "two levels": ("two-level24", "two-level26", "two-level27", "two-level29"),
@@ -39,21 +38,15 @@ STYLE = {
 }
 
 
-def memory_kib(bits: list[int]) -> float:
-    """Return the frame memory, KiB, of bits a block on three levels and in the right image."""
-    level0, level1, level2, right = bits
-    left = level0 * BLOCKS + level1 * 94 * 60 + level2 * 47 * 30
-    return (2 * SPARE * left + right * BLOCKS) / 8 / 1024
-
-
 def draw(
     axis: Any,
     rows: dict[str, dict[str, Any]],
     value: str,
     part: int | None,
-    labels: dict[str, tuple[str, float, float, str]],
+    labels: dict[str, tuple[str, str, float, float, str]],
 ) -> None:
-    """Draw one figure against bits a pixel; labels: text, dx and dy in points, alignment."""
+    """Draw one figure against bits a pixel; labels: text, the codec it
+    stands at, dx and dy in points, alignment."""
     for family, names in FAMILIES.items():
         known = [rows[n] for n in names if n in rows and value in rows[n]]
         if not known:
@@ -65,25 +58,27 @@ def draw(
         if family.startswith(("Navion", "dithered")):
             line = ""
         axis.plot(x, y, linestyle=line, marker=marker, color=colour, markersize=5, lw=1.6)
-        if family in labels:
-            text, dx, dy, align = labels[family]
-            at = {"left": 0, "right": -1}.get(align, len(x) // 2)
-            if family.startswith("Navion"):
-                at = int(np.argmax(y)) if dy > 0 else int(np.argmin(y))
+        if family in labels and labels[family][1] in names:
+            text, name, dx, dy, align = labels[family]
+            at = known.index(rows[name])
             axis.annotate(
                 text, (x[at], y[at]), (dx, dy), textcoords="offset points", color=colour,
-                fontsize=8.5, ha=align if align in ("left", "right") else "center",
+                fontsize=8.5, ha=align,
             )  # fmt: skip
     axis.set_xlabel("bits a pixel")
     axis.spines[["top", "right"]].set_visible(False)
     axis.grid(alpha=0.25, lw=0.6)
-    axis.set_xlim(1.0, 3.15)
+    axis.set_xlim(1.0, 3.2)
 
 
 def windows_table(rows: dict[str, dict[str, Any]]) -> None:
     """Print the figures of one recording as a table."""
     for name, r in sorted(rows.items(), key=lambda item: (item[1]["bits"][0], item[0])):
-        cells = [name, "/".join(dict.fromkeys(str(b) for b in r["bits"])), f"{r['psnr_db']:.1f}"]
+        cells = [
+            name,
+            "/".join(dict.fromkeys(str(b) for b in r["bits"])),
+            "-" if name == "none" else f"{r['psnr_db']:.1f}",
+        ]
         for age in (1, 10):
             cells.append(f"{r[f'klt{age}'][0]:.3f} / {r[f'klt{age}'][1]:.2f}")
             cells.append(f"{r[f'alive{age}']:.3f}")
@@ -94,19 +89,24 @@ def windows_table(rows: dict[str, dict[str, Any]]) -> None:
 
 
 def ate_table(rows: list[dict[str, Any]]) -> None:
-    """Print means over the seeds, and the standard deviation of the ATE."""
-    for recording in dict.fromkeys(r["recording"] for r in rows):
-        print(f"\n{recording}: ATE mm (deviation over seeds), tracks, life, matches, memory")
-        for store in dict.fromkeys(r["store"] for r in rows if r["recording"] == recording):
-            some = [r for r in rows if r["recording"] == recording and r["store"] == store]
-            ate = 1e3 * np.array([r["ate_m"] for r in some])
-            spread = ate.std(ddof=1) if len(ate) > 1 else float("nan")
-            means = [np.mean([r[k] for r in some]) for k in ("tracks", "life_frames")]
-            matches = np.mean([r["stereo_matches"] for r in some])
-            print(
-                f"| {store} | {len(ate)} | {ate.mean():.2f} ({spread:.2f}) | {means[0]:.1f} | "
-                f"{means[1]:.1f} | {matches:.1f} | {memory_kib(some[0]['bits']):.0f} |"
-            )
+    """Print means over the runs, and geometric means of ratios to the same runs uncompressed."""
+    reference = {(r["recording"], r["start_s"]): r for r in rows if r["store"] == "none"}
+    groups = [*dict.fromkeys(r["recording"] for r in rows), "all"]
+    for group in groups:
+        print(f"\n{group}: runs, ATE mm, ATE ratio, RPE (1 s) ratio, track life, stereo matches")
+        for store in dict.fromkeys(r["store"] for r in rows):
+            some = [r for r in rows if group in (r["recording"], "all") and r["store"] == store]
+            if not some:
+                continue
+            same = [reference[r["recording"], r["start_s"]] for r in some]
+            ate = [np.log(r["ate_m"] / q["ate_m"]) for r, q in zip(some, same, strict=True)]
+            rpe = [np.log(r["rpe_m"][0] / q["rpe_m"][0]) for r, q in zip(some, same, strict=True)]
+            cells = [store, f"{len(some)}", f"{1e3 * np.mean([r['ate_m'] for r in some]):.1f}"]
+            for ratio in (ate, rpe):
+                error = np.std(ratio, ddof=1) / np.sqrt(len(ratio)) if len(ratio) > 1 else np.nan
+                cells.append(f"{np.exp(np.mean(ratio)):.2f} +- {error:.2f}")
+            cells += [f"{np.mean([r[k] for r in some]):.1f}" for k in LIVES]
+            print("| " + " | ".join(cells) + " |")
 
 
 def main() -> None:
@@ -126,14 +126,25 @@ def main() -> None:
 
     clip = windows["MH_01_easy"]
     figure, axes = plt.subplots(1, 3, figsize=(12.5, 4.0), layout="constrained")
+    ours, navion = "block-scaled transform", "Navion (three decoders)"
+    psnr_tuned = "transform, tuned for PSNR"
+    three = "Navion, 26 bits,\nthree decoders"
     names = {
-        "Navion (three decoders)": ("Navion, 26 bits,\nthree decoders", 12, -4, "left"),
-        "block-scaled transform": ("block-scaled transform\n(this work)", 0, 10, "centre"),
-        "range, 2 bits a pixel": ("range, 2 bits\na pixel", 0, -24, "centre"),
-        "dithered": ("dithered", -8, 2, "right"),
-        "two levels": ("two levels", -2, 8, "left"),
-        "predictive": ("predictive", -14, 7, "right"),
-        "transform, tuned for PSNR": ("same, tuned\nfor PSNR", 4, 12, "right"),
+        navion: (three, "navion-threshold", 9, -9, "left"),
+        ours: (ours, "dct36", -8, 6, "right"),
+        "range, 2 bits a pixel": ("range, 2 bits\na pixel", "range42", 0, -24, "center"),
+        "dithered": ("dithered", "dither48", -8, -3, "right"),
+        "two levels": ("two levels", "two-level29", 8, -3, "left"),
+        "predictive": ("predictive", "predictive26", -7, 0, "right"),
+    }
+    low = {
+        **names,
+        navion: (three, "navion", 9, -4, "left"),
+        ours: (ours, "dct24", 0, -30, "center"),
+        "range, 2 bits a pixel": ("range, 2 bits\na pixel", "range42", 4, 8, "left"),
+        "two levels": ("two levels", "two-level24", -7, -2, "right"),
+        "predictive": ("predictive", "predictive26", -7, -4, "right"),
+        psnr_tuned: ("same, tuned\nfor PSNR", "dct27-psnr", 0, -25, "center"),
     }
     draw(axes[0], clip, "psnr_db", None, names)
     axes[0].set_title("picture quality: PSNR, dB", loc="left", fontsize=10)
@@ -141,16 +152,17 @@ def main() -> None:
         (axes[1], "klt10", "tracking: median change after 10 frames, px"),
         (axes[2], "stereo", "stereo: median change of the match, px"),
     ):
-        draw(axis, clip, value, 0, names)
+        draw(axis, clip, value, 0, low)
         axis.set_title(title, loc="left", fontsize=10)
         axis.set_ylim(0, None)
     figure.savefig(args.out / "codec_rate.png", dpi=150)
 
-    truth = next((w for w in windows.values() if "flow10" in next(iter(w.values()))), None)
+    truth = next((w for w in windows.values() if "flow10" in w["none"]), None)
     if truth is not None:
         figure, axes = plt.subplots(1, 2, figsize=(9.5, 4.0), layout="constrained")
         for axis, age in zip(axes, AGES_TITLES, strict=True):
-            draw(axis, truth, f"flow{age}", 0, names)
+            beside = {**low, ours: ("block-scaled\ntransform", "dct42", 7, -3, "left")}
+            draw(axis, truth, f"flow{age}", 0, beside)
             level = truth["none"][f"flow{age}"][0]
             axis.axhline(level, color="black", lw=1)
             axis.annotate("uncompressed", (3.15, level), (0, -11), textcoords="offset points",

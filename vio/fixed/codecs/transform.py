@@ -181,15 +181,15 @@ def encode_block(
     for j in range(fields.shape[0]):
         f = block[fields[j, 0], fields[j, 1]]
         bits = fields[j, 2]
-        n = abs(f) << (SCALES - 1 - s)
-        magnitude = 0
-        while n >= thresholds[s, j, magnitude]:
-            magnitude += 1
         code_bits = bits
         for e in range(active):
             code_bits += int(extras[s, 1 + e] == j)
         if code_bits == 0:
             continue
+        n = abs(f) << (SCALES - 1 - s)
+        magnitude = 0
+        for m in range((1 << (code_bits - 1)) - 1):
+            magnitude += int(n >= thresholds[s, j, m])
         code = magnitude | (int(f < 0) << (code_bits - 1))
         # The lowest magnitude bits go to the extras that are this coefficient's, first one lowest.
         for e in range(active):
