@@ -13,7 +13,19 @@ from types import FrameType
 from vio import __version__
 from vio.errors import VioError
 
-COMMANDS = ("demo", "run", "eval", "render", "suite", "bench", "doctor", "signals")
+COMMANDS = (
+    "demo",
+    "run",
+    "eval",
+    "render",
+    "suite",
+    "bench",
+    "doctor",
+    "signals",
+    "memory",
+    "cycles",
+    "energy",
+)
 
 EXIT_DEFECT = 1  # an exception that is not the user's doing, with its traceback
 EXIT_BAD_INPUT = 2  # wrong usage or bad data, in one line; argparse uses the same

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`vio energy`: a model of where the front end's energy goes, and what other builds would cost."""
+
+import argparse
+from pathlib import Path
+
+HELP = "Model the front end's energy: compressed or not, on chip or in DRAM, float on a CPU."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    from vio.commands.memory import add_account_arguments
+
+    add_account_arguments(parser)
+    parser.add_argument("--json", metavar="FILE", help="also write the account to a file")
+    parser.add_argument("--figure", metavar="PNG", help="draw where the energy goes")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the account."""
+    import dataclasses
+
+    from vio.config import load_config
+    from vio.console import print_table, progress
+    from vio.errors import VioError
+    from vio.hw.account import measure, works, write_json
+    from vio.hw.energy import account
+
+    config = load_config(args.preset, args.set)
+    if args.figure is not None and not Path(args.figure).resolve().parent.is_dir():
+        raise VioError(f"--figure {args.figure}: no such folder; make it first")
+    measured = None
+    if args.dataset is not None:
+        measured = measure(args.dataset, config, args.until, progress)
+    tracking, keyframe, what = works(measured, config)
+    share = float(config.keyframe.max_age - 1)
+    if measured is not None:
+        share = measured.tracking_per_keyframe
+    rows = account(tracking, keyframe, share, config)
+    parts = list(dict.fromkeys(part for e in rows for part in e.cycle))
+    print_table(
+        f"preset {args.preset}; microjoule of a keyframe with its {share:.1f} tracking frames; "
+        f"{what}. A model at 45 nm, dynamic energy only",
+        ("part", *(e.name for e in rows)),
+        [
+            [part, *(f"{e.cycle[part] * 1e-6:.1f}" if part in e.cycle else "-" for e in rows)]
+            for part in parts
+        ]
+        + [
+            ["total", *(f"{e.keyframe_mj * 1e3:.1f}" for e in rows)],
+            ["tracking frame", *(f"{sum(e.tracking.values()) * 1e-6:.1f}" for e in rows)],
+            ["keyframe", *(f"{sum(e.keyframe.values()) * 1e-6:.1f}" for e in rows)],
+            ["pJ a pixel", *(f"{e.pixel_pj:.1f}" for e in rows)],
+        ],
+    )
+    if args.json is not None:
+        record = [
+            dataclasses.asdict(e) | {"keyframe_mj": e.keyframe_mj, "pixel_pj": e.pixel_pj}
+            for e in rows
+        ]
+        write_json(args.json, {"work": what, "variants": record})
+    if args.figure is not None:
+        from vio.report.energy import draw_energy
+
+        print(draw_energy(Path(args.figure), rows, args.preset, what))
+    return 0

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`vio memory`: every on-chip memory of the front end, its block RAMs and its accesses."""
+
+import argparse
+
+HELP = "Account for every on-chip memory of the front end: words, block RAMs, accesses a frame."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    add_account_arguments(parser)
+    parser.add_argument("--json", metavar="FILE", help="also write the account to a file")
+
+
+def add_account_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the three accounts."""
+    from vio.commands.run import add_preset_arguments
+
+    parser.add_argument(
+        "dataset",
+        nargs="?",
+        help="count the work on this recording (default: worst case by the sizes)",
+    )
+    add_preset_arguments(parser, default="ecp5_85k")
+    parser.add_argument(
+        "--until", type=float, metavar="SECONDS", help="stop this long after the first image"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the account."""
+    import dataclasses
+
+    from vio.config import load_config
+    from vio.console import print_table, progress
+    from vio.hw import memory as mem
+    from vio.hw.account import measure, works, write_json
+    from vio.hw.traffic import traffic
+
+    config = load_config(args.preset, args.set)
+    memories = mem.inventory(config)
+    measured = None
+    if args.dataset is not None:
+        measured = measure(args.dataset, config, args.until, progress)
+    tracking, keyframe, what = works(measured, config)
+    by_frame = traffic(tracking, config), traffic(keyframe, config)
+    rows, record = [], []
+    for m in memories:
+        counts = [*by_frame[0][m.name], *by_frame[1][m.name]]
+        place = "LUT" if m.in_luts else str(m.block_rams)
+        ports = f"{m.readers}r1w"
+        sizes = [str(m.banks), str(m.words), str(m.bits), ports, f"{m.kib:.2f}", place]
+        rows.append([m.name, *sizes, *(f"{x:.0f}" for x in counts)])
+        record.append(
+            dataclasses.asdict(m)
+            | {"kib": m.kib, "block_rams": m.block_rams, "lut_rams": m.lut_rams}
+            | dict(zip(("reads", "writes", "key_reads", "key_writes"), counts, strict=True))
+        )
+    print_table(
+        f"preset {args.preset}; accesses: {what}",
+        (
+            *("memory", "banks", "words", "bits", "ports", "KiB", "DP16KD"),
+            *("reads", "writes", "keyframe reads", "writes"),
+        ),
+        rows,
+    )
+    groups = {g: mem.total_kib(memories, g) for g in mem.NAVION_KIB}
+    total, blocks = mem.total_kib(memories), sum(m.block_rams for m in memories)
+    print_table(
+        "kB of 1024 bytes",
+        ("group", "here", "Navion"),
+        [[g, f"{kib:.1f}", f"{mem.NAVION_KIB[g]:.1f}"] for g, kib in groups.items()]
+        + [["front end", f"{total:.1f}", f"{mem.NAVION_FRONT_END_KIB:.1f}"]],
+    )
+    print(
+        f"{blocks} DP16KD of {mem.ECP5_85F_BLOCK_RAMS} of an ECP5-85F, "
+        f"{sum(m.lut_rams for m in memories)} LUT RAMs of 16 x 4"
+    )
+    if args.json is not None:
+        totals = {"kib": total, "block_rams": blocks, "groups": groups}
+        write_json(args.json, {"work": what, "memories": record, "total": totals})
+    return 0
