@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lucas-Kanade in integers: known motions, the float kernel, and exact solutions of its sums."""
 
+from dataclasses import replace
+
 import numba
 import numpy as np
 import pytest
@@ -10,15 +12,26 @@ from tests.test_klt import FIRST, POINTS, SIZE, view
 from tests.test_klt import follow as follow_float
 from vio.config import FrontEndConfig, HwConfig
 from vio.fixed import klt
+from vio.fixed.buffers import FrameBuffers
+from vio.fixed.corners import corner_scores, tile_candidates
 from vio.fixed.formats import formats
 from vio.fixed.qformat import signal_table
 from vio.frontend.klt import BORDER, DIVERGED, FLAT, RESIDUAL, TRACKED
+from vio.frontend.klt import track_windows as float_kernel
+from vio.frontend.predict import predict_pixels, window_maps
 from vio.frontend.pyramid import build_pyramid
+from vio.render import truth
+from vio.render.sequence import open_scenario
 
 HW = HwConfig()
 SIGNALS = signal_table(formats(HW), watch=False)
+CONFIG = FrontEndConfig()
 REGISTERS = klt.klt_registers(FrontEndConfig(min_correlation=0.85), HW)
 ONE = 2.0**HW.coord_frac
+
+
+def words(values: np.ndarray, frac_bits: int) -> np.ndarray:
+    return np.rint(values * 2.0**frac_bits).astype(np.int64)
 
 
 def follow(
@@ -303,3 +316,45 @@ def test_results_are_the_same_on_one_and_two_threads() -> None:
         results.append([part.tobytes() for part in follow(second)])
     numba.set_num_threads(before)
     assert results[0] == results[1]
+
+
+@pytest.mark.slow
+def test_errors_on_rendered_flow_are_at_most_a_quarter_above_the_float_kernels() -> None:
+    renderer = open_scenario("handheld", seconds=0.3).renderer
+    camera, levels = renderer.rig.left, CONFIG.levels
+    R_world_cam, _ = renderer.camera_poses(renderer.t_ns, 0)
+    images = [renderer.image(k, 0) for k in range(5)]
+    scores = corner_scores(images[0], SIGNALS)
+    corners = tile_candidates(scores, HW.tile_px, 12, 30).reshape(-1, 3)
+    points = corners[corners[:, 2] > 0][:, :2].astype(np.float64)
+    assert len(points) > 300
+    ours, coded, theirs = [], [], []
+    for k in range(1, 5):
+        R = R_world_cam[k].T @ R_world_cam[0]
+        warp = window_maps(camera, points, R)
+        start = predict_pixels(camera, camera.unproject(points), R)
+        flow = truth.flow(renderer, 0, k, points)
+        exact, status_float, _, _ = float_kernel(
+            build_pyramid(images[0], levels),
+            build_pyramid(images[k], levels),
+            points, start, warp, 15, 30, 0.01, 0.5, 0.7, 12.0,
+        )  # fmt: skip
+        for codec, out in (("none", ours), ("dct27", coded)):
+            buffers = FrameBuffers(replace(HW, codec_left=codec, codec_upper=codec))
+            uv, status, _ = klt.track_windows(
+                buffers.store_left(build_pyramid(images[0], levels)),
+                buffers.store_left(build_pyramid(images[k], levels)),
+                words(points, HW.coord_frac),
+                words(start, HW.coord_frac),
+                words(warp, HW.warp_frac),
+                klt.klt_registers(CONFIG, HW),
+                SIGNALS,
+            )
+            both = (status == TRACKED) & (status_float == TRACKED) & flow.visible
+            assert both.mean() > 0.6
+            out.append(np.linalg.norm(uv / ONE - flow.uv, axis=1)[both])
+            if codec == "none":
+                theirs.append(np.linalg.norm(exact - flow.uv, axis=1)[both])
+    medians = [float(np.median(np.concatenate(e))) for e in (ours, coded, theirs)]
+    assert medians[0] <= 1.05 * medians[2]
+    assert medians[0] < medians[1] <= 1.25 * medians[2]
