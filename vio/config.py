@@ -129,7 +129,7 @@ class HwConfig:
     score_bits: int = 17  # of a corner score
     warp_levels: int = 1  # levels, from the finest, whose template is warped
     codec_left: str = "dct27"  # frame compression, full resolution of the left image
-    codec_upper: str = "dct27"  # coarser levels
+    codec_upper: str = "dct18"  # coarser levels
     codec_right: str = "dct27"  # right image
     clock_mhz: float = 62.5  # of the front end
 
