@@ -25,6 +25,7 @@ COMMANDS = (
     "memory",
     "cycles",
     "energy",
+    "params",
 )
 
 EXIT_DEFECT = 1  # an exception that is not the user's doing, with its traceback

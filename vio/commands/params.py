@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`vio params`: write the configuration as a file of Verilog localparams."""
+
+import argparse
+
+HELP = "Write rtl/vio_params.vh: all sizes, formats and constants of a preset, for the Verilog."
+DEFAULT_PRESET = "ecp5_85k"
+DEFAULT_OUT = "rtl/vio_params.vh"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    from vio.commands.run import add_preset_arguments
+
+    add_preset_arguments(parser, DEFAULT_PRESET)
+    parser.add_argument(
+        "--out", metavar="FILE", default=DEFAULT_OUT, help=f"the file (default: {DEFAULT_OUT})"
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit 3 when the file differs"
+    )
+
+
+def command_text(preset: str, settings: list[str], out: str) -> str:
+    """Return the command that writes the file."""
+    words = ["vio params"]
+    words += [f"--preset {preset}"] if preset != DEFAULT_PRESET else []
+    words += [f"--set {setting}" for setting in settings]
+    words += [f"--out {out}"] if out != DEFAULT_OUT else []
+    return " ".join(words)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write or check the file."""
+    from pathlib import Path
+
+    from vio.cli import EXIT_NEGATIVE
+    from vio.config import load_config
+    from vio.errors import VioError
+    from vio.hw.params import verilog_text
+
+    path = Path(args.out)
+    config = load_config(args.preset, args.set)
+    # The name alone: the text must not depend on the machine.
+    out = args.out if args.out == DEFAULT_OUT else path.name
+    text = verilog_text(config, command_text(args.preset, args.set, out))
+    if args.check:
+        if not path.is_file():
+            raise VioError(f"{path} does not exist; write it without --check, or give --out")
+        if path.read_text() == text:
+            return 0
+        print(f"{path} differs from what preset {args.preset} gives; run vio params again")
+        return EXIT_NEGATIVE
+    if not path.parent.is_dir():
+        raise VioError(
+            f"there is no folder {path.parent}; run this in the repository or give --out"
+        )
+    path.write_text(text)
+    print(path)
+    return 0
