@@ -23,9 +23,7 @@ def run(args: argparse.Namespace) -> int:
     from vio.hw.work import worst_work
 
     config = load_config(args.preset, args.set)
-    measured = None
-    if args.dataset is not None:
-        measured = measure(args.dataset, config, args.until, progress)
+    measured = measure(args.dataset, config, args.until, progress)
     columns: dict[str, dict[str, float]] = {}
     for kind, is_key in (("tracking", False), ("keyframe", True)):
         if measured is not None:

@@ -29,9 +29,7 @@ def run(args: argparse.Namespace) -> int:
     config = load_config(args.preset, args.set)
     if args.figure is not None and not Path(args.figure).resolve().parent.is_dir():
         raise VioError(f"--figure {args.figure}: no such folder; make it first")
-    measured = None
-    if args.dataset is not None:
-        measured = measure(args.dataset, config, args.until, progress)
+    measured = measure(args.dataset, config, args.until, progress)
     tracking, keyframe, what = works(measured, config)
     share = float(config.keyframe.max_age - 1)
     if measured is not None:

@@ -39,9 +39,7 @@ def run(args: argparse.Namespace) -> int:
 
     config = load_config(args.preset, args.set)
     memories = mem.inventory(config)
-    measured = None
-    if args.dataset is not None:
-        measured = measure(args.dataset, config, args.until, progress)
+    measured = measure(args.dataset, config, args.until, progress)
     tracking, keyframe, what = works(measured, config)
     by_frame = traffic(tracking, config), traffic(keyframe, config)
     rows, record = [], []

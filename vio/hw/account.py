@@ -14,11 +14,20 @@ from vio.hw.work import FrameWork, MeasuredWork, measure_work, worst_work
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
 
-def measure(path: str, config: Config, until_s: float | None, progress: Progress) -> MeasuredWork:
-    """Return the work of a recording, up to `until_s` seconds after its first image."""
+def measure(
+    path: str | None, config: Config, until_s: float | None, progress: Progress
+) -> MeasuredWork | None:
+    """Return the work of a recording, up to `until_s` seconds after its first image, if given.
+
+    Raises VioError for a time that is not positive or has no recording.
+    """
     from vio.datasets import open_dataset
     from vio.runner import count_frames
 
+    if path is None:
+        if until_s is not None:
+            raise VioError(f"--until {until_s:g} needs a recording to run on: name one")
+        return None
     if until_s is not None and not until_s > 0.0:
         raise VioError(f"--until {until_s:g} is not a positive number of seconds")
     dataset = open_dataset(path)

@@ -60,7 +60,7 @@ class Chain:
         return self.latency + max(points - 1, 0) * self.start if points else 0.0
 
 
-UNPROJECT = Chain(9 * MULTIPLY + 2 * LOOKUP, 17)
+UNPROJECT = Chain(9 * MULTIPLY + 2 * LOOKUP, 19)
 TURN = Chain(2 * MULTIPLY + RECIPROCAL, 8, 1)  # rotation and perspective division
 PROJECT = Chain(4 * MULTIPLY + LOOKUP, 12)
 BACK = UNPROJECT + TURN + PROJECT  # of the map of a window: current pixel to the keyframe's
