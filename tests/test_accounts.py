@@ -222,9 +222,9 @@ def test_line_buffers_stream_the_pyramid_with_a_read_and_a_write_a_pixel() -> No
     image = np.random.default_rng(2).integers(0, 256, shape, np.uint8)
     lines = CountedLines(config.hw.max_width)
     assert np.array_equal(streamed_half(image, lines), halve(image))
-    counted = traffic(worst_work(config, False), config)["left lines, level 0"]
+    counted = traffic(worst_work(config, False), config)["pyramid lines, level 0"]
     assert counted == (lines.reads, lines.writes)
-    memory = next(m for m in inventory(config) if m.name == "left lines, level 0")
+    memory = next(m for m in inventory(config) if m.name == "pyramid lines, level 0")
     assert (memory.words, memory.bits) == (len(lines.words), 4 * 8)
 
 

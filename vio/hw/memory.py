@@ -150,18 +150,13 @@ def _frame_buffers(config: Config, g: Geometry) -> list[Memory]:
 
 
 def _lines(config: Config, g: Geometry) -> list[Memory]:
-    """Return the line buffers: one ring of lines serves pyramid, encoder and corners."""
+    """Return the line buffers: every block of the stream keeps its own, so that each can wait."""
     group, last = "line buffers", config.hw.max_levels - 1
-    memories = [
-        # The pyramid looks back 4 lines, the encoder 3.
-        Memory(f"left lines, level {level}", group, g.widths[level], 8 * (4 if level < last else 3))
-        for level in range(last + 1)
-    ]
-    older = 2 if last > 0 else 3
     return [
-        *memories,
-        Memory("left lines, corners", group, g.widths[0], 8 * older),  # 7 rows with the current one
-        Memory("right lines", group, g.widths[0], 8 * 3),
+        *(Memory(f"pyramid lines, level {n}", group, g.widths[n], 8 * 4) for n in range(last)),
+        *(Memory(f"encoder lines, level {n}", group, g.widths[n], 8 * 3) for n in range(last + 1)),
+        Memory("encoder lines, right", group, g.widths[0], 8 * 3),
+        Memory("corner lines", group, g.widths[0], 8 * 6),  # 7 rows with the current one
         Memory("corner scores", group, g.widths[0], 2 * config.hw.score_bits),
         Memory("pixel inputs", group, 16, 10, 2),
     ]

@@ -58,8 +58,9 @@ def _streams(work: FrameWork, config: Config, g: Geometry) -> Accesses:
     """Return the line buffers': a read and a write a pixel; corners at keyframes only."""
     pixels = [float(w * h) for w, h in zip(g.widths, g.heights, strict=True)]
     key = work.keyframe * pixels[0]
-    out = {f"left lines, level {level}": (p, p) for level, p in enumerate(pixels)}
-    out["left lines, corners"] = out["right lines"] = out["corner scores"] = (key, key)
+    out = {f"pyramid lines, level {level}": (p, p) for level, p in enumerate(pixels[:-1])}
+    out |= {f"encoder lines, level {level}": (p, p) for level, p in enumerate(pixels)}
+    out["encoder lines, right"] = out["corner lines"] = out["corner scores"] = (key, key)
     out["pixel inputs"] = (pixels[0] + key, pixels[0] + key)
     s, verified = cy.selection_costs(config), work.keyframe * work.verified
     # While streaming, each row loads and stores the best of each tile that it crosses.
@@ -67,7 +68,7 @@ def _streams(work: FrameWork, config: Config, g: Geometry) -> Accesses:
     cleared = (verified + work.corners) * s.near
     rescanned = work.corners * s.touched
     tiles = work.keyframe * g.tiles[0] * g.tiles[1]
-    out["candidates"] = (runs + cleared + tiles + rescanned * s.cell, runs + cleared)
+    out["candidates"] = (runs + cleared + tiles + rescanned * s.cell, runs + cleared + tiles)
     out["budget cells"] = (work.corners * g.cells, work.keyframe * g.cells + rescanned)
     return out
 
