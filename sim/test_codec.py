@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""rtl/codec_encoder.v and codec_decoder.v equal the codecs of vio/fixed, word for word."""
+
+import random
+
+import cocotb
+import numpy as np
+import pytest
+from cocotb.triggers import ReadOnly, RisingEdge
+
+from sim.runner import RTL, simulate, simulators
+from sim.streams import never, reset, sometimes
+from vio.fixed.codec import get_codec
+from vio.hw.codec_rtl import codec_files
+
+needs_simulator = pytest.mark.skipif(
+    not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
+)
+
+
+def _image(height: int, width: int, seed: int) -> np.ndarray:
+    """Return blocks of every kind: flat, ramps of all slopes, noise of all sizes, full contrast."""
+    generator = np.random.default_rng(seed)
+    image = np.zeros((height, width))
+    v, u = np.mgrid[0:4, 0:4] - 1.5
+    for by in range(0, height, 4):
+        for bx in range(0, width, 4):
+            slope = generator.normal(0, 2.0 ** generator.integers(0, 6), 2)
+            noise = generator.normal(0, 2.0 ** generator.integers(-2, 7), (4, 4))
+            kind = generator.integers(0, 5)
+            block = generator.uniform(0, 255) + (kind > 0) * (slope[0] * u + slope[1] * v)
+            block = block + (kind > 1) * noise
+            if kind == 4:
+                block = generator.integers(0, 2, (4, 4)) * 255
+            image[by : by + 4, bx : bx + 4] = block
+    return np.clip(image, 0, 255).astype(np.uint8)
+
+
+@cocotb.test()
+async def words_are_those_of_the_model(dut) -> None:
+    """Frames back to back, with and without pauses; then one after a reset in mid-frame."""
+    codec = get_codec(f"dct{len(dut.m_word)}")
+    await reset(dut)
+    dut.s_valid.value = 0
+    got: list[tuple[int, int, int]] = []
+
+    async def collect() -> None:
+        while True:
+            await ReadOnly()
+            if dut.m_valid.value:
+                got.append((int(dut.m_row.value), int(dut.m_column.value), int(dut.m_word.value)))
+            await RisingEdge(dut.clk)
+
+    async def offer(image: np.ndarray, count: int, stall) -> None:
+        dut.cfg_width.value = image.shape[1]
+        for i, value in enumerate(image.reshape(-1)[:count]):
+            while stall():
+                dut.s_valid.value = 0
+                await RisingEdge(dut.clk)
+            dut.s_valid.value, dut.s_data.value, dut.s_user.value = 1, int(value), int(i == 0)
+            await RisingEdge(dut.clk)
+        dut.s_valid.value = 0
+
+    collector = cocotb.start_soon(collect())
+    for seed, (height, width) in enumerate([(24, 32), (24, 32), (8, 28), (16, 12), (40, 32)]):
+        image = _image(height, width, seed)
+        if seed == 3:  # abandoned half way
+            await offer(_image(24, 32, 9), 333, never)
+            dut.rst.value = 1
+            for _ in range(8):
+                await RisingEdge(dut.clk)
+            dut.rst.value = 0
+            got.clear()
+        await offer(image, image.size, sometimes(seed, 0.4) if seed % 2 else never)
+        for _ in range(8):
+            await RisingEdge(dut.clk)
+        words = codec.encode(image)
+        expected = [(*at, int(word)) for at, word in np.ndenumerate(words)]
+        assert got == expected, (height, width)
+        image[0, 0] ^= 0xC0
+        assert got != [(*at, int(word)) for at, word in np.ndenumerate(codec.encode(image))]
+        got.clear()
+    collector.cancel()
+
+
+@cocotb.test()
+async def pixels_are_those_of_the_model(dut) -> None:
+    """Random words, which is every combination of fields, and words of images."""
+    bits = len(dut.s_word)
+    codec = get_codec(f"dct{bits}")
+    generator = random.Random(5)
+    words = [generator.getrandbits(bits) for _ in range(1500)]
+    words += [int(w) for w in codec.encode(_image(64, 64, 3)).reshape(-1)]
+    blocks = codec.decode(np.array([words], np.uint64), 4, 4 * len(words))
+    await reset(dut)
+    got: list[list[int]] = []
+    for n in range(len(words) + 4):
+        dut.s_valid.value = int(n < len(words))
+        dut.s_word.value = words[min(n, len(words) - 1)]
+        await ReadOnly()
+        if dut.m_valid.value:
+            packed = int(dut.m_pixels.value)
+            got.append([packed >> 8 * k & 255 for k in range(16)])
+        await RisingEdge(dut.clk)
+    expected = [
+        [int(x) for x in blocks[:, 4 * n : 4 * n + 4].reshape(-1)] for n in range(len(words))
+    ]
+    assert got == expected
+    flipped = codec.decode(np.array([[w ^ 8 for w in words]], np.uint64), 4, 4 * len(words))
+    assert (flipped != blocks).any()
+
+
+@needs_simulator
+@pytest.mark.parametrize("simulator", simulators())
+@pytest.mark.parametrize("bits", [18, 27])
+def test_encoder(bits: int, simulator: str) -> None:
+    """Both codecs of the chip."""
+    sources = (f"codec_dct{bits}_quantise", "codec_fold")
+    parameters = {"BITS": bits, "MAX_WIDTH": 32}
+    simulate("codec_encoder", __name__, sources, parameters, "words", simulator=simulator)
+
+
+@needs_simulator
+@pytest.mark.parametrize("simulator", simulators())
+@pytest.mark.parametrize("bits", [18, 27])
+def test_decoder(bits: int, simulator: str) -> None:
+    """Both codecs of the chip."""
+    sources = (f"codec_dct{bits}_expand", "codec_lift")
+    simulate("codec_decoder", __name__, sources, {"BITS": bits}, "pixels", simulator=simulator)
+
+
+def test_the_tables_in_rtl_are_those_of_the_model() -> None:
+    """The generated files are up to date: python tools/make_codec_rtl.py."""
+    for name, text in codec_files().items():
+        assert (RTL / name).read_text() == text, name
