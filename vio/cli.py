@@ -26,6 +26,7 @@ COMMANDS = (
     "cycles",
     "energy",
     "params",
+    "vectors",
 )
 
 EXIT_DEFECT = 1  # an exception that is not the user's doing, with its traceback
