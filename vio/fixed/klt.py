@@ -47,6 +47,8 @@ from vio.frontend.klt import BORDER, DIVERGED, FLAT, RESIDUAL, TRACKED
     POWER_G,
 ) = range(17)
 LANES = 16
+# The window reader's region is 32 pixels a side and starts on a block: what surely fits it.
+REGION_PX = 29
 
 
 class KltRegisters(NamedTuple):
@@ -147,20 +149,25 @@ def cut_warped(
     warp_frac: int,
     out: np.ndarray,
 ) -> bool:
-    """Write the window at (u, v), its offsets mapped by `warp` (2, 2), to out; False: it leaves."""
+    """Write the window at (u, v), its offsets mapped by `warp` (2, 2), to out.
+
+    False: it leaves the image, or the region that the hardware reads at once (REGION_PX).
+    """
     height, width = image.shape
     side = 2 * reach + 1
     extra = warp_frac - coord_frac
     one = 1 << coord_frac
     shift = 2 * coord_frac - pixel_frac
     w00, w01, w10, w11 = warp[0, 0], warp[0, 1], warp[1, 0], warp[1, 1]
-    # The four corners bound the window.
-    for k in range(4):
-        i, j = (reach if k & 1 else -reach), (reach if k & 2 else -reach)
-        x = (u << extra) + w00 * i + w01 * j
-        y = (v << extra) + w10 * i + w11 * j
-        if not (0 <= x < (width - 1) << warp_frac and 0 <= y < (height - 1) << warp_frac):
-            return False
+    # The four corners bound the window: half its extent is this, before the last bits are dropped.
+    x, y = u << extra, v << extra
+    reach_x, reach_y = reach * (abs(w00) + abs(w01)), reach * (abs(w10) + abs(w11))
+    left, right = (x - reach_x) >> warp_frac, (x + reach_x) >> warp_frac
+    top, bottom = (y - reach_y) >> warp_frac, (y + reach_y) >> warp_frac
+    if left < 0 or top < 0 or right >= width - 1 or bottom >= height - 1:
+        return False
+    if right - left + 2 > REGION_PX or bottom - top + 2 > REGION_PX:
+        return False
     for j in range(side):
         px = (u << extra) - w00 * reach + w01 * (j - reach)
         py = (v << extra) - w10 * reach + w11 * (j - reach)

@@ -86,22 +86,21 @@ def expand_module(name: str, layout: TransformLayout) -> str:
         if extra:
             test = f"scale >= 3'd{extra[0]}"
             level, sign = f"{test} ? {values[1][0]} : {level}", f"{test} ? {values[1][1]} : {sign}"
-        low, top = AMPLITUDE_W * j, AMPLITUDE_W * (j + 1) - 1
+        bottom, top = AMPLITUDE_W * j, AMPLITUDE_W * (j + 1) - 1
         amplitude = f"{label.lower()}_size"
         lines += [
             f"  wire [{AMPLITUDE_W - 1}:0] {label.lower()}_level = {level};",
             f"  wire {label.lower()}_negative = {sign};",
             f"  wire [{AMPLITUDE_W - 1}:0] {amplitude} = ({label.lower()}_level << scale) >> 2;",
-            f"  assign m_amplitudes[{top}:{low}] ="
+            f"  assign m_amplitudes[{top}:{bottom}] ="
             f" {label.lower()}_negative ? -{amplitude} : {amplitude};",
             "",
         ]
         at += base
     masks = []
-    for s in range(SCALES):
-        active = sum(s >= e[0] for e in layout.extras)
-        mask, half = (0xFF << active) & 0xFF, (32 << active) - 1
-        masks.append((mask, half))
+    for scale in range(SCALES):
+        count_active = sum(scale >= e[0] for e in layout.extras)
+        masks.append(((0xFF << count_active) & 0xFF, (32 << count_active) - 1))
     rows = [
         f"3'd{s}: mean_mask = {{8'd{mask}, 16'd{half}}};"
         for s, (mask, half) in enumerate(masks[:-1])
