@@ -92,7 +92,7 @@ def test_tracks_pushed_out_by_a_turn_are_counted_alike() -> None:
 
 
 def test_the_decision_at_frame_k_does_not_see_its_pixels() -> None:
-    scene, poses = PlaneScene(), path(8)
+    scene, poses = PlaneScene(), path(5)
     turns = rotations(poses)
     frames = [scene.frame(k, pose) for k, pose in enumerate(poses)]
     garbage = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH), dtype=np.uint8)
@@ -100,7 +100,7 @@ def test_the_decision_at_frame_k_does_not_see_its_pixels() -> None:
         frontend=FrontEndConfig(min_depth_m=0.6), keyframe=dataclasses.replace(RULES, max_age=4)
     )
     decisions = set()
-    for k in range(1, 8):
+    for k in (2, 4):
         flags = []
         for left in (frames[k].left, garbage):
             engine = FixedFrontEnd(scene.rig, config)

@@ -84,13 +84,18 @@ def listening() -> Iterator[dict[str, list[Call]]]:
 
 
 def rotation_between(dataset: Dataset, start_ns: int, end_ns: int) -> np.ndarray:
-    """Return the rotation (3, 3) of the left camera by the gyroscope as it comes, no bias taken."""
-    imu = dataset.imu
+    """Return the rotation (3, 3) of the left camera by the gyroscope.
+
+    Less the mean bias of the ground truth, where the recording has one; else as it comes.
+    """
+    imu, truth = dataset.imu, dataset.ground_truth
+    known = truth is not None and truth.gyro_bias_rad_s is not None
+    bias = truth.gyro_bias_rad_s.mean(axis=0) if known else np.zeros(3)  # type: ignore[union-attr]
     R = np.eye(3)
     for dt, w in zip(
         *intervals(imu.t_ns, imu.gyro_rad_s, imu.accel_m_s2, start_ns, end_ns)[:2], strict=True
     ):
-        R = mul33(R, exp_so3(w * dt))
+        R = mul33(R, exp_so3((w - bias) * dt))
     R_body_cam = np.ascontiguousarray(dataset.rig.left.T_body_cam[:3, :3])
     R_cam_body = np.ascontiguousarray(R_body_cam.T)
     return mul33(R_cam_body, mul33(np.ascontiguousarray(R.T), R_body_cam))
