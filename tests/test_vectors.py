@@ -161,7 +161,7 @@ def test_the_command_writes_sets_and_says_what_is_wrong(
     assert (manifest["preset"], manifest["frame"]) == ("tiny", 2)
     for words, message in (
         (["pyramid", source, "--frame", "4"], "has frames 0 to 3"),
-        (["corners", source, "--frame", "1"], "no keyframe"),
+        (["corners", source, "--frame", "1"], "frame 1 (no keyframe)"),
         (["klt", source, "--frame", "0"], "after the first frame"),
         (["engine", source], "unknown; known: pyramid"),
         ([], "name a block"),

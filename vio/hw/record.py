@@ -41,8 +41,11 @@ class Call:
 
 @dataclass(frozen=True)
 class Recorded:
-    """Hold a frame as the model took it: input, rotation words, all calls, and the tracks."""
+    """Hold a frame as the model took it: index in the recording, input, rotation words, all calls,
+    and the tracks.
+    """
 
+    index: int
     frame: StereoFrame
     rotation: np.ndarray
     calls: dict[str, list[Call]]
@@ -53,7 +56,7 @@ class Recorded:
         if not self.calls[name]:
             kind = "a keyframe" if self.tracks.is_keyframe else "no keyframe"
             raise VioError(
-                f"frame {self.tracks.frame_index} ({kind}) makes no use of {name}; choose another "
+                f"frame {self.index} ({kind}) makes no use of {name}; choose another "
                 "--frame: corners and stereo work at keyframes, the tracker after the first frame"
             )
         return self.calls[name][-1]
@@ -125,5 +128,5 @@ def record(
         with listening() as calls:
             tracks = engine.track(frame, R)
         words = rotation_registers(R, config.hw)
-        recorded.append(Recorded(frame, words, defaultdict(list, calls), tracks))
+        recorded.append(Recorded(start + k, frame, words, defaultdict(list, calls), tracks))
     return engine, recorded

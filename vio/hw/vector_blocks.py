@@ -137,13 +137,16 @@ def _stereo(b: Builder, engine: FixedFrontEnd, r: Recorded) -> None:
 
 
 def _ransac(b: Builder, engine: FixedFrontEnd, r: Recorded) -> None:
-    mono, sizes, stereo = (r.call(n) for n in ("mono_ransac", "inverse_sizes", "stereo_ransac"))
+    mono, sizes = r.call("mono_ransac"), r.call("inverse_sizes")
     R, rays_key, rays, threshold2, loose2, draws, seed, _ = mono.arguments
     b.registers.update(threshold2=threshold2, loose2=loose2, draws=draws, seed=seed)
     b.inputs(rotation=(R, "rotation"), rays_key=(rays_key, "ray"), rays=(rays, "ray"))
     b.outputs(inlier=(mono.result[0], FLAG), direction=(mono.result[1], "epipole"))
     b.inputs(sizes_rays_key=(sizes.arguments[2], "ray"), sizes_rays=(sizes.arguments[3], "ray"))
     b.outputs(inverse_scale=(sizes.result, "scale"))
+    if not r.calls["stereo_ransac"]:
+        return  # no keyframe, or no point was seen at the last one
+    stereo = r.call("stereo_ransac")
     R, points, seen, b.registers["stereo_threshold"], *_ = stereo.arguments
     b.inputs(
         stereo_rotation=(R, "rotation"),
