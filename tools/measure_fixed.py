@@ -6,7 +6,8 @@
 
 Runs the float engine with one block after the other replaced by the golden model's kernels, and
 prints the ATE (SE3, metres) of each dataset and RANSAC seed. `float` and `fixed` are the whole
-engines.
+engines; `fixed:uv-3` is the golden model with 3 fraction bits less in the tracks' pixels,
+`fixed:ray-3` in their rays, `fixed:rotation-3` in the rotation from the host.
 """
 
 import argparse
@@ -21,12 +22,14 @@ import numpy as np
 from vio.camera import StereoRig
 from vio.config import Config, load_config
 from vio.datasets import open_dataset
+from vio.datasets.base import StereoFrame
+from vio.errors import VioError
 from vio.fixed import stereo as fixed_stereo
 from vio.fixed.frontend import FixedFrontEnd
 from vio.fixed.klt import track_windows
 from vio.fixed.ransac import inverse_sizes, mono_ransac
 from vio.fixed.rectify import rotation_registers
-from vio.frontend.base import FrontEnd
+from vio.frontend.base import FrontEnd, Tracks
 from vio.frontend.tracker import FloatFrontEnd
 from vio.geometry import mul33
 from vio.pipeline import run
@@ -136,6 +139,34 @@ class AblatedFrontEnd(FloatFrontEnd):
         self._R_last_key = R
 
 
+class CoarseFrontEnd(FixedFrontEnd):
+    """The golden model with fraction bits taken from one format."""
+
+    def __init__(self, rig: StereoRig, config: Config, format_name: str, bits: int) -> None:
+        if format_name not in ("uv", "ray", "rotation"):
+            raise VioError(f"format {format_name!r} cannot be cut; known: uv, ray, rotation")
+        self._cut, self._bits = format_name, bits
+        super().__init__(rig, config)
+
+    def _coarse(self, values: np.ndarray) -> np.ndarray:
+        unit = 1 << self._bits
+        return (values + unit // 2) // unit * unit
+
+    def track(self, frame: StereoFrame, R_cam_prev: np.ndarray) -> Tracks:
+        """Process one frame with the rotation as coarse as asked for."""
+        if self._cut == "rotation":
+            unit = 2.0 ** (self._bits - self.hw.ray_frac)
+            R_cam_prev = np.round(np.asarray(R_cam_prev) / unit) * unit
+        return super().track(frame, R_cam_prev)
+
+    def _unproject(self, uv: np.ndarray, out: np.ndarray) -> None:
+        if self._cut == "uv":
+            uv[:] = self._coarse(uv)
+        super()._unproject(uv, out)
+        if self._cut == "ray":
+            out[:] = self._coarse(out)
+
+
 def measure(dataset: str, engine: str, seed: int, overrides: list[str]) -> float:
     """Return the ATE of one run; engine: float, fixed or blocks joined by +."""
     config = load_config("euroc", overrides)
@@ -144,6 +175,9 @@ def measure(dataset: str, engine: str, seed: int, overrides: list[str]) -> float
     frontend: FrontEnd
     if engine == "fixed":
         frontend = FixedFrontEnd(data.rig, config)
+    elif engine.startswith("fixed:"):
+        name, _, bits = engine.removeprefix("fixed:").partition("-")
+        frontend = CoarseFrontEnd(data.rig, config, name, int(bits))
     elif engine == "float":
         frontend = FloatFrontEnd(data.rig, config)
     else:

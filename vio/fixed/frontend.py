@@ -45,6 +45,9 @@ def _check_sizes(config: Config) -> None:
                 f"frontend.{name} needs {value}, but the hardware configuration is sized for "
                 f"{bound}; lower it or raise the bound in [hw]"
             )
+    for name, value, only in (("coord_frac", hw.coord_frac, 8), ("ray_frac", hw.ray_frac, 16)):
+        if value != only:
+            raise VioError(f"hw.{name} {value}: the shifts of the point unit are made for {only}")
     if c.corner_radius != 2:
         raise VioError(f"frontend.corner_radius {c.corner_radius}: engine fixed sums 5x5 pixels: 2")
 
