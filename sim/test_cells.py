@@ -4,16 +4,22 @@
 import random
 
 import cocotb
+import numpy as np
 import pytest
-from cocotb.triggers import Timer
+from cocotb.triggers import RisingEdge, Timer
 
 from sim.runner import simulate, simulators
 from sim.streams import never, receive, reset, send, sometimes
-from vio.fixed.qformat import divide, round_shift, square_root
+from vio.config import HwConfig
+from vio.fixed.formats import formats
+from vio.fixed.qformat import divide, round_shift, signal_table, square_root
+from vio.fixed.ransac import draw_below
+from vio.fixed.rectify import reciprocal
 
 pytestmark = pytest.mark.skipif(
     not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
 )
+SIGNALS = signal_table(formats(HwConfig()), watch=False)
 STALLS = {"none": (0.0, 0.0), "source": (0.5, 0.0), "sink": (0.0, 0.5), "both": (0.5, 0.5)}
 
 
@@ -86,6 +92,42 @@ async def roots_are_those_of_the_model(dut) -> None:
 
 
 @cocotb.test()
+async def reciprocals_are_those_of_the_model(dut) -> None:
+    """Powers of two, their neighbours and random values of every length."""
+    bits = len(dut.s_data)
+    generator = random.Random(4)
+    values = [v for k in range(bits) for v in ((1 << k) - 1, 1 << k, (1 << k) + 1)]
+    values += [generator.getrandbits(generator.randint(1, bits)) | 1 for _ in range(100)]
+    values = [v for v in values if 0 < v < 1 << bits]
+    await reset(dut)
+    got = await _stream(dut, [{"data": v} for v in values], ["mantissa", "bits"])
+    expected = [reciprocal(SIGNALS, v) for v in values]
+    assert [(w["mantissa"], w["bits"]) for w in got] == [(int(m), int(n)) for m, n in expected]
+    assert expected != [reciprocal(SIGNALS, v + 2) for v in values]
+
+
+@cocotb.test()
+async def draws_are_those_of_the_model(dut) -> None:
+    """Several seeds and counts; a seed of 0 counts as 1."""
+    await reset(dut)
+    dut.draw.value = 0
+    for seed, count in ((1, 200), (0, 7), (0xFFFFFFFF, 255), (0x80000000, 1), (12345, 150)):
+        dut.load.value, dut.seed.value, dut.count.value = 1, seed, count
+        await RisingEdge(dut.clk)
+        dut.load.value, dut.draw.value = 0, 1
+        state, got, expected = np.uint32(max(seed, 1)), [], []
+        await RisingEdge(dut.clk)
+        for _ in range(200):
+            await RisingEdge(dut.clk)
+            got.append(int(dut.index.value))
+            state, index = draw_below(state, count)
+            expected.append(int(index))
+        dut.draw.value = 0
+        assert got == expected
+        assert count < 3 or got != expected[1:] + expected[:1]
+
+
+@cocotb.test()
 async def words_come_out_once_and_in_order(dut) -> None:
     """A queue or a skid buffer under every kind of stall."""
     bits = len(dut.s_data)
@@ -111,6 +153,25 @@ def test_divider(numerator: int, denominator: int, simulator: str) -> None:
     """Several widths."""
     parameters = {"NUM_W": numerator, "DEN_W": denominator}
     simulate("divider", __name__, parameters=parameters, only="quotients", simulator=simulator)
+
+
+@pytest.mark.parametrize("simulator", simulators())
+def test_reciprocal(simulator: str) -> None:
+    """The width of a determinant."""
+    simulate(
+        "reciprocal",
+        __name__,
+        ("divider",),
+        {"IN_W": 34},
+        only="reciprocals",
+        simulator=simulator,
+    )
+
+
+@pytest.mark.parametrize("simulator", simulators())
+def test_lfsr(simulator: str) -> None:
+    """Draws among up to 255 tracks."""
+    simulate("lfsr", __name__, parameters={"COUNT_W": 8}, only="draws", simulator=simulator)
 
 
 @pytest.mark.parametrize("simulator", simulators())

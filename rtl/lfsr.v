@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// Draw an index below a count: a 32-bit Galois LFSR (taps 32, 22, 2, 1), eight shifts a draw.
+//
+// Q formats:  count of COUNT_W bits -> index = (state x count) >> 32. Equals `draw_below` of
+//             vio/fixed/ransac.py.
+// Latency:    1 clock from `draw` to index and the state's advance. Throughput: a draw a clock.
+// Frames:     `load` sets the state (seed + frame number); 0 would stay 0 and is taken as 1.
+`default_nettype none
+
+module lfsr #(
+    parameter COUNT_W = 8  // bits of a count, 1 .. 16
+) (
+    input wire clk,
+    input wire rst,
+
+    input wire        load,
+    input wire [31:0] seed,
+
+    input  wire               draw,
+    input  wire [COUNT_W-1:0] count,
+    output wire [COUNT_W-1:0] index  // of the last draw
+);
+
+  generate
+    if (COUNT_W < 1 || COUNT_W > 16) begin : g_bad_width
+      lfsr_COUNT_W_must_be_1_to_16 bad_parameter ();
+    end
+  endgenerate
+
+  localparam [31:0] TAPS = 32'h80200003;
+
+  reg [31:0] state_q;
+  reg [COUNT_W-1:0] index_q;
+
+  wire [31:0] shifted[0:8];
+  assign shifted[0] = state_q;
+  genvar i;
+  generate
+    for (i = 0; i < 8; i = i + 1) begin : g_shift
+      assign shifted[i+1] = (shifted[i] >> 1) ^ (shifted[i][0] ? TAPS : 32'd0);
+    end
+  endgenerate
+
+  wire [COUNT_W+31:0] product = {{COUNT_W{1'b0}}, shifted[8]} * {32'd0, count};
+  wire unused_fraction = &{1'b0, product[31:0]};
+
+  always @(posedge clk) begin
+    if (rst) state_q <= 32'd1;
+    else if (load) state_q <= seed == 32'd0 ? 32'd1 : seed;
+    else if (draw) state_q <= shifted[8];
+    if (draw) index_q <= product[COUNT_W+31:32];
+  end
+
+  assign index = index_q;
+
+endmodule
+
+`default_nettype wire
