@@ -35,9 +35,9 @@ def broken_rules(text: str, stem: str) -> list[str]:
         wrong.append("simulation constructs")
     registers = re.findall(r"\breg\b[^;=]*?(\w+)\s*(?:\[[^\]]*\])?\s*[;,]", code)
     wrong += [
-        f"register {name} does not end in _q, _mem, _pipe or memory"
+        f"register {name} does not end in _q, _d, _mem, _pipe or memory"
         for name in registers
-        if not re.search(r"(_q|_mem|_pipe|memory)$", name)
+        if not re.search(r"(_q|_d|_mem|_pipe|memory)$", name)
     ]
     return wrong
 
