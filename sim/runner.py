@@ -5,6 +5,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -48,28 +49,64 @@ def _environment() -> dict[str, str]:
     }
 
 
+def params_header(preset: str | None = None) -> Path:
+    """Return the vio_params.vh of a preset, written if need be; None: the one in rtl/."""
+    if preset is None:
+        return RTL / "vio_params.vh"
+    from vio.config import load_config
+    from vio.hw.params import verilog_text
+
+    path = BUILD / "params" / preset / "vio_params.vh"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = verilog_text(load_config(preset), f"vio params --preset {preset} --out vio_params.vh")
+    if not path.is_file() or path.read_text() != text:
+        path.write_text(text)
+    return path
+
+
+def needed(module: str) -> list[str]:
+    """Return the stems of rtl/ that a module instantiates, directly or not; itself last."""
+    found: list[str] = []
+    stems = {path.stem for path in RTL.glob("*.v")}
+
+    def visit(stem: str) -> None:
+        text = re.sub(r"//[^\n]*", "", (RTL / f"{stem}.v").read_text())
+        for name in re.findall(r"^\s*(\w+)\s+(?:#\s*\(|\w+\s*\()", text, re.MULTILINE):
+            if name in stems and name not in found and name != stem:
+                visit(name)
+        if stem not in found:
+            found.append(stem)
+
+    visit(module)
+    return found
+
+
 def simulate(
     module: str,
     tests: str,
-    sources: Sequence[str] = (),
+    sources: Sequence[str] | None = None,
     parameters: Mapping[str, int] | None = None,
     only: str | None = None,
     plusargs: Mapping[str, int | str] | None = None,
     simulator: str = "verilator",
     waves: bool = False,
+    preset: str | None = None,
 ) -> None:
     """Run the cocotb tests of the Python module `tests` on rtl/<module>.v; raise when one fails.
 
-    sources: further stems of rtl/ that it instantiates. parameters: of the module. only: regular
-    expression of the tests to run. plusargs: read by the tests through `argument`. A build is kept
-    and used again for the same sources, parameters and simulator.
+    sources: further stems of rtl/ that it instantiates (by default all that are found). preset:
+    whose vio_params.vh it includes (by default the one in rtl/). parameters: of the module. only:
+    regular expression of the tests to run. plusargs: read by the tests through `argument`. A build
+    is kept and used again for the same sources, parameters and simulator.
     """
     from cocotb_tools.runner import get_results, get_runner
 
-    files = [RTL / f"{stem}.v" for stem in (*sources, module)]
+    stems = needed(module) if sources is None else [*sources, module]
+    files = [RTL / f"{stem}.v" for stem in stems]
     parameters = dict(parameters or {})
+    header = params_header(preset)
     key = hashlib.blake2b(digest_size=8)
-    for file in [*files, *sorted(RTL.glob("*.vh"))]:
+    for file in [*files, header]:
         key.update(file.read_bytes())
     key.update(json.dumps([module, parameters, simulator, waves]).encode())
     folder = BUILD / simulator / f"{module}-{key.hexdigest()}"
@@ -80,7 +117,7 @@ def simulate(
         arguments = [*_WARNINGS, "-O3"] if simulator == "verilator" else ["-g2005", "-Wall"]
         runner.build(
             sources=files,
-            includes=[RTL],
+            includes=[header.parent],
             hdl_toplevel=module,
             parameters=parameters,
             build_args=arguments,
