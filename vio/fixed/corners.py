@@ -11,6 +11,7 @@ from numba import njit
 
 from vio.fixed import formats as sig
 from vio.fixed.qformat import LOW, narrow, round_shift
+from vio.frontend.corners import add_gradient_row
 
 SUM_SHIFT = 8  # of the gradient sums before the eigenvalue: 18-bit multipliers
 ROOT_BITS = 18  # of the square root: gradients of at most 1020 give radicands of 36 bits
@@ -30,33 +31,10 @@ def corner_scores(image: np.ndarray, signals: np.ndarray) -> np.ndarray:
     watch = signals[-1, LOW] != 0
     top = signals[sig.CORNER_SCORE, 1]
     for y in range(1, height - 1):
-        _add_row(image[y - 1], image[y], image[y + 1], ring[y % 5], sums)
+        add_gradient_row(image[y - 1], image[y], image[y + 1], ring[y % 5], sums)
         if y >= 5:
             _score_row(sums, scores[y - 2], top, watch, signals)
     return scores
-
-
-@njit(cache=True, nogil=True)
-def _add_row(
-    up: np.ndarray, mid: np.ndarray, down: np.ndarray, row: np.ndarray, sums: np.ndarray
-) -> None:
-    """Replace one row of gradient products (3, W) in the column sums (3, W)."""
-    n = up.shape[0] - 2
-    u0, u1, u2 = up[:n], up[1 : n + 1], up[2 : n + 2]
-    m0, m2 = mid[:n], mid[2 : n + 2]
-    d0, d1, d2 = down[:n], down[1 : n + 1], down[2 : n + 2]
-    r_xx, r_xy, r_yy = row[0, 1 : n + 1], row[1, 1 : n + 1], row[2, 1 : n + 1]
-    s_xx, s_xy, s_yy = sums[0, 1 : n + 1], sums[1, 1 : n + 1], sums[2, 1 : n + 1]
-    for x in range(n):
-        cross = np.int32(np.int32(u0[x]) - np.int32(d2[x]))
-        other = np.int32(np.int32(u2[x]) - np.int32(d0[x]))
-        gx = np.int32(other - cross + 2 * (np.int32(m2[x]) - np.int32(m0[x])))
-        gy = np.int32(-cross - other + 2 * (np.int32(d1[x]) - np.int32(u1[x])))
-        xx, xy, yy = np.int32(gx * gx), np.int32(gx * gy), np.int32(gy * gy)
-        s_xx[x] = np.int32(s_xx[x] + xx - r_xx[x])
-        s_xy[x] = np.int32(s_xy[x] + xy - r_xy[x])
-        s_yy[x] = np.int32(s_yy[x] + yy - r_yy[x])
-        r_xx[x], r_xy[x], r_yy[x] = xx, xy, yy
 
 
 @njit(cache=True, inline="always")

@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The golden model: the vision front end in integers, exactly as the hardware computes it."""
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 
 from vio.camera import StereoRig
@@ -24,7 +20,7 @@ from vio.fixed.ransac import inverse_sizes, mono_ransac, stereo_point, stereo_ra
 from vio.fixed.rectify import compose, lens_registers, rotation_registers, unproject
 from vio.fixed.stereo import NO_MATCH, match_rows, stereo_registers
 from vio.fixed.table import TrackTable, empty_table, new_tracks
-from vio.frontend.base import Tracks
+from vio.frontend.base import Tracks, check_image, timed
 from vio.frontend.klt import LOST_REASONS, TRACKED
 
 
@@ -114,22 +110,22 @@ class FixedFrontEnd:
             self._pending = R_cam_last
             nothing = empty_table(0)
             return self._result(frame, nothing, np.empty((0, 2), np.int64), False)
-        self._check_image(frame.left)
+        check_image(frame.left, self.rig)
         self._pending = self._one.copy()
-        with self._stage("pyramid"):
+        with timed(self._ms, "pyramid"):
             current = self._codec.store_left(build_pyramid(frame.left, self.config.levels))
-        with self._stage("klt"):
+        with timed(self._ms, "klt"):
             self._advance(current, predicted, R_cam_key)
-        with self._stage("ransac"):
+        with timed(self._ms, "ransac"):
             self._verify_motion(R_cam_key)
         if due:
-            with self._stage("corners"):
+            with timed(self._ms, "corners"):
                 self._detect(frame.left)
         uv_right = np.full((len(self._tracks), 2), NO_MATCH, np.int64)
         rays = np.zeros((len(self._tracks), 3), np.int64)
         if frame.right is not None and (due or self.config.stereo_every_frame):
-            self._check_image(frame.right)
-            with self._stage("stereo"):
+            check_image(frame.right, self.rig)
+            with timed(self._ms, "stereo"):
                 right = self._codec.store_right(frame.right)
                 uv_right, rays = self._match_verified(current[0], right, R_cam_key)
         if due:
@@ -323,19 +319,3 @@ class FixedFrontEnd:
             counters=self._counters,
             stage_ms=self._ms,
         )
-
-    def _check_image(self, image: np.ndarray) -> None:
-        """Refuse an image that is not what the calibration says."""
-        wanted = (self.rig.left.height, self.rig.left.width)
-        if image.shape != wanted or image.dtype != np.uint8:
-            raise VioError(
-                f"image of shape {image.shape} {image.dtype} given, but the calibration says "
-                f"{wanted} uint8; check the resolution in sensor.yaml"
-            )
-
-    @contextmanager
-    def _stage(self, name: str) -> Iterator[None]:
-        """Record the wall-clock time of a stage; never used in a decision."""
-        start = time.perf_counter()
-        yield
-        self._ms[name] = (time.perf_counter() - start) * 1e3

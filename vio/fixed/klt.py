@@ -20,10 +20,10 @@ from vio.fixed import formats as sig
 from vio.fixed.qformat import (
     LOW,
     bit_length,
-    divide,
     narrow,
     round_shift,
 )
+from vio.fixed.rectify import reciprocal
 from vio.frontend.klt import BORDER, DIVERGED, FLAT, RESIDUAL, TRACKED
 
 # Scalars of a template.
@@ -256,12 +256,10 @@ def make_template(
     t[POWER_G] = cgg
     if cgg <= 0 or cxx <= 0 or cyy <= 0:
         return False
-    n = bit_length(cgg)
-    mantissa = cgg << (18 - n) if n <= 18 else cgg >> (n - 18)
-    reciprocal = narrow(signals, sig.RECIPROCAL, divide(1 << 35, mantissa))
-    # share = c / cgg, 14 fraction bits: c * 2^14 * reciprocal / 2^(17 + n).
-    ax = narrow(signals, sig.GREY_SHARE, round_shift(cxg * reciprocal, n + 3))
-    ay = narrow(signals, sig.GREY_SHARE, round_shift(cyg * reciprocal, n + 3))
+    m, n = reciprocal(signals, cgg)
+    # share = c / cgg, 14 fraction bits: c * 2^14 * m / 2^(17 + n).
+    ax = narrow(signals, sig.GREY_SHARE, round_shift(cxg * m, n + 3))
+    ay = narrow(signals, sig.GREY_SHARE, round_shift(cyg * m, n + 3))
     t[SHARE_X], t[SHARE_Y] = ax, ay
     nxx = cxx - round_shift(ax * cxg, 14)
     nxy = cxy - round_shift(ax * cyg, 14)
@@ -275,9 +273,7 @@ def make_template(
     det = a * c - b * b
     if a <= 0 or c <= 0 or det <= 0:
         return False
-    n = bit_length(narrow(signals, sig.DETERMINANT, det))
-    mantissa = det << (18 - n) if n <= 18 else det >> (n - 18)
-    t[DET_RECIPROCAL] = narrow(signals, sig.RECIPROCAL, divide(1 << 35, mantissa))
+    t[DET_RECIPROCAL], n = reciprocal(signals, narrow(signals, sig.DETERMINANT, det))
     t[DET_SHIFT] = n - 18
     return True
 

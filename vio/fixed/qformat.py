@@ -138,14 +138,6 @@ def round_shift(x: int, n: int) -> int:
 
 
 @njit(cache=True, inline="always")
-def floor_shift(x: int, n: int) -> int:
-    """Return x / 2^n rounded down; n <= 0 shifts left."""
-    if n <= 0:
-        return x << -n
-    return x >> n
-
-
-@njit(cache=True, inline="always")
 def clamp(x: int, low: int, high: int) -> int:
     """Return x saturated to [low, high]."""
     return min(max(x, low), high)

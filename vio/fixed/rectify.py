@@ -14,7 +14,7 @@ from vio.camera import Camera, distort
 from vio.config import HwConfig
 from vio.errors import VioError
 from vio.fixed import formats as sig
-from vio.fixed.qformat import HIGH, bit_length, clamp, divide, narrow, round_shift, sq, uq
+from vio.fixed.qformat import HIGH, bit_length, divide, narrow, round_shift, sq, uq
 
 # Registers of one camera.
 INV_FX, INV_FY, FX, FY, CX, CY, P1, P2, INVERSE_SHIFT, FORWARD_SHIFT, WIDTH, HEIGHT = range(12)
@@ -251,9 +251,3 @@ def inside_image(lens: LensRegisters, u: int, v: int, border: int, frac: int) ->
     return (border << frac) <= u < ((k[WIDTH] - border) << frac) and (border << frac) <= v < (
         (k[HEIGHT] - border) << frac
     )
-
-
-@njit(cache=True, nogil=True)
-def keep_in(x: int, size: int) -> int:
-    """Return an index clamped to [0, size)."""
-    return clamp(x, 0, size - 1)

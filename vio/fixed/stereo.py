@@ -18,10 +18,11 @@ from vio.config import FrontEndConfig, HwConfig
 from vio.errors import VioError
 from vio.fixed import formats as sig
 from vio.fixed import klt
-from vio.fixed.qformat import bit_length, clamp, divide, narrow, round_shift, square_root
+from vio.fixed.qformat import clamp, divide, narrow, round_shift, square_root
 from vio.fixed.rectify import (
     LensRegisters,
     project,
+    reciprocal,
     rotation_registers,
     turn_ray,
     turn_ray_back,
@@ -324,9 +325,7 @@ def _refine(
         if power <= 0:
             return NO_MATCH, NO_MATCH, done
         error = dx + round_shift(slope * dy, _SLOPE_FRAC)
-        bits = bit_length(power)
-        mantissa = power << (18 - bits) if bits <= 18 else power >> (bits - 18)
-        m = narrow(signals, sig.RECIPROCAL, divide(1 << 35, mantissa))
+        m, bits = reciprocal(signals, power)
         # step = 2 error / power; the error has 4 more fraction bits.
         move = round_shift(error * m, 17 + bits + 4 - 1 - k.coord_frac)
         move = narrow(signals, sig.STEP, move)

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The track table in integers: what the chip remembers of a track between frames."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
+from vio.frontend.table import Rows
+
 
 @dataclass
-class TrackTable:
+class TrackTable(Rows):
     """Hold the live tracks, all int64; the front end writes into the arrays.
 
     ids (N,); age (N,); quality (N,) corner score; uv (N, 2) and uv_key (N, 2), sQ10.8 pixels in the
@@ -26,19 +28,6 @@ class TrackTable:
     rays_key: np.ndarray
     inverse_scale: np.ndarray
     points_key: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def keep(self, mask: np.ndarray) -> "TrackTable":
-        """Return the tracks chosen by a mask (N,) of bool."""
-        return TrackTable(*(getattr(self, f.name)[mask] for f in fields(self)))
-
-    def append(self, other: "TrackTable") -> "TrackTable":
-        """Return these tracks followed by others."""
-        return TrackTable(
-            *(np.concatenate([getattr(self, f.name), getattr(other, f.name)]) for f in fields(self))
-        )
 
 
 def new_tracks(

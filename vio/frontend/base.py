@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The protocol of all front ends (float, opencv; later fixed and rtl) and what they hand on."""
+"""The protocol of all front ends (float, fixed, rtl, opencv) and what they hand on."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
+from vio.camera import StereoRig
 from vio.datasets.base import StereoFrame
+from vio.errors import VioError
 
 
 @dataclass(frozen=True)
@@ -49,3 +54,21 @@ class FrontEnd(Protocol):
     def reset(self) -> None:
         """Forget all tracks: the next frame starts anew (identities are still never reused)."""
         ...
+
+
+def check_image(image: np.ndarray, rig: StereoRig) -> None:
+    """Raise VioError for an image that is not what the calibration says."""
+    wanted = (rig.left.height, rig.left.width)
+    if image.shape != wanted or image.dtype != np.uint8:
+        raise VioError(
+            f"image of shape {image.shape} {image.dtype} given, but the calibration says "
+            f"{wanted} uint8; check the resolution in sensor.yaml"
+        )
+
+
+@contextmanager
+def timed(times_ms: dict[str, float], name: str) -> Iterator[None]:
+    """Record the wall-clock time of a stage; never used in a decision."""
+    start = time.perf_counter()
+    yield
+    times_ms[name] = (time.perf_counter() - start) * 1e3

@@ -21,14 +21,14 @@ def corner_scores(image: np.ndarray, radius: int) -> np.ndarray:
     ring = np.zeros((side, 3, width), np.int32)
     sums = np.zeros((3, width), np.int32)
     for y in range(1, height - 1):
-        _add_row(image[y - 1], image[y], image[y + 1], ring[y % side], sums)
+        add_gradient_row(image[y - 1], image[y], image[y + 1], ring[y % side], sums)
         if y >= side:
             _score_row(sums, radius, scores[y - radius])
     return scores
 
 
 @njit(cache=True, nogil=True)
-def _add_row(
+def add_gradient_row(
     up: np.ndarray, mid: np.ndarray, down: np.ndarray, row: np.ndarray, sums: np.ndarray
 ) -> None:
     """Replace one row of gradient products (3, W) in the column sums (3, W)."""

@@ -1,13 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 """The live tracks: what a front end remembers from one frame to the next."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Self
 
 import numpy as np
 
 
 @dataclass
-class TrackTable:
+class Rows:
+    """Base of a table whose fields are arrays of the same length, a row a track."""
+
+    def __len__(self) -> int:
+        return len(getattr(self, fields(self)[0].name))
+
+    def keep(self, mask: np.ndarray) -> Self:
+        """Return the tracks chosen by a mask (N,) of bool."""
+        return type(self)(*(getattr(self, f.name)[mask] for f in fields(self)))
+
+    def append(self, other: Self) -> Self:
+        """Return these tracks followed by others."""
+        return type(self)(
+            *(np.concatenate([getattr(self, f.name), getattr(other, f.name)]) for f in fields(self))
+        )
+
+
+@dataclass
+class TrackTable(Rows):
     """Hold the live tracks; the front end writes into the arrays.
 
     ids (N,), age (N,), quality (N,), uv (N, 2) in the last frame as in `Tracks`; rays (N, 2) of
@@ -26,22 +45,6 @@ class TrackTable:
     scale: np.ndarray
     rays_key: np.ndarray
     points_key: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def keep(self, mask: np.ndarray) -> "TrackTable":
-        """Return the tracks chosen by a mask (N,) of bool."""
-        return TrackTable(*(getattr(self, name)[mask] for name in self.__dataclass_fields__))
-
-    def append(self, other: "TrackTable") -> "TrackTable":
-        """Return these tracks followed by others."""
-        return TrackTable(
-            *(
-                np.concatenate([getattr(self, name), getattr(other, name)])
-                for name in self.__dataclass_fields__
-            )
-        )
 
 
 def empty_table() -> TrackTable:

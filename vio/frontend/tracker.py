@@ -1,18 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The float front end: the steps of Navion's vision front end, in their order."""
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 
 from vio.camera import StereoRig
 from vio.config import Config
 from vio.datasets.base import StereoFrame
-from vio.errors import VioError
 from vio.frontend import keyframe as kf
-from vio.frontend.base import Tracks
+from vio.frontend.base import Tracks, check_image, timed
 from vio.frontend.corners import corner_scores, select_corners
 from vio.frontend.klt import LOST_REASONS, TRACKED, track_windows
 from vio.frontend.predict import predict_pixels, window_maps
@@ -58,22 +53,22 @@ class FloatFrontEnd:
         if frame.left is None:
             self._pending = R_cam_last
             return self._result(frame, empty_table(), np.empty((0, 2)), False)
-        self._check_image(frame.left)
+        check_image(frame.left, self.rig)
         self._pending = np.eye(3)
-        with self._stage("pyramid"):
+        with timed(self._ms, "pyramid"):
             pyramid = self.build(frame.left)
-        with self._stage("klt"):
+        with timed(self._ms, "klt"):
             self._advance(pyramid, R_cam_last)
-        with self._stage("ransac"):
+        with timed(self._ms, "ransac"):
             self._verify_motion(R_cam_last)
         uv_right = np.full((len(self._tracks), 2), np.nan)
         if due:
-            with self._stage("corners"):
+            with timed(self._ms, "corners"):
                 self._detect(frame.left)
             uv_right = np.full((len(self._tracks), 2), np.nan)
         if frame.right is not None and (due or self.config.stereo_every_frame):
-            self._check_image(frame.right)
-            with self._stage("stereo"):
+            check_image(frame.right, self.rig)
+            with timed(self._ms, "stereo"):
                 uv_right = self._match_verified(frame.left, frame.right)
         if due:
             self._start_keyframe(pyramid, uv_right)
@@ -288,19 +283,3 @@ class FloatFrontEnd:
             counters=self._counters,
             stage_ms=self._ms,
         )
-
-    def _check_image(self, image: np.ndarray) -> None:
-        """Refuse an image that is not what the calibration says."""
-        wanted = (self.rig.left.height, self.rig.left.width)
-        if image.shape != wanted or image.dtype != np.uint8:
-            raise VioError(
-                f"image of shape {image.shape} {image.dtype} given, but the calibration says "
-                f"{wanted} uint8; check the resolution in sensor.yaml"
-            )
-
-    @contextmanager
-    def _stage(self, name: str) -> Iterator[None]:
-        """Record the wall-clock time of a stage; never used in a decision."""
-        start = time.perf_counter()
-        yield
-        self._ms[name] = (time.perf_counter() - start) * 1e3
