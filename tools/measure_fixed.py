@@ -24,6 +24,7 @@ from vio.config import Config, load_config
 from vio.datasets import open_dataset
 from vio.datasets.base import StereoFrame
 from vio.errors import VioError
+from vio.eval.metrics import evaluate
 from vio.fixed import stereo as fixed_stereo
 from vio.fixed.frontend import FixedFrontEnd
 from vio.fixed.klt import track_windows
@@ -33,6 +34,7 @@ from vio.frontend.base import FrontEnd, Tracks
 from vio.frontend.tracker import FloatFrontEnd
 from vio.geometry import mul33
 from vio.pipeline import run
+from vio.trajectory import Trajectory
 
 BLOCKS = ("codec", "klt", "corners", "ransac", "stereo")
 
@@ -182,23 +184,13 @@ def measure(dataset: str, engine: str, seed: int, overrides: list[str]) -> float
         frontend = FloatFrontEnd(data.rig, config)
     else:
         frontend = AblatedFrontEnd(data.rig, config, frozenset(engine.split("+")))
-    poses = [s for s in run(data, config, frontend=frontend) if s.p_world_body is not None]
-    return ate_m(poses, data)
-
-
-def ate_m(poses: list, data) -> float:  # type: ignore[no-untyped-def]
-    """Return the ATE after SE3 alignment of states against the data's ground truth."""
-    truth = data.ground_truth
-    t = np.array([s.t_ns for s in poses])
-    p = np.array([s.p_world_body for s in poses])
-    ok = (t >= truth.t_ns[0]) & (t <= truth.t_ns[-1])
-    t, p = t[ok], p[ok]
-    seconds, base = (truth.t_ns - t[0]) * 1e-9, (t - t[0]) * 1e-9
-    g = np.stack([np.interp(base, seconds, truth.p_world_body[:, k]) for k in range(3)], 1)
-    a, b = p - p.mean(0), g - g.mean(0)
-    u, _, vt = np.linalg.svd(b.T @ a)
-    R = u @ np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))]) @ vt
-    return float(np.sqrt((((a @ R.T) - b) ** 2).sum(1).mean()))
+    posed = [s for s in run(data, config, frontend=frontend) if s.p_world_body is not None]
+    estimate = Trajectory(
+        np.array([s.t_ns for s in posed]),
+        np.array([s.p_world_body for s in posed]),
+        np.array([s.q_world_body for s in posed]),
+    )
+    return evaluate(estimate, data.ground_truth).ate_se3_m
 
 
 def main() -> int:
