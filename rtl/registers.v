@@ -146,7 +146,10 @@ module registers #(
   `include "vio_params.vh"
 
   generate
-    if (ITERATION_W < ITERATION_BITS || DRAW_W < DRAW_BITS + 1 || TRACK_W < TRACK_COUNT_BITS || SCORE_W < CORNER_SCORE_BITS) begin : g_bad_width
+    if (ITERATION_W < ITERATION_BITS ||
+        DRAW_W < DRAW_BITS + 1 ||
+        TRACK_W < TRACK_COUNT_BITS ||
+        SCORE_W < CORNER_SCORE_BITS) begin : g_bad_width
       registers_widths_must_hold_the_bounds_of_vio_params bad_parameter ();
     end
   endgenerate
@@ -584,6 +587,7 @@ module registers #(
       10'h000: read_d = 32'h4b535431;
       10'h001: read_d = {MAX_HEIGHT[15:0], MAX_WIDTH[15:0]};
       10'h002: read_d = {MAX_LEVELS[7:0], WINDOW[7:0], MAX_TRACKS[15:0]};
+      10'h003: read_d = {LENS_TABLE[7:0], TILE_PX[7:0], CELLS[15:0]};
       10'h004: read_d = {31'd0, enable_q};
       10'h005: read_d = {30'd0, skip_q, forget_q};
       10'h007: read_d = {29'd0, irq_q};

@@ -26,6 +26,7 @@ COMMANDS = (
     "cycles",
     "energy",
     "params",
+    "registers",
     "vectors",
 )
 

@@ -239,7 +239,7 @@ def registers_verilog(hw: HwConfig) -> str:
         for p in parameters(hw)
     ]
     body += [") (", _joined(_ports(regs), "    "), ");", "", '  `include "vio_params.vh"', ""]
-    wide = " || ".join(
+    wide = " ||\n        ".join(
         f"{p.name} < {p.bound}{f' + {p.extra}' if p.extra else ''}" for p in parameters(hw)
     )
     body += [
@@ -346,6 +346,11 @@ def registers_verilog(hw: HwConfig) -> str:
     body += [f"  assign request_{f.name} = {f.name}_q;" for f in requests]
     body += ["", "endmodule", "", "`default_nettype wire", ""]
     return "\n".join(body).replace("@LAST@", str(MATRIX_ENTRIES - 1))
+
+
+def _space(r: Register) -> str:
+    """Return the space before an assignment: a new line when it would be long."""
+    return "\n      " if len(_read_word(r)) > 74 else " "
 
 
 def _addend(r: Register) -> str:

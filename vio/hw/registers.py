@@ -224,6 +224,11 @@ def _head() -> list[Register]:
         Field("window", 16, 8, "side of the tracker's window, pixels"),
         Field("max_levels", 24, 8, "pyramid levels"),
     )
+    tables = (
+        Field("cells", 0, 16, "budget cells of the corner selection"),
+        Field("tile_px", 16, 8, "side of a tile, pixels"),
+        Field("lens_table", 24, 8, "steps of a lens table"),
+    )
     commands = (
         Field("forget", 0, 1, "forget all tracks: the next frame starts anew"),
         Field("skip", 1, 1, "the left image of this frame is missing: compose the rotation only"),
@@ -254,6 +259,14 @@ def _head() -> list[Register]:
             "what the hardware is sized for",
             bounds,
             "{MAX_LEVELS[7:0], WINDOW[7:0], MAX_TRACKS[15:0]}",
+        ),
+        Register(
+            "tables",
+            0x00C,
+            "constant",
+            "what it is sized for, continued",
+            tables,
+            "{LENS_TABLE[7:0], TILE_PX[7:0], CELLS[15:0]}",
         ),
         Register("enable", 0x010, "control", "let frames in", _one("enable", 1, "let frames in")),
         Register("request", 0x014, "request", "written 1: done once, then cleared", commands),

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`vio registers`: write the register file, its document and its C header from the one map."""
+
+import argparse
+
+HELP = "Write rtl/registers.v, docs/registers.md and sim/kestrel_registers.h from the register map."
+DEFAULT_PRESET = "ecp5_85k"
+PATHS = ("rtl/registers.v", "docs/registers.md", "sim/kestrel_registers.h")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    parser.add_argument(
+        "--root", metavar="DIR", default=".", help="the repository (default: this folder)"
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit 3 when a file differs"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write or check the files."""
+    from pathlib import Path
+
+    from vio.cli import EXIT_NEGATIVE
+    from vio.config import load_config
+    from vio.errors import VioError
+    from vio.hw.register_texts import c_header, document
+    from vio.hw.register_verilog import registers_verilog
+
+    # Other presets override the parameters of registers.v; these are its defaults.
+    hw = load_config(DEFAULT_PRESET).hw
+    differ = 0
+    texts = (registers_verilog(hw), document(hw), c_header(hw))
+    for name, text in zip(PATHS, texts, strict=True):
+        path = Path(args.root) / name
+        if args.check:
+            if not path.is_file():
+                raise VioError(f"{path} does not exist; write it without --check, or give --root")
+            if path.read_text() != text:
+                print(f"{path} differs from the register map; run vio registers again")
+                differ += 1
+            continue
+        if not path.parent.is_dir():
+            raise VioError(
+                f"there is no folder {path.parent}; run this in the repository or give --root"
+            )
+        path.write_text(text)
+        print(path)
+    return EXIT_NEGATIVE if differ else 0
