@@ -593,7 +593,8 @@ module registers #(
       10'h007: read_d = {29'd0, irq_q};
       10'h008: read_d = {29'd0, irq_enable_q};
       10'h009: read_d = {17'd0, faults_q};
-      10'h00a: read_d = {{(16 - TRACK_W) {1'b0}}, status_tracks, 13'd0, status_keyframe, armed_q, status_busy};
+      10'h00a:
+      read_d = {{(16 - TRACK_W) {1'b0}}, status_tracks, 13'd0, status_keyframe, armed_q, status_busy};
       10'h00b: read_d = status_done_frame;
       10'h00c: read_d = {17'd0, table_select_q, 3'd0, table_address_q};
       10'h010: read_d = {{14{rotation_read[17]}}, rotation_read};
