@@ -2,41 +2,44 @@
 // Rate a match against a translation: MSAC score and verdict, without a division.
 //
 // Q formats:  direction t sQ15.0 (3), turned ray q sQ2.16 (3), normal n = q x f sQ1.16 (3), squared
-//             limits with 30 fraction bits -> score 0 .. 4 (quarters of the loose limit that the
-//             squared error stays within) and whether it is within the tight limit. Equals the
-//             loops over `_error` in `mono_ransac` of vio/fixed/ransac.py.
+//             limit with 30 fraction bits -> score 0 .. 4 (quarters of the limit that the squared
+//             error stays within) and whether it is within the limit at all. Equals the loops over
+//             `_error` in `mono_ransac` of vio/fixed/ransac.py: the first with the loose limit
+//             (its score), the last with the tight one (its verdict).
 // Overflow:   numerator and line saturate to 18 bits (outliers only).
-// Latency:    5 clocks. Throughput: one match a clock, never a wait. Multipliers: 11.
+// Latency:    5 clocks. Throughput: one match a clock, never a wait. Multipliers: 12.
 `default_nettype none
 
 module epipolar_error #(
-    parameter LIMIT_W = 18  // bits of a squared limit
+    parameter LIMIT_W = 18,  // bits of a squared limit
+    parameter TAG_W   = 1    // bits that travel with a match
 ) (
     input wire clk,
     input wire rst,
 
-    input wire [LIMIT_W-1:0] cfg_loose2,
-    input wire [LIMIT_W-1:0] cfg_tight2,
+    input wire [LIMIT_W-1:0] cfg_limit2,  // held while matches are under way
 
-    input wire               s_valid,
-    input wire signed [15:0] s_tx,
-    input wire signed [15:0] s_ty,
-    input wire signed [15:0] s_tz,
-    input wire signed [18:0] s_qx,
-    input wire signed [18:0] s_qy,
-    input wire signed [18:0] s_qz,
-    input wire signed [17:0] s_nx,
-    input wire signed [17:0] s_ny,
-    input wire signed [17:0] s_nz,
+    input wire                    s_valid,
+    input wire        [TAG_W-1:0] s_tag,
+    input wire signed [     15:0] s_tx,
+    input wire signed [     15:0] s_ty,
+    input wire signed [     15:0] s_tz,
+    input wire signed [     18:0] s_qx,
+    input wire signed [     18:0] s_qy,
+    input wire signed [     18:0] s_qz,
+    input wire signed [     17:0] s_nx,
+    input wire signed [     17:0] s_ny,
+    input wire signed [     17:0] s_nz,
 
-    output wire       m_valid,
-    output wire [2:0] m_score,
-    output wire       m_inlier
+    output wire             m_valid,
+    output wire [TAG_W-1:0] m_tag,
+    output wire [      2:0] m_score,
+    output wire             m_inlier
 );
 
   generate
-    if (LIMIT_W < 2 || LIMIT_W > 18) begin : g_bad_width
-      epipolar_error_LIMIT_W_must_be_2_to_18 bad_parameter ();
+    if (LIMIT_W < 2 || LIMIT_W > 18 || TAG_W < 1) begin : g_bad_width
+      epipolar_error_LIMIT_W_or_TAG_W_out_of_range bad_parameter ();
     end
   endgenerate
 
@@ -87,22 +90,23 @@ module epipolar_error #(
 
   reg signed [17:0] lx_q, ly_q, error_q;
 
-  // ---- 3: squares; 4: limits; 5: verdicts ----
-  wire signed [36:0] lx_wide = {{19{lx_q[17]}}, lx_q};
-  wire signed [36:0] ly_wide = {{19{ly_q[17]}}, ly_q};
-  wire signed [36:0] error_wide = {{19{error_q[17]}}, error_q};
-  reg [36:0] line2_q, error2_q, error2_late_q;
-  wire [54:0] loose = {18'd0, line2_q} * {{(55 - LIMIT_W) {1'b0}}, cfg_loose2};
-  wire [54:0] tight = {18'd0, line2_q} * {{(55 - LIMIT_W) {1'b0}}, cfg_tight2};
-  wire unused_fraction = &{1'b0, loose[21:0], tight[21:0]};
-  reg [32:0] loose_q, tight_q;
-  wire [38:0] error_4 = {error2_late_q, 2'b00};
-  wire [38:0] limit_1 = {6'd0, loose_q};
-  wire [38:0] limit_2 = limit_1 << 1;
-  wire [38:0] limit_4 = limit_1 << 2;
+  // ---- 3: squares, at most 2^34 each; 4: limit; 5: verdict ----
+  wire signed [35:0] lx_wide = {{18{lx_q[17]}}, lx_q};
+  wire signed [35:0] ly_wide = {{18{ly_q[17]}}, ly_q};
+  wire signed [35:0] error_wide = {{18{error_q[17]}}, error_q};
+  reg [35:0] line2_q, error2_q, error2_late_q;
+  wire [LIMIT_W+35:0] limit = {{LIMIT_W{1'b0}}, line2_q} * {36'd0, cfg_limit2};
+  wire unused_fraction = &{1'b0, limit[21:0]};
+  reg [LIMIT_W+13:0] limit_q;
+  wire [37:0] error_4 = {error2_late_q, 2'b00};
+  wire [37:0] limit_1 = {{(24 - LIMIT_W) {1'b0}}, limit_q};
+  wire [37:0] limit_2 = limit_1 << 1;
+  wire [37:0] limit_4 = limit_1 << 2;
+  wire within = error_4 <= limit_4;
   reg [2:0] score_q;
   reg inlier_q;
   reg [4:0] valid_q;
+  reg [5*TAG_W-1:0] tags_q;
 
   always @(posedge clk) begin
     yz_q <= ty * qz;
@@ -118,15 +122,16 @@ module epipolar_error #(
     line2_q <= lx_wide * lx_wide + ly_wide * ly_wide;
     error2_q <= error_wide * error_wide;
     error2_late_q <= error2_q;
-    loose_q <= loose[54:22];
-    tight_q <= tight[54:22];
+    limit_q <= limit[LIMIT_W+35:22];
     score_q <= {2'd0, error_4 <= limit_1} + {2'd0, error_4 <= limit_2}
-               + {2'd0, error_4 <= limit_2 + limit_1} + {2'd0, error_4 <= limit_4};
-    inlier_q <= error_4 <= {4'd0, tight_q, 2'b00};
+               + {2'd0, error_4 <= limit_2 + limit_1} + {2'd0, within};
+    inlier_q <= within;
     valid_q <= rst ? 5'd0 : {valid_q[3:0], s_valid};
+    tags_q <= {tags_q[4*TAG_W-1:0], s_tag};
   end
 
   assign m_valid = valid_q[4];
+  assign m_tag = tags_q[5*TAG_W-1:4*TAG_W];
   assign m_score = score_q;
   assign m_inlier = inlier_q;
 

@@ -3,7 +3,8 @@
 //
 // Q formats:  count of COUNT_W bits -> index = (state x count) >> 32. Equals `draw_below` of
 //             vio/fixed/ransac.py.
-// Latency:    1 clock from `draw` to index and the state's advance. Throughput: a draw a clock.
+// Latency:    1 clock from `draw` to the state's advance; the index is combinational from it, through
+//             a product in look-up tables (register it). Throughput: a draw a clock.
 // Frames:     `load` sets the state (seed + frame number); 0 would stay 0 and is taken as 1.
 `default_nettype none
 
@@ -18,7 +19,7 @@ module lfsr #(
 
     input  wire               draw,
     input  wire [COUNT_W-1:0] count,
-    output wire [COUNT_W-1:0] index  // of the last draw
+    output wire [COUNT_W-1:0] index  // of the last draw, while count is held
 );
 
   generate
@@ -30,7 +31,6 @@ module lfsr #(
   localparam [31:0] TAPS = 32'h80200003;
 
   reg [31:0] state_q;
-  reg [COUNT_W-1:0] index_q;
 
   wire [31:0] shifted[0:8];
   assign shifted[0] = state_q;
@@ -41,17 +41,25 @@ module lfsr #(
     end
   endgenerate
 
-  wire [COUNT_W+31:0] product = {{COUNT_W{1'b0}}, shifted[8]} * {32'd0, count};
-  wire unused_fraction = &{1'b0, product[31:0]};
+  wire signed [COUNT_W+32:0] product;
+  wire unused_fraction = &{1'b0, product[COUNT_W+32], product[31:0]};
+
+  soft_multiply #(
+      .A_W(33),
+      .B_W(COUNT_W)
+  ) scale (
+      .s_a({1'b0, state_q}),
+      .s_b(count),
+      .m_product(product)
+  );
 
   always @(posedge clk) begin
     if (rst) state_q <= 32'd1;
     else if (load) state_q <= seed == 32'd0 ? 32'd1 : seed;
     else if (draw) state_q <= shifted[8];
-    if (draw) index_q <= product[COUNT_W+31:32];
   end
 
-  assign index = index_q;
+  assign index = product[COUNT_W+31:32];
 
 endmodule
 

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Form two products a clock: the multipliers that the small units of RANSAC share.
+//
+// Each unit (a client) drives operands, zero while it has nothing to multiply; the owner joins the
+// clients by OR. A client that must multiply by more than 18 bits takes both products for one:
+// a x b = a x low + (a x high << 18), b split into a signed low half of 18 bits and the rest.
+// Q formats:  signed 19 x signed 18 bits -> 37 bits, exact; the fraction bits are the client's.
+// Latency:    1 clock. Throughput: two products a clock. Multipliers: 2.
+`default_nettype none
+
+module product_pair (
+    input wire clk,
+
+    input wire signed [18:0] s_a0,
+    input wire signed [17:0] s_b0,
+    input wire signed [18:0] s_a1,
+    input wire signed [17:0] s_b1,
+
+    output wire signed [36:0] m_0,
+    output wire signed [36:0] m_1
+);
+
+  reg signed [36:0] product_0_q, product_1_q;
+  // Sign-extended operands make the products exact.
+  wire signed [36:0] a0 = {{18{s_a0[18]}}, s_a0};
+  wire signed [36:0] a1 = {{18{s_a1[18]}}, s_a1};
+  wire signed [36:0] b0 = {{19{s_b0[17]}}, s_b0};
+  wire signed [36:0] b1 = {{19{s_b1[17]}}, s_b1};
+
+  always @(posedge clk) begin
+    product_0_q <= a0 * b0;
+    product_1_q <= a1 * b1;
+  end
+
+  assign m_0 = product_0_q;
+  assign m_1 = product_1_q;
+
+endmodule
+
+`default_nettype wire
