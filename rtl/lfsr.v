@@ -9,7 +9,7 @@
 `default_nettype none
 
 module lfsr #(
-    parameter COUNT_W = 8  // bits of a count, 1 .. 16
+    parameter COUNT_W = 8  // bits of a count, 2 .. 16
 ) (
     input wire clk,
     input wire rst,
@@ -23,8 +23,8 @@ module lfsr #(
 );
 
   generate
-    if (COUNT_W < 1 || COUNT_W > 16) begin : g_bad_width
-      lfsr_COUNT_W_must_be_1_to_16 bad_parameter ();
+    if (COUNT_W < 2 || COUNT_W > 16) begin : g_bad_width
+      lfsr_COUNT_W_must_be_2_to_16 bad_parameter ();
     end
   endgenerate
 
@@ -41,16 +41,30 @@ module lfsr #(
     end
   endgenerate
 
-  wire signed [COUNT_W+32:0] product;
-  wire unused_fraction = &{1'b0, product[COUNT_W+32], product[31:0]};
+  // Two shorter chains of rows, then their sum: the path is shorter than one chain's.
+  localparam LOW_W = COUNT_W / 2;
+  localparam HIGH_W = COUNT_W - LOW_W;
+  wire signed [LOW_W+32:0] low;
+  wire signed [HIGH_W+32:0] high;
+  wire [COUNT_W+31:0] product = {{HIGH_W{1'b0}}, low[LOW_W+31:0]}
+                                + {high[HIGH_W+31:0], {LOW_W{1'b0}}};
+  wire unused_bits = &{1'b0, low[LOW_W+32], high[HIGH_W+32], product[31:0]};
 
   soft_multiply #(
       .A_W(33),
-      .B_W(COUNT_W)
-  ) scale (
+      .B_W(LOW_W)
+  ) scale_low (
       .s_a({1'b0, state_q}),
-      .s_b(count),
-      .m_product(product)
+      .s_b(count[LOW_W-1:0]),
+      .m_product(low)
+  );
+  soft_multiply #(
+      .A_W(33),
+      .B_W(HIGH_W)
+  ) scale_high (
+      .s_a({1'b0, state_q}),
+      .s_b(count[COUNT_W-1:LOW_W]),
+      .m_product(high)
   );
 
   always @(posedge clk) begin

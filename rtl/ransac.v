@@ -12,10 +12,10 @@
 // Q formats:  rays sQ1.16, points sQ11.10, disparity uQ0.16, rotations sQ1.16 row by row, first low;
 //             scale uQ1.SCALE_FRAC; limits as in `epipolar_error` and `stereo_error`.
 // Overflow:   as in the units; scores up to 1023 matches are exact.
-// Latency:    last result of n matches after the last was taken: 20 + 64 (n + 1) + 18 n clocks (mono)
-//             or 20 + 64 (n + 1) + 12 n (stereo), at least 17 or 22 for each of 64 draws; less where
-//             hypotheses are given up. Points: 15. Throughput: a match in 7 (mono), 13 (stereo) or 16
-//             clocks (points) is taken.
+// Latency:    from the last of n matches taken to the last result, with d draws: mono 40 + d (n + 1)
+//             + 13 n clocks, stereo 40 + d (n + 3) + 10 n, at least 18 d (mono) or 22 d (stereo) for
+//             the draws, less where hypotheses are given up; points 15.
+// Throughput: a match is taken in 7 clocks (mono), 13 (stereo) or 16 (points).
 // Memory:     4 block RAMs: 2 x 2^TRACK_BITS words of 118 bits. Multipliers: 20.
 `default_nettype none
 
@@ -400,7 +400,7 @@ module ransac (
       .clk(clk),
       .rst(rst),
       .clear(begin_task),
-      .initial_t(FORWARD),
+      .first_t(FORWARD),
       .count(count_q),
       .s_valid(verdict && state_q == RATE),
       .s_first(tag[0]),

@@ -16,7 +16,7 @@ module ransac_best #(
     input wire rst,
 
     input wire               clear,    // no hypothesis yet
-    input wire [    T_W-1:0] initial_t,
+    input wire [    T_W-1:0] first_t,
     input wire [COUNT_W-1:0] count,    // matches of a hypothesis
 
     input wire           s_valid,
@@ -49,7 +49,7 @@ module ransac_best #(
   always @(posedge clk) begin
     if (s_valid) reach_q <= reach;
     if (s_valid && s_last && !worse) best_q <= reach;
-    if (clear) best_t_q <= initial_t;
+    if (clear) best_t_q <= first_t;
     else if (s_valid && s_last && !worse) best_t_q <= s_t;
     parity_q <= s_parity;
     if (rst || clear) begin

@@ -5,7 +5,7 @@
 // parallel, make none. Stereo: one point, the translation takes its turned place to its new one.
 // Q formats:  words of `ransac`'s set; translations in three lanes of 22 bits (sQ15.0, or sQ11.10).
 //             Equals the draws of `mono_ransac` and `stereo_ransac` of vio/fixed/ransac.py.
-// Latency:    17 clocks a mono, 22 a stereo hypothesis, from m_ready to the next m_valid.
+// Latency:    18 clocks a mono, 22 a stereo hypothesis, from m_ready to the next m_valid.
 `default_nettype none
 
 module ransac_draw #(
