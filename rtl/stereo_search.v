@@ -19,7 +19,7 @@ module stereo_search (
 
     input wire [10:0] cfg_width,
     input wire [10:0] cfg_height,
-    input wire [ 4:0] cfg_reach_u,     // half the window, pixels
+    input wire [ 3:0] cfg_reach_u,     // half the window, pixels
     input wire [ 2:0] cfg_reach_v,
     input wire [16:0] cfg_search_min,  // least squared correlation
     input wire [16:0] cfg_uniqueness,
@@ -54,7 +54,7 @@ module stereo_search (
   generate
     if (STEREO_SEGMENTS > 4 || UV_BITS != 19 || STRIP_SLOPE_BITS != 13 || SEARCH_COLUMNS > 255
         || STEREO_POWER_BITS != 22 || STEREO_SUM_BITS != 23 || STEREO_POWER_SHIFT != 8
-        || STEREO_BLOCK_COLUMNS != 4) begin : g_bad_preset
+        || STEREO_BLOCK_COLUMNS != 4 || MAX_STEREO_WIDTH > 31 || MAX_STEREO_HEIGHT > 7) begin : g_bad_preset
       stereo_search_is_made_for_4_segments_and_255_columns_at_most bad_parameter ();
     end
   endgenerate
@@ -87,7 +87,7 @@ module stereo_search (
       .rst(rst),
       .cfg_width(cfg_width),
       .cfg_height(cfg_height),
-      .cfg_reach_u(cfg_reach_u),
+      .cfg_reach_u({1'b0, cfg_reach_u}),
       .cfg_reach_v(cfg_reach_v),
       .s_valid(s_valid),
       .s_ready(s_ready),
@@ -174,7 +174,7 @@ module stereo_search (
   ) window (
       .clk(clk),
       .rst(rst),
-      .cfg_reach_u(cfg_reach_u),
+      .cfg_reach_u({1'b0, cfg_reach_u}),
       .cfg_reach_v(cfg_reach_v),
       .s_valid(word_valid && !word_strip),
       .s_first(word_first),
@@ -202,7 +202,7 @@ module stereo_search (
   ) columns (
       .clk(clk),
       .rst(rst),
-      .cfg_reach_u(cfg_reach_u),
+      .cfg_reach_u({1'b0, cfg_reach_u}),
       .cfg_reach_v(cfg_reach_v),
       .s_valid(word_valid && word_strip),
       .s_word(word),
@@ -246,7 +246,7 @@ module stereo_search (
       .A_W(7),
       .B_W(4)
   ) area (
-      .s_a({1'b0, cfg_reach_u, 1'b1}),
+      .s_a({2'b00, cfg_reach_u, 1'b1}),
       .s_b({cfg_reach_v, 1'b1}),
       .m_product(size)
   );
