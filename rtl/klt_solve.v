@@ -17,9 +17,9 @@
 // Q formats:  sums WINDOW_SUM (s_sx, s_sy, s_sg, s_1 of a window fit 18 bits and only these are used:
 //             at most 2^(9 + PIXEL_FRAC) times the sum of the weights), s_slope sQ0.12, s_minimum
 //             uQ0.16 -> steps sQ5.8. Roundings and saturations are the golden model's.
-// Latency:    from s_valid && s_ready to m_valid: TEMPLATE 23, STEP 11, STEREO 16, FINISH 12 clocks.
-//             s_ready comes back with m_valid, of TEMPLATE 9 clocks later (its second reciprocal,
-//             in the shadow of the first window). Multipliers: 8. No block RAM.
+// Latency:    from s_valid && s_ready to m_valid: TEMPLATE 24, STEP 11, STEREO 17, FINISH 12 clocks.
+//             s_ready comes back a clock after m_valid, of TEMPLATE nine (its second reciprocal, in
+//             the shadow of the first window). Multipliers: 8. No block RAM.
 `default_nettype none
 
 module klt_solve #(
@@ -65,10 +65,580 @@ module klt_solve #(
     output wire signed [13:0] m_v
 );
 
-  // Body follows.
-  assign s_ready = 1'b0;
-  assign m_valid = 1'b0;
-  assign {m_ok, m_small, m_flat, m_u, m_v} = 31'd0;
+  `include "vio_params.vh"
+
+  generate
+    if (CONTEXTS < 1 || CONTEXTS > 4) begin : g_bad_contexts
+      klt_solve_CONTEXTS_must_be_1_to_4 bad_parameter ();
+    end
+    if (PIXEL_FRAC != 2 || COORD_FRAC != 8 || WEIGHT_RECIPROCAL > 131071) begin : g_bad_preset
+      klt_solve_is_made_for_2_and_8_fraction_bits bad_parameter ();
+    end
+  endgenerate
+
+  localparam [1:0] TEMPLATE = 2'd0;
+  localparam [1:0] STEP = 2'd1;
+  localparam [1:0] STEREO = 2'd2;
+  localparam [1:0] FINISH = 2'd3;
+
+  // Rounds of products; each is worked off in the clock after it.
+  localparam [3:0] NONE = 4'd0;
+  localparam [3:0] MEANS = 4'd1;  // of the first-order sums
+  localparam [3:0] MOMENTS = 4'd2;  // means by sums
+  localparam [3:0] MOMENTS_Y = 4'd3;
+  localparam [3:0] SCALE = 4'd4;  // by a reciprocal or the minimum
+  localparam [3:0] EXPLAIN = 4'd5;  // what the grey value explains
+  localparam [3:0] SQUARES = 4'd6;  // two products of the normal matrix
+  localparam [3:0] OFFSET = 4'd7;  // what the offset explains
+  localparam [3:0] SOLVE = 4'd8;  // adjugate by mismatch
+  localparam [3:0] ALONG = 4'd9;  // the curve's slope by the mismatch down
+
+  // ---- control: a step a clock, some wait for the reciprocal ----
+  reg [1:0] op_q;
+  reg [4:0] step_q;  // 0: idle
+  reg [4:0] step_d;
+  reg [3:0] round_q, post_q;
+  reg [3:0] round_d;
+  wire taken = s_valid && s_ready;
+  wire [1:0] op_d = taken ? s_op : op_q;
+  wire divided;
+  wire is_template = op_q == TEMPLATE;
+  wire is_stereo = op_q == STEREO;
+  wire is_finish = op_q == FINISH;
+
+  // Steps of a template that wait, and that answer; of the others.
+  localparam [4:0] T_WAIT = 5'd13;
+  localparam [4:0] T_ANSWER = 5'd24;
+  localparam [4:0] T_LAST = 5'd25;
+  localparam [4:0] S_JUMP = 5'd7;
+  localparam [4:0] S_WAIT = 5'd8;
+  localparam [4:0] S_ANSWER = 5'd12;
+  wire waits = is_template ? (step_q == T_WAIT || step_q == T_LAST)
+                           : (is_stereo && step_q == S_WAIT);
+  wire last = step_q == (is_template ? T_LAST : S_ANSWER);
+
+  always @* begin
+    step_d = step_q + 5'd1;
+    if (taken) step_d = 5'd1;
+    else if (step_q == 5'd0) step_d = 5'd0;
+    else if (waits && !divided) step_d = step_q;
+    else if (last) step_d = 5'd0;
+    else if (op_q == STEP && step_q == S_JUMP) step_d = 5'd9;
+
+    round_d = NONE;
+    case ({op_d, step_d})
+      {TEMPLATE, 5'd1}, {FINISH, 5'd1}: round_d = MEANS;
+      {TEMPLATE, 5'd3}, {FINISH, 5'd3}: round_d = MOMENTS;
+      {TEMPLATE, 5'd4}: round_d = MOMENTS_Y;
+      {TEMPLATE, 5'd14}, {STEP, 5'd9}, {STEREO, 5'd9}, {FINISH, 5'd10}: round_d = SCALE;
+      {TEMPLATE, 5'd17}, {STEP, 5'd3}, {STEREO, 5'd3}: round_d = EXPLAIN;
+      {TEMPLATE, 5'd22}, {FINISH, 5'd4}, {FINISH, 5'd8}: round_d = SQUARES;
+      {STEP, 5'd1}, {STEREO, 5'd1}: round_d = OFFSET;
+      {STEP, 5'd6}: round_d = SOLVE;
+      {STEREO, 5'd6}: round_d = ALONG;
+      default: round_d = NONE;
+    endcase
+  end
+
+  always @(posedge clk) begin
+    if (rst) begin
+      step_q  <= 5'd0;
+      round_q <= NONE;
+      post_q  <= NONE;
+    end else begin
+      step_q  <= step_d;
+      round_q <= round_d;
+      post_q  <= round_q;
+    end
+    if (taken) op_q <= s_op;
+  end
+
+  // ---- what is kept of each context ----
+  localparam ROW_W = (CONTEXTS > 2) ? 2 : 1;
+  wire [ROW_W-1:0] s_row = (CONTEXTS == 1) ? {ROW_W{1'b0}} : s_context[ROW_W-1:0];
+  wire unused_context = &{1'b0, s_context};
+  reg [ROW_W-1:0] row_q;
+  reg [101:0] self_mem[0:CONTEXTS-1];
+  reg [169:0] scalars_mem[0:CONTEXTS-1];
+  reg [23:0] inverse_mem[0:CONTEXTS-1];
+  reg [73:0] sums_mem[0:CONTEXTS-1];
+  wire signed [27:0] self_x, self_y, self_g, last_g, last_square;
+  wire signed [17:0] self_1, last_1;
+  wire [169:0] scalars = scalars_mem[s_row];
+  wire [23:0] inverse = inverse_mem[s_row];
+  assign {self_x, self_y, self_g, self_1} = self_mem[s_row];
+  assign {last_g, last_square, last_1} = sums_mem[s_row];
+
+  // ---- working registers ----
+  reg signed [14:0] mean_x_q, mean_y_q, mean_g_q;
+  reg signed [17:0] share_x_q, share_y_q;
+  reg signed [17:0] normal_xx_q, normal_xy_q, normal_yy_q;
+  reg [4:0] exponent_q;
+  reg [29:0] power_g_q;
+  reg signed [17:0] first_x_q, first_y_q, first_g_q;  // sums of the basis, or differences of means
+  reg signed [34:0] xx_q, xy_q, yy_q;
+  reg signed [29:0] xg_q, yg_q, gg_q;
+  reg signed [34:0] scaled_u_q, scaled_v_q;  // factors of the SCALE round, among others
+  reg [17:0] factor_q;  // reciprocal or minimum
+  reg [5:0] bits_q;  // of what the reciprocal was taken of
+  reg signed [12:0] slope_q;
+  reg signed [25:0] error_u_q, error_v_q;
+  reg ok_q, flat_q, positive_q;
+  reg signed [13:0] u_q, v_q;
+
+  // ---- products ----
+  localparam [17:0] MEAN_FACTOR = WEIGHT_RECIPROCAL[17:0];
+  reg [17:0] a0_d, a1_d, a2_d, a3_d;
+  reg signed [34:0] b0_d, b1_d, b2_d, b3_d;
+  wire signed [34:0] first_x = {{17{first_x_q[17]}}, first_x_q};
+  wire signed [34:0] first_y = {{17{first_y_q[17]}}, first_y_q};
+  wire signed [34:0] first_g = {{17{first_g_q[17]}}, first_g_q};
+  wire signed [34:0] xg = {{5{xg_q[29]}}, xg_q};
+  wire signed [34:0] yg = {{5{yg_q[29]}}, yg_q};
+  wire signed [34:0] normal_xy = {{17{normal_xy_q[17]}}, normal_xy_q};
+  wire signed [34:0] normal_yy = {{17{normal_yy_q[17]}}, normal_yy_q};
+  wire signed [34:0] error_u = {{9{error_u_q[25]}}, error_u_q};
+  wire signed [34:0] error_v = {{9{error_v_q[25]}}, error_v_q};
+
+  always @* begin
+    // MEANS
+    a0_d = MEAN_FACTOR;
+    a1_d = MEAN_FACTOR;
+    a2_d = MEAN_FACTOR;
+    a3_d = {{5{slope_q[12]}}, slope_q};
+    b0_d = first_x;
+    b1_d = first_y;
+    b2_d = first_g;
+    b3_d = normal_yy;
+    case (round_q)
+      MOMENTS: begin
+        a0_d = {{3{mean_x_q[14]}}, mean_x_q};
+        a1_d = {{3{mean_x_q[14]}}, mean_x_q};
+        a2_d = {{3{mean_x_q[14]}}, mean_x_q};
+        a3_d = {{3{mean_g_q[14]}}, mean_g_q};
+        b3_d = first_g;
+      end
+      MOMENTS_Y: begin
+        a1_d = {{3{mean_y_q[14]}}, mean_y_q};
+        a2_d = {{3{mean_y_q[14]}}, mean_y_q};
+      end
+      SCALE: begin
+        a0_d = factor_q;
+        a1_d = factor_q;
+        b0_d = scaled_u_q;
+        b1_d = scaled_v_q;
+      end
+      EXPLAIN: begin
+        a0_d = share_x_q;
+        a1_d = share_x_q;
+        a2_d = share_y_q;
+        b0_d = xg;
+        b1_d = yg;
+        b2_d = yg;
+        b3_d = scaled_u_q;
+      end
+      SQUARES: begin
+        a0_d = normal_xx_q;
+        a1_d = normal_xy_q;
+        b0_d = normal_yy;
+        b1_d = normal_xy;
+      end
+      OFFSET: begin
+        a0_d = {{3{mean_x_q[14]}}, mean_x_q};
+        a1_d = {{3{mean_y_q[14]}}, mean_y_q};
+        a2_d = {{3{mean_g_q[14]}}, mean_g_q};
+      end
+      SOLVE: begin
+        a0_d = normal_yy_q;
+        a1_d = normal_xy_q;
+        a2_d = normal_xx_q;
+        a3_d = normal_xy_q;
+        b0_d = error_u;
+        b1_d = error_v;
+        b2_d = error_v;
+        b3_d = error_u;
+      end
+      ALONG: b3_d = error_v;
+      default: ;
+    endcase
+  end
+
+  wire signed [53:0] p0, p1, p2, p3;
+  wire scales = round_q == SCALE;
+
+  wide_product product_0 (
+      .clk(clk),
+      .s_unsigned(scales),
+      .s_a(a0_d),
+      .s_b(b0_d),
+      .m_product(p0)
+  );
+  wide_product product_1 (
+      .clk(clk),
+      .s_unsigned(scales),
+      .s_a(a1_d),
+      .s_b(b1_d),
+      .m_product(p1)
+  );
+  wide_product product_2 (
+      .clk(clk),
+      .s_unsigned(1'b0),
+      .s_a(a2_d),
+      .s_b(b2_d),
+      .m_product(p2)
+  );
+  wide_product product_3 (
+      .clk(clk),
+      .s_unsigned(1'b0),
+      .s_a(a3_d),
+      .s_b(b3_d),
+      .m_product(p3)
+  );
+
+  // ---- products rounded ----
+  wire signed [14:0] mean_x, mean_y, mean_g;
+  wire signed [34:0] solved_u, solved_v;
+  wire [4:0] saturated;
+  wire unused_saturated = &{1'b0, saturated};
+  wire signed [53:0] adjugate_u = p0 - p1;
+  wire signed [53:0] adjugate_v = p2 - p3;
+  wire unused_adjugate = &{1'b0, adjugate_u[53:46], adjugate_v[53:46]};
+
+  round_saturate #(
+      .IN_W (36),
+      .SHIFT(12),
+      .OUT_W(15)
+  ) round_mean_x (
+      .s_data(p0[35:0]),
+      .m_data(mean_x),
+      .m_saturated(saturated[0])
+  );
+  round_saturate #(
+      .IN_W (36),
+      .SHIFT(12),
+      .OUT_W(15)
+  ) round_mean_y (
+      .s_data(p1[35:0]),
+      .m_data(mean_y),
+      .m_saturated(saturated[1])
+  );
+  round_saturate #(
+      .IN_W (36),
+      .SHIFT(12),
+      .OUT_W(15)
+  ) round_mean_g (
+      .s_data(p2[35:0]),
+      .m_data(mean_g),
+      .m_saturated(saturated[2])
+  );
+  // A step of 2^34 and more saturates whatever the determinant is, so 35 bits are enough.
+  round_saturate #(
+      .IN_W (46),
+      .SHIFT(8),
+      .OUT_W(35)
+  ) round_solved_u (
+      .s_data(adjugate_u[45:0]),
+      .m_data(solved_u),
+      .m_saturated(saturated[3])
+  );
+  round_saturate #(
+      .IN_W (46),
+      .SHIFT(8),
+      .OUT_W(35)
+  ) round_solved_v (
+      .s_data(adjugate_v[45:0]),
+      .m_data(solved_v),
+      .m_saturated(saturated[4])
+  );
+
+  // Less the product without its last 4 bits, or 14 of what the grey value explains; the last bit
+  // that goes rounds.
+  wire explains = post_q == EXPLAIN;
+  wire signed [34:0] less_xx = explains ? p0[48:14] : p0[38:4];
+  wire signed [34:0] less_xy = explains ? p1[48:14] : p1[38:4];
+  wire signed [34:0] less_yy = explains ? p2[48:14] : p1[38:4];
+  wire half_xx = explains ? p0[13] : p0[3];
+  wire half_xy = explains ? p1[13] : p1[3];
+  wire half_yy = explains ? p2[13] : p1[3];
+  wire signed [34:0] xx_less = xx_q - less_xx - {34'd0, half_xx};
+  wire signed [34:0] xy_less = xy_q - less_xy - {34'd0, half_xy};
+  wire signed [34:0] yy_less = yy_q - less_yy - {34'd0, half_yy};
+  wire signed [29:0] xg_less = xg_q - p2[33:4] - {29'd0, p2[3]};
+  wire signed [29:0] yg_less = yg_q - p2[33:4] - {29'd0, p2[3]};
+  wire signed [29:0] gg_less = gg_q - p3[33:4] - {29'd0, p3[3]};
+
+  // Along the curve: a sum and a product without its last 12 bits.
+  wire signed [34:0] twice_xy = {{16{normal_xy_q[17]}}, normal_xy_q, 1'b0};
+  wire signed [34:0] normal_xx = {{17{normal_xx_q[17]}}, normal_xx_q};
+  wire signed [34:0] along = (post_q == OFFSET) ? twice_xy : (post_q == ALONG) ? error_u : normal_xx;
+  wire signed [34:0] along_more = along + p3[46:12] + {34'd0, p3[11]};
+  wire unused_p3 = &{1'b0, p3[53:47], p2[53:49]};
+
+  // ---- shifter ----
+  localparam [1:0] TO_STEP = 2'd0;
+  localparam [1:0] TO_NORMAL = 2'd1;
+  localparam [1:0] TO_MISMATCH = 2'd2;
+  reg signed [53:0] shift_u_q, shift_v_q;
+  reg [5:0] amount_q;
+  reg [1:0] width_q;
+  wire signed [25:0] shifted_u, shifted_v;
+
+  shift_saturate shift_u (
+      .s_data  (shift_u_q),
+      .s_amount(amount_q),
+      .s_width (width_q),
+      .m_data  (shifted_u)
+  );
+  shift_saturate shift_v (
+      .s_data  (shift_v_q),
+      .s_amount(amount_q),
+      .s_width (width_q),
+      .m_data  (shifted_v)
+  );
+
+  // Bits above 17 of the largest of what is to be shifted; their OR has the same length.
+  wire [34:0] largest = is_finish ? {5'd0, power_g_q | gg_q} | xx_q
+                                  : ({35{!xx_q[34]}} & xx_q) | ({35{!yy_q[34]}} & yy_q);
+  wire unused_largest = &{1'b0, largest[16:0]};
+  reg [4:0] exponent_d;
+  integer i;
+  always @* begin
+    exponent_d = 5'd0;
+    for (i = 17; i < 35; i = i + 1) if (largest[i]) exponent_d = i[4:0] - 5'd16;
+  end
+
+  // ---- reciprocal ----
+  wire divides = is_template ? (step_q == 5'd5 || step_q == T_ANSWER)
+                             : (is_stereo && step_q == 5'd5);
+  wire [33:0] divisor = (is_template && step_q == 5'd5) ? {{4{gg_q[29]}}, gg_q} : scaled_u_q[33:0];
+  wire [17:0] mantissa;
+  wire [5:0] bits;
+  wire unused_ready;
+
+  fast_reciprocal #(
+      .IN_W(34),
+      .BITS(3)
+  ) invert (
+      .clk(clk),
+      .rst(rst),
+      .s_valid(divides),
+      .s_ready(unused_ready),
+      .s_data(divisor),
+      .m_valid(divided),
+      .m_ready(1'b1),
+      .m_mantissa(mantissa),
+      .m_bits(bits)
+  );
+
+  // ---- what each step leaves ----
+  always @(posedge clk) begin
+    if (taken) begin
+      row_q <= s_row;
+      slope_q <= s_slope;
+      {mean_x_q, mean_y_q, mean_g_q, share_x_q, share_y_q, normal_xx_q, normal_xy_q, normal_yy_q,
+       exponent_q, power_g_q} <= scalars;
+      {factor_q, bits_q} <= (s_op == FINISH) ? {1'b0, s_minimum, 6'd0} : inverse;
+      ok_q <= 1'b1;
+      flat_q <= 1'b0;
+      v_q <= 14'd0;
+      case (s_op)
+        TEMPLATE: begin
+          first_x_q <= s_sx[17:0];
+          first_y_q <= s_sy[17:0];
+          first_g_q <= s_sg[17:0];
+          xx_q <= {{7{s_xx[27]}}, s_xx};
+          xy_q <= {{7{s_xy[27]}}, s_xy};
+          yy_q <= {{7{s_yy[27]}}, s_yy};
+          xg_q <= {{2{s_xg[27]}}, s_xg};
+          yg_q <= {{2{s_yg[27]}}, s_yg};
+          gg_q <= {{2{s_gg[27]}}, s_gg};
+        end
+        FINISH: begin
+          first_x_q <= last_1;
+          first_g_q <= last_1;
+          xx_q <= {{7{last_square[27]}}, last_square};
+          gg_q <= {{2{last_g[27]}}, last_g};
+          shift_u_q <= {34'd0, cfg_flat_min};
+          amount_q <= {1'b0, scalars[34:30]};
+          width_q <= TO_NORMAL;
+        end
+        default: begin
+          first_x_q <= s_1[17:0] - self_1;
+          first_y_q <= s_1[17:0] - self_1;
+          first_g_q <= s_1[17:0] - self_1;
+          xx_q <= {{7{s_x[27]}}, s_x} - {{7{self_x[27]}}, self_x};
+          yy_q <= {{7{s_y[27]}}, s_y} - {{7{self_y[27]}}, self_y};
+          xg_q <= {{2{s_g[27]}}, s_g} - {{2{self_g[27]}}, self_g};
+          yg_q <= {{2{s_g[27]}}, s_g} - {{2{self_g[27]}}, self_g};
+        end
+      endcase
+    end
+
+    case (post_q)
+      MEANS: begin
+        mean_x_q <= mean_x;
+        if (is_template) begin
+          mean_y_q <= mean_y;
+          mean_g_q <= mean_g;
+        end
+      end
+      MOMENTS: begin
+        xx_q <= xx_less;
+        xy_q <= xy_less;
+        xg_q <= xg_less;
+        gg_q <= gg_less;
+      end
+      MOMENTS_Y: begin
+        yy_q <= yy_less;
+        yg_q <= yg_less;
+      end
+      SCALE: begin
+        shift_u_q <= p0;
+        shift_v_q <= p1;
+      end
+      EXPLAIN: begin
+        xx_q <= xx_less;
+        xy_q <= xy_less;
+        yy_q <= yy_less;
+        if (!is_template) begin
+          shift_u_q <= {{15{xx_less[34]}}, xx_less, 4'd0};
+          shift_v_q <= {{15{yy_less[34]}}, yy_less, 4'd0};
+          amount_q <= {1'b0, exponent_q};
+          width_q <= TO_MISMATCH;
+          scaled_u_q <= along_more;
+        end
+      end
+      SQUARES: begin
+        if (is_template) scaled_u_q <= adjugate_u[34:0];
+        else scaled_u_q <= p0[34:0];
+        scaled_v_q <= p1[34:0];
+      end
+      OFFSET: begin
+        xx_q <= xx_less;
+        yy_q <= yy_less;
+        xg_q <= xg_less;
+        yg_q <= yg_less;
+        scaled_u_q <= along_more;
+      end
+      SOLVE: begin
+        scaled_u_q <= solved_u;
+        scaled_v_q <= solved_v;
+      end
+      ALONG: scaled_u_q <= along_more;
+      default: ;
+    endcase
+
+    if (divided) begin
+      factor_q <= mantissa;
+      bits_q   <= bits;
+    end
+    case ({op_q, step_q})
+      {TEMPLATE, 5'd6}: begin
+        ok_q <= (gg_q > 30'sd0) && (xx_q > 35'sd0) && (yy_q > 35'sd0);
+        scaled_u_q <= xg;
+        scaled_v_q <= yg;
+      end
+      {TEMPLATE, 5'd14}: begin
+        amount_q <= bits_q + 6'd3;
+        width_q  <= TO_NORMAL;
+      end
+      {TEMPLATE, 5'd16}: begin
+        share_x_q <= shifted_u[17:0];
+        share_y_q <= shifted_v[17:0];
+      end
+      {TEMPLATE, 5'd19}: begin
+        exponent_q <= exponent_d;
+        amount_q   <= {1'b0, exponent_d};
+        shift_u_q  <= {{19{xx_q[34]}}, xx_q};
+        shift_v_q  <= {{19{xy_q[34]}}, xy_q};
+      end
+      {TEMPLATE, 5'd20}: begin
+        normal_xx_q <= shifted_u[17:0];
+        normal_xy_q <= shifted_v[17:0];
+        shift_u_q   <= {{19{yy_q[34]}}, yy_q};
+      end
+      {TEMPLATE, 5'd21}: normal_yy_q <= shifted_u[17:0];
+      {TEMPLATE, 5'd23}:
+      ok_q <= ok_q && (normal_xx_q > 18'sd0) && (normal_yy_q > 18'sd0)
+              && (p0 > p1);
+
+      {STEP, 5'd5}: begin
+        error_u_q <= shifted_u;
+        error_v_q <= shifted_v;
+      end
+      {STEP, 5'd9}: begin
+        amount_q <= bits_q + 6'd4;
+        width_q  <= TO_STEP;
+      end
+      {STEP, 5'd11}: begin
+        u_q <= shifted_u[13:0];
+        v_q <= shifted_v[13:0];
+      end
+
+      {STEREO, 5'd5}: begin
+        error_u_q <= shifted_u;
+        error_v_q <= shifted_v;
+        ok_q <= scaled_u_q > 35'sd0;
+      end
+      {STEREO, 5'd9}: begin
+        amount_q <= bits_q + 6'd12;
+        width_q  <= TO_STEP;
+      end
+      {STEREO, 5'd11}: u_q <= shifted_u[13:0];
+
+      {FINISH, 5'd1}: scaled_v_q <= {{9{shifted_u[25]}}, shifted_u};
+      {FINISH, 5'd2}: begin
+        normal_xx_q <= normal_xx_q - scaled_v_q[17:0];
+        normal_yy_q <= normal_yy_q - scaled_v_q[17:0];
+      end
+      {FINISH, 5'd5}: begin
+        flat_q <= (normal_xx_q <= 18'sd0) || (normal_yy_q <= 18'sd0) || (p0 < p1);
+        positive_q <= (gg_q > 30'sd0) && (xx_q > 35'sd0);
+        amount_q   <= {1'b0, exponent_d};
+        shift_u_q  <= {{24{gg_q[29]}}, gg_q};
+        shift_v_q  <= {{19{xx_q[34]}}, xx_q};
+      end
+      {FINISH, 5'd6}: begin
+        normal_xy_q <= shifted_u[17:0];
+        normal_xx_q <= shifted_v[17:0];
+        shift_u_q   <= {24'd0, power_g_q};
+      end
+      {FINISH, 5'd7}: normal_yy_q <= shifted_u[17:0];
+      {FINISH, 5'd11}: ok_q <= positive_q && ({3'd0, scaled_v_q, 16'd0} >= p0);
+      default: ;
+    endcase
+
+    if (taken && s_op == TEMPLATE) self_mem[s_row] <= {s_xg, s_yg, s_gg, s_sg[17:0]};
+    if (taken && (s_op == STEP || s_op == STEREO)) sums_mem[s_row] <= {s_g, s_square, s_1[17:0]};
+    if (is_template && step_q == T_ANSWER)
+      scalars_mem[row_q] <= {
+        mean_x_q,
+        mean_y_q,
+        mean_g_q,
+        share_x_q,
+        share_y_q,
+        normal_xx_q,
+        normal_xy_q,
+        normal_yy_q,
+        exponent_q,
+        gg_q
+      };
+    if (is_template && step_q == T_LAST && divided) inverse_mem[row_q] <= {mantissa, bits};
+  end
+
+  // Sums of the first order are short (see above).
+  wire unused_high = &{1'b0, s_sx[27:18], s_sy[27:18], s_sg[27:18], s_1[27:18]};
+
+  wire [13:0] size_u = u_q[13] ? -u_q : u_q;
+  wire [13:0] size_v = v_q[13] ? -v_q : v_q;
+
+  assign s_ready = step_q == 5'd0;
+  assign m_valid = step_q == (is_template ? T_ANSWER : S_ANSWER);
+  assign m_ok = ok_q;
+  assign m_small = (size_u <= cfg_step) && (size_v <= cfg_step);
+  assign m_flat = flat_q;
+  assign m_u = u_q;
+  assign m_v = v_q;
 
 endmodule
 
