@@ -1,0 +1,603 @@
+// SPDX-License-Identifier: Apache-2.0
+// Follow one window through the levels of the pyramid, or refine one stereo match along its curve.
+//
+// Following (s_stereo 0): equals `track_windows` of vio/fixed/klt.py for one window; the template is cut
+//             out of the key, the window out of the current frame.
+// Refining (1): equals `_refine` of vio/fixed/stereo.py from `make_template` on; the template is cut out
+//             of level 0 of the current frame at (u_key, v_key), the window out of the right image at
+//             column u of the curve. TRACKED: m_u, m_v; any other status: no match.
+// Reading:    r_* asks for block rows of a frame buffer (stores 0 key, 1 current, 2 right), a_* answers in
+//             order after any latency. A region of 32x32 pixels is fetched for a level's template and one
+//             for its window; a window that leaves its region has it fetched anew.
+// Q formats:  pixels sQ10.8 (start one bit more), map sQ1.14, slopes sQ0.12.
+// Overflow:   places saturate to sQ10.8 at the end of a level, as in the model.
+// Latency:    an iteration is WINDOW + 20 clocks (35 for a window of 15), 3 more along a curve; a template
+//             2 (WINDOW + 3) and 23 of arithmetic, partly under its first window. Throughput: one
+//             window at a time. Multipliers: 77 rows, 2 sampler, 8 scalars. No block RAM.
+`default_nettype none
+
+module klt #(
+    parameter ITERATION_W = 4,  // ITERATION_BITS
+    parameter KNOTS       = 5   // STEREO_SEGMENTS + 1
+) (
+    input wire clk,
+    input wire rst,
+
+    // Settings, stable while a frame is worked on
+    input wire [           10:0] cfg_width,
+    input wire [           10:0] cfg_height,
+    input wire [            1:0] cfg_levels,
+    input wire [ITERATION_W-1:0] cfg_max_iterations,
+    input wire [           13:0] cfg_step,
+    input wire [           13:0] cfg_max_shift,
+    input wire [           19:0] cfg_flat_min,
+    input wire [           16:0] cfg_correlation_min,
+    input wire [           16:0] cfg_stereo_correlation_min,
+    input wire [ITERATION_W-1:0] cfg_stereo_iterations,
+    input wire [           13:0] cfg_max_refine,
+
+    // Request
+    input  wire                         s_valid,
+    output wire                         s_ready,
+    input  wire                         s_stereo,
+    input  wire signed [          18:0] s_u_key,
+    input  wire signed [          18:0] s_v_key,
+    input  wire signed [          19:0] s_u,
+    input  wire signed [          19:0] s_v,
+    input  wire        [          63:0] s_warp,     // w11, w10, w01, w00 (low)
+    input  wire        [           2:0] s_pieces,   // number of knots
+    input  wire        [  KNOTS*19-1:0] s_knots_u,
+    input  wire        [  KNOTS*19-1:0] s_knots_v,
+    input  wire        [(KNOTS-1)*13-1:0] s_slopes,
+
+    // Result
+    output wire                            m_valid,
+    input  wire                            m_ready,
+    output wire signed [             18:0] m_u,
+    output wire signed [             18:0] m_v,
+    output wire        [              2:0] m_status,
+    output wire        [3*ITERATION_W-1:0] m_iterations,  // level 0 in the low bits
+
+    // Reader
+    output wire          r_valid,
+    input  wire          r_ready,
+    output wire [   1:0] r_store,
+    output wire [   1:0] r_level,
+    output wire [   8:0] r_column,
+    output wire [   8:0] r_row,
+    input  wire          a_valid,
+    input  wire [1023:0] a_pixels
+);
+
+  `include "vio_params.vh"
+
+  generate
+    if (ITERATION_W != ITERATION_BITS || KNOTS != STEREO_SEGMENTS + 1 || WARP_LEVELS != 1
+        || MAX_LEVELS > 3 || WINDOW > 15) begin : g_bad_preset
+      klt_does_not_fit_this_preset bad_parameter ();
+    end
+  endgenerate
+
+  // As in vio/frontend/klt.py.
+  localparam [2:0] TRACKED = 3'd0, BORDER = 3'd1, FLAT = 3'd2, DIVERGED = 3'd3, RESIDUAL = 3'd4;
+  localparam [1:0] KEY = 2'd0, CURRENT = 2'd1, RIGHT = 2'd2;
+  localparam [1:0] FOR_WINDOW = 2'd0, FOR_KEY = 2'd1, FOR_SAMPLER = 2'd2;
+  localparam [1:0] TEMPLATE_OP = 2'd0, STEP_OP = 2'd1, STEREO_OP = 2'd2, FINISH_OP = 2'd3;
+  localparam HALF_WINDOW = WINDOW / 2;
+  localparam MARGIN = (32 - WINDOW - 1) / 2 - 2;  // of a window in its region, at its left and top
+  localparam POS_W = 22;
+  localparam PX_W = POS_W - 8;
+  localparam [4:0] PIXEL_ROWS = WINDOW[4:0] + 5'd3, VALUE_ROWS = WINDOW[4:0] + 5'd2;
+
+  localparam [3:0] IDLE = 4'd0, LEVEL = 4'd1, CURVE = 4'd2, CHECK = 4'd3, CUT = 4'd4, ROWS = 4'd5,
+      SUMS = 4'd6, SOLVE = 4'd7, JUDGE = 4'd8, PLACE = 4'd9, MOVE = 4'd10, FINISH = 4'd11,
+      VERDICT = 4'd12, RESULT = 4'd13;
+
+  reg [3:0] state_q;
+  reg stereo_q, ends_q;  // ends: the curve is asked for the row of the result
+  reg [1:0] level_q;
+  reg signed [18:0] u_key_q, v_key_q;
+  reg signed [19:0] u_q, v_q;
+  reg signed [POS_W-1:0] ul_q, vl_q, u0_q, v0_q;
+  reg [2:0] status_q;
+  reg [ITERATION_W-1:0] count_q, count_0_q, count_1_q, count_2_q;
+  reg [2:0] pieces_q;
+  reg [KNOTS*19-1:0] knots_u_q, knots_v_q;
+  reg [(KNOTS-1)*13-1:0] slopes_q;
+  reg signed [12:0] slope_q;
+  wire accept = s_valid && s_ready;
+  wire warped = level_q == 2'd0;
+
+  // ---- the curve ----
+  reg curve_asked_q;
+  wire curve_valid;
+  wire signed [21:0] curve_v;
+  wire signed [12:0] curve_slope;
+  curve_row #(
+      .KNOTS(KNOTS),
+      .UV_W(19),
+      .U_W(20),
+      .ROW_W(22)
+  ) curve (
+      .clk(clk),
+      .rst(rst),
+      .s_valid(state_q == CURVE && !curve_asked_q),
+      .s_u(ul_q[19:0]),
+      .s_pieces(pieces_q),
+      .s_knots_u(knots_u_q),
+      .s_knots_v(knots_v_q),
+      .s_slopes(slopes_q),
+      .m_valid(curve_valid),
+      .m_v(curve_v),
+      .m_slope(curve_slope)
+  );
+
+  // ---- the key's side of a straight level: its place two clocks after key_level ----
+  reg [1:0] key_level_q;
+  reg key_changed_q, key_settling_q;
+  reg signed [18:0] uk_q, vk_q;
+  reg signed [10:0] key_x_q, key_y_q;  // the template's corner
+  reg key_inside_q;
+  wire [18:0] key_half = {17'd0, key_level_q};  // of a pixel of the level: 0, 1, 2
+  wire signed [18:0] uk_sum = u_key_q + $signed(key_half);
+  wire signed [18:0] vk_sum = v_key_q + $signed(key_half);
+  wire signed [10:0] key_x = $signed(uk_q[18:8]) - HALF_WINDOW[10:0] - 11'sd1;
+  wire signed [10:0] key_y = $signed(vk_q[18:8]) - HALF_WINDOW[10:0] - 11'sd1;
+  wire [10:0] key_width = cfg_width >> key_level_q;
+  wire [10:0] key_height = cfg_height >> key_level_q;
+  wire key_inside = !key_x[10] && !key_y[10] && {1'b0, key_x[9:0]} + {6'd0, VALUE_ROWS} < key_width
+      && {1'b0, key_y[9:0]} + {6'd0, VALUE_ROWS} < key_height;
+  wire key_settled = !key_changed_q && !key_settling_q;
+
+  always @(posedge clk) begin
+    uk_q <= uk_sum >>> key_level_q;
+    vk_q <= vk_sum >>> key_level_q;
+    key_x_q <= key_x;
+    key_y_q <= key_y;
+    key_inside_q <= key_inside;
+  end
+
+  // ---- the window's side ----
+  wire signed [PX_W-1:0] x0 = $signed(ul_q[POS_W-1:8]) - $signed(HALF_WINDOW[PX_W-1:0]);
+  wire signed [PX_W-1:0] y0 = $signed(vl_q[POS_W-1:8]) - $signed(HALF_WINDOW[PX_W-1:0]);
+  wire [10:0] width = cfg_width >> level_q;
+  wire [10:0] height = cfg_height >> level_q;
+  wire inside = !x0[PX_W-1] && !y0[PX_W-1]
+      && {1'b0, x0[PX_W-2:0]} + WINDOW[PX_W-1:0] < {{(PX_W - 11) {1'b0}}, width}
+      && {1'b0, y0[PX_W-2:0]} + WINDOW[PX_W-1:0] < {{(PX_W - 11) {1'b0}}, height};
+  // The region begins at a block, the window somewhat right and below of that.
+  wire [10:0] begin_x = {1'b0, x0[9:0]} < MARGIN[10:0] ? 11'd0 : {1'b0, x0[9:0]} - MARGIN[10:0];
+  wire [10:0] begin_y = {1'b0, y0[9:0]} < MARGIN[10:0] ? 11'd0 : {1'b0, y0[9:0]} - MARGIN[10:0];
+  reg [8:0] column_q, row_q;  // of the region
+  wire [10:0] at_x = x0[10:0] - {column_q, 2'd0};
+  wire [10:0] at_y = y0[10:0] - {row_q, 2'd0};
+  wire held = at_x <= 11'd31 - WINDOW[10:0] && at_y <= 11'd31 - WINDOW[10:0];
+  reg [4:0] at_x_q, at_y_q;
+  always @(posedge clk) {at_x_q, at_y_q} <= {at_x[4:0], at_y[4:0]};
+
+  // ---- fetches: one region after the other; its eight block rows are asked for a clock each ----
+  reg window_load_q, window_busy_q, key_load_q, key_busy_q, sampler_load_q, sampler_busy_q;
+  reg fetching_q;
+  reg [1:0] target_q, store_q, fetch_level_q;
+  reg [2:0] asked_q, answered_q;
+  reg [8:0] fetch_column_q, fetch_row_q;
+  reg [1:0] order_mem[0:3];
+  reg [1:0] order_in_q, order_out_q;
+  wire [1:0] answer = order_mem[order_out_q];
+  wire whole = a_valid && answered_q == 3'd7;
+  wire [8:0] sampler_column, sampler_row;
+  wire sampler_fetch;
+  wire pick_window = window_load_q && !window_busy_q && !fetching_q;
+  wire pick_key = key_load_q && !key_busy_q && key_settled && !fetching_q && !pick_window;
+  wire pick_sampler = sampler_load_q && !sampler_busy_q && !fetching_q && !pick_window && !pick_key;
+  wire window_ready = !window_load_q && !window_busy_q;
+  wire key_ready = !key_load_q && !key_busy_q;
+  wire sets_region, changes_key;
+
+  always @(posedge clk) begin
+    if (pick_window) begin
+      target_q <= FOR_WINDOW;
+      store_q <= stereo_q ? RIGHT : CURRENT;
+      fetch_level_q <= level_q;
+      fetch_column_q <= column_q;
+      fetch_row_q <= row_q;
+    end else if (pick_key) begin
+      target_q <= FOR_KEY;
+      store_q <= KEY;
+      fetch_level_q <= key_level_q;
+      fetch_column_q <= key_x_q[10:2];
+      fetch_row_q <= key_y_q[10:2];
+    end else if (pick_sampler) begin
+      target_q <= FOR_SAMPLER;
+      store_q <= stereo_q ? CURRENT : KEY;
+      fetch_level_q <= 2'd0;
+      fetch_column_q <= sampler_column;
+      fetch_row_q <= sampler_row;
+    end else if (r_valid && r_ready) fetch_row_q <= fetch_row_q + 9'd1;
+    if (fetching_q && asked_q == 3'd0) order_mem[order_in_q] <= target_q;
+
+    if (rst) begin
+      fetching_q <= 1'b0;
+      {window_load_q, window_busy_q, key_load_q, key_busy_q, sampler_load_q, sampler_busy_q} <= 6'd0;
+      asked_q <= 3'd0;
+      answered_q <= 3'd0;
+      order_in_q <= 2'd0;
+      order_out_q <= 2'd0;
+    end else begin
+      if (pick_window || pick_key || pick_sampler) fetching_q <= 1'b1;
+      else if (r_valid && r_ready && asked_q == 3'd7) fetching_q <= 1'b0;
+      if (r_valid && r_ready) asked_q <= asked_q + 3'd1;
+      if (r_valid && r_ready && asked_q == 3'd7) order_in_q <= order_in_q + 2'd1;
+      if (a_valid) answered_q <= answered_q + 3'd1;
+      if (whole) order_out_q <= order_out_q + 2'd1;
+      window_load_q <= sets_region || (window_load_q && !pick_window);
+      key_load_q <= changes_key || (key_load_q && !pick_key);
+      sampler_load_q <= sampler_fetch || (sampler_load_q && !pick_sampler);
+      window_busy_q <= pick_window || (window_busy_q && !(whole && answer == FOR_WINDOW));
+      key_busy_q <= pick_key || (key_busy_q && !(whole && answer == FOR_KEY));
+      sampler_busy_q <= pick_sampler || (sampler_busy_q && !(whole && answer == FOR_SAMPLER));
+    end
+  end
+
+  assign r_valid = fetching_q;
+  assign r_store = store_q;
+  assign r_level = fetch_level_q;
+  assign r_column = fetch_column_q;
+  assign r_row = fetch_row_q;
+
+  // ---- regions, sampler, rows, scalars ----
+  reg [4:0] issue_q;  // row that is issued
+  reg pause_q;  // a template's rows come every second clock
+  wire cut_now = state_q == CUT && (warped ? sampler_done && sampler_ok : key_ready) && !pause_q;
+  wire rows_now = state_q == ROWS && window_ready;
+  wire cut_last = cut_now && issue_q == (warped ? VALUE_ROWS : PIXEL_ROWS) - 5'd1;
+  wire rows_last = rows_now && issue_q == WINDOW[4:0];
+  wire [8*(WINDOW+3)-1:0] pixels;
+  klt_region #(
+      .PIXELS(WINDOW + 3)
+  ) region (
+      .clk(clk),
+      .s_valid(a_valid && answer != FOR_SAMPLER),
+      .s_slot(answer[0]),
+      .s_row(answered_q),
+      .s_pixels(a_pixels),
+      .r_slot(state_q == CUT),
+      .r_row(issue_q + (state_q == CUT ? {3'd0, key_y_q[1:0]} : at_y_q)),
+      .r_column(state_q == CUT ? {3'd0, key_x_q[1:0]} : at_x_q),
+      .m_pixels(pixels)
+  );
+
+  wire sampler_done, sampler_ok;
+  wire [(WINDOW+2)*(PIXEL_FRAC+8)-1:0] values;
+  klt_sampler #(
+      .SIDE(WINDOW),
+      .FRAC(PIXEL_FRAC)
+  ) sampler (
+      .clk(clk),
+      .rst(rst),
+      .cfg_width(cfg_width),
+      .cfg_height(cfg_height),
+      .s_valid(accept),
+      .s_u(s_u_key),
+      .s_v(s_v_key),
+      .s_warp(s_warp),
+      .f_valid(sampler_fetch),
+      .f_column(sampler_column),
+      .f_row(sampler_row),
+      .f_done(!sampler_load_q && !sampler_busy_q),
+      .a_valid(a_valid && answer == FOR_SAMPLER),
+      .a_row(answered_q),
+      .a_pixels(a_pixels),
+      .m_done(sampler_done),
+      .m_ok(sampler_ok),
+      .r_row(issue_q),
+      .m_values(values)
+  );
+
+  reg pixels_q, values_q, first_q, template_q;  // what the regions or the sampler give now
+  reg [7:0] fraction_u_q, fraction_v_q;
+  wire rows_valid, rows_template;
+  wire [27:0] x, y, g, one, square, xx, xy, yy, xg, yg, gg, sx, sy, sg;
+  always @(posedge clk) begin
+    pixels_q <= !rst && (rows_now || (cut_now && !warped));
+    values_q <= !rst && cut_now && warped;
+    first_q <= issue_q == 5'd0;
+    template_q <= state_q == CUT;
+    fraction_u_q <= state_q == CUT ? uk_q[7:0] : ul_q[7:0];
+    fraction_v_q <= state_q == CUT ? vk_q[7:0] : vl_q[7:0];
+  end
+
+  klt_rows #(
+      .SIDE(WINDOW),
+      .FRAC(PIXEL_FRAC)
+  ) rows (
+      .clk(clk),
+      .rst(rst),
+      .s_valid(pixels_q),
+      .s_first(first_q),
+      .s_template(template_q),
+      .s_pixels(pixels),
+      .s_fraction_u(fraction_u_q),
+      .s_fraction_v(fraction_v_q),
+      .p_valid(values_q),
+      .p_first(first_q),
+      .p_values(values),
+      .m_valid(rows_valid),
+      .m_x(x),
+      .m_y(y),
+      .m_g(g),
+      .m_1(one),
+      .m_square(square),
+      .m_template(rows_template),
+      .m_xx(xx),
+      .m_xy(xy),
+      .m_yy(yy),
+      .m_xg(xg),
+      .m_yg(yg),
+      .m_gg(gg),
+      .m_sx(sx),
+      .m_sy(sy),
+      .m_sg(sg)
+  );
+
+  reg sums_q;  // sums of a window wait
+  reg making_q, made_q;  // the template's scalars are not known yet; they are good
+  wire solve_ready, solve_valid, solve_ok, solve_small, solve_flat;
+  wire signed [13:0] solve_u, solve_v;
+  wire sums_here = state_q == SUMS && (rows_valid || sums_q) && !making_q;
+  wire step_now = sums_here && made_q && solve_ready;
+  klt_solve #(
+      .CONTEXTS(1)
+  ) solve (
+      .clk(clk),
+      .rst(rst),
+      .cfg_step(cfg_step),
+      .cfg_flat_min(cfg_flat_min),
+      .s_valid(rows_template || (sums_here && made_q) || state_q == FINISH),
+      .s_ready(solve_ready),
+      .s_op(rows_template ? TEMPLATE_OP : state_q == FINISH ? FINISH_OP : stereo_q ? STEREO_OP : STEP_OP),
+      .s_context(2'd0),
+      .s_x(x),
+      .s_y(y),
+      .s_g(g),
+      .s_1(one),
+      .s_square(square),
+      .s_xx(xx),
+      .s_xy(xy),
+      .s_yy(yy),
+      .s_xg(xg),
+      .s_yg(yg),
+      .s_gg(gg),
+      .s_sx(sx),
+      .s_sy(sy),
+      .s_sg(sg),
+      .s_slope(slope_q),
+      .s_minimum(stereo_q ? cfg_stereo_correlation_min : cfg_correlation_min),
+      .m_valid(solve_valid),
+      .m_ok(solve_ok),
+      .m_small(solve_small),
+      .m_flat(solve_flat),
+      .m_u(solve_u),
+      .m_v(solve_v)
+  );
+
+  // ---- judgement of a step ----
+  wire signed [POS_W-1:0] moved_u = ul_q - u0_q;
+  wire signed [POS_W-1:0] moved_v = vl_q - v0_q;
+  wire [POS_W-1:0] far_u = moved_u[POS_W-1] ? -moved_u : moved_u;
+  wire [POS_W-1:0] far_v = moved_v[POS_W-1] ? -moved_v : moved_v;
+  wire [POS_W-1:0] limit = {{(POS_W - 14) {1'b0}}, stereo_q ? cfg_max_refine : cfg_max_shift};
+  wire too_far = far_u > limit || (!stereo_q && far_v > limit);
+  wire all_done = count_q == (stereo_q ? cfg_stereo_iterations : cfg_max_iterations);
+  reg small_q;
+
+  // By the difference, so that the start keeps the bits that a coarse level does not have.
+  wire signed [18:0] u_moved, v_moved;
+  wire [1:0] unused_saturated;
+  wire signed [POS_W-1:0] shift_u = moved_u <<< level_q;
+  wire signed [POS_W-1:0] shift_v = moved_v <<< level_q;
+  round_saturate #(
+      .IN_W (POS_W),
+      .SHIFT(0),
+      .OUT_W(19)
+  ) narrow_u (
+      .s_data({{(POS_W - 20) {u_q[19]}}, u_q} + shift_u),
+      .m_data(u_moved),
+      .m_saturated(unused_saturated[0])
+  );
+  round_saturate #(
+      .IN_W (POS_W),
+      .SHIFT(0),
+      .OUT_W(19)
+  ) narrow_v (
+      .s_data({{(POS_W - 20) {v_q[19]}}, v_q} + shift_v),
+      .m_data(v_moved),
+      .m_saturated(unused_saturated[1])
+  );
+  wire signed [18:0] u_result, v_result;
+  wire [1:0] unused_results;
+  round_saturate #(
+      .IN_W (20),
+      .SHIFT(0),
+      .OUT_W(19)
+  ) narrow_u_result (
+      .s_data(u_q),
+      .m_data(u_result),
+      .m_saturated(unused_results[0])
+  );
+  round_saturate #(
+      .IN_W (20),
+      .SHIFT(0),
+      .OUT_W(19)
+  ) narrow_v_result (
+      .s_data(v_q),
+      .m_data(v_result),
+      .m_saturated(unused_results[1])
+  );
+
+  // ---- control ----
+  wire signed [POS_W-1:0] u_wide = {{(POS_W - 20) {u_q[19]}}, u_q};
+  wire signed [POS_W-1:0] v_wide = {{(POS_W - 20) {v_q[19]}}, v_q};
+  wire signed [POS_W-1:0] half = {{(POS_W - 2) {1'b0}}, level_q};  // of a pixel: 0, 1, 2
+  wire signed [POS_W-1:0] ul = (u_wide + half) >>> level_q;
+  wire signed [POS_W-1:0] vl = (v_wide + half) >>> level_q;
+  // The next window's place is judged, in the clock of the judgement of the step but for a curve.
+  wire places = state_q == PLACE || (state_q == JUDGE && !stereo_q && !small_q && !all_done);
+  // The level is passed over; at the finest this ends the track.
+  reg gives_up_d;
+  reg [2:0] why_d;
+  always @* begin
+    gives_up_d = 1'b0;
+    why_d = BORDER;
+    case (state_q)
+      CHECK: gives_up_d = !inside || (!warped && key_settled && !key_inside_q);
+      CUT: gives_up_d = warped && sampler_done && !sampler_ok;
+      SUMS: begin
+        gives_up_d = sums_here && !made_q;
+        why_d = FLAT;
+      end
+      JUDGE: begin
+        gives_up_d = too_far ? stereo_q || !small_q : places && !inside;
+        why_d = too_far ? DIVERGED : BORDER;
+      end
+      PLACE: gives_up_d = !inside;
+      MOVE: gives_up_d = warped && !stereo_q && !inside;
+      default: ;
+    endcase
+  end
+  assign sets_region = (state_q == CHECK && !gives_up_d && (warped || key_settled))
+      || (places && !gives_up_d && !held);
+  wire next_key = cut_last && level_q == 2'd2;
+  wire wrong_key = state_q == LEVEL && level_q != 2'd0 && key_level_q != level_q;
+  wire first_key = accept && !s_stereo && cfg_levels > 2'd1;
+  assign changes_key = next_key || wrong_key || first_key;
+
+  always @(posedge clk) begin
+    if (accept) begin
+      stereo_q <= s_stereo;
+      u_key_q <= s_u_key;
+      v_key_q <= s_v_key;
+      u_q <= s_u;
+      v_q <= s_v;
+      pieces_q <= s_pieces;
+      knots_u_q <= s_knots_u;
+      knots_v_q <= s_knots_v;
+      slopes_q <= s_slopes;
+      count_0_q <= {ITERATION_W{1'b0}};
+      count_1_q <= {ITERATION_W{1'b0}};
+      count_2_q <= {ITERATION_W{1'b0}};
+      ends_q <= 1'b0;
+    end
+    if (first_key) key_level_q <= cfg_levels - 2'd1;
+    else if (next_key) key_level_q <= 2'd1;
+    else if (wrong_key) key_level_q <= level_q;
+    key_changed_q <= changes_key;
+    key_settling_q <= key_changed_q;
+
+    if (state_q == LEVEL) begin
+      {ul_q, vl_q} <= {ul, vl};
+      {u0_q, v0_q} <= {ul, vl};
+      count_q <= {ITERATION_W{1'b0}};
+    end
+    curve_asked_q <= state_q == CURVE;
+    if (state_q == CURVE && curve_valid) begin
+      vl_q <= curve_v;
+      slope_q <= curve_slope;
+    end
+    if (sets_region) {column_q, row_q} <= {begin_x[10:2], begin_y[10:2]};
+    if (state_q == SOLVE && solve_valid) begin
+      ul_q <= ul_q - {{(POS_W - 14) {solve_u[13]}}, solve_u};
+      if (!stereo_q) vl_q <= vl_q - {{(POS_W - 14) {solve_v[13]}}, solve_v};
+      small_q <= solve_small;
+    end
+    if (step_now) count_q <= count_q + {{(ITERATION_W - 1) {1'b0}}, 1'b1};
+    if (state_q == SOLVE)
+      case (level_q)
+        2'd0: count_0_q <= count_q;
+        2'd1: count_1_q <= count_q;
+        default: count_2_q <= count_q;
+      endcase
+    if (state_q == MOVE) begin
+      u_q <= {u_moved[18], u_moved};
+      v_q <= {v_moved[18], v_moved};
+    end
+    if (state_q == CURVE && curve_valid && ends_q) begin
+      u_q <= ul_q[19:0];
+      v_q <= curve_v[19:0];
+    end
+
+    if (cut_now || rows_now) issue_q <= cut_last || rows_last ? 5'd0 : issue_q + 5'd1;
+    pause_q <= cut_now && !cut_last;
+    if (rows_valid) sums_q <= 1'b1;
+    if (rows_template) making_q <= 1'b1;
+    else if (solve_valid) making_q <= 1'b0;
+    if (making_q && solve_valid) made_q <= solve_ok;
+    if (cut_last) making_q <= 1'b1;
+
+    if (rst) begin
+      state_q <= IDLE;
+      issue_q <= 5'd0;
+      pause_q <= 1'b0;
+      sums_q <= 1'b0;
+      key_changed_q <= 1'b0;
+      key_settling_q <= 1'b0;
+    end else if (gives_up_d) begin
+      sums_q <= 1'b0;
+      status_q <= why_d;
+      level_q <= level_q - 2'd1;
+      state_q <= level_q == 2'd0 ? RESULT : LEVEL;
+    end else begin
+      case (state_q)
+        IDLE:
+        if (s_valid) begin
+          level_q <= s_stereo ? 2'd0 : cfg_levels - 2'd1;
+          state_q <= LEVEL;
+        end
+        LEVEL: state_q <= stereo_q ? CURVE : CHECK;
+        CURVE:
+        if (curve_valid) state_q <= ends_q ? RESULT : count_q == {ITERATION_W{1'b0}} ? CHECK : PLACE;
+        CHECK: if (warped || key_settled) state_q <= CUT;
+        CUT: if (cut_last) state_q <= ROWS;
+        ROWS: if (rows_last) state_q <= SUMS;
+        SUMS:
+        if (step_now) begin
+          sums_q <= 1'b0;
+          state_q <= SOLVE;
+        end
+        SOLVE:
+        if (solve_valid) begin
+          status_q <= DIVERGED;
+          state_q <= stereo_q && !solve_ok ? RESULT : JUDGE;
+        end
+        JUDGE: state_q <= small_q || all_done ? MOVE : stereo_q ? CURVE : ROWS;
+        PLACE: state_q <= ROWS;
+        MOVE: begin
+          level_q <= level_q == 2'd0 ? 2'd0 : level_q - 2'd1;
+          state_q <= level_q == 2'd0 ? FINISH : LEVEL;
+        end
+        FINISH: if (solve_ready) state_q <= VERDICT;
+        VERDICT:
+        if (solve_valid) begin
+          ends_q <= 1'b1;
+          status_q <= solve_flat && !stereo_q ? FLAT : solve_ok ? TRACKED : RESIDUAL;
+          state_q <= stereo_q && solve_ok ? CURVE : RESULT;
+        end
+        RESULT: if (m_ready) state_q <= IDLE;
+        default: state_q <= IDLE;
+      endcase
+    end
+  end
+
+  wire unused = &{1'b0, unused_saturated, unused_results, begin_x[1:0], begin_y[1:0], at_x[10:5],
+      at_y[10:5], x0[PX_W-2:11], y0[PX_W-2:11]};
+
+  assign s_ready = state_q == IDLE;
+  assign m_valid = state_q == RESULT;
+  assign m_u = u_result;
+  assign m_v = v_result;
+  assign m_status = status_q;
+  assign m_iterations = {count_2_q, count_1_q, count_0_q};
+
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tracker's rows: interpolate a row of a window a clock, and either form a template of it or compare
+// it with the template, sixteen lanes wide.
+//
+// Compare (s_template 0): WINDOW + 1 pixel rows of WINDOW + 1 pixels give the window; its products with
+//             the basis, its weighted sum and square: `compare` on what `cut_window` cuts.
+// Template (1): WINDOW + 3 pixel rows of WINDOW + 3 pixels (straight), or WINDOW + 2 rows of values that
+//             the sampler left (p_*), give the basis, kept inside, and the loops' sums of
+//             `make_template` (vio/fixed/klt.py). A row takes two clocks: six products, four multipliers.
+// Q formats:  8-bit pixels, 8-bit fractions -> values less 128, sQ7.PIXEL_FRAC, one rounding; basis
+//             WEIGHTED; sums WINDOW_SUM.
+// Growth:     the sums of a window do not overflow WINDOW_SUM (28 bits for 2 fraction bits, 15x15).
+// Latency:    6 clocks from the last pixel row to m_valid (compare), 7 to m_template; 5 from the last row
+//             of values. Sums are held till the next row of their kind. Throughput: a row a clock
+//             (compare), a row in two clocks (template). One kind may follow the other at once.
+// Input:      s_first (p_first) with the first row of a window or template.
+// Multipliers: 1 for each of WINDOW + 2 values, 4 a lane: 77. Memory: 16 x 33 WINDOW bits of LUT RAM.
+`default_nettype none
+
+module klt_rows #(
+    parameter SIDE = 15,  // WINDOW
+    parameter FRAC = 2    // PIXEL_FRAC
+) (
+    input wire clk,
+    input wire rst,
+
+    input wire                  s_valid,
+    input wire                  s_first,
+    input wire                  s_template,
+    input wire [8*(SIDE+3)-1:0] s_pixels,      // leftmost in the low byte
+    input wire [           7:0] s_fraction_u,
+    input wire [           7:0] s_fraction_v,
+
+    input wire                         p_valid,
+    input wire                         p_first,
+    input wire [(SIDE+2)*(FRAC+8)-1:0] p_values,  // signed, less 128
+
+    output wire        m_valid,   // pulse: the sums of a compared window are there
+    output wire [27:0] m_x,
+    output wire [27:0] m_y,
+    output wire [27:0] m_g,
+    output wire [27:0] m_1,
+    output wire [27:0] m_square,
+
+    output wire        m_template,  // pulse: the sums of a template are there
+    output wire [27:0] m_xx,
+    output wire [27:0] m_xy,
+    output wire [27:0] m_yy,
+    output wire [27:0] m_xg,
+    output wire [27:0] m_yg,
+    output wire [27:0] m_gg,
+    output wire [27:0] m_sx,
+    output wire [27:0] m_sy,
+    output wire [27:0] m_sg
+);
+
+  `include "vio_params.vh"
+
+  generate
+    if (SIDE != WINDOW || FRAC != PIXEL_FRAC || WINDOW_SUM_BITS != 28 || WINDOW > LANES
+        || WEIGHTED_BITS != PIXEL_FRAC + 9 || COORD_FRAC != 8 || WINDOW < 3) begin : g_bad_preset
+      klt_rows_does_not_fit_these_formats bad_parameter ();
+    end
+  endgenerate
+
+  localparam N = WINDOW;
+  localparam V_W = FRAC + 8;  // a value
+  localparam B_W = FRAC + 9;  // a slope, a basis
+  localparam P_W = 2 * B_W;  // a product
+  localparam DROP = 16 - FRAC;  // fraction bits of the interpolation that are rounded away
+  localparam [25:0] HALF = 26'd1 << (DROP - 1);
+  localparam LAST_ROW = WINDOW - 1;
+
+  // ---- control: 3 across, 4 values, 5 basis and operands, 6 products, 7 fours, 8 sums ----
+  reg valid3_q, first3_q, template3_q, fresh_q;
+  reg [7:0] fraction3_q;
+  reg valid4_q, template4_q;
+  reg [4:0] row_q;  // of what is in stage 4
+  reg [3:0] row5_q;  // of the window, of what is in stage 5
+  reg [2:0] a_q, b_q, c_q;  // stages 5 to 7: a template's first and second clock, a comparison
+  reg begins6_q, begins7_q, last6_q, last7_q, valid_q, made_q;
+
+  wire loads = (valid3_q && !first3_q) || p_valid;
+  wire [4:0] row_d = (p_valid ? p_first : fresh_q) ? 5'd0 : row_q + 5'd1;
+  wire template_d = p_valid || template3_q;
+  wire [3:0] window_row_d = template_d ? row_d[3:0] - 4'd2 : row_d[3:0];
+  wire [3:0] window_row = template4_q ? row_q[3:0] - 4'd2 : row_q[3:0];
+  wire takes_a = valid4_q && template4_q && row_q > 5'd1;
+  wire takes_c = valid4_q && !template4_q;
+  wire takes_b = a_q[0];
+
+  always @(posedge clk) begin
+    first3_q <= s_first;
+    template3_q <= s_template;
+    fraction3_q <= s_fraction_v;
+    if (valid3_q && first3_q) fresh_q <= 1'b1;
+    else if (loads) fresh_q <= 1'b0;
+    if (loads) begin
+      row_q <= row_d;
+      template4_q <= template_d;
+    end
+    if (takes_a || takes_c) row5_q <= window_row;
+    begins6_q <= row5_q == 4'd0;
+    last6_q <= row5_q == LAST_ROW[3:0];
+    begins7_q <= begins6_q;
+    last7_q <= last6_q;
+    if (rst) begin
+      valid3_q <= 1'b0;
+      valid4_q <= 1'b0;
+      {a_q, b_q, c_q} <= 9'd0;
+      {valid_q, made_q} <= 2'd0;
+    end else begin
+      valid3_q <= s_valid;
+      valid4_q <= loads;
+      a_q <= {a_q[1:0], takes_a};
+      b_q <= {b_q[1:0], takes_b};
+      c_q <= {c_q[1:0], takes_c};
+      valid_q <= c_q[2] && last7_q;
+      made_q <= b_q[2] && last7_q;
+    end
+  end
+
+  // ---- the weights of the row in stage 4 ----
+  reg [N*WEIGHT_BITS-1:0] weights_d, weights_q;
+  integer k;
+  always @* begin
+    weights_d = {N * WEIGHT_BITS{1'b0}};
+    for (k = 0; k < N; k = k + 1)
+      if (window_row_d == k[3:0]) weights_d = WEIGHTS[LANES*WEIGHT_BITS*k+:N*WEIGHT_BITS];
+  end
+  always @(posedge clk) if (loads) weights_q <= weights_d;
+
+  // ---- 3, 4: values, and for a template the two rows above ----
+  wire [(N+2)*V_W-1:0] values, above, top;
+
+  genvar i;
+  generate
+    for (i = 0; i < N + 2; i = i + 1) begin : g_value
+      wire signed [8:0] step = $signed({1'b0, s_pixels[8*i+8+:8]}) - $signed({1'b0, s_pixels[8*i+:8]});
+      wire signed [16:0] part;
+      soft_multiply #(
+          .A_W(9),
+          .B_W(8)
+      ) across (
+          .s_a(step),
+          .s_b(s_fraction_u),
+          .m_product(part)
+      );
+      wire [16:0] line = {1'b0, s_pixels[8*i+:8], 8'd0} + part;
+      reg [15:0] line_above_q, line_q;
+      wire signed [16:0] rise = $signed({1'b0, line_q}) - $signed({1'b0, line_above_q});
+      wire signed [25:0] down = $signed({2'b00, line_above_q, 8'd0})
+                                + {{9{rise[16]}}, rise} * $signed({18'd0, fraction3_q}) + $signed(HALF);
+      wire unused = &{1'b0, down[25:24], down[DROP-1:0], line[16]};
+      reg [V_W-1:0] value_q, above_q, top_q;
+      always @(posedge clk) begin
+        if (s_valid) begin
+          line_q <= line[15:0];
+          line_above_q <= line_q;
+        end
+        if (loads) begin
+          // Less half of the range: the top bit is turned.
+          value_q <= p_valid ? p_values[V_W*i+:V_W] : {~down[23], down[22:DROP]};
+          above_q <= value_q;
+          top_q <= above_q;
+        end
+      end
+      assign values[V_W*i+:V_W] = value_q;
+      assign above[V_W*i+:V_W] = above_q;
+      assign top[V_W*i+:V_W] = top_q;
+    end
+  endgenerate
+
+  // ---- 5: weighed, one rounding; 6: products ----
+  reg [N*3*B_W-1:0] basis_mem[0:15];
+  wire [N*3*B_W-1:0] basis = basis_mem[row_q[3:0]];
+  wire [N*3*B_W-1:0] made;
+  always @(posedge clk) if (b_q[0]) basis_mem[row5_q] <= made;
+
+  wire [N*P_W-1:0] x_products, y_products, g_products, s_products;
+  wire [N*B_W-1:0] weighed;
+
+  generate
+    for (i = 0; i < N; i = i + 1) begin : g_lane
+      wire signed [B_W-1:0] here = {values[V_W*i+V_W-1], values[V_W*i+:V_W]};
+      wire signed [B_W-1:0] grey = {above[V_W*(i+1)+V_W-1], above[V_W*(i+1)+:V_W]};
+      wire signed [B_W-1:0] right = {above[V_W*(i+2)+V_W-1], above[V_W*(i+2)+:V_W]};
+      wire signed [B_W-1:0] left = {above[V_W*i+V_W-1], above[V_W*i+:V_W]};
+      wire signed [B_W-1:0] under = {values[V_W*(i+1)+V_W-1], values[V_W*(i+1)+:V_W]};
+      wire signed [B_W-1:0] over = {top[V_W*(i+1)+V_W-1], top[V_W*(i+1)+:V_W]};
+      wire signed [B_W-1:0] slope_x = right - left;
+      wire signed [B_W-1:0] slope_y = under - over;
+
+      wire signed [B_W-1:0] first = takes_b ? grey : template4_q ? slope_x : here;
+      wire signed [B_W+WEIGHT_BITS-1:0] first_part, second_part;
+      soft_multiply #(
+          .A_W(B_W),
+          .B_W(WEIGHT_BITS)
+      ) weigh_first (
+          .s_a(first),
+          .s_b(weights_q[WEIGHT_BITS*i+:WEIGHT_BITS]),
+          .m_product(first_part)
+      );
+      soft_multiply #(
+          .A_W(B_W),
+          .B_W(WEIGHT_BITS)
+      ) weigh_second (
+          .s_a(slope_y),
+          .s_b(weights_q[WEIGHT_BITS*i+:WEIGHT_BITS]),
+          .m_product(second_part)
+      );
+      // Rounded: the highest bit that is dropped is added.
+      wire [B_W-1:0] first_weighed = first_part[B_W+WEIGHT_BITS-1:WEIGHT_BITS]
+                                     + {{(B_W - 1) {1'b0}}, first_part[WEIGHT_BITS-1]};
+      wire [B_W-1:0] second_weighed = second_part[B_W+WEIGHT_BITS-1:WEIGHT_BITS]
+                                      + {{(B_W - 1) {1'b0}}, second_part[WEIGHT_BITS-1]};
+      wire unused = &{1'b0, first_part[WEIGHT_BITS-2:0], second_part[WEIGHT_BITS-2:0]};
+
+      // Operands. A template: bx gx, by gy, bx gy, sum of bx; then bx g, by g, sum of by, bg g, sum of bg.
+      reg signed [B_W-1:0] bx_q, by_q, bg_q, weighed_q, weighed6_q;
+      reg signed [B_W-1:0] vx_q, vy_q, vg_q;
+      reg signed [P_W-1:0] px_q, py_q, pg_q, ps_q;
+      always @(posedge clk) begin
+        weighed_q <= first_weighed;
+        vx_q <= first;
+        vy_q <= takes_b ? grey : template4_q ? slope_y : here;
+        vg_q <= takes_b ? {{(B_W - 1) {1'b0}}, 1'b1} : template4_q ? slope_y : here;
+        bg_q <= takes_b ? by_q : template4_q ? first_weighed : basis[B_W*(3*i+2)+:B_W];
+        if (!takes_b) begin
+          bx_q <= template4_q ? first_weighed : basis[B_W*3*i+:B_W];
+          by_q <= template4_q ? second_weighed : basis[B_W*(3*i+1)+:B_W];
+        end
+        px_q <= {{(P_W - B_W) {bx_q[B_W-1]}}, bx_q} * {{(P_W - B_W) {vx_q[B_W-1]}}, vx_q};
+        py_q <= {{(P_W - B_W) {by_q[B_W-1]}}, by_q} * {{(P_W - B_W) {vy_q[B_W-1]}}, vy_q};
+        pg_q <= {{(P_W - B_W) {bg_q[B_W-1]}}, bg_q} * {{(P_W - B_W) {vg_q[B_W-1]}}, vg_q};
+        ps_q <= {{(P_W - B_W) {weighed_q[B_W-1]}}, weighed_q} * {{(P_W - B_W) {vx_q[B_W-1]}}, vx_q};
+        weighed6_q <= weighed_q;
+      end
+      assign made[B_W*3*i+:3*B_W] = {weighed_q, by_q, bx_q};
+      assign x_products[P_W*i+:P_W] = px_q;
+      assign y_products[P_W*i+:P_W] = py_q;
+      assign g_products[P_W*i+:P_W] = pg_q;
+      assign s_products[P_W*i+:P_W] = ps_q;
+      assign weighed[B_W*i+:B_W] = weighed6_q;
+    end
+  endgenerate
+
+  // ---- 7, 8: sums: of a template's first clocks, and of its second or of a comparison ----
+  wire add_0 = a_q[2];
+  wire add_1 = b_q[2] || c_q[2];
+  wire [27:0] unused_0;
+
+  klt_sum #(
+      .LANES(N),
+      .IN_W (P_W)
+  ) sum_x (
+      .clk(clk),
+      .s_data(x_products),
+      .s_add_0(add_0),
+      .s_add_1(add_1),
+      .s_begins(begins7_q),
+      .m_0(m_xx),
+      .m_1(m_x)
+  );
+  klt_sum #(
+      .LANES(N),
+      .IN_W (P_W)
+  ) sum_y (
+      .clk(clk),
+      .s_data(y_products),
+      .s_add_0(add_0),
+      .s_add_1(add_1),
+      .s_begins(begins7_q),
+      .m_0(m_yy),
+      .m_1(m_y)
+  );
+  klt_sum #(
+      .LANES(N),
+      .IN_W (P_W)
+  ) sum_g (
+      .clk(clk),
+      .s_data(g_products),
+      .s_add_0(add_0),
+      .s_add_1(add_1),
+      .s_begins(begins7_q),
+      .m_0(m_xy),
+      .m_1(m_g)
+  );
+  klt_sum #(
+      .LANES(N),
+      .IN_W (P_W)
+  ) sum_square (
+      .clk(clk),
+      .s_data(s_products),
+      .s_add_0(1'b0),
+      .s_add_1(add_1),
+      .s_begins(begins7_q),
+      .m_0(unused_0),
+      .m_1(m_square)
+  );
+  klt_sum #(
+      .LANES(N),
+      .IN_W (B_W)
+  ) sum_1 (
+      .clk(clk),
+      .s_data(weighed),
+      .s_add_0(add_0),
+      .s_add_1(add_1),
+      .s_begins(begins7_q),
+      .m_0(m_sx),
+      .m_1(m_1)
+  );
+  wire unused_sum = &{1'b0, unused_0};
+
+  assign m_valid = valid_q;
+  assign m_template = made_q;
+  assign {m_xg, m_yg, m_sy, m_gg, m_sg} = {m_x, m_y, m_g, m_square, m_1};
+
+endmodule
+
+`default_nettype wire
