@@ -8,11 +8,11 @@
 //   5 COPY       matrix[s_x] = matrix[s_matrix]  6 IDENTITY   matrix[s_x] = 1
 // Matrices: 0 rotation (host), 1 pending, 2 camera from last, 3 camera from key, 4 last from key,
 // 5 and 6 rectifying left and right, 7 stereo.
-// Q formats:  pixels sQ10.8; rays sQ1.16, in 19 bits (a ray to be turned may use all, one to be
-//             projected has 18). A point without an image (behind) is (0, 0).
+// Q formats:  pixels sQ10.8, rays sQ1.16. A pixel to unproject and a ray to turn may have 20 bits; a
+//             ray to project has 18. Results have 18 bits, pixels 19; a ray behind is (0, 0).
 // Overflow:   saturates where the model narrows.
 // Latency:    clocks from s_valid && s_ready to m_valid (a pulse; the result stays until the next
-//             request): 27 unproject, 12 project, 7 + reciprocal turn, 42 compose, 2 copy.
+//             request): 29 unproject, 12 project, 14 turn, 43 compose, 2 copy.
 // Throughput: the next request with the pulse.
 // Writes:     tables and matrices are written while no operation that uses them is at work.
 //             w_select 0, 1: lens values of the left, right camera in the model's order; 2, 3: its
@@ -34,8 +34,8 @@ module rectify (
     input  wire        [ 2:0] s_op,
     input  wire               s_camera,  // 0 left, 1 right
     input  wire        [ 2:0] s_matrix,
-    input  wire signed [18:0] s_x,
-    input  wire signed [18:0] s_y,
+    input  wire signed [19:0] s_x,
+    input  wire signed [19:0] s_y,
 
     output wire               m_valid,
     output wire signed [18:0] m_x,
@@ -69,47 +69,68 @@ module rectify (
   reg [1:0] i_q, j_q;  // entry being composed
   reg [2:0] to_q, by_q;
 
-  reg [3:0] kind_d;
+  // The program is decoded a clock ahead, so that what it selects comes from registers.
+  reg [3:0] kind_d, kind_q;
   reg centre_d, index_d, knots_d, fix_d, estimate_d, reciprocal_d, wait_d, row_d, entry_d, copy_d;
-  reg behind_d, end_d;
-  reg [1:0] component_d;
+  reg centre_q, index_q, knots_q, fix_q, estimate_q, reciprocal_q, wait_q, row_q, entry_q, copy_q;
+  reg behind_d, end_d, behind_q, end_q;
+  reg [1:0] component_d, component_q;
+  reg busy_d;
+  reg [4:0] step_d;
+  reg [1:0] i_d, j_d;
+  wire behind, reciprocal_valid, reciprocal_ready;
+  wire unused_ready = reciprocal_ready;
+  wire [2:0] op_d = s_ready ? s_op : op_q;
+
+  assign s_ready = !busy_q;
+
+  always @* begin
+    {step_d, i_d, j_d} = {step_q, i_q, j_q};
+    if (s_ready) {step_d, i_d, j_d} = 9'd0;
+    else if (reciprocal_q && behind) step_d = 5'd6;
+    else if (entry_q) begin
+      j_d = j_q == 2'd2 ? 2'd0 : j_q + 2'd1;
+      if (j_q == 2'd2) i_d = i_q + 2'd1;
+      step_d = j_q != 2'd2 ? 5'd1 : i_q != 2'd2 ? 5'd0 : 5'd5;
+    end else if (!wait_q || reciprocal_valid) step_d = step_q + 5'd1;
+    busy_d = s_ready ? s_valid : !end_q;
+  end
 
   always @* begin
     kind_d = NONE;
     component_d = 2'd0;
     {centre_d, index_d, knots_d, fix_d, estimate_d, reciprocal_d, wait_d} = 7'd0;
     {row_d, entry_d, copy_d, behind_d, end_d} = 5'd0;
-    if (busy_q)
-    case (op_q)
+    case (op_d)
       UNPROJECT:
-      case (step_q)
+      case (step_d)
         5'd0: centre_d = 1'b1;
         5'd1: kind_d = INVERSE;
         5'd3: kind_d = SQUARES;
         5'd5: index_d = 1'b1;
-        5'd6: knots_d = 1'b1;
-        5'd7: kind_d = BETWEEN;
-        5'd9: kind_d = FACTOR;
-        5'd11: {kind_d, estimate_d} = {SQUARES, 1'b1};
-        5'd12: {kind_d, estimate_d} = {CROSS, 1'b1};
-        5'd14: kind_d = BEND_X;
-        5'd15: kind_d = BEND_Y;
-        5'd17: fix_d = 1'b1;
-        5'd18: kind_d = SQUARES;
-        5'd20: index_d = 1'b1;
-        5'd21: knots_d = 1'b1;
-        5'd22: kind_d = BETWEEN;
-        5'd24: kind_d = FACTOR;
-        5'd25: end_d = 1'b1;
+        5'd7: knots_d = 1'b1;
+        5'd8: kind_d = BETWEEN;
+        5'd10: kind_d = FACTOR;
+        5'd12: {kind_d, estimate_d} = {SQUARES, 1'b1};
+        5'd13: {kind_d, estimate_d} = {CROSS, 1'b1};
+        5'd15: kind_d = BEND_X;
+        5'd16: kind_d = BEND_Y;
+        5'd18: fix_d = 1'b1;
+        5'd19: kind_d = SQUARES;
+        5'd21: index_d = 1'b1;
+        5'd23: knots_d = 1'b1;
+        5'd24: kind_d = BETWEEN;
+        5'd26: kind_d = FACTOR;
+        5'd27: end_d = 1'b1;
         default: ;
       endcase
       PROJECT:
-      case (step_q)
+      case (step_d)
         5'd0: kind_d = SQUARES;
         5'd1: kind_d = CROSS;
         5'd2: index_d = 1'b1;
-        5'd3: {kind_d, knots_d} = {BEND_X, 1'b1};
-        5'd4: kind_d = BEND_Y;
+        5'd3: kind_d = BEND_X;
+        5'd4: {kind_d, knots_d} = {BEND_Y, 1'b1};
         5'd5: kind_d = BETWEEN;
         5'd7: kind_d = FACTOR;
         5'd9: kind_d = FOCAL;
@@ -117,7 +138,7 @@ module rectify (
         default: ;
       endcase
       TURN, TURN_BACK:
-      case (step_q)
+      case (step_d)
         5'd0: {kind_d, component_d} = {ROW, 2'd2};
         5'd1: {kind_d, component_d} = {ROW, 2'd0};
         5'd2: {kind_d, component_d, reciprocal_d} = {ROW, 2'd1, 1'b1};
@@ -127,12 +148,12 @@ module rectify (
         default: {behind_d, end_d} = 2'b11;
       endcase
       COMPOSE:
-      case (step_q)
-        5'd0: {row_d, component_d} = {1'b1, i_q};
-        5'd1: {kind_d, component_d} = {TWO, j_q};
-        5'd3: {kind_d, component_d} = {THIRD, j_q};
+      case (step_d)
+        5'd0: {row_d, component_d} = {1'b1, i_d};
+        5'd1: {kind_d, component_d} = {TWO, j_d};
+        5'd3: {kind_d, component_d} = {THIRD, j_d};
         5'd4: entry_d = 1'b1;
-        5'd5: {copy_d, end_d} = 2'b11;
+        5'd6: {copy_d, end_d} = 2'b11;
         default: ;
       endcase
       COPY, IDENTITY: {copy_d, end_d} = 2'b11;
@@ -140,12 +161,10 @@ module rectify (
     endcase
   end
 
-  wire signed [18:0] depth;
-  wire behind = depth < $signed(NEAREST);
-  wire reciprocal_ready, reciprocal_valid;
-  wire unused_ready = reciprocal_ready;
-
-  assign s_ready = !busy_q;
+  wire compose_d = op_d == COMPOSE;
+  reg [3:0] read_q;  // the matrix that is read
+  reg column_q;
+  reg [2:0] factor_pair_q, offset_pair_q;
 
   always @(posedge clk) begin
     if (s_ready) begin
@@ -154,19 +173,20 @@ module rectify (
       matrix_q <= s_matrix;
       to_q <= s_x[2:0];
       by_q <= s_y[2:0];
-      step_q <= 5'd0;
-      i_q <= 2'd0;
-      j_q <= 2'd0;
-    end else if (reciprocal_d && behind) step_q <= 5'd6;
-    else if (entry_d) begin
-      j_q <= j_q == 2'd2 ? 2'd0 : j_q + 2'd1;
-      if (j_q == 2'd2) i_q <= i_q + 2'd1;
-      step_q <= j_q != 2'd2 ? 5'd1 : i_q != 2'd2 ? 5'd0 : 5'd5;
-    end else if (!wait_d || reciprocal_valid) step_q <= step_q + 5'd1;
-    if (rst) busy_q <= 1'b0;
-    else if (s_ready) busy_q <= s_valid;
-    else if (end_d) busy_q <= 1'b0;
-    done_q <= !rst && busy_q && end_d;
+    end
+    {step_q, i_q, j_q} <= {step_d, i_d, j_d};
+    {kind_q, component_q, estimate_q} <= {kind_d, component_d, estimate_d};
+    read_q <= compose_d && copy_d ? SPARE : {1'b0, compose_d && !row_d ? by_q :
+                                             s_ready ? s_matrix : matrix_q};
+    column_q <= op_d == TURN_BACK || (compose_d && !row_d && !camera_q);
+    factor_pair_q <= kind_d == INVERSE ? INVERSES : kind_d == FOCAL ? FOCALS : TANGENTIALS;
+    offset_pair_q <= index_d ? SHIFTS : CENTRES;
+    busy_q <= busy_d && !rst;
+    done_q <= end_q && !rst;
+    // What happens only while an operation is under way.
+    {centre_q, index_q, knots_q, fix_q, reciprocal_q, wait_q, row_q, entry_q, copy_q, behind_q, end_q}
+        <= {11{busy_d && !rst}} & {centre_d, index_d, knots_d, fix_d, reciprocal_d, wait_d, row_d,
+                                   entry_d, copy_d, behind_d, end_d};
   end
 
   // ---- lens values in pairs, one for each coordinate ----
@@ -185,11 +205,10 @@ module rectify (
     if (w_values && w_address[0]) offsets_1_mem[w_pair] <= w_data[17:0];
   end
 
-  wire [2:0] factor_pair = kind_d == INVERSE ? INVERSES : kind_d == FOCAL ? FOCALS : TANGENTIALS;
-  wire signed [18:0] factor_0 = factors_0_mem[{camera_q, factor_pair}];
-  wire signed [18:0] factor_1 = factors_1_mem[{camera_q, factor_pair}];
-  wire [17:0] offset_0 = offsets_0_mem[{camera_q, index_d ? SHIFTS : CENTRES}];
-  wire [17:0] offset_1 = offsets_1_mem[{camera_q, index_d ? SHIFTS : CENTRES}];
+  wire signed [18:0] factor_0 = factors_0_mem[{camera_q, factor_pair_q}];
+  wire signed [18:0] factor_1 = factors_1_mem[{camera_q, factor_pair_q}];
+  wire [17:0] offset_0 = offsets_0_mem[{camera_q, offset_pair_q}];
+  wire [17:0] offset_1 = offsets_1_mem[{camera_q, offset_pair_q}];
 
   // ---- radial tables ----
   wire forward = op_q == PROJECT;
@@ -207,7 +226,7 @@ module rectify (
       .w_table({w_select[2], w_select[0]}),
       .w_index(w_address[LENS_BITS-1:0]),
       .w_data(w_data[17:0]),
-      .s_valid(index_d),
+      .s_valid(index_q),
       .s_table({forward, camera_q}),
       .s_shift(forward ? offset_1[4:0] : offset_0[4:0]),
       .s_radius2(radius2_q),
@@ -220,30 +239,37 @@ module rectify (
   // ---- matrices ----
   wire signed [17:0] entry_0, entry_1, entry_2, result_0, result_1;
   wire w_entry = w_valid && w_select == 3'd6;
-  wire [3:0] place = entry_d ? {2'd0, i_q} + {1'b0, i_q, 1'b0} + {2'd0, j_q} : w_address[3:0];
-  wire copy = copy_d && busy_q;
-  wire compose = op_q == COMPOSE;
-  wire one_entry = w_entry || (entry_d && busy_q);
+  // A composed entry is written a clock later, so that its sum need not get there in one clock.
+  reg composed_q;
+  reg [3:0] composed_place_q;
+  reg [17:0] composed_data_q;
+  wire [3:0] place = w_entry ? w_address[3:0] : composed_place_q;
+
+  always @(posedge clk) begin
+    composed_q <= entry_q;
+    composed_place_q <= {2'd0, i_q} + {1'b0, i_q, 1'b0} + {2'd0, j_q};
+    composed_data_q <= result_0;
+  end
 
   rectify_matrices matrices (
       .clk(clk),
-      .r_matrix(compose && copy_d ? SPARE : {1'b0, compose && !row_d ? by_q : matrix_q}),
-      .r_index(component_d),
-      .r_column(op_q == TURN_BACK || (compose && !row_d && !camera_q)),
+      .r_matrix(read_q),
+      .r_index(component_q),
+      .r_column(column_q),
       .r_0(entry_0),
       .r_1(entry_1),
       .r_2(entry_2),
-      .w_entries(copy ? 9'h1FF : {8'd0, one_entry} << place),
-      .w_matrix(copy ? {1'b0, to_q} : w_entry ? {1'b0, w_address[6:4]} : SPARE),
-      .w_copy(copy && op_q != IDENTITY),
-      .w_identity(copy && op_q == IDENTITY),
-      .w_data(w_entry ? w_data[17:0] : result_0),
+      .w_entries(copy_q ? 9'h1FF : {8'd0, w_entry || composed_q} << place),
+      .w_matrix(copy_q ? {1'b0, to_q} : w_entry ? {1'b0, w_address[6:4]} : SPARE),
+      .w_copy(copy_q && op_q != IDENTITY),
+      .w_identity(copy_q && op_q == IDENTITY),
+      .w_data(w_entry ? w_data[17:0] : composed_data_q),
       .m_cam_key(m_cam_key),
       .m_stereo_rotation(m_stereo_rotation)
   );
 
   // ---- operands ----
-  reg signed [18:0] x_q, y_q;  // the point that is worked on
+  reg signed [19:0] x_q, y_q;  // the point that is worked on
   reg signed [18:0] ex_q, ey_q;  // an estimate of the result, at last the result
   reg signed [18:0] depth_q;
   reg [17:0] g0_q, g1_q;  // knots, the factor between them, or the reciprocal
@@ -256,41 +282,41 @@ module rectify (
   reg signed [39:0] sum_q;
   reg [5:0] bits_q;
 
-  wire signed [18:0] px = estimate_d ? ex_q : x_q;
-  wire signed [18:0] py = estimate_d ? ey_q : y_q;
+  wire signed [19:0] px = estimate_q ? {ex_q[18], ex_q} : x_q;
+  wire signed [19:0] py = estimate_q ? {ey_q[18], ey_q} : y_q;
   wire signed [20:0] twice_xy = {xy_q, 1'b0};
 
   reg signed [18:0] a0_d, a1_d;
   reg signed [20:0] b0_d, b1_d;
   reg signed [39:0] add0_d, add1_d;
   reg [2:0] shift_d;  // less 14
-  wire short_a = kind_d == ROW || kind_d == TWO || kind_d == THIRD;
-  wire short_b = kind_d == INVERSE || kind_d == FOCAL || (kind_d == FACTOR && forward);
+  wire short_a = kind_q == ROW || kind_q == TWO || kind_q == THIRD;
+  wire short_b = kind_q == INVERSE || kind_q == FOCAL || (kind_q == FACTOR && forward);
 
   always @* begin
     a0_d = factor_0;
     a1_d = factor_1;
-    b0_d = {{2{x_q[18]}}, x_q};
-    b1_d = {{2{y_q[18]}}, y_q};
+    b0_d = {x_q[19], x_q};
+    b1_d = {y_q[19], y_q};
     add0_d = 40'h8000;
     add1_d = 40'h8000;
     shift_d = 3'd2;
-    case (kind_d)
+    case (kind_q)
       INVERSE: begin
         add0_d  = 40'h10000;
         add1_d  = 40'h10000;
         shift_d = 3'd3;
       end
       SQUARES: begin
-        a0_d   = px;
-        a1_d   = py;
-        b0_d   = {{2{px[18]}}, px};
-        b1_d   = {{2{py[18]}}, py};
+        a0_d   = px[18:0];
+        a1_d   = py[18:0];
+        b0_d   = {px[19], px};
+        b1_d   = {py[19], py};
         add1_d = 40'd0;  // their sum is rounded once
       end
       CROSS: begin
-        a0_d = px;
-        b0_d = {{2{py[18]}}, py};
+        a0_d = px[18:0];
+        b0_d = {py[19], py};
       end
       BETWEEN: begin
         a0_d = {1'b0, g0_q};
@@ -310,8 +336,8 @@ module rectify (
         end
       end
       BEND_X, BEND_Y: begin
-        b0_d   = kind_d == BEND_X ? twice_xy : {1'b0, bend_y_q};
-        b1_d   = kind_d == BEND_X ? {1'b0, bend_x_q} : twice_xy;
+        b0_d   = kind_q == BEND_X ? twice_xy : {1'b0, bend_y_q};
+        b1_d   = kind_q == BEND_X ? {1'b0, bend_x_q} : twice_xy;
         add0_d = 40'd0;
         add1_d = 40'd0;
       end
@@ -324,7 +350,7 @@ module rectify (
       ROW, TWO: begin
         a0_d   = {entry_0[17], entry_0};
         a1_d   = {entry_1[17], entry_1};
-        add0_d = kind_d == TWO ? 40'h8000 : {{6{entry_2[17]}}, entry_2, 16'h8000};
+        add0_d = kind_q == TWO ? 40'h8000 : {{6{entry_2[17]}}, entry_2, 16'h8000};
         add1_d = 40'd0;
       end
       DEPTH: begin
@@ -349,7 +375,7 @@ module rectify (
 
   // ---- products, sums, roundings ----
   wire signed [39:0] sum_0, sum_1;
-  wire carry = kind_d == DEPTH && bits_q == 6'd18;
+  wire carry = kind_q == DEPTH && bits_q == 6'd18;
 
   rectify_product product_0 (
       .clk(clk),
@@ -372,11 +398,11 @@ module rectify (
       .m_sum(sum_1)
   );
 
-  reg [3:0] kind_q;
-  reg [1:0] component_q;
+  reg [3:0] done_kind_q;
+  reg [1:0] done_component_q;
   reg [2:0] shift_q;
   wire signed [39:0] pair = sum_0 + sum_1;
-  wire both = kind_q == SQUARES || kind_q == BETWEEN || kind_q == ROW;
+  wire both = done_kind_q == SQUARES || done_kind_q == BETWEEN || done_kind_q == ROW;
   wire signed [39:0] chosen = both ? pair : sum_0;
   wire signed [25:0] wide_0, wide_1;
   wire signed [18:0] long_0, long_1;
@@ -399,14 +425,15 @@ module rectify (
   wire unused_wide = &{1'b0, wide_1};
 
   // ---- results ----
-  wire signed [19:0] du = {x_q[18], x_q} - {2'b00, offset_0};
-  wire signed [19:0] dv = {y_q[18], y_q} - {2'b00, offset_1};
+  assign behind = depth_q < $signed(NEAREST);
+  wire signed [20:0] du = {x_q[19], x_q} - {3'd0, offset_0};
+  wire signed [20:0] dv = {y_q[19], y_q} - {3'd0, offset_1};
   wire signed [17:0] centred_u, centred_v;
   wire [1:0] saturated;
   wire unused_saturated = &{1'b0, saturated};
 
   round_saturate #(
-      .IN_W (20),
+      .IN_W (21),
       .SHIFT(0),
       .OUT_W(18)
   ) centre_u (
@@ -415,7 +442,7 @@ module rectify (
       .m_saturated(saturated[0])
   );
   round_saturate #(
-      .IN_W (20),
+      .IN_W (21),
       .SHIFT(0),
       .OUT_W(18)
   ) centre_v (
@@ -432,7 +459,7 @@ module rectify (
   ) invert (
       .clk(clk),
       .rst(rst),
-      .s_valid(busy_q && reciprocal_d && !behind),
+      .s_valid(reciprocal_q && !behind),
       .s_ready(reciprocal_ready),
       .s_data(depth_q[17:0]),
       .m_valid(reciprocal_valid),
@@ -442,14 +469,14 @@ module rectify (
   );
 
   always @(posedge clk) begin
-    kind_q <= kind_d;
-    component_q <= component_d;
+    done_kind_q <= kind_q;
+    done_component_q <= component_q;
     shift_q <= shift_d;
     bend_x_q <= {2'd0, radius2_q} + {xx_q, 1'b0};
     bend_y_q <= {2'd0, radius2_q} + {yy_q, yy_half_q} + {19'd0, yy_half_q};
     rest_q <= 19'h40000 - part;
-    case (kind_q)
-      INVERSE: {x_q, y_q} <= {result_0[17], result_0, result_1[17], result_1};
+    case (done_kind_q)
+      INVERSE: {x_q, y_q} <= {{2{result_0[17]}}, result_0, {2{result_1[17]}}, result_1};
       SQUARES: begin
         radius2_q <= (|wide_0[25:18]) ? 18'h3FFFF : wide_0[17:0];
         xx_q <= sum_0[34:16];
@@ -464,7 +491,7 @@ module rectify (
       FOCAL: {ex_q, ey_q} <= {long_0, long_1};
       TWO: sum_q <= pair;
       ROW:
-      case (component_q)
+      case (done_component_q)
         2'd0: ex_q <= long_0;
         2'd1: ey_q <= long_0;
         default: depth_q <= long_0;
@@ -472,27 +499,26 @@ module rectify (
       default: ;
     endcase
     if (s_ready) {x_q, y_q} <= {s_x, s_y};
-    if (centre_d) {x_q, y_q} <= {centred_u[17], centred_u, centred_v[17], centred_v};
-    if (fix_d) begin
-      x_q <= x_q - {{3{dx_q[15]}}, dx_q};
-      y_q <= y_q - {{3{dy_q[15]}}, dy_q};
+    if (centre_q) {x_q, y_q} <= {{2{centred_u[17]}}, centred_u, {2{centred_v[17]}}, centred_v};
+    if (fix_q) begin
+      x_q <= x_q - {{4{dx_q[15]}}, dx_q};
+      y_q <= y_q - {{4{dy_q[15]}}, dy_q};
     end
-    if (row_d) begin
-      x_q  <= {entry_0[17], entry_0};
-      y_q  <= {entry_1[17], entry_1};
+    if (row_q) begin
+      x_q  <= {{2{entry_0[17]}}, entry_0};
+      y_q  <= {{2{entry_1[17]}}, entry_1};
       ex_q <= {entry_2[17], entry_2};
     end
-    if (knots_d) {g0_q, g1_q} <= {knot_0, knot_1};
-    if (wait_d && reciprocal_valid) begin
+    if (knots_q) {g0_q, g1_q} <= {knot_0, knot_1};
+    if (wait_q && reciprocal_valid) begin
       {g0_q, g1_q} <= {2{mantissa}};
       bits_q <= mantissa_bits;
     end
-    if (index_d && forward) ok_q <= !beyond && radius2_q != 18'h3FFFF;
-    else if (busy_q && !forward) ok_q <= !behind_d;
-    if (behind_d) {ex_q, ey_q} <= 38'd0;
+    if (index_q && forward) ok_q <= !beyond && radius2_q != 18'h3FFFF;
+    else if (busy_q && !forward) ok_q <= !behind_q;
+    if (behind_q) {ex_q, ey_q} <= 38'd0;
   end
 
-  assign depth = depth_q;
   assign m_valid = done_q;
   assign m_x = ex_q;
   assign m_y = ey_q;

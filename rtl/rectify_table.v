@@ -6,8 +6,9 @@
 //             vio/fixed/rectify.py is knot_0 + ((knot_1 - knot_0) * part + 2^17 >> 18).
 // Overflow:   beyond the last knot: the last two, part 2^18, m_beyond in the clock of the request.
 // Memory:     four tables (inverse of left, right, forward of left, right) of KNOTS words of 18
-//             bits: one block RAM with two ports. A write takes the place of a read.
-// Latency:    1 clock; m_part stays, the knots do not. Throughput: one a clock.
+//             bits: one block RAM with two ports. A write takes the place of
+//             both reads.
+// Latency:    2 clocks, m_part 1, which stays until the next request. Throughput: one a clock.
 `default_nettype none
 
 module rectify_table #(
@@ -48,17 +49,24 @@ module rectify_table #(
   assign m_beyond = place[35:18] >= ALL;
 
   reg [17:0] table_mem[0:(4<<INDEX_W)-1];
-  reg [17:0] knot_0_q, knot_1_q;
+  reg [INDEX_W+1:0] address_0_q, address_1_q;
+  reg write_q;
+  reg [17:0] data_q, knot_0_q, knot_1_q;
   reg [18:0] part_q;
-  wire [INDEX_W+1:0] address_0 = w_valid ? {w_table, w_index} : {s_table, index};
-  wire [INDEX_W+1:0] address_1 = {s_table, index + ONE};
 
   always @(posedge clk) begin
-    if (w_valid) table_mem[address_0] <= w_data;
-    else knot_0_q <= table_mem[address_0];
+    write_q <= w_valid;
+    data_q <= w_data;
+    address_0_q <= w_valid ? {w_table, w_index} : {s_table, index};
+    address_1_q <= {s_table, index + ONE};
+    if (s_valid) part_q <= m_beyond ? 19'h40000 : {1'b0, place[17:0]};
   end
-  always @(posedge clk) knot_1_q <= table_mem[address_1];
-  always @(posedge clk) if (s_valid) part_q <= m_beyond ? 19'h40000 : {1'b0, place[17:0]};
+
+  always @(posedge clk) begin
+    if (write_q) table_mem[address_0_q] <= data_q;
+    else knot_0_q <= table_mem[address_0_q];
+  end
+  always @(posedge clk) if (!write_q) knot_1_q <= table_mem[address_1_q];
 
   assign m_knot_0 = knot_0_q;
   assign m_knot_1 = knot_1_q;

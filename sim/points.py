@@ -11,7 +11,15 @@ from vio.camera import Camera
 from vio.config import HwConfig
 from vio.fixed.formats import formats
 from vio.fixed.qformat import signal_table
-from vio.fixed.rectify import LensRegisters, lens_registers, rotation_registers
+from vio.fixed.rectify import (
+    LensRegisters,
+    lens_registers,
+    project,
+    rotation_registers,
+    turn_ray,
+    turn_ray_back,
+    unproject,
+)
 from vio.geometry import exp_so3
 from vio.render.calibration import euroc_rig
 
@@ -114,3 +122,44 @@ def signed(value: int, bits: int) -> int:
 def unpack(value: int, bits: int, count: int) -> list[int]:
     """Return the signed fields of a packed vector, the one in the low bits first."""
     return [signed(value >> (bits * k), bits) for k in range(count)]
+
+
+LATENCY = (29, 12, 14, 14)  # of the point unit's operations
+
+
+async def serve(dut, what: Setup, generator: random.Random | None) -> None:
+    """Answer requests as the point unit does; with a generator, busy now and then and of any speed.
+
+    The answers are the golden functions', to which rtl/rectify.v is equal (sim/test_rectify.py).
+    """
+    dut.a_valid.value = 0
+    while True:
+        busy = generator is not None and generator.random() < 0.3
+        dut.p_ready.value = int(not busy)
+        await ReadOnly()
+        if busy or not dut.p_valid.value:
+            await RisingEdge(dut.clk)
+            continue
+        op, camera, matrix = (int(getattr(dut, f"p_{n}").value) for n in ("op", "camera", "matrix"))
+        x, y = dut.p_x.value.to_signed(), dut.p_y.value.to_signed()
+        lens, R = what.lenses[camera], what.matrices[matrix]
+        if op == 0:
+            answer = (*unproject(lens, SIGNALS, x, y), True)
+        elif op == 1:
+            answer = project(lens, SIGNALS, x, y)
+        else:
+            answer = (turn_ray if op == 2 else turn_ray_back)(SIGNALS, R, x, y)
+        await RisingEdge(dut.clk)
+        dut.p_ready.value = 0
+        for _ in range(LATENCY[op] - 1 if generator is None else generator.randrange(3)):
+            await RisingEdge(dut.clk)
+        dut.a_valid.value = 1
+        for name, value in zip(("x", "y", "ok"), answer, strict=True):
+            getattr(dut, f"a_{name}").value = int(value)
+        # The next request may be taken with the answer.
+        busy = generator is not None
+        dut.p_ready.value = int(not busy)
+        await ReadOnly()
+        assert not dut.p_valid.value, "a request while the last one is not answered"
+        await RisingEdge(dut.clk)
+        dut.a_valid.value = 0
