@@ -6,7 +6,7 @@
 // The first frame after a reset is the first that begins after it. A camera cannot wait: when the
 // queue is full a pixel is lost, the rest of that frame is left out and event_overflow is given.
 // Q formats:  8-bit pixels, unchanged.
-// Latency:    3 clocks of pixel_clk, then 4 to 5 of clk. Throughput: a pixel a clock of pixel_clk.
+// Latency:    3 clocks of pixel_clk, then 3 to 4 of clk. Throughput: a pixel a clock of pixel_clk.
 // Reset:      crosses to pixel_clk and back: no pixel comes before pixel_clk runs. rst lasts 1 clock
 //             or more.
 // Memory:     DEPTH x 10 bits.

@@ -7,7 +7,8 @@
 //             it in the next clock, and writes the rotation to matrix 0 of rectify: rotation_ready
 //             is low meanwhile. Only a complete set is copied: `armed` says so. A take without one
 //             copies nothing and is a fault. Writes wait while a take is done.
-// Latency:    write 2 clocks, read 3; take 1 clock, its rotation 11. Throughput: see axi_lite.
+// Latency:    write 2 clocks, read 2; take 1 clock, its rotation 11. Throughput: a write in 2
+//             clocks, a read in 3.
 // Events:     event_* are pulses of a clock, level_* are counted in each clock they are high,
 //             count_* are added in each clock. Counters wrap.
 `default_nettype none
