@@ -12,8 +12,8 @@
 //             first, then a word with m_end; m_loaded falls with begin_valid. A further load_valid
 //             starts the copy anew, but not between begin_valid and the word with m_end.
 // Latency:    the copy takes a clock a tile and about 300; then, for 16-pixel tiles, 5x5 a cell and a
-//             distance of 14 pixels: 5 clocks a track; a corner 25, one that fills its cell 11; a best
-//             that was cleared 21; a full cell 7.
+//             distance of 14 pixels: 4 clocks a track; a corner 25, one that fills its cell 12; a best
+//             that was cleared 25; a full cell 7.
 // Throughput: one selection at a time. A corner waits in a register for m_ready, not the search.
 // Memory:     the candidates (rtl/candidate_store.v, 3 DP16KD); tables of cells in distributed RAM.
 `default_nettype none

