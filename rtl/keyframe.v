@@ -17,7 +17,8 @@ module keyframe (
     input wire [  7:0] cfg_max_age,
     input wire [  8:0] cfg_min_alive,  // share of the keyframe's tracks, 8 fraction bits
     input wire [ 31:0] cfg_moved2,     // squared distance, 32 fraction bits
-    input wire         forget,         // pulse: drop all tracks before the next frame
+    input wire         forget,         // drop all tracks before the next frame (level until done)
+    output wire        forgotten,      // pulse: done
 
     // The frame that streams in (stream_control)
     input  wire s_held,
@@ -61,6 +62,7 @@ module keyframe (
     input  wire [TRACK_COUNT_BITS-1:0] kept,  // with done: the number of tracks from now on
     output wire [TRACK_COUNT_BITS-1:0] count,
     output wire                        due,       // the frame is a keyframe
+    output wire                        undue,     // the frame that streams in is no keyframe
     output wire                        right,     // it has a right image
     output wire                        dropped,   // its left image was lost
     output wire                        reading,   // the tracker reads the rings
@@ -92,7 +94,7 @@ module keyframe (
   reg [2:0] step_q;
   reg [CW-1:0] index_q, count_q, alive_q, moved_q, at_key_q;
   reg [15:0] age_q;
-  reg due_q, right_q, dropped_q, forget_q, started_q, reading_q, pending_q;
+  reg due_q, right_q, dropped_q, started_q, reading_q, pending_q;
   reg [6:0] start_q;
   reg inside_q, behind_q;
   reg [16:0] dx_q, dy_q;
@@ -213,21 +215,18 @@ module keyframe (
     if (rst) begin
       state_q <= FORGET_1;
       sent_q <= 1'b0;
-      forget_q <= 1'b0;
       reading_q <= 1'b0;
       pending_q <= 1'b0;
       started_q <= 1'b0;
     end else begin
       if (answered) sent_q <= 1'b0;
       else if (asked) sent_q <= 1'b1;
-      if (forget) forget_q <= 1'b1;
-      else if (state_q == FORGET_1) forget_q <= 1'b0;
       case (state_q)
         IDLE: begin
           index_q <= NONE;
           alive_q <= NONE;
           moved_q <= NONE;
-          if (forget_q) state_q <= FORGET_1;
+          if (forget && !s_held) state_q <= FORGET_1;
           else if (s_held && s_rotation) state_q <= TO_LAST;
         end
         TO_LAST: if (p_done) state_q <= TO_KEY;
@@ -341,6 +340,8 @@ module keyframe (
   wire unused = &{1'b0, a_row[ROW_W-1:ROW_DRIFT_U], a_row[ROW_V_KEY+:18], a_row[ROW_U_KEY+:18], a_row[ROW_V+:18],
                   a_row[ROW_U+:18], a_row[ROW_QUALITY+:17], a_row[ROW_AGE+:15], a_row[ROW_ID+:32]};
 
+  assign forgotten = state_q == FORGET_2 && p_done;
+  assign undue = state_q == WAIT && !due_q;
   assign commit = state_q == WAIT && s_stored;
   assign commit_left = commit && !s_dropped;
   assign busy = state_q == STEP || state_q == BUSY || state_q == RECTIFY_1 || state_q == RECTIFY_2

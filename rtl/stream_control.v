@@ -6,6 +6,7 @@
 // is missing, or the left one, and what is there of it is dropped. A frame that comes while the one
 // before has not been taken over is dropped. Where the frame store overflows, the rest of the frame
 // is dropped and m_dropped says so with the frame.
+// Skip:       the host says that no image will come: a frame without a left image goes in.
 // Protocol:   m_begin (pulse) with the first pixel; m_stored: all words of the frame are written,
 //             until `commit`. m_held: a frame is in, being written or waiting for its commit.
 // Latency:    0 clocks for a pixel. Throughput: a pixel a clock on both streams.
@@ -47,6 +48,8 @@ module stream_control #(
     input  wire right_done,
     input  wire overflow,    // the frame store has no room (pulse)
     input  wire commit,      // the frame is taken over (pulse)
+    input  wire skip,        // let in a frame whose left image is missing (level until m_skip)
+    output wire m_skip,      // pulse: it is in
     output wire m_begin,
     output wire m_begin_right,
     output wire m_held,
@@ -79,7 +82,8 @@ module stream_control #(
   wire full = held_q;
   wire offered = left_start && (right_start || expired || right_q == SKIP);
   wire refuse = offered && (!cfg_enable || (full && busy));
-  wire start = offered && cfg_enable && !full && !stall;
+  wire start = offered && cfg_enable && !full && !stall && !skip;
+  wire skipping = skip && !full && !stall && left_q == WAIT && right_q == WAIT;
   wire alone = right_start && !left_start && left_q == WAIT && expired;
 
   // ---- pixels ----
@@ -129,15 +133,15 @@ module stream_control #(
       else if (began && right_start) right_q <= right_free ? PASS : SKIP;
       else if ((refuse && right_start) || alone) right_q <= SKIP;
 
-      if (began) held_q <= 1'b1;
+      if (began || skipping) held_q <= 1'b1;
       else if (commit) held_q <= 1'b0;
       if (began || commit) over_q <= 1'b0;
       else if (held_q && (dropped_q || (left_q == WAIT && left_done && right_in_q))) over_q <= 1'b1;
     end
-    if (began) begin
-      dropped_q <= 1'b0;
+    if (began || skipping) begin
+      dropped_q <= skipping;
       bad_q <= 1'b0;
-      use_right_q <= right_start && right_free;
+      use_right_q <= began && right_start && right_free;
     end else begin
       if (overflow && held_q) dropped_q <= 1'b1;
       if (lacking) use_right_q <= 1'b0;
@@ -147,6 +151,7 @@ module stream_control #(
     right_in_q <= !began && held_q && (!use_right_q || (right_q == WAIT && right_done));
   end
 
+  assign m_skip = skipping;
   assign m_begin = began;
   assign m_begin_right = right_start && right_free;
   assign m_held = held_q;

@@ -29,6 +29,7 @@ module track_add (
     output wire [          MASK_W-1:0] w_mask,
 
     // Selection
+    input  wire                        begin_ready,  // the candidates are there
     output wire                        begin_valid,
     output wire [TRACK_COUNT_BITS-1:0] begin_room,
     output wire [TRACK_COUNT_BITS-1:0] begin_count,
@@ -82,7 +83,7 @@ module track_add (
           kept_q <= count;
           state_q <= BEGIN;
         end
-        BEGIN: state_q <= kept_q == NONE ? CORNER : READ;
+        BEGIN: if (begin_ready) state_q <= kept_q == NONE ? CORNER : READ;
         READ: state_q <= ROW;
         ROW: if (a_valid) state_q <= ITEM;
         ITEM:
@@ -120,7 +121,7 @@ module track_add (
   wire unused = &{1'b0, corner_u[10], corner_v[10], p_ray_x[18], p_ray_y[18], a_row[ROW_W-1:ROW_X],
                   a_row[ROW_U-1:0]};
 
-  assign begin_valid = state_q == BEGIN;
+  assign begin_valid = state_q == BEGIN && begin_ready;
   assign begin_room = cfg_max_tracks - kept_q;
   assign begin_count = kept_q;
   assign item_valid = state_q == ITEM;

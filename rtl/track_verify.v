@@ -56,13 +56,14 @@ module track_verify (
   localparam [CW-1:0] NONE = {CW{1'b0}};
 
   localparam [3:0] IDLE = 4'd0, READ = 4'd1, ROW = 4'd2, USE = 4'd3, BEGIN = 4'd4, WRITE = 4'd5;
-  // What is done with each row: 0 count it (stereo), 1 hand it on, 2 take its verdict.
-  localparam [1:0] COUNT = 2'd0, HAND = 2'd1, JUDGE = 2'd2;
+  // What is done with each row: 0 count it (stereo), 1 hand it on, 2 take its verdict, 3 both (key:
+  // points come one by one).
+  localparam [1:0] COUNT = 2'd0, HAND = 2'd1, JUDGE = 2'd2, POINT = 2'd3;
 
   reg [3:0] state_q;
   reg [1:0] pass_q;
   reg [1:0] mode_q;
-  reg done_q;
+  reg done_q, handed_q;
   wire stereo = mode_q == 2'd1;
   wire key = mode_q == 2'd2;
   wire mono = mode_q == 2'd0;
@@ -72,10 +73,11 @@ module track_verify (
   // Depth of the keyframe's point: the highest of its three words; 0: it has none.
   wire has_point = |row_q[ROW_POINT+44+:22];
   wire concerned = !stereo || (row_q[ROW_MATCHED] && has_point);
-  wire judged = pass_q == JUDGE && concerned;
+  wire judged = (pass_q == JUDGE && concerned) || (pass_q == POINT && handed_q);
   wire ends = index_q == last_q;
   wire leave = state_q == USE && (pass_q == HAND ? !concerned || item_ready
-                                : pass_q == JUDGE ? !concerned || (verdict_valid && drop_only) : 1'b1);
+                                : pass_q == JUDGE ? !concerned || (verdict_valid && drop_only)
+                                : pass_q == COUNT);
   // Mono: an outlier is just passed over. Stereo: an inlier stays as it is.
   wire drop_only = stereo ? verdict_keep : mono && !verdict_keep;
   wire write = state_q == USE && judged && verdict_valid && !drop_only;
@@ -89,7 +91,7 @@ module track_verify (
         IDLE:
         if (start_mono || start_stereo || start_key) begin
           mode_q <= {start_key, start_stereo};
-          pass_q <= start_stereo ? COUNT : HAND;
+          pass_q <= start_stereo ? COUNT : start_key ? POINT : HAND;
           last_q <= count - ONE;
           index_q <= NONE;
           kept_q <= NONE;
@@ -107,8 +109,8 @@ module track_verify (
             if (ends) begin
               pass_q <= pass_q + 2'd1;
               if (pass_q == COUNT) state_q <= both_next == NONE ? IDLE : BEGIN;
-              if (pass_q == JUDGE) state_q <= IDLE;
-              done_q <= pass_q == JUDGE || (pass_q == COUNT && both_next == NONE);
+              if (pass_q == JUDGE || pass_q == POINT) state_q <= IDLE;
+              done_q <= pass_q == JUDGE || pass_q == POINT || (pass_q == COUNT && both_next == NONE);
             end
           end
           if (leave && pass_q == COUNT) both_q <= both_next;
@@ -117,6 +119,8 @@ module track_verify (
       endcase
     end
     if (state_q == ROW && a_valid) row_q <= a_row;
+    if (state_q == ROW) handed_q <= 1'b0;
+    else if (item_valid && item_ready) handed_q <= 1'b1;
     if (write) begin
       if (stereo) row_q[ROW_MATCHED] <= 1'b0;
       else row_q[ROW_SCALE+:11] <= key ? 11'd1 << SCALE_FRAC : verdict_scale;
@@ -138,7 +142,7 @@ module track_verify (
   assign begin_valid = state_q == BEGIN;
   assign begin_mode = mode_q;
   assign begin_count = both_q;
-  assign item_valid = state_q == USE && pass_q == HAND && concerned;
+  assign item_valid = state_q == USE && ((pass_q == HAND && concerned) || (pass_q == POINT && !handed_q));
   assign item_row = row_q;
   assign verdict_ready = state_q == USE && judged;
 

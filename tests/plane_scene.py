@@ -15,12 +15,13 @@ WIDTH, HEIGHT = 320, 240
 DISTORTION = (-0.2, 0.05, 2e-4, -1e-4)
 
 
-def make_rig() -> StereoRig:
+def make_rig(width: int = WIDTH, height: int = HEIGHT, focal: float = 220.0) -> StereoRig:
     """Return two distorted cameras, 0.1 m apart, the right one turned by about a degree."""
     right = transform_from(
         exp_so3(np.array([0.004, -0.012, 0.006])), np.array([0.1, 0.002, -0.001])
     )
-    args = (WIDTH, HEIGHT, 220.0, 221.0, 161.0, 118.0, DISTORTION)
+    centre = (width / 2 + 1.0, height / 2 - 2.0)
+    args = (width, height, focal, focal + 1.0, *centre, DISTORTION)
     return StereoRig(Camera(*args, np.eye(4)), Camera(*args, right))
 
 
@@ -34,8 +35,14 @@ def make_texture(seed: int = 0, sigma: float = 1.2) -> np.ndarray:
 class PlaneScene:
     """The plane z = depth + slope_x x, in the coordinates of the first left camera, metres."""
 
-    def __init__(self, depth: float = 2.0, slope_x: float = 0.2, seed: int = 0) -> None:
-        self.rig = make_rig()
+    def __init__(
+        self,
+        depth: float = 2.0,
+        slope_x: float = 0.2,
+        seed: int = 0,
+        rig: StereoRig | None = None,
+    ) -> None:
+        self.rig = rig or make_rig()
         self.depth, self.slope_x = depth, slope_x
         self.coefficients = ndimage.spline_filter(make_texture(seed), order=3)
         # Texels a metre: one texel is about one pixel.
@@ -56,11 +63,11 @@ class PlaneScene:
 
     def image(self, camera: Camera, T_world_cam: np.ndarray) -> np.ndarray:
         """Return the image of the plane, without noise."""
-        v, u = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float64)
+        v, u = np.mgrid[0 : camera.height, 0 : camera.width].astype(np.float64)
         points = self.points(camera, T_world_cam, np.stack([u.ravel(), v.ravel()], axis=1))
         at = points[:, 1::-1].T * self.scale + 350.0
         grey = ndimage.map_coordinates(self.coefficients, at, order=3, prefilter=False, mode="wrap")
-        return np.clip(np.rint(grey), 0, 255).astype(np.uint8).reshape(HEIGHT, WIDTH)
+        return np.clip(np.rint(grey), 0, 255).astype(np.uint8).reshape(v.shape)
 
     def right_pose(self, T_world_left: np.ndarray) -> np.ndarray:
         """Return the right camera's pose when the left one is at T_world_left."""

@@ -114,13 +114,21 @@ class Driver:
     """Drive the register file through two functions of the bus.
 
     read32(address) and write32(address, value): a word; they raise when the bus answers an error.
+    timeout_clocks: that an image waits for the other camera's.
     """
 
-    def __init__(self, read32: Read32, write32: Write32, config: Config, rig: StereoRig) -> None:
+    def __init__(
+        self,
+        read32: Read32,
+        write32: Write32,
+        config: Config,
+        rig: StereoRig,
+        timeout_clocks: int = TIMEOUT_CLOCKS,
+    ) -> None:
         self._read32 = read32
         self._write32 = write32
         self._config = config
-        self._values = register_values(config, rig)
+        self._values = register_values(config, rig) | {"timeout": timeout_clocks}
         self._tables = table_values(config, rig)
         self._registers = {r.name: r for r in register_map()}
         for name, value in self._values.items():

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: Apache-2.0
+// From pixels to what the tracker reads: frames let in, halved, compressed, searched for corners.
+//
+// Q formats:  8-bit pixels -> words in the frame store, candidates of corners.
+// Latency:    the last word follows the last pixel after about three lines of level 1.
+// Throughput: a pixel a clock on both streams, but for a pause behind a frame until its last words
+//             are written and its candidates are copied (`stall`).
+// Errors:     0..3 left, 4..7 right: short line, long line, missing start, cut frame (pulses).
+`default_nettype none
+
+module image_path (
+    input wire clk,
+    input wire rst,
+
+    input wire                         cfg_enable,
+    input wire [                 10:0] cfg_width,
+    input wire [                 10:0] cfg_height,
+    input wire [                 19:0] cfg_timeout,
+    input wire [                 10:0] cfg_border,
+    input wire [CORNER_SCORE_BITS-1:0] cfg_min_score,
+
+    input  wire       s_left_axis_tvalid,
+    output wire       s_left_axis_tready,
+    input  wire [7:0] s_left_axis_tdata,
+    input  wire       s_left_axis_tuser,
+    input  wire       s_left_axis_tlast,
+    input  wire       s_right_axis_tvalid,
+    output wire       s_right_axis_tready,
+    input  wire [7:0] s_right_axis_tdata,
+    input  wire       s_right_axis_tuser,
+    input  wire       s_right_axis_tlast,
+
+    // The frame that streams in, and what the tracks' side says of it
+    output wire take,      // pulse: it begins
+    output wire held,      // it is in, being written or waiting
+    output wire stored,    // it is written
+    output wire lost,      // with `stored`: its left image is not there
+    output wire right_in,  // its right image is there
+    output wire repaired,
+    output wire skip_in,   // pulse: the frame asked for by `skip` is in
+    input  wire skip,
+    input  wire stall,     // a frame may not begin yet
+    input  wire busy,      // the one before is worked on
+    input  wire undue,     // this one is no keyframe
+    input  wire due,       // with `commit_left`: it is one
+    input  wire stereo_pending,
+    input  wire commit,
+    input  wire commit_left,
+    input  wire make_key,
+    input  wire forget,
+    input  wire reading,
+
+    // Candidates of corners
+    input  wire [                     TILE_BITS-1:0] candidate_address,
+    output wire [CORNER_SCORE_BITS+2*$clog2(TILE_PX)-1:0] candidate,
+
+    // Reader: tracker, stereo search
+    input  wire          k_r_valid,
+    output wire          k_r_ready,
+    input  wire [   1:0] k_r_store,
+    input  wire [   1:0] k_r_level,
+    input  wire [   8:0] k_r_column,
+    input  wire [   8:0] k_r_row,
+    output wire          k_a_valid,
+    output wire [1023:0] k_a_pixels,
+    input  wire          s_r_valid,
+    output wire          s_r_ready,
+    input  wire [   1:0] s_r_store,
+    input  wire [   1:0] s_r_level,
+    input  wire [   8:0] s_r_column,
+    input  wire [   8:0] s_r_row,
+    output wire          s_a_valid,
+    output wire [1023:0] s_a_pixels,
+
+    output wire [ 7:0] errors,
+    output wire        overflow,
+    output wire        event_drop,
+    output wire        event_left_missing,
+    output wire        event_right_missing,
+    output wire        event_last_pixel,
+    output wire [11:0] count_writes,
+    output wire [11:0] count_reads
+);
+
+`include "vio_params.vh"
+
+  localparam SW = CORNER_SCORE_BITS;
+  localparam TILE_SIDE_BITS = $clog2(TILE_PX);
+  localparam LB = LEFT_WORD_BITS;
+  localparam UB = UPPER_WORD_BITS;
+  localparam RB = RIGHT_WORD_BITS;
+
+  // ======== streams in ========
+  wire left_valid, left_ready, left_user, left_last, left_bad;
+  wire right_valid, right_ready, right_user, right_last, right_bad;
+  wire [7:0] left_data, right_data;
+  
+  frame_guard guard_left (
+      .clk(clk),
+      .rst(rst),
+      .cfg_width(cfg_width),
+      .cfg_height(cfg_height),
+      .s_axis_tvalid(s_left_axis_tvalid),
+      .s_axis_tready(s_left_axis_tready),
+      .s_axis_tdata(s_left_axis_tdata),
+      .s_axis_tuser(s_left_axis_tuser),
+      .s_axis_tlast(s_left_axis_tlast),
+      .m_axis_tvalid(left_valid),
+      .m_axis_tready(left_ready),
+      .m_axis_tdata(left_data),
+      .m_axis_tuser(left_user),
+      .m_axis_tlast(left_last),
+      .m_bad(left_bad),
+      .error_short(errors[0]),
+      .error_long(errors[1]),
+      .error_start(errors[2]),
+      .error_cut(errors[3])
+  );
+  frame_guard guard_right (
+      .clk(clk),
+      .rst(rst),
+      .cfg_width(cfg_width),
+      .cfg_height(cfg_height),
+      .s_axis_tvalid(s_right_axis_tvalid),
+      .s_axis_tready(s_right_axis_tready),
+      .s_axis_tdata(s_right_axis_tdata),
+      .s_axis_tuser(s_right_axis_tuser),
+      .s_axis_tlast(s_right_axis_tlast),
+      .m_axis_tvalid(right_valid),
+      .m_axis_tready(right_ready),
+      .m_axis_tdata(right_data),
+      .m_axis_tuser(right_user),
+      .m_axis_tlast(right_last),
+      .m_bad(right_bad),
+      .error_short(errors[4]),
+      .error_long(errors[5]),
+      .error_start(errors[6]),
+      .error_cut(errors[7])
+  );
+
+  wire pass_left_valid, pass_left_ready, pass_right_valid;
+  wire frame_begin, begin_right, left_done, right_done;
+
+  stream_control streams (
+      .clk(clk),
+      .rst(rst),
+      .cfg_enable(cfg_enable),
+      .cfg_height(cfg_height),
+      .cfg_timeout(cfg_timeout),
+      .left_valid(left_valid),
+      .left_ready(left_ready),
+      .left_user(left_user),
+      .left_last(left_last),
+      .left_bad(left_bad),
+      .right_valid(right_valid),
+      .right_ready(right_ready),
+      .right_user(right_user),
+      .right_last(right_last),
+      .right_bad(right_bad),
+      .pass_left_valid(pass_left_valid),
+      .pass_left_ready(pass_left_ready),
+      .pass_right_valid(pass_right_valid),
+      .busy(busy),
+      .stall(stall),
+      .right_free(!stereo_pending),
+      .left_done(left_done),
+      .right_done(right_done || undue),
+      .overflow(overflow),
+      .commit(commit),
+      .skip(skip),
+      .m_skip(skip_in),
+      .m_begin(frame_begin),
+      .m_begin_right(begin_right),
+      .m_held(held),
+      .m_stored(stored),
+      .m_dropped(lost),
+      .m_right(right_in),
+      .m_bad(repaired),
+      .event_drop(event_drop),
+      .event_left_missing(event_left_missing),
+      .event_right_missing(event_right_missing)
+  );
+  assign take = frame_begin || skip_in;
+  wire left_pixel = pass_left_valid && pass_left_ready;
+  assign event_last_pixel = left_valid && left_ready && left_last && last_row;
+  reg [10:0] row_q;
+  wire last_row = row_q == cfg_height - 11'd1;
+  always @(posedge clk)
+    if (rst) row_q <= 11'd0;
+    else if (left_valid && left_ready && left_last) row_q <= last_row ? 11'd0 : row_q + 11'd1;
+
+  // ======== pyramid, encoders, corners ========
+  wire level1_valid, level1_ready, level1_user, level1_last, level2_valid;
+  wire [7:0] level1_data, level2_data;
+  wire left0_valid, left1_valid, left2_valid, right_word_valid;
+  wire [LB-1:0] left0_word;
+  wire [UB-1:0] left1_word, left2_word;
+  wire [RB-1:0] right_word;
+  wire [10:0] width1 = {1'b0, cfg_width[10:1]};
+  wire [10:0] height1 = {1'b0, cfg_height[10:1]};
+
+  pyramid #(
+      .MAX_WIDTH(MAX_WIDTH)
+  ) halve0 (
+      .clk(clk),
+      .rst(rst),
+      .cfg_width(cfg_width),
+      .cfg_height(cfg_height),
+      .s_axis_tvalid(pass_left_valid),
+      .s_axis_tready(pass_left_ready),
+      .s_axis_tdata(left_data),
+      .s_axis_tuser(left_user),
+      .s_axis_tlast(left_last),
+      .m_axis_tvalid(level1_valid),
+      .m_axis_tready(level1_ready),
+      .m_axis_tdata(level1_data),
+      .m_axis_tuser(level1_user),
+      .m_axis_tlast(level1_last)
+  );
+  wire [17:0] unused_block0, unused_block1, unused_block2, unused_block_right;
+  codec_encoder #(
+      .BITS(LB),
+      .MAX_WIDTH(MAX_WIDTH)
+  ) encode0 (
+      .clk(clk),
+      .rst(rst),
+      .cfg_width(cfg_width),
+      .s_valid(left_pixel),
+      .s_data(left_data),
+      .s_user(left_user),
+      .m_valid(left0_valid),
+      .m_word(left0_word),
+      .m_column(unused_block0[8:0]),
+      .m_row(unused_block0[17:9])
+  );
+  codec_encoder #(
+      .BITS(UB),
+      .MAX_WIDTH(MAX_WIDTH / 2)
+  ) encode1 (
+      .clk(clk),
+      .rst(rst),
+      .cfg_width(width1),
+      .s_valid(level1_valid && level1_ready),
+      .s_data(level1_data),
+      .s_user(level1_user),
+      .m_valid(left1_valid),
+      .m_word(left1_word),
+      .m_column(unused_block1[8:0]),
+      .m_row(unused_block1[17:9])
+  );
+  generate
+    if (MAX_LEVELS > 2) begin : g_level2
+      wire level2_user, unused_last;
+      pyramid #(
+          .MAX_WIDTH(MAX_WIDTH / 2)
+      ) halve1 (
+          .clk(clk),
+          .rst(rst),
+          .cfg_width(width1),
+          .cfg_height(height1),
+          .s_axis_tvalid(level1_valid),
+          .s_axis_tready(level1_ready),
+          .s_axis_tdata(level1_data),
+          .s_axis_tuser(level1_user),
+          .s_axis_tlast(level1_last),
+          .m_axis_tvalid(level2_valid),
+          .m_axis_tready(1'b1),
+          .m_axis_tdata(level2_data),
+          .m_axis_tuser(level2_user),
+          .m_axis_tlast(unused_last)
+      );
+      codec_encoder #(
+          .BITS(UB),
+          .MAX_WIDTH(MAX_WIDTH / 4)
+      ) encode2 (
+          .clk(clk),
+          .rst(rst),
+          .cfg_width({2'b00, cfg_width[10:2]}),
+          .s_valid(level2_valid),
+          .s_data(level2_data),
+          .s_user(level2_user),
+          .m_valid(left2_valid),
+          .m_word(left2_word),
+          .m_column(unused_block2[8:0]),
+          .m_row(unused_block2[17:9])
+      );
+    end else begin : g_no_level2
+      assign level1_ready = 1'b1;
+      assign level2_valid = 1'b0;
+      assign level2_data = 8'd0;
+      assign left2_valid = 1'b0;
+      assign left2_word = {UB{1'b0}};
+      assign unused_block2 = 18'd0;
+      wire unused_level = &{1'b0, level1_last, height1};
+    end
+  endgenerate
+  codec_encoder #(
+      .BITS(RB),
+      .MAX_WIDTH(MAX_WIDTH)
+  ) encode_right (
+      .clk(clk),
+      .rst(rst),
+      .cfg_width(cfg_width),
+      .s_valid(pass_right_valid && right_ready && !undue),
+      .s_data(right_data),
+      .s_user(right_user),
+      .m_valid(right_word_valid),
+      .m_word(right_word),
+      .m_column(unused_block_right[8:0]),
+      .m_row(unused_block_right[17:9])
+  );
+
+  wire unused_corners_done;
+  corners #(
+      .MAX_WIDTH(MAX_WIDTH),
+      .SCORE_W(SW),
+      .TILE_BITS(TILE_SIDE_BITS),
+      .COLS(TILE_COLUMNS),
+      .ROWS(TILE_ROWS)
+  ) find_corners (
+      .clk(clk),
+      .rst(rst),
+      .cfg_width(cfg_width),
+      .cfg_height(cfg_height),
+      .cfg_border(cfg_border),
+      .cfg_min_score(cfg_min_score),
+      .cfg_detect(1'b1),  // a frame that turns out to be no keyframe is given up with `undue`
+      .s_valid(left_pixel && !undue),
+      .s_data(left_data),
+      .s_user(left_user),
+      .m_done(unused_corners_done),
+      .read_address(candidate_address),
+      .read_data(candidate)
+  );
+
+  // ======== frame store ========
+  reg key_next_q;  // the last frame committed is, or becomes, the key
+  frame_store store (
+      .clk(clk),
+      .rst(rst),
+      .cfg_width(cfg_width),
+      .cfg_height(cfg_height),
+      .begin_valid(frame_begin),
+      .begin_ring(key_next_q),
+      .begin_right(begin_right),
+      .commit_valid(commit_left),
+      .key_valid(make_key),
+      .forget_valid(forget),
+      .reading(reading),
+      .m_overflow(overflow),
+      .m_left_done(left_done),
+      .m_right_done(right_done),
+      .left0_valid(left0_valid),
+      .left0_word(left0_word),
+      .left1_valid(left1_valid),
+      .left1_word(left1_word),
+      .left2_valid(left2_valid),
+      .left2_word(left2_word),
+      .right_valid(right_word_valid),
+      .right_word(right_word),
+      .r0_valid(k_r_valid),
+      .r0_ready(k_r_ready),
+      .r0_store(k_r_store),
+      .r0_level(k_r_level),
+      .r0_column(k_r_column),
+      .r0_row(k_r_row),
+      .m0_valid(k_a_valid),
+      .m0_pixels(k_a_pixels),
+      .r1_valid(s_r_valid),
+      .r1_ready(s_r_ready),
+      .r1_store(s_r_store),
+      .r1_level(s_r_level),
+      .r1_column(s_r_column),
+      .r1_row(s_r_row),
+      .m1_valid(s_a_valid),
+      .m1_pixels(s_a_pixels),
+      .count_writes(count_writes),
+      .count_reads(count_reads)
+  );
+  always @(posedge clk)
+    if (rst) key_next_q <= 1'b0;
+    else if (commit_left) key_next_q <= due;
+
+endmodule
+
+`default_nettype wire
