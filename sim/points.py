@@ -52,20 +52,28 @@ class Setup:
 
 
 def setup(kind: int) -> Setup:
-    """Return the registers of EuRoC's rig (0), of wide lenses (1), or wild ones (2 and more)."""
+    """Return the registers of a rig.
+
+    0: EuRoC's. 1: wide lenses. 2 to 9: any words. 10 to 19: lenses of any words, rotations. 20, 21:
+    EuRoC's, the right camera rolled.
+    """
     generator = random.Random(kind)
     turns = [exp_so3(np.array([generator.gauss(0, 0.1) for _ in range(3)])) for _ in MATRICES]
-    if kind == 0:
+    if kind == 0 or kind >= 10:
         cameras = (RIG.left, RIG.right)
         turns[5], turns[6] = RIG.rectification.R_rect_left, RIG.rectification.R_rect_right
     elif kind == 1:
         cameras = (EQUIDISTANT, WIDE)
         turns[3] = exp_so3(np.array([0.3, -1.1, 0.2]))
-    if kind > 1:
+    if kind >= 20:
+        turns[6] = exp_so3(np.array([0.0, 0.0, 1.3 * (41 - 2 * kind)])) @ turns[6]
+    if 1 < kind < 10:
         g = np.random.default_rng(kind)
         matrices = g.integers(-(1 << 17), 1 << 17, (8, 3, 3))
         return Setup((wild_lens(kind), wild_lens(kind + 100)), matrices)
-    lenses = tuple(lens_registers(camera, HW) for camera in cameras)
+    lenses = (lens_registers(cameras[0], HW), lens_registers(cameras[1], HW))
+    if 10 <= kind < 20:
+        lenses = (wild_lens(kind), wild_lens(kind + 100))
     return Setup(lenses, np.array([rotation_registers(R, HW) for R in turns]))
 
 
