@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of stereo share: pairs of images, curves, and a reader of blocks."""
+"""What the tests of stereo share: images, curves, a reader of blocks, point units, a tracker."""
 
 import random
 from collections import deque
+from dataclasses import dataclass
 
 import numpy as np
 from cocotb.triggers import ReadOnly, RisingEdge
 
-from vio.fixed.qformat import divide
-from vio.fixed.stereo import _SLOPE_FRAC
+from sim.points import unpack
+from vio.fixed import formats as sig
+from vio.fixed import klt
+from vio.fixed.qformat import divide, narrow, round_shift
+from vio.fixed.rectify import reciprocal
+from vio.fixed.stereo import _SLOPE_FRAC, StereoRegisters, _row_at
 
 UV_BITS, SLOPE_BITS, KNOTS = 19, 13, 5
 FRAC = 8
@@ -90,3 +95,104 @@ class Reader:
                 asked = self.answer(*request)  # type: ignore[arg-type]
             under_way.append(asked)
             await RisingEdge(dut.clk)
+
+
+class Point:
+    """Show the ports of one of stereo.v's point units under the names that `serve` uses."""
+
+    def __init__(self, dut, prefix: str) -> None:
+        self._dut, self._prefix = dut, prefix
+
+    def __getattr__(self, name: str):
+        if name == "a_valid":
+            return getattr(self._dut, self._prefix + "_done")
+        if name.startswith("p_"):
+            return getattr(self._dut, f"{self._prefix}_{name[2:]}")
+        return getattr(self._dut, f"{self._prefix}_{name}" if name.startswith("a_") else name)
+
+
+@dataclass
+class Tracker:
+    """Refine as the tracker in stereo mode does: the golden functions from the template on."""
+
+    left: np.ndarray
+    right: np.ndarray
+    s: StereoRegisters
+    k: klt.KltRegisters
+    signals: np.ndarray
+
+    def refine(
+        self, at: tuple[int, int], start: int, warp: np.ndarray, curve: tuple[np.ndarray, ...]
+    ) -> tuple[int, int, int, int]:
+        """Return status, u, v and the iterations; at: left pixel, curve: knots, slopes, n."""
+        k, s, signals = self.k, self.s, self.signals
+        half = k.window // 2
+        knots, slopes, n = curve
+        patch = np.zeros((k.window + 2, klt.LANES + 2), np.int32)
+        basis = np.zeros((3, k.window, klt.LANES), np.int32)
+        view = np.zeros((k.window, klt.LANES), np.int32)
+        t, sums = np.zeros(17, np.int64), np.zeros(5, np.int64)
+        fracs = k.coord_frac, k.pixel_frac
+        cut = klt.cut_warped(self.left, *at, warp, half + 1, *fracs, k.warp_frac, patch)
+        if not cut or not klt.make_template(patch, k, signals, basis, t):
+            return klt.BORDER, 0, 0, 0
+        u, done = start, 0
+        for _ in range(s.iterations):
+            v, slope = _row_at(knots, slopes, n, u)
+            if not klt.cut_window(self.right, u, v, half, *fracs, view):
+                return klt.BORDER, 0, 0, done
+            done += 1
+            klt.compare(view, basis, k, signals, sums)
+            dx, dy = klt.mismatch(t, sums, signals)
+            a, b, c = t[klt.NORMAL_XX], t[klt.NORMAL_XY], t[klt.NORMAL_YY]
+            across = round_shift(slope * c, _SLOPE_FRAC)
+            power = a + round_shift(slope * (2 * b + across), _SLOPE_FRAC)
+            if power <= 0:
+                return klt.DIVERGED, 0, 0, done
+            m, bits = reciprocal(signals, power)
+            error = dx + round_shift(slope * dy, _SLOPE_FRAC)
+            move = round_shift(error * m, 17 + bits + 4 - 1 - k.coord_frac)
+            move = narrow(signals, sig.STEP, move)
+            u -= move
+            if abs(u - start) > s.max_refine:
+                return klt.DIVERGED, 0, 0, done
+            if abs(move) <= k.step:
+                break
+        if not klt.correlates(t, sums, k, s.correlation_min, signals):
+            return klt.RESIDUAL, 0, 0, done
+        return klt.TRACKED, int(u), int(_row_at(knots, slopes, n, u)[0]), done
+
+    async def serve(self, dut, seed: int, busy: float) -> None:
+        """Answer for ever, after some clocks."""
+        generator = random.Random(seed)
+        dut.k_done.value = 0
+        while True:
+            dut.k_ready.value = int(generator.random() >= busy)
+            await ReadOnly()
+            taken = bool(dut.k_valid.value) and bool(dut.k_ready.value)
+            if taken:
+                at = dut.k_u_key.value.to_signed(), dut.k_v_key.value.to_signed()
+                warp = np.array(unpack(int(dut.k_warp.value), 16, 4), np.int64).reshape(2, 2)
+                n = int(dut.k_pieces.value)
+                knots = [
+                    unpack(int(p.value), UV_BITS, KNOTS) for p in (dut.k_knots_u, dut.k_knots_v)
+                ]
+                slopes = unpack(int(dut.k_slopes.value), SLOPE_BITS, KNOTS - 1)
+                curve = np.array(knots, np.int64).T.copy(), np.array(slopes, np.int64), n
+                answer = self.refine(at, dut.k_u.value.to_signed(), warp, curve)
+            await RisingEdge(dut.clk)
+            if not taken:
+                continue
+            dut.k_ready.value = 0
+            for _ in range(generator.randrange(5, 60)):
+                await RisingEdge(dut.clk)
+            dut.k_done.value = 1
+            dut.k_status.value, dut.k_found_u.value, dut.k_found_v.value = answer[:3]
+            dut.k_iterations.value = answer[3]
+            while True:
+                await ReadOnly()
+                ended = bool(dut.k_done_ready.value)
+                await RisingEdge(dut.clk)
+                if ended:
+                    break
+            dut.k_done.value = 0

@@ -117,9 +117,11 @@ async def _run(dut, left, right, cases, s, seed: int, busy: float) -> list[tuple
     server = cocotb.start_soon(Reader(dut, {1: {0: left}, 2: {0: right}}, seed, busy).run())
     stalls = sometimes(seed, busy), sometimes(seed + 1, busy)
     sender = cocotb.start_soon(send(dut, words, stalls[0]))
-    got = await receive(dut, len(cases), ("found", "match", "columns"), stalls[1])
-    await sender
-    server.cancel()
+    try:
+        got = await receive(dut, len(cases), ("found", "match", "columns"), stalls[1])
+    finally:
+        sender.cancel()
+        server.cancel()
     return [((g["match"] ^ 2048) - 2048 if g["found"] else NO_MATCH, g["columns"]) for g in got]
 
 

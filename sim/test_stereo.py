@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""rtl/stereo.v equals `match_rows` of vio/fixed/stereo.py."""
+
+import random
+
+import cocotb
+import numpy as np
+import pytest
+from cocotb.utils import get_sim_time
+
+from sim.points import Setup, serve
+from sim.runner import simulate, simulators
+from sim.stereo import Point, Reader, Tracker
+from sim.streams import receive, reset, send, sometimes
+from tests.plane_scene import PlaneScene, make_rig
+from vio.config import load_config
+from vio.fixed.formats import formats
+from vio.fixed.klt import klt_registers
+from vio.fixed.qformat import signal_table
+from vio.fixed.rectify import lens_registers
+from vio.fixed.stereo import NO_MATCH, match_rows, stereo_registers
+
+pytestmark = pytest.mark.skipif(
+    not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
+)
+CONFIG = load_config("tiny")
+SIGNALS = signal_table(formats(CONFIG.hw), watch=False)
+FIELDS = ("matched", "u", "v", "x", "y", "disparity", "columns", "iterations")
+BITS = {"u": 19, "v": 19, "x": 18, "y": 18}
+
+
+class Scene:
+    """Hold a plane seen by two cameras, its registers and left pixels."""
+
+    def __init__(self, seed: int, depth: float, count: int, noise: float = 0.0) -> None:
+        hw, front = CONFIG.hw, CONFIG.frontend
+        rig = make_rig(hw.max_width, hw.max_height, 140.0)
+        frame = PlaneScene(depth=depth, slope_x=0.1, seed=seed, rig=rig).frame(0, np.eye(4))
+        numbers = np.random.default_rng(seed)
+        self.left = frame.left
+        grey = frame.right + numbers.normal(0.0, noise, frame.right.shape)
+        self.right = np.clip(np.rint(grey), 0, 255).astype(np.uint8)
+        self.lenses = lens_registers(rig.left, hw), lens_registers(rig.right, hw)
+        self.s = stereo_registers(rig, front, hw)
+        self.k = klt_registers(front, hw)
+        self.uv = numbers.integers(0, (hw.max_width << 8, hw.max_height << 8), (count, 2))
+        self.uv[::3] = numbers.integers(
+            (30 << 8, 10 << 8), (90 << 8, 54 << 8), (len(self.uv[::3]), 2)
+        )
+
+    def setup(self) -> Setup:
+        """Return what the point units hold."""
+        matrices = np.zeros((8, 3, 3), np.int64)
+        matrices[5], matrices[6] = self.s.R_rect_left, self.s.R_rect_right
+        return Setup(self.lenses, matrices)
+
+    def expected(self, right: np.ndarray) -> list[dict[str, int]]:
+        """Return the words of the results, of a right image."""
+        columns = CONFIG.hw.search_columns
+        images = np.ascontiguousarray(self.left), np.ascontiguousarray(right)
+        uv, rays, work = match_rows(
+            *images, *self.lenses, self.uv, self.s, self.k, columns, SIGNALS
+        )
+        words = []
+        for (u, v), (x, y, disparity), (searched, done) in zip(
+            uv.tolist(), rays.tolist(), work.tolist(), strict=True
+        ):
+            word = {"matched": int(u != NO_MATCH), "columns": searched, "iterations": done}
+            if u != NO_MATCH:
+                word |= {"u": u, "v": v, "x": x, "y": y, "disparity": disparity}
+            words.append(word)
+        return words
+
+
+def configure(dut, scene: Scene) -> None:
+    """Set the registers."""
+    s = scene.s
+    dut.cfg_height.value, dut.cfg_width.value = scene.left.shape
+    dut.cfg_first.value, dut.cfg_disparity_step.value = s.first, s.disparity_step
+    dut.cfg_segments.value = s.segments
+    dut.cfg_reach_u.value, dut.cfg_reach_v.value = s.reach_u, s.reach_v
+    dut.cfg_search_min.value, dut.cfg_uniqueness.value = s.search_min, s.uniqueness
+
+
+def meaning(word: dict[str, int]) -> dict[str, int]:
+    """Return the fields of a result that mean something, signed."""
+    if not word["matched"]:
+        return {name: word[name] for name in ("matched", "columns", "iterations")}
+    return {
+        name: (value ^ (1 << BITS[name] - 1)) - (1 << BITS[name] - 1) if name in BITS else value
+        for name, value in word.items()
+    }
+
+
+async def run(dut, scene: Scene, seed: int, share: float) -> list[dict[str, int]]:
+    """Return the results for all left pixels."""
+    words = [{"u": int(u), "v": int(v)} for u, v in scene.uv]
+    sender = cocotb.start_soon(send(dut, words, sometimes(seed, share)))
+    try:
+        got = await receive(dut, len(words), FIELDS, sometimes(seed + 1, share))
+    finally:
+        sender.cancel()
+    return [meaning(word) for word in got]
+
+
+async def _served(dut, scene: Scene, seed: int, share: float) -> list[dict[str, int]]:
+    configure(dut, scene)
+    stores = {1: {0: scene.left}, 2: {0: scene.right}}
+    tracker = Tracker(scene.left, scene.right, scene.s, scene.k, SIGNALS)
+    dice = random.Random(seed) if share else None
+    servers = [
+        cocotb.start_soon(job)
+        for job in (
+            Reader(dut, stores, seed, share).run(),
+            tracker.serve(dut, seed, share),
+            serve(Point(dut, "pa"), scene.setup(), dice),
+            serve(Point(dut, "pb"), scene.setup(), dice),
+        )
+    ]
+    try:
+        return await run(dut, scene, seed, share)
+    finally:
+        for server in servers:
+            server.cancel()
+
+
+@cocotb.test()
+async def matches_are_those_of_the_model(dut) -> None:
+    """Near and far planes, with noise; idle and busy neighbours."""
+    dut.s_valid.value, dut.m_ready.value = 0, 0
+    await reset(dut)
+    matched = refused = 0
+    for seed, (depth, noise, share) in enumerate(
+        ((1.0, 1.0, 0.0), (2.5, 1.0, 0.4), (0.7, 9.0, 0.2))
+    ):
+        scene = Scene(seed, depth, 40, noise)
+        begin = get_sim_time("ns")
+        got = await _served(dut, scene, seed, share)
+        clocks = (get_sim_time("ns") - begin) / 2
+        cocotb.log.info(f"{clocks / len(got):.0f} clocks a track")
+        expected = scene.expected(scene.right)
+        for i, (g, e) in enumerate(zip(got, expected, strict=True)):
+            assert g == e, (seed, i)
+        assert got != scene.expected(np.roll(scene.right, 1, 1))  # the comparison can fail
+        matched += sum(word["matched"] for word in got)
+        refused += sum(not word["matched"] and word["iterations"] > 0 for word in got)
+    assert matched > 20
+    assert refused > 0
+
+
+@cocotb.test()
+async def a_reset_leaves_no_trace(dut) -> None:
+    """Tracks under way are forgotten; those after the reset are right."""
+    await reset(dut)
+    task = cocotb.start_soon(_served(dut, Scene(8, 1.0, 12), 1, 0.0))
+    await cocotb.triggers.Timer(3, "us")
+    task.cancel()
+    dut.s_valid.value, dut.m_ready.value = 0, 0
+    dut.a_valid.value, dut.k_done.value, dut.pa_done.value, dut.pb_done.value = 0, 0, 0, 0
+    await reset(dut)
+    scene = Scene(9, 1.0, 12)
+    assert await _served(dut, scene, 2, 0.0) == scene.expected(scene.right)
+
+
+@pytest.mark.parametrize("simulator", simulators())
+def test_stereo(simulator: str) -> None:
+    """With models of the reader, the point units and the tracker."""
+    simulate("stereo", __name__, preset="tiny", simulator=simulator)
