@@ -107,6 +107,7 @@ module klt #(
   reg signed [12:0] slope_q;
   wire accept = s_valid && s_ready;
   wire warped = level_q == 2'd0;
+  wire [1:0] level_below = warped ? 2'd0 : level_q - 2'd1;
 
   // ---- the curve ----
   reg curve_asked_q;
@@ -193,6 +194,7 @@ module klt #(
   wire window_ready = !window_load_q && !window_busy_q;
   wire key_ready = !key_load_q && !key_busy_q;
   wire sets_region, changes_key;
+  reg gives_up_d;  // see control
 
   always @(posedge clk) begin
     if (pick_window) begin
@@ -230,7 +232,7 @@ module klt #(
       if (r_valid && r_ready && asked_q == 3'd7) order_in_q <= order_in_q + 2'd1;
       if (a_valid) answered_q <= answered_q + 3'd1;
       if (whole) order_out_q <= order_out_q + 2'd1;
-      window_load_q <= sets_region || (window_load_q && !pick_window);
+      window_load_q <= sets_region || (window_load_q && !pick_window && !gives_up_d);
       key_load_q <= changes_key || (key_load_q && !pick_key);
       sampler_load_q <= sampler_fetch || (sampler_load_q && !pick_sampler);
       window_busy_q <= pick_window || (window_busy_q && !(whole && answer == FOR_WINDOW));
@@ -443,8 +445,7 @@ module klt #(
   wire signed [POS_W-1:0] vl = (v_wide + half) >>> level_q;
   // The next window's place is judged, in the clock of the judgement of the step but for a curve.
   wire places = state_q == PLACE || (state_q == JUDGE && !stereo_q && !small_q && !all_done);
-  // The level is passed over; at the finest this ends the track.
-  reg gives_up_d;
+  // gives_up: the level is passed over; at the finest this ends the track.
   reg [2:0] why_d;
   always @* begin
     gives_up_d = 1'b0;
@@ -544,8 +545,8 @@ module klt #(
     end else if (gives_up_d) begin
       sums_q <= 1'b0;
       status_q <= why_d;
-      level_q <= level_q - 2'd1;
-      state_q <= level_q == 2'd0 ? RESULT : LEVEL;
+      level_q <= level_below;
+      state_q <= warped ? RESULT : LEVEL;
     end else begin
       case (state_q)
         IDLE:
@@ -572,8 +573,8 @@ module klt #(
         JUDGE: state_q <= small_q || all_done ? MOVE : stereo_q ? CURVE : ROWS;
         PLACE: state_q <= ROWS;
         MOVE: begin
-          level_q <= level_q == 2'd0 ? 2'd0 : level_q - 2'd1;
-          state_q <= level_q == 2'd0 ? FINISH : LEVEL;
+          level_q <= level_below;
+          state_q <= warped ? FINISH : LEVEL;
         end
         FINISH: if (solve_ready) state_q <= VERDICT;
         VERDICT:
