@@ -20,10 +20,11 @@ constexpr int kProbes = 12;
 constexpr uint64_t kOffset = 0xcbf29ce484222325ULL;
 constexpr uint64_t kPrime = 0x100000001b3ULL;
 
-// A camera: the frames it still has to send, and where it is in the first of them.
+// A camera: the frames it still has to send, and where it is in the first of them. A word is a pixel
+// with its start of frame in bit 8 and its end of line in bit 9.
 struct Camera {
   struct Frame {
-    std::vector<uint8_t> pixels;
+    std::vector<uint16_t> words;
     uint64_t not_before;
   };
   std::deque<Frame> frames;
@@ -34,7 +35,6 @@ struct Kestrel {
   VerilatedContext context;
   Vfrontend_probe* top = nullptr;
   uint64_t clocks = 0;
-  int width = 0, height = 0;
   uint32_t stall_seed = 0;  // 0: never stalls
   Camera left, right;
   std::vector<uint32_t> packet;             // the one that comes in
@@ -69,16 +69,17 @@ struct Kestrel {
     if (c.frames.empty() || clocks < c.frames.front().not_before || (valid_held(c) == 0 && stalls()))
       return;
     valid = 1;
-    data = c.frames.front().pixels[c.at];
-    user = c.at == 0;
-    last = (c.at + 1) % width == 0;
+    uint16_t word = c.frames.front().words[c.at];
+    data = word & 255;
+    user = word >> 8 & 1;
+    last = word >> 9 & 1;
   }
   // A word that was offered stays until it is taken: no stall in between.
   bool held_left = false, held_right = false;
   bool valid_held(const Camera& c) const { return &c == &left ? held_left : held_right; }
 
   void taken(Camera& c) {
-    if (++c.at == c.frames.front().pixels.size()) {
+    if (++c.at == c.frames.front().words.size()) {
       c.frames.pop_front();
       c.at = 0;
     }
@@ -138,10 +139,8 @@ struct Kestrel {
 
 extern "C" {
 
-Kestrel* kestrel_new(int width, int height) {
+Kestrel* kestrel_new() {
   auto* k = new Kestrel;
-  k->width = width;
-  k->height = height;
   k->top->rst = 1;
   for (int i = 0; i < 4; i++) k->step();
   k->top->rst = 0;
@@ -200,11 +199,14 @@ int kestrel_read(Kestrel* k, uint32_t address, uint32_t* data) {
   return -1;
 }
 
-// Queue an image of a camera (0 left, 1 right), to begin not before `delay` clocks from now.
-void kestrel_image(Kestrel* k, int camera, const uint8_t* pixels, uint64_t count, uint64_t delay) {
+// Queue words of a camera (0 left, 1 right), to begin not before `delay` clocks from now.
+void kestrel_words(Kestrel* k, int camera, const uint16_t* words, uint64_t count, uint64_t delay) {
   Camera& c = camera ? k->right : k->left;
-  c.frames.push_back({std::vector<uint8_t>(pixels, pixels + count), k->clocks + delay});
+  c.frames.push_back({std::vector<uint16_t>(words, words + count), k->clocks + delay});
 }
+
+// Say whether all words of both cameras were taken.
+int kestrel_idle(const Kestrel* k) { return k->left.frames.empty() && k->right.frames.empty(); }
 
 // Run until a packet is complete; returns its words (at most `room`), -1 after `limit` clocks.
 int64_t kestrel_packet(Kestrel* k, uint32_t* words, uint64_t room, uint64_t limit) {

@@ -28,6 +28,7 @@ COMMANDS = (
     "params",
     "registers",
     "vectors",
+    "equivalence",
 )
 
 EXIT_DEFECT = 1  # an exception that is not the user's doing, with its traceback

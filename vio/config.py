@@ -14,7 +14,7 @@ from vio.errors import VioError
 class FrontEndConfig:
     """Settings of all front ends."""
 
-    engine: str = "float"  # float | fixed | opencv | replay
+    engine: str = "float"  # float | fixed | rtl | opencv | replay
     max_tracks: int = 200  # tracks kept over the whole image
     grid_cols: int = 10  # budget cells across the image
     grid_rows: int = 7  # budget cells down the image

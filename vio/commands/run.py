@@ -27,7 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that choose a configuration."""
-    parser.add_argument("--engine", help="front end: float (default), opencv, or replay for tracks")
+    parser.add_argument(
+        "--engine",
+        help="front end: float (default), fixed, rtl (the Verilog), opencv, or replay for tracks",
+    )
     add_preset_arguments(parser)
 
 

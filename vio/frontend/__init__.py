@@ -6,7 +6,7 @@ from vio.config import Config
 from vio.errors import VioError
 from vio.frontend.base import FrontEnd
 
-ENGINES = ("float", "fixed", "opencv", "replay")
+ENGINES = ("float", "fixed", "rtl", "opencv", "replay")
 
 
 def make_frontend(rig: StereoRig, config: Config) -> FrontEnd:
@@ -20,6 +20,10 @@ def make_frontend(rig: StereoRig, config: Config) -> FrontEnd:
         from vio.fixed.frontend import FixedFrontEnd
 
         return FixedFrontEnd(rig, config)
+    if engine == "rtl":
+        from vio.hw.engine import RtlFrontEnd
+
+        return RtlFrontEnd(rig, config)
     if engine == "opencv":
         from vio.frontend.opencv import OpenCvFrontEnd
 

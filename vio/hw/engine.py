@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "verilated"
 HEADER_WORDS, TRACK_WORDS = 3, 6
 KEYFRAME, LOST, RIGHT, REPAIRED = 1, 2, 4, 8  # flags of a packet
+START, END = 1 << 8, 1 << 9  # of a frame, of a line: flags of a stream's word
 FRAME_LIMIT = 4_000_000  # clocks after which a frame without a packet is a fault
 MISSING_RIGHT_CLOCKS = 64  # that the left image waits: here both come at once or not at all
 
@@ -93,25 +94,26 @@ def _verilator() -> tuple[Path, dict[str, str]]:
 class Simulation:
     """Hold the simulated chip of one configuration: registers, images in, packets out."""
 
-    def __init__(self, config: Config, width: int, height: int, coverage: bool = False) -> None:
+    def __init__(self, config: Config, coverage: bool = False) -> None:
         self._lib = ctypes.CDLL(str(build_library(config, coverage)))
         u64 = ctypes.c_uint64
         for name, result, arguments in (
-            ("new", ctypes.c_void_p, (ctypes.c_int, ctypes.c_int)),
+            ("new", ctypes.c_void_p, ()),
             ("free", None, (ctypes.c_void_p,)),
             ("stall", None, (ctypes.c_void_p, ctypes.c_uint32)),
             ("clocks", u64, (ctypes.c_void_p,)),
             ("run", None, (ctypes.c_void_p, u64)),
             ("write", ctypes.c_int, (ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32)),
             ("read", ctypes.c_int, (ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p)),
-            ("image", None, (ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, u64, u64)),
+            ("words", None, (ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, u64, u64)),
+            ("idle", ctypes.c_int, (ctypes.c_void_p,)),
             ("packet", ctypes.c_int64, (ctypes.c_void_p, ctypes.c_void_p, u64, u64)),
             ("digests", None, (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)),
             ("coverage", ctypes.c_int, (ctypes.c_void_p, ctypes.c_char_p)),
         ):  # fmt: skip
             function = getattr(self._lib, f"kestrel_{name}")
             function.restype, function.argtypes = result, arguments
-        self._chip = self._lib.kestrel_new(width, height)
+        self._chip = self._lib.kestrel_new()
         self._words = np.empty(HEADER_WORDS + TRACK_WORDS * config.hw.max_tracks, np.uint32)
 
     def __del__(self) -> None:
@@ -148,8 +150,20 @@ class Simulation:
 
     def image(self, camera: int, image: np.ndarray, delay: int = 0) -> None:
         """Queue an image of camera 0 (left) or 1 (right), not before `delay` clocks from now."""
-        pixels = np.ascontiguousarray(image)
-        self._lib.kestrel_image(self._chip, camera, pixels.ctypes.data, pixels.size, delay)
+        words = image.astype(np.uint16)
+        words[0, 0] |= START
+        words[:, -1] |= END
+        self.words(camera, words, delay)
+
+    def words(self, camera: int, words: np.ndarray, delay: int = 0) -> None:
+        """Queue words of a stream: a pixel each, with START of frame and END of line."""
+        flat = np.ascontiguousarray(words, np.uint16).reshape(-1)
+        self._lib.kestrel_words(self._chip, camera, flat.ctypes.data, flat.size, delay)
+
+    @property
+    def idle(self) -> bool:
+        """Whether all queued words were taken."""
+        return bool(self._lib.kestrel_idle(self._chip))
 
     def packet(self, limit: int | None = None) -> np.ndarray:
         """Return the words of the next packet; raises VioError when none comes within `limit`."""
@@ -179,7 +193,7 @@ class RtlFrontEnd:
 
     def __init__(self, rig: StereoRig, config: Config, coverage: bool = False) -> None:
         self.rig = rig
-        self.chip = Simulation(config, rig.left.width, rig.left.height, coverage)
+        self.chip = Simulation(config, coverage)
         self.driver = Driver(
             self.chip.read32, self.chip.write32, config, rig, MISSING_RIGHT_CLOCKS
         )

@@ -51,17 +51,6 @@ def _pair(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.stack([first, second], axis=1)
 
 
-def _cell_by_cell(tiles: np.ndarray, columns: int, rows: int) -> np.ndarray:
-    """Return the tiles (R, C) as the selection reads them: budget cell after budget cell."""
-    return np.concatenate(
-        [
-            tiles[r : r + rows, c : c + columns].reshape(-1)
-            for r in range(0, tiles.shape[0], rows)
-            for c in range(0, tiles.shape[1], columns)
-        ]
-    )
-
-
 def golden_digests(
     calls: dict[str, list[Call]], hw: HwConfig, right: np.ndarray | None
 ) -> dict[str, Digest]:
@@ -95,9 +84,8 @@ def golden_digests(
         words = (
             tiles[..., 2] << bits * 2 | (tiles[..., 1] & within) << bits | tiles[..., 0] & within
         )
-        call = calls["select_corners"][-1]
-        found["candidates"] = _cell_by_cell(words, *call.arguments[4:6])
-        uv, scores = call.result
+        found["candidates"] = words
+        uv, scores = calls["select_corners"][-1].result
         found["corners"] = (
             scores << 22 | (uv[:, 1] >> hw.coord_frac) << 11 | uv[:, 0] >> hw.coord_frac
         )

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`vio equivalence`: compare the Verilog with the golden model, frame by frame, block by block."""
+
+import argparse
+
+HELP = "Run the Verilog beside the golden model on a recording and compare all blocks to the bit."
+DEFAULT_PRESET = "ecp5_85k"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    from vio.commands.run import add_preset_arguments
+
+    parser.add_argument("dataset", help="a recording in EuRoC layout (folder or zip)")
+    add_preset_arguments(parser, DEFAULT_PRESET)
+    parser.add_argument("--frames", type=int, metavar="N", help="the first N (default: all)")
+    parser.add_argument("--json", metavar="FILE", help="write the figures")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare; exit 3 when a frame differs."""
+    import json
+    from pathlib import Path
+
+    from vio.cli import EXIT_NEGATIVE
+    from vio.config import load_config
+    from vio.console import print_table, progress
+    from vio.datasets import open_dataset
+    from vio.errors import VioError
+    from vio.hw.equivalence import compare, summary
+
+    if args.frames is not None and args.frames < 1:
+        raise VioError(f"--frames {args.frames}: give 1 or more")
+    config = load_config(args.preset, args.set)
+    dataset = open_dataset(args.dataset)
+    frames = min(args.frames or len(dataset.frame_t_ns), len(dataset.frame_t_ns))
+    done = 0
+    with progress(dataset.name, frames) as advance:
+
+        def count(_: object) -> None:
+            nonlocal done
+            done += 1
+            advance(done)
+
+        figures = summary(compare(dataset, config, frames, count))
+    print_table(
+        f"preset {args.preset}: the Verilog against the golden model, {dataset.name}, "
+        f"{figures['frames']} frames",
+        ["block", "frames compared", "frames equal"],
+        [[n, str(b["compared"]), str(b["equal"])] for n, b in figures["blocks"].items()],
+    )
+    print(f"{figures['equal']} of {figures['frames']} frames equal in every block and track")
+    for kind in ("tracking", "keyframe"):
+        if f"{kind}_clocks" in figures:
+            clocks = figures[f"{kind}_clocks"]
+            print(f"{kind} frames: mean {clocks['mean']:.0f} clocks, worst {clocks['worst']}")
+    speed = figures["simulation"]
+    print(
+        f"simulation: {speed['clocks_per_second']:.0f} clocks a second, "
+        f"{speed['seconds_per_frame']:.2f} s a frame"
+    )
+    for index, names in list(figures["different"].items())[:10]:
+        print(f"frame {index} differs: {', '.join(names)}")
+    if args.json:
+        Path(args.json).write_text(json.dumps(figures, indent=1) + "\n")
+    return 0 if not figures["different"] else EXIT_NEGATIVE
