@@ -20,20 +20,28 @@ module product_pair (
     output wire signed [36:0] m_1
 );
 
-  reg signed [36:0] product_0_q, product_1_q;
+  // The 19th bit would put an adder behind the multiplier: what it is worth is added after the
+  // register, to the product with the lower 18 bits as a signed number.
+  reg signed [35:0] product_0_q, product_1_q;
+  reg signed [18:0] rest_0_q, rest_1_q;
   // Sign-extended operands make the products exact.
-  wire signed [36:0] a0 = {{18{s_a0[18]}}, s_a0};
-  wire signed [36:0] a1 = {{18{s_a1[18]}}, s_a1};
-  wire signed [36:0] b0 = {{19{s_b0[17]}}, s_b0};
-  wire signed [36:0] b1 = {{19{s_b1[17]}}, s_b1};
+  wire signed [35:0] a0 = {{18{s_a0[17]}}, s_a0[17:0]};
+  wire signed [35:0] a1 = {{18{s_a1[17]}}, s_a1[17:0]};
+  wire signed [35:0] b0 = {{18{s_b0[17]}}, s_b0};
+  wire signed [35:0] b1 = {{18{s_b1[17]}}, s_b1};
 
   always @(posedge clk) begin
     product_0_q <= a0 * b0;
     product_1_q <= a1 * b1;
+    rest_0_q <= s_a0[18] == s_a0[17] ? 19'sd0 : s_a0[18] ? -b0[18:0] : b0[18:0];
+    rest_1_q <= s_a1[18] == s_a1[17] ? 19'sd0 : s_a1[18] ? -b1[18:0] : b1[18:0];
   end
 
-  assign m_0 = product_0_q;
-  assign m_1 = product_1_q;
+  wire signed [18:0] top_0 = {product_0_q[35], product_0_q[35:18]} + rest_0_q;
+  wire signed [18:0] top_1 = {product_1_q[35], product_1_q[35:18]} + rest_1_q;
+
+  assign m_0 = {top_0, product_0_q[17:0]};
+  assign m_1 = {top_1, product_1_q[17:0]};
 
 endmodule
 

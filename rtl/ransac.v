@@ -15,7 +15,7 @@
 // Latency:    from the last of n matches taken to the last result, with d draws: mono 40 + d (n + 1)
 //             + 13 n clocks, stereo 40 + d (n + 3) + 10 n, at least 18 d (mono) or 22 d (stereo) for
 //             the draws, less where hypotheses are given up; points 15.
-// Throughput: a match is taken in 7 clocks (mono), 13 (stereo) or 16 (points).
+// Throughput: a match is taken in 8 clocks (mono), 14 (stereo) or 16 (points).
 // Memory:     4 block RAMs: 2 x 2^TRACK_BITS words of 118 bits. Multipliers: 20.
 `default_nettype none
 
@@ -297,6 +297,7 @@ module ransac (
   reg scan_q, parity_q;
   reg [CW-1:0] index_q;
   reg [65:0] even_q, odd_q;  // translations of two hypotheses that follow each other
+  reg [65:0] t_q;  // the one of the match that comes
   reg [3:0] drain_q;
   reg rate_1_q, rate_2_q;
   reg [2:0] tag_1_q, tag_2_q;  // parity, last, first
@@ -326,6 +327,7 @@ module ransac (
     rate_2_q <= !rst && rate_1_q;
     tag_1_q <= {parity_q, last, index_q == NONE};
     tag_2_q <= tag_1_q;
+    t_q <= tag_1_q[2] ? odd_q : even_q;
     if (rst) begin
       scan_q <= 1'b0;
       parity_q <= 1'b0;
@@ -338,7 +340,6 @@ module ransac (
     end
   end
 
-  wire [65:0] t = tag_2_q[2] ? odd_q : even_q;
   wire mono_valid, stereo_valid, mono_inlier, stereo_inlier;
   wire [2:0] mono_tag, stereo_tag, mono_score, stereo_score;
 
@@ -350,9 +351,9 @@ module ransac (
       .cfg_limit2(state_q == GIVE ? cfg_mono_tight2 : cfg_mono_loose2),
       .s_valid(rate_2_q && mono),
       .s_tag(tag_2_q),
-      .s_tx(t[15:0]),
-      .s_ty(t[37:22]),
-      .s_tz(t[59:44]),
+      .s_tx(t_q[15:0]),
+      .s_ty(t_q[37:22]),
+      .s_tz(t_q[59:44]),
       .s_qx(word_q0),
       .s_qy(word_q1),
       .s_qz(word_q2),
@@ -374,9 +375,9 @@ module ransac (
       .cfg_threshold(cfg_stereo_threshold),
       .s_valid(rate_2_q && !mono),
       .s_tag(tag_2_q),
-      .s_tx(t[21:0]),
-      .s_ty(t[43:22]),
-      .s_tz(t[65:44]),
+      .s_tx(t_q[21:0]),
+      .s_ty(t_q[43:22]),
+      .s_tz(t_q[65:44]),
       .s_px(word_q[21:0]),
       .s_py(word_q[43:22]),
       .s_pz(word_q[65:44]),

@@ -5,7 +5,7 @@
 //             `_turned` of vio/fixed/ransac.py; point sQ11.10 -> sQ11.10, as in `stereo_ransac`.
 // Growth:     sums of three 18 x 22 bit products: 42 bits, rounded once.
 // Overflow:   saturates to 19 bits (ray) or 22 (point).
-// Latency:    6 clocks (ray), 12 (point). Throughput: one in 7 or 13; the result is held.
+// Latency:    7 clocks (ray), 13 (point). Throughput: one in 8 or 14; the result is held.
 `default_nettype none
 
 module ransac_turn (
@@ -43,7 +43,6 @@ module ransac_turn (
   wire last_column = !point_q || column_q == 2'd2;
   wire last = last_column && row_q == 2'd2;
 
-  assign s_ready = !busy_q && !done_q && stage_q == 2'd0;
 
   wire [53:0] row = row_q == 2'd0 ? cfg_rotation[53:0] :
                     row_q == 2'd1 ? cfg_rotation[107:54] : cfg_rotation[161:108];
@@ -54,10 +53,26 @@ module ransac_turn (
   wire [4:0] high = {part[21], part[21:18]} + {4'd0, part[17]};
   wire signed [17:0] factor_1 = point_q ? entry : row[35:18];
 
-  assign p_a0 = busy_q ? {entry[17], entry} : 19'sd0;
-  assign p_a1 = busy_q ? {factor_1[17], factor_1} : 19'sd0;
-  assign p_b0 = !busy_q ? 18'sd0 : point_q ? part[17:0] : p0_q[17:0];
-  assign p_b1 = !busy_q ? 18'sd0 : point_q ? {{13{high[4]}}, high} : p1_q[17:0];
+  // Operands are registered: choosing them takes as long as multiplying.
+  reg signed [17:0] a0_q, a1_q, b0_q, b1_q, constant_q;
+  reg step_q, step_first_q, step_end_q, step_last_q;
+  reg [1:0] step_row_q;
+  always @(posedge clk) begin
+    a0_q <= busy_q ? entry : 18'sd0;
+    a1_q <= busy_q ? factor_1 : 18'sd0;
+    b0_q <= !busy_q ? 18'sd0 : point_q ? part[17:0] : p0_q[17:0];
+    b1_q <= !busy_q ? 18'sd0 : point_q ? {{13{high[4]}}, high} : p1_q[17:0];
+    constant_q <= row[53:36];
+    step_q <= !rst && busy_q;
+    step_first_q <= column_q == 2'd0;
+    step_end_q <= last_column;
+    step_last_q <= last;
+    step_row_q <= row_q;
+  end
+  assign p_a0 = {a0_q[17], a0_q};
+  assign p_a1 = {a1_q[17], a1_q};
+  assign p_b0 = b0_q;
+  assign p_b1 = b1_q;
 
   // ---- sums, a clock behind; rounded, another behind ----
   reg first_q, end_q, last_q, all_q;
@@ -105,11 +120,11 @@ module ransac_turn (
       column_q <= last_column ? 2'd0 : column_q + 2'd1;
       if (last_column) row_q <= row_q + 2'd1;
     end
-    first_q <= column_q == 2'd0;
-    end_q <= last_column;
-    last_q <= last;
-    sum_row_q <= row_q;
-    third_q <= row[53:36];
+    first_q <= step_first_q;
+    end_q <= step_end_q;
+    last_q <= step_last_q;
+    sum_row_q <= step_row_q;
+    third_q <= constant_q;
     sum_q <= (first_q ? start : sum_q) + product_0 + second;
     round_row_q <= sum_row_q;
     all_q <= last_q;
@@ -123,12 +138,13 @@ module ransac_turn (
     end else begin
       if (s_valid && s_ready) busy_q <= 1'b1;
       else if (last) busy_q <= 1'b0;
-      stage_q <= {stage_q[0] && end_q, busy_q};
+      stage_q <= {stage_q[0] && end_q, step_q};
       if (stage_q[1] && all_q) done_q <= 1'b1;
       else if (m_ready) done_q <= 1'b0;
     end
   end
 
+  assign s_ready = !busy_q && !step_q && stage_q == 2'd0 && !done_q;
   assign m_valid = done_q;
   assign m_0 = m0_q;
   assign m_1 = m1_q;
