@@ -17,12 +17,12 @@
 //             are outside of that range (frame_ring) while `reading`. So the two never meet if
 //             the masters keep these rules: a left store is read only while `reading`, or while
 //             its ring is not being written (stereo: the key's ring); the right image is not read
-//             while it is written; no request is under way (8 clocks) at a commit or a forget.
+//             while it is written; no request is under way (9 clocks) at a commit or a forget.
 // Words:      of one level at least 2 clocks apart in levels 1 and 2, which share a write port;
 //             a word a clock in level 0 and right. All of any frame, or up to the next begin.
 // Memory:     per ring and bank LEFT_WORDS x 27 and UPPER_WORDS x 18 bits, per bank RIGHT_WORDS x 27;
 //             preset ecp5_85k: 2 x 48 + 40 DP16KD.
-// Latency:    2 clocks from a word to its bank (levels 2: 3); 8 from a request to its answer.
+// Latency:    2 clocks from a word to its bank (level 2: 3); 9 from a request to its answer.
 //             Throughput: a request a clock for both clients together; client 0 goes first.
 `default_nettype none
 
@@ -262,11 +262,9 @@ module frame_store (
   assign count_writes = {3'd0, right_write_q, 3'd0, upper_write, 3'd0, writes[0]};
 
   // ---- the reader ----
-  wire [7:0] b_valid;
-  wire [1:0] b_memory;
-  wire b_ring;
+  wire [8*5-1:0] b_valid;  // a bank: left of ring 0 and 1, upper of ring 0 and 1, right
   wire [8*A_W-1:0] b_address;
-  wire [8*27-1:0] b_words;
+  reg [8*27-1:0] words_q;
   wire [1023:0] pixels;
 
   window_reader #(
@@ -294,10 +292,8 @@ module frame_store (
       .r1_column(r1_column),
       .r1_row(r1_row),
       .b_valid(b_valid),
-      .b_memory(b_memory),
-      .b_ring(b_ring),
       .b_address(b_address),
-      .b_words(b_words),
+      .b_words(words_q),
       .m0_valid(m0_valid),
       .m1_valid(m1_valid),
       .m_pixels(pixels)
@@ -307,13 +303,6 @@ module frame_store (
   assign m1_pixels = pixels;
 
   // ---- banks: left and upper of ring 0 and 1, right ----
-  reg [1:0] memory_q;
-  reg from_ring_q;
-  always @(posedge clk) begin
-    memory_q <= b_memory;
-    from_ring_q <= b_ring;
-  end
-
   genvar b;
   generate
     for (b = 0; b < 8; b = b + 1) begin : g_bank
@@ -321,7 +310,9 @@ module frame_store (
       wire [A_W-1:0] address = b_address[A_W*b+:A_W];
       wire [53:0] left_words;
       wire [35:0] upper_words;
-      wire [26:0] right_word_read;
+      wire [26:0] right_read;
+      wire [4:0] reads = b_valid[5*b+:5];
+      reg [4:0] source_q;  // which of them was read
       genvar r;
       for (r = 0; r < 2; r = r + 1) begin : g_ring
         frame_bank #(
@@ -332,7 +323,7 @@ module frame_store (
             .s_valid(writes[0] && ring_q == r && number0[2:0] == SELF),
             .s_address(number0[N_W-1:3]),
             .s_word(word0_q),
-            .r_valid(b_valid[b] && b_memory == 2'd0 && b_ring == r),
+            .r_valid(reads[r]),
             .r_address(address),
             .m_word(left_words[27*r+:27])
         );
@@ -344,7 +335,7 @@ module frame_store (
             .s_valid(upper_write && ring_q == r && upper_number[2:0] == SELF),
             .s_address(upper_number[UPPER_BITS+2:3]),
             .s_word(upper_word),
-            .r_valid(b_valid[b] && b_memory == 2'd1 && b_ring == r),
+            .r_valid(reads[2+r]),
             .r_address(address[UPPER_BITS-1:0]),
             .m_word(upper_words[18*r+:18])
         );
@@ -357,28 +348,32 @@ module frame_store (
           .s_valid(right_write_q && right_number_q[2:0] == SELF),
           .s_address(right_number_q[RIGHT_BITS+2:3]),
           .s_word(word_right_q),
-          .r_valid(b_valid[b] && b_memory == 2'd2),
+          .r_valid(reads[4]),
           .r_address(address[RIGHT_BITS-1:0]),
-          .m_word(right_word_read)
+          .m_word(right_read)
       );
-      assign b_words[27*b+:27] = memory_q[1] ? right_word_read
-          : memory_q[0] ? {9'd0, from_ring_q ? upper_words[35:18] : upper_words[17:0]}
-          : from_ring_q ? left_words[53:27] : left_words[26:0];
+      always @(posedge clk) begin
+        source_q <= reads;
+        words_q[27*b+:27] <= ({27{source_q[0]}} & left_words[26:0])
+            | ({27{source_q[1]}} & left_words[53:27])
+            | ({27{source_q[2]}} & {9'd0, upper_words[17:0]})
+            | ({27{source_q[3]}} & {9'd0, upper_words[35:18]}) | ({27{source_q[4]}} & right_read);
+      end
     end
   endgenerate
 
   // ---- accesses ----
-  reg [3:0] banks_d;
+  reg [3:0] left_d, upper_d, right_d;
   integer k;
   always @* begin
-    banks_d = 4'd0;
-    for (k = 0; k < 8; k = k + 1) banks_d = banks_d + {3'd0, b_valid[k]};
+    {left_d, upper_d, right_d} = 12'd0;
+    for (k = 0; k < 8; k = k + 1) begin
+      left_d = left_d + {3'd0, |b_valid[5*k+:2]};
+      upper_d = upper_d + {3'd0, |b_valid[5*k+2+:2]};
+      right_d = right_d + {3'd0, b_valid[5*k+4]};
+    end
   end
-  assign count_reads = {
-    b_memory == 2'd2 ? banks_d : 4'd0,
-    b_memory == 2'd1 ? banks_d : 4'd0,
-    b_memory == 2'd0 ? banks_d : 4'd0
-  };
+  assign count_reads = {right_d, upper_d, left_d};
 
   wire unused = &{1'b0, sixteenths[14], blocks_q[17:N_W], cfg_width[3:0], cfg_height[3:0], upper_number, granted[0]};
 

@@ -8,8 +8,8 @@
 // Reads:      a bank is read only for a block that the frame has: blocks beyond the end of the row
 //             or below the last row are not read, and what is answered for them is undefined.
 // Clients:    0 goes first; a request is taken in the clock in which it is offered.
-// Latency:    8 clocks from an accepted request to the answer: request, product, address, bank,
-//             turn, 3 in the decoder. Throughput: a request a clock.
+// Latency:    9 clocks from an accepted request to the answer: request, number, addresses, banks,
+//             choice of the memory, turn, 3 in the decoder. Throughput: a request a clock.
 // Area:       no multiplier; eight decoders, each for both codecs (codec_decoder_either).
 `default_nettype none
 
@@ -43,12 +43,11 @@ module window_reader #(
     input  wire [8:0] r1_column,
     input  wire [8:0] r1_row,
 
-    // Banks, bank 0 in the low bits; the words come a clock later, short ones in the low bits.
-    output wire [      7:0] b_valid,
-    output wire [      1:0] b_memory,   // 0 left, 1 upper, 2 right
-    output wire             b_ring,
+    // Banks, bank 0 in the low bits. Of each bank at most one of its memories is read: left of ring
+    // 0 and 1, upper of ring 0 and 1, right. Two clocks later come the words, short ones low.
+    output wire [  8*5-1:0] b_valid,
     output wire [8*A_W-1:0] b_address,
-    input  wire [8*27-1:0] b_words,
+    input  wire [ 8*27-1:0] b_words,
 
     // Answers, in order: four pixel rows of 32, row 0 and its leftmost pixel in the low bits.
     output wire          m0_valid,
@@ -59,6 +58,7 @@ module window_reader #(
   `include "vio_params.vh"
 
   localparam [1:0] KEY = 2'd0, RIGHT = 2'd2;
+  localparam [N_W:0] NONE = {(N_W + 1) {1'b0}};
   localparam LEVEL2_IN_BANK = UPPER_WORDS - LEVEL1_WORDS;  // 0 where there is no level 2
 
   generate
@@ -82,20 +82,20 @@ module window_reader #(
       .m_client(client)
   );
 
-  reg [7:0] valid_q, client_q;  // of stages 1 to 8
+  reg [8:0] valid_q, client_q;  // of stages 1 to 9
   reg [1:0] store_q, level_q;
   reg [8:0] column_q, row_q;
 
   always @(posedge clk) begin
-    valid_q <= rst ? 8'd0 : {valid_q[6:0], asked};
-    client_q <= {client_q[6:0], client};
+    valid_q <= rst ? 9'd0 : {valid_q[7:0], asked};
+    client_q <= {client_q[7:0], client};
     store_q <= client ? r1_store : r0_store;
     level_q <= client ? r1_level : r0_level;
     column_q <= client ? r1_column : r0_column;
     row_q <= client ? r1_row : r0_row;
   end
 
-  // ---- 2: the row's number, and how many of the eight blocks the row has ----
+  // ---- 2: the number of the first block, and how many of the eight blocks the row has ----
   wire ring = store_q == KEY ? key_ring : current_ring;
   wire [3*N_W-1:0] firsts = ring ? first_1 : first_0;
   wire [N_W-1:0] first = store_q == RIGHT ? {N_W{1'b0}} : firsts[N_W*level_q+:N_W];
@@ -104,91 +104,77 @@ module window_reader #(
   wire [9:0] space = {1'b0, columns} - {1'b0, column_q};
   wire inside = row_q < rows && !space[9];
 
-  wire [16:0] sixteenths;  // blocks above the row at a level 2 of this width
-  soft_multiply #(
-      .A_W(10),
-      .B_W(7)
-  ) row_blocks (
-      .s_a({1'b0, row_q}),
-      .s_b(cfg_width[10:4]),
-      .m_product(sixteenths)
-  );
-  wire [18:0] product = {sixteenths, 2'd0} >> level_q;
-
-  reg [N_W-1:0] product_q;
-  reg [N_W:0] start_q;
+  // Row times columns in one sum with the rest, so that only one carry runs through all bits.
+  wire [N_W+11:0] padded = {{(N_W + 1) {1'b0}}, row_q, 2'd0} >> level_q;
+  wire [N_W:0] fourths = padded[N_W:0];
+  reg [N_W:0] raw_q;
   reg [3:0] lanes_q;
-  reg [1:0] memory2_q;
-  reg second_q, ring2_q;
+  reg [1:0] memory_q;
+  reg second_q, ring_q;
 
   always @(posedge clk) begin
-    product_q <= product[N_W-1:0];
-    start_q <= {1'b0, first} + {{(N_W - 8) {1'b0}}, column_q};
+    raw_q <= {1'b0, first} + {{(N_W - 8) {1'b0}}, column_q}
+        + (cfg_width[4] ? fourths : NONE) + (cfg_width[5] ? fourths << 1 : NONE)
+        + (cfg_width[6] ? fourths << 2 : NONE) + (cfg_width[7] ? fourths << 3 : NONE)
+        + (cfg_width[8] ? fourths << 4 : NONE) + (cfg_width[9] ? fourths << 5 : NONE)
+        + (cfg_width[10] ? fourths << 6 : NONE);
     lanes_q <= !(inside && valid_q[0]) ? 4'd0 : space[8:0] > 9'd8 ? 4'd8 : space[3:0];
-    memory2_q <= store_q == RIGHT ? 2'd2 : level_q == 2'd0 ? 2'd0 : 2'd1;
+    memory_q <= store_q == RIGHT ? 2'd2 : level_q == 2'd0 ? 2'd0 : 2'd1;
     second_q <= level_q[1];
-    ring2_q <= ring;
+    ring_q <= ring;
   end
 
   // ---- 3: the addresses; behind the end of a ring lies its beginning ----
   localparam END0 = 8 * LEFT_WORDS, END1 = 8 * LEVEL1_WORDS, END2 = 8 * UPPER_WORDS;
   localparam SIZE2 = 8 * LEVEL2_IN_BANK;
   localparam LAST0 = LEFT_WORDS - 1, LAST1 = LEVEL1_WORDS - 1, LAST2 = UPPER_WORDS - 1;
-  wire upper = memory2_q[0];
-  wire [N_W:0] raw = start_q + {1'b0, product_q};
+  wire upper = memory_q[0];
   wire [N_W:0] limit = !upper ? END0[N_W:0] : second_q ? END2[N_W:0] : END1[N_W:0];
   wire [N_W:0] size = !upper ? END0[N_W:0] : second_q ? SIZE2[N_W:0] : END1[N_W:0];
-  wire [N_W:0] wrapped = raw - size;
+  wire [N_W:0] wrapped = raw_q - size;
   // The right image is no ring: it is shorter than one, so its numbers are not touched.
-  wire [N_W-1:0] number = raw >= limit ? wrapped[N_W-1:0] : raw[N_W-1:0];
+  wire [N_W-1:0] number = raw_q >= limit ? wrapped[N_W-1:0] : raw_q[N_W-1:0];
   wire [A_W-1:0] address = number[N_W-1:3];
   wire [A_W-1:0] last = !upper ? LAST0[A_W-1:0] : second_q ? LAST2[A_W-1:0] : LAST1[A_W-1:0];
   wire [A_W-1:0] origin = second_q && upper ? LEVEL1_WORDS[A_W-1:0] : {A_W{1'b0}};
+  wire [A_W-1:0] after = address == last ? origin : address + {{(A_W - 1) {1'b0}}, 1'b1};
+  wire [4:0] chosen = {memory_q[1], {2{memory_q == 2'd1}} & {ring_q, !ring_q},
+                       {2{memory_q == 2'd0}} & {ring_q, !ring_q}};
 
-  reg [A_W-1:0] address_q, after_q;
-  reg [2:0] turn_q;
-  reg [7:0] banks_q;
-  reg [1:0] memory3_q;
-  reg ring3_q;
+  reg [8*A_W-1:0] addresses_q;  // a register a bank: banks lie far apart
+  reg [8*5-1:0] banks_q;
 
   genvar b;
   generate
     for (b = 0; b < 8; b = b + 1) begin : g_bank
       localparam [2:0] SELF = b;
-      wire [2:0] lane = SELF - number[2:0];
-      always @(posedge clk) banks_q[b] <= {1'b0, lane} < lanes_q && !rst;
-      // A bank left of the first block's holds a block that comes behind: in the next word.
-      assign b_address[A_W*b+:A_W] = {1'b0, SELF} < {1'b0, turn_q} ? after_q : address_q;
+      wire [2:0] lane = SELF - raw_q[2:0];  // sizes are multiples of 8
+      always @(posedge clk) begin
+        // A bank left of the first block's holds a block that comes behind: in the next word.
+        addresses_q[A_W*b+:A_W] <= {1'b0, SELF} < {1'b0, raw_q[2:0]} ? after : address;
+        banks_q[5*b+:5] <= {1'b0, lane} < lanes_q && !rst ? chosen : 5'd0;
+      end
     end
   endgenerate
 
-  always @(posedge clk) begin
-    address_q <= address;
-    after_q <= address == last ? origin : address + {{(A_W - 1) {1'b0}}, 1'b1};
-    turn_q <= number[2:0];
-    memory3_q <= memory2_q;
-    ring3_q <= ring2_q;
-  end
-
   assign b_valid = banks_q;
-  assign b_memory = memory3_q;
-  assign b_ring = ring3_q;
+  assign b_address = addresses_q;
 
-  // ---- 4: the banks; 5: block k to lane k; 6, 7, 8: the decoders ----
-  reg [2:0] turn4_q;
-  reg short4_q, short5_q;
+  // ---- 4: the banks; 5: their memories; 6: block k to lane k; 7, 8, 9: the decoders ----
+  reg [2:0] turn3_q, turn4_q, turn5_q;
+  reg [3:0] short_q;  // of stages 3 to 6
   reg [8*27-1:0] words_q;
 
   generate
     for (b = 0; b < 8; b = b + 1) begin : g_lane
       localparam [2:0] SELF = b;
-      wire [2:0] bank = SELF + turn4_q;
+      wire [2:0] bank = SELF + turn5_q;
       always @(posedge clk) words_q[27*b+:27] <= b_words[27*bank+:27];
 
       wire [127:0] block;
       codec_decoder_either decoder (
           .clk(clk),
-          .s_short(short5_q),
+          .s_short(short_q[3]),
           .s_word(words_q[27*b+:27]),
           .m_pixels(block)
       );
@@ -200,15 +186,14 @@ module window_reader #(
   endgenerate
 
   always @(posedge clk) begin
-    turn4_q <= turn_q;
-    short4_q <= memory3_q[0];
-    short5_q <= short4_q;
+    {turn5_q, turn4_q, turn3_q} <= {turn4_q, turn3_q, raw_q[2:0]};
+    short_q <= {short_q[2:0], upper};
   end
 
-  assign m0_valid = valid_q[7] && !client_q[7];
-  assign m1_valid = valid_q[7] && client_q[7];
+  assign m0_valid = valid_q[8] && !client_q[8];
+  assign m1_valid = valid_q[8] && client_q[8];
 
-  wire unused = &{1'b0, cfg_width[3:0], cfg_height[3:0], product[18:N_W], wrapped[N_W]};
+  wire unused = &{1'b0, cfg_width[3:0], cfg_height[3:0], number[2:0], padded[N_W+11:N_W+1], wrapped[N_W]};
 
 endmodule
 

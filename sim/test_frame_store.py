@@ -23,7 +23,7 @@ needs_simulator = pytest.mark.skipif(
     not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
 )
 KEY, CURRENT, RIGHT = 0, 1, 2
-LATENCY = 8
+LATENCY = 9
 CODECS = ("dct27", "dct18", "dct18")
 Pyramid = tuple[np.ndarray, ...]
 Request = tuple[int, int, int, int]  # store, level, column, row
