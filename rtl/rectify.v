@@ -180,7 +180,7 @@ module rectify (
                                              s_ready ? s_matrix : matrix_q};
     column_q <= op_d == TURN_BACK || (compose_d && !row_d && !camera_q);
     factor_pair_q <= kind_d == INVERSE ? INVERSES : kind_d == FOCAL ? FOCALS : TANGENTIALS;
-    offset_pair_q <= index_d ? SHIFTS : CENTRES;
+    offset_pair_q <= centre_d || kind_d == FOCAL ? CENTRES : SHIFTS;
     busy_q <= busy_d && !rst;
     done_q <= end_q && !rst;
     // What happens only while an operation is under way.
@@ -213,6 +213,8 @@ module rectify (
   // ---- radial tables ----
   wire forward = op_q == PROJECT;
   reg [17:0] radius2_q;
+  reg [4:0] finer_q;  // of the step before: never one that wants the centres
+  always @(posedge clk) finer_q <= 5'd18 - (forward ? offset_1[4:0] : offset_0[4:0]);
   wire beyond;
   wire [17:0] knot_0, knot_1;
   wire [18:0] part;
@@ -228,7 +230,7 @@ module rectify (
       .w_data(w_data[17:0]),
       .s_valid(index_q),
       .s_table({forward, camera_q}),
-      .s_shift(forward ? offset_1[4:0] : offset_0[4:0]),
+      .s_finer(finer_q),
       .s_radius2(radius2_q),
       .m_beyond(beyond),
       .m_knot_0(knot_0),

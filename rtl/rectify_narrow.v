@@ -9,21 +9,24 @@
 module rectify_narrow (
     input  wire signed [39:0] s_sum,
     input  wire        [ 2:0] s_shift,  // less 14, 0 .. 5
-    output reg signed  [25:0] m_wide,
+    output wire signed [25:0] m_wide,
     output wire signed [18:0] m_19,
     output wire signed [17:0] m_18
 );
 
+  reg [25:0] wide_d;
+
   always @* begin
     case (s_shift)
-      3'd0: m_wide = s_sum[39:14];
-      3'd1: m_wide = {s_sum[39], s_sum[39:15]};
-      3'd2: m_wide = {{2{s_sum[39]}}, s_sum[39:16]};
-      3'd3: m_wide = {{3{s_sum[39]}}, s_sum[39:17]};
-      3'd4: m_wide = {{4{s_sum[39]}}, s_sum[39:18]};
-      default: m_wide = {{5{s_sum[39]}}, s_sum[39:19]};
+      3'd0: wide_d = s_sum[39:14];
+      3'd1: wide_d = {s_sum[39], s_sum[39:15]};
+      3'd2: wide_d = {{2{s_sum[39]}}, s_sum[39:16]};
+      3'd3: wide_d = {{3{s_sum[39]}}, s_sum[39:17]};
+      3'd4: wide_d = {{4{s_sum[39]}}, s_sum[39:18]};
+      default: wide_d = {{5{s_sum[39]}}, s_sum[39:19]};
     endcase
   end
+  assign m_wide = wide_d;
   wire unused = &{1'b0, s_sum[13:0]};
 
   wire fits_19 = (&m_wide[25:18]) || !(|m_wide[25:18]);

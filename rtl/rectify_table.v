@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Find the two knots of a lens table around a squared radius, and how far between them it lies.
 //
-// Q formats:  s_radius2 uQ2.16, knots in steps of 2^s_shift (1 .. 18) of it -> m_knot_0, m_knot_1
+// Q formats:  s_radius2 uQ2.16, knots in steps of 2^(18 - s_finer) of it -> m_knot_0, m_knot_1
 //             uQ2.16, m_part 0 .. 2^18 of their distance. With them `_factor` of
 //             vio/fixed/rectify.py is knot_0 + ((knot_1 - knot_0) * part + 2^17 >> 18).
 // Overflow:   beyond the last knot: the last two, part 2^18, m_beyond in the clock of the request.
@@ -24,7 +24,7 @@ module rectify_table #(
 
     input  wire        s_valid,
     input  wire [ 1:0] s_table,
-    input  wire [ 4:0] s_shift,
+    input  wire [ 4:0] s_finer,
     input  wire [17:0] s_radius2,
     output wire        m_beyond,
     output wire [17:0] m_knot_0,
@@ -44,7 +44,7 @@ module rectify_table #(
   localparam [INDEX_W-1:0] LAST = PIECES[INDEX_W-1:0] - ONE;
 
   // The index above the point, the part below it.
-  wire [35:0] place = {18'd0, s_radius2} << (5'd18 - s_shift);
+  wire [35:0] place = {18'd0, s_radius2} << s_finer;
   wire [INDEX_W-1:0] index = m_beyond ? LAST : place[INDEX_W+17:18];
   assign m_beyond = place[35:18] >= ALL;
 

@@ -37,7 +37,7 @@ module stereo_curve (
     // The point unit.
     output wire               p_valid,
     input  wire               p_ready,
-    output reg         [ 2:0] p_op,
+    output wire        [ 2:0] p_op,
     output wire               p_camera,
     output wire        [ 2:0] p_matrix,
     output wire signed [19:0] p_x,
@@ -145,12 +145,15 @@ module stereo_curve (
   assign p_matrix = state_q == RAY ? RECT_LEFT : RECT_RIGHT;
   assign {p_x, p_y} = {x_q, y_q};
 
+  reg [2:0] op_d;
+  assign p_op = op_d;
+
   always @* begin
     case (state_q)
-      PIXEL: p_op = UNPROJECT;
-      RAY: p_op = TURN;
-      SHIFTED: p_op = TURN_BACK;
-      default: p_op = PROJECT;
+      PIXEL: op_d = UNPROJECT;
+      RAY: op_d = TURN;
+      SHIFTED: op_d = TURN_BACK;
+      default: op_d = PROJECT;
     endcase
   end
 

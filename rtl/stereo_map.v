@@ -32,7 +32,7 @@ module stereo_map (
     // The point unit.
     output wire               p_valid,
     input  wire               p_ready,
-    output reg         [ 2:0] p_op,
+    output wire        [ 2:0] p_op,
     output wire               p_camera,
     output wire        [ 2:0] p_matrix,
     output wire signed [19:0] p_x,
@@ -104,10 +104,10 @@ module stereo_map (
     input signed [18:0] centre;
     input minus;
     input plus;
-    reg signed [19:0] step;
+    reg signed [19:0] step_d;
     begin
-      step = minus ? -$signed(STEP[19:0]) : plus ? $signed(STEP[19:0]) : 20'sd0;
-      off = {centre[18], centre} + step;
+      step_d = minus ? -$signed(STEP[19:0]) : plus ? $signed(STEP[19:0]) : 20'sd0;
+      off = {centre[18], centre} + step_d;
     end
   endfunction
 
@@ -117,12 +117,15 @@ module stereo_map (
   assign p_matrix = state_q == POINT_BACK ? RECT_LEFT : RECT_RIGHT;
   assign {p_x, p_y} = {x_q, y_q};
 
+  reg [2:0] op_d;
+  assign p_op = op_d;
+
   always @* begin
     case (state_q)
-      PIXEL, POINT: p_op = UNPROJECT;
-      RAY, POINT_TURN: p_op = TURN;
-      POINT_BACK: p_op = TURN_BACK;
-      default: p_op = PROJECT;
+      PIXEL, POINT: op_d = UNPROJECT;
+      RAY, POINT_TURN: op_d = TURN;
+      POINT_BACK: op_d = TURN_BACK;
+      default: op_d = PROJECT;
     endcase
   end
 
