@@ -86,10 +86,10 @@ def test_a_block_without_a_clocked_path_has_no_clock_rate() -> None:
 
 
 def test_the_script_counts_memories_before_it_maps_them() -> None:
-    text = synth.script("top", ["leaf", "top"], {"WIDTH": 8, "DEPTH": 16})
+    text = synth.script("top", ["leaf", "top"])
     lines = text.splitlines()
     assert lines[0] == "read_verilog -I. leaf.v top.v"
-    assert lines[1] == "hierarchy -check -top top -chparam WIDTH 8 -chparam DEPTH 16"
+    assert lines[1] == "hierarchy -check -top top"
     assert lines.index("synth_ecp5 -top top -json netlist.json") > next(
         i for i, line in enumerate(lines) if "declared.json" in line
     )
@@ -107,6 +107,15 @@ def test_nextpnr_is_asked_for_the_device_the_clock_and_the_seed() -> None:
         assert part in text
     assert {"--out-of-context", "--timing-allow-fail"} <= set(arguments)
     assert not any(argument.startswith("/") for argument in arguments)  # a private root
+
+
+def test_parameters_replace_defaults_and_unknown_ones_are_refused() -> None:
+    text = "parameter WIDTH = 8, // bits\n parameter DEPTH  = 16, parameter WIDTH2 = WIDTH"
+    changed = synth.with_parameters(text, {"WIDTH": 18, "DEPTH": 4})
+    assert changed == text.replace("= 8", "= 18").replace("= 16", "= 4")
+    for name in ("HEIGHT", "WIDTH2"):
+        with pytest.raises(VioError, match=f"no parameter {name}"):
+            synth.with_parameters(text, {name: 1})
 
 
 @pytest.mark.parametrize("name", BLOCKS)

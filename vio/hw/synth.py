@@ -71,19 +71,31 @@ def versions() -> dict[str, str]:
         ) from error
 
 
-def script(module: str, stems: Sequence[str], parameters: Mapping[str, int]) -> str:
+def script(module: str, stems: Sequence[str]) -> str:
     """Return the commands for yosys: memories are counted before they are mapped."""
-    set_parameters = "".join(f" -chparam {name} {value}" for name, value in parameters.items())
     return "\n".join(
         [
             f"read_verilog -I. {' '.join(f'{stem}.v' for stem in stems)}",
-            f"hierarchy -check -top {module}{set_parameters}",
+            f"hierarchy -check -top {module}",
             f"tee -q -o declared.json stat -json -top {module}",
             f"synth_ecp5 -top {module} -json netlist.json",
             f"tee -q -o mapped.json stat -json -top {module}",
             "",
         ]
     )
+
+
+def with_parameters(text: str, parameters: Mapping[str, int]) -> str:
+    """Return a module's text with other defaults of its parameters.
+
+    `hierarchy -chparam` does it too, but yosys 0.70 stops on an assertion of its own where a
+    submodule's parameters follow from the top's. Raises VioError for a parameter that is not there.
+    """
+    for name, value in parameters.items():
+        text, found = re.subn(rf"(\bparameter\s+{name}\s*=\s*)\d+", rf"\g<1>{value}", text)
+        if found != 1:
+            raise VioError(f"the module has no parameter {name} with a number; see synth_blocks.py")
+    return text
 
 
 def prepare(block: SynthBlock, preset: str, overrides: Sequence[str] = ()) -> tuple[str, Path]:
@@ -100,7 +112,9 @@ def prepare(block: SynthBlock, preset: str, overrides: Sequence[str] = ()) -> tu
             if name == "vio_params.vh"
             else (RTL / name).read_text()
         )
-    files["synth.ys"] = script(block.module, stems, parameter_values(block, config))
+    top = f"{block.module}.v"
+    files[top] = with_parameters(files[top], parameter_values(block, config))
+    files["synth.ys"] = script(block.module, stems)
     key = hashlib.blake2b(json.dumps([files, versions()]).encode(), digest_size=8).hexdigest()
     folder = BUILD / f"{block.module}-{key}"
     folder.mkdir(parents=True, exist_ok=True)
