@@ -124,10 +124,18 @@ module corner_scores #(
   reg signed [25:0] yy1_q, yy2_q, yy3_q, yy4_q;
   reg signed [25:0] box_xx_q, box_xy_q, box_yy_q;
 
-  `define KESTREL_ROW_SUM(all) \
-      ($signed({{5{all[20]}}, all[20:0]}) + $signed({{5{all[41]}}, all[41:21]}) \
-      + $signed({{5{all[62]}}, all[62:42]}) + $signed({{5{all[83]}}, all[83:63]}) \
-      + $signed({{5{all[104]}}, all[104:84]}))
+  // Sums over the five rows, of each of the three products.
+  wire [314:0] all_products = {yy_all, xy_all, xx_all};
+  wire [77:0] row_sums;
+  genvar k;
+  generate
+    for (k = 0; k < 3; k = k + 1) begin : g_row_sum
+      wire [104:0] all = all_products[105*k+:105];
+      assign row_sums[26*k+:26] = {{5{all[20]}}, all[20:0]} + {{5{all[41]}}, all[41:21]}
+                                  + {{5{all[62]}}, all[62:42]} + {{5{all[83]}}, all[83:63]}
+                                  + {{5{all[104]}}, all[104:84]};
+    end
+  endgenerate
 
   localparam signed [25:0] HALF = 26'sd128;
   wire signed [25:0] round_xx = box_xx_q + HALF;
@@ -144,9 +152,7 @@ module corner_scores #(
 
   always @(posedge clk) begin
     if (e_valid_q) begin
-      xx_q <= `KESTREL_ROW_SUM(xx_all);
-      xy_q <= `KESTREL_ROW_SUM(xy_all);
-      yy_q <= `KESTREL_ROW_SUM(yy_all);
+      {yy_q, xy_q, xx_q} <= row_sums;
       {xx1_q, xx2_q, xx3_q, xx4_q} <= {xx_q, xx1_q, xx2_q, xx3_q};
       {xy1_q, xy2_q, xy3_q, xy4_q} <= {xy_q, xy1_q, xy2_q, xy3_q};
       {yy1_q, yy2_q, yy3_q, yy4_q} <= {yy_q, yy1_q, yy2_q, yy3_q};
@@ -162,7 +168,6 @@ module corner_scores #(
     trace1_q <= trace_q;
     radicand_q <= gap_square + cross_square;
   end
-  `undef KESTREL_ROW_SUM
 
   // ---- valid bits and positions travel along ----
   reg [SIZE_W-1:0] u_pipe[0:DEPTH];

@@ -105,7 +105,8 @@ module keyframe (
   reg [2:0] op_d, matrix_d;
   reg transposed_d, point_d;
   reg [18:0] x_d, y_d;
-  wire [17:0] x_key = a_row[ROW_X_KEY+:18], y_key = a_row[ROW_Y_KEY+:18];
+  wire [17:0] x_key = a_row[ROW_X_KEY+:18];
+  wire [17:0] y_key = a_row[ROW_Y_KEY+:18];
   reg [17:0] x_key_q, y_key_q, x_q, y_q;
   always @* begin
     op_d = OP_COMPOSE;

@@ -114,7 +114,10 @@ module pyramid #(
   end
 
   // ---- column sums ----
-  wire [7:0] r1 = rows_q[31:24], r2 = rows_q[23:16], r3 = rows_q[15:8], r4 = rows_q[7:0];
+  wire [7:0] r1 = rows_q[31:24];
+  wire [7:0] r2 = rows_q[23:16];
+  wire [7:0] r3 = rows_q[15:8];
+  wire [7:0] r4 = rows_q[7:0];
   wire odd = cfg_height[0];
   wire [7:0] tap_a = b_flush_q ? (odd ? r3 : r4) : b_top_q ? b_pixel_q : r4;
   wire [7:0] tap_b = b_flush_q ? (odd ? r2 : r3) : b_top_q ? r1 : r3;

@@ -228,8 +228,12 @@ module ransac (
     else if (write && (!mono || rays_q)) written_q <= written_q + ONE;
   end
 
-  wire signed [18:0] word_q0 = word_q[18:0], word_q1 = word_q[37:19], word_q2 = word_q[56:38];
-  wire signed [17:0] word_n0 = word_q[74:57], word_n1 = word_q[92:75], word_n2 = word_q[110:93];
+  wire signed [18:0] word_q0 = word_q[18:0];
+  wire signed [18:0] word_q1 = word_q[37:19];
+  wire signed [18:0] word_q2 = word_q[56:38];
+  wire signed [17:0] word_n0 = word_q[74:57];
+  wire signed [17:0] word_n1 = word_q[92:75];
+  wire signed [17:0] word_n2 = word_q[110:93];
   assign count_accesses = {1'b0, write} + {1'b0, read};
 
   // ---- hypotheses ----
