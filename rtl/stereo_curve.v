@@ -6,8 +6,8 @@
 // projected, until the curve has no pixel any more or turns back.
 // Q formats:  pixels sQ10.8, rays sQ1.16, registers in ray units -> slopes sQ0.12. The first knot,
 //             the first slope in the low bits; beyond m_pieces knots they hold anything.
-// Overflow:   slopes saturate. The shifted ray has 20 bits: enough for steps up to 2^16 and 4 pieces.
-// Latency:    about 140 clocks for two knots and 35 for each more, if nobody else uses the point unit.
+// Overflow:   slopes saturate. The shifted ray has 20 bits: 4 pieces of up to 2^16 fit.
+// Latency:    about 140 clocks for two knots, 35 for each more, with a point unit of its own.
 //             Throughput: one pixel at a time; m_valid until m_ready.
 `default_nettype none
 
