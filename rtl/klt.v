@@ -250,6 +250,7 @@ module klt #(
   // ---- regions, sampler, rows, scalars ----
   reg [4:0] issue_q;  // row that is issued
   reg pause_q;  // a template's rows come every second clock
+  reg [4:0] address_q;  // of that row in the region
   wire cut_now = state_q == CUT && (warped ? sampler_done && sampler_ok : key_ready) && !pause_q;
   wire rows_now = state_q == ROWS && window_ready;
   wire cut_last = cut_now && issue_q == (warped ? VALUE_ROWS : PIXEL_ROWS) - 5'd1;
@@ -264,7 +265,7 @@ module klt #(
       .s_row(answered_q),
       .s_pixels(a_pixels),
       .r_slot(state_q == CUT),
-      .r_row(issue_q + (state_q == CUT ? {3'd0, key_y_q[1:0]} : at_y_q)),
+      .r_row(address_q),
       .r_column(state_q == CUT ? {3'd0, key_x_q[1:0]} : at_x_q),
       .m_pixels(pixels)
   );
@@ -529,6 +530,11 @@ module klt #(
 
     if (cut_now || rows_now) issue_q <= cut_last || rows_last ? 5'd0 : issue_q + 5'd1;
     pause_q <= cut_now && !cut_last;
+    if (cut_last) address_q <= at_y_q;
+    else if (cut_now || rows_now) address_q <= address_q + 5'd1;
+    else if (state_q == CUT || state_q == CHECK) begin
+      if (!pause_q) address_q <= {3'd0, key_y_q[1:0]};
+    end else address_q <= at_y[4:0];
     if (rows_valid) sums_q <= 1'b1;
     if (rows_template) making_q <= 1'b1;
     else if (solve_valid) making_q <= 1'b0;

@@ -45,15 +45,16 @@ module klt_region #(
 
   wire [511:0] pair = r_row[1] ? words[1023:512] : words[511:0];
   wire [255:0] word = r_row[0] ? pair[511:256] : pair[255:0];
-  wire [255:0] shifted = word >> {r_column, 3'd0};
+  wire [8*PIXELS-1:0] shifted;
+  klt_shift #(
+      .PIXELS(PIXELS)
+  ) shift (
+      .s_pixels(word),
+      .s_column(r_column),
+      .m_pixels(shifted)
+  );
   reg [8*PIXELS-1:0] pixels_q;
-  always @(posedge clk) pixels_q <= shifted[8*PIXELS-1:0];
-
-  generate
-    if (PIXELS < 32) begin : g_rest
-      wire unused = &{1'b0, shifted[255:8*PIXELS]};
-    end
-  endgenerate
+  always @(posedge clk) pixels_q <= shifted;
 
   assign m_pixels = pixels_q;
 

@@ -58,7 +58,7 @@ module klt_rows #(
 
   generate
     if (SIDE != WINDOW || FRAC != PIXEL_FRAC || WINDOW_SUM_BITS != 28 || WINDOW > LANES
-        || WEIGHTED_BITS != PIXEL_FRAC + 9 || COORD_FRAC != 8 || WINDOW < 3) begin : g_bad_preset
+        || WEIGHTED_BITS != PIXEL_FRAC + 9 || COORD_FRAC != 8 || WINDOW < 3 || WEIGHT_BITS != 5) begin : g_bad_preset
       klt_rows_does_not_fit_these_formats bad_parameter ();
     end
   endgenerate
@@ -136,26 +136,22 @@ module klt_rows #(
   genvar i;
   generate
     for (i = 0; i < N + 2; i = i + 1) begin : g_value
-      wire signed [8:0] step = $signed({1'b0, s_pixels[8*i+8+:8]}) - $signed({1'b0, s_pixels[8*i+:8]});
-      wire signed [16:0] part;
-      soft_multiply #(
-          .A_W(9),
-          .B_W(8)
-      ) across (
-          .s_a(step),
-          .s_b(s_fraction_u),
-          .m_product(part)
+      wire [15:0] line;
+      klt_blend across (
+          .s_left(s_pixels[8*i+:8]),
+          .s_right(s_pixels[8*i+8+:8]),
+          .s_fraction(s_fraction_u),
+          .m_blend(line)
       );
-      wire [16:0] line = {1'b0, s_pixels[8*i+:8], 8'd0} + part;
       reg [15:0] line_above_q, line_q;
       wire signed [16:0] rise = $signed({1'b0, line_q}) - $signed({1'b0, line_above_q});
       wire signed [25:0] down = $signed({2'b00, line_above_q, 8'd0})
                                 + {{9{rise[16]}}, rise} * $signed({18'd0, fraction3_q}) + $signed(HALF);
-      wire unused = &{1'b0, down[25:24], down[DROP-1:0], line[16]};
+      wire unused = &{1'b0, down[25:24], down[DROP-1:0]};
       reg [V_W-1:0] value_q, above_q, top_q;
       always @(posedge clk) begin
         if (s_valid) begin
-          line_q <= line[15:0];
+          line_q <= line;
           line_above_q <= line_q;
         end
         if (loads) begin
@@ -192,29 +188,21 @@ module klt_rows #(
       wire signed [B_W-1:0] slope_y = under - over;
 
       wire signed [B_W-1:0] first = takes_b ? grey : template4_q ? slope_x : here;
-      wire signed [B_W+WEIGHT_BITS-1:0] first_part, second_part;
-      soft_multiply #(
-          .A_W(B_W),
-          .B_W(WEIGHT_BITS)
+      wire [B_W-1:0] first_weighed, second_weighed;
+      klt_weigh #(
+          .W(B_W)
       ) weigh_first (
-          .s_a(first),
-          .s_b(weights_q[WEIGHT_BITS*i+:WEIGHT_BITS]),
-          .m_product(first_part)
+          .s_value(first),
+          .s_weight(weights_q[WEIGHT_BITS*i+:WEIGHT_BITS]),
+          .m_value(first_weighed)
       );
-      soft_multiply #(
-          .A_W(B_W),
-          .B_W(WEIGHT_BITS)
+      klt_weigh #(
+          .W(B_W)
       ) weigh_second (
-          .s_a(slope_y),
-          .s_b(weights_q[WEIGHT_BITS*i+:WEIGHT_BITS]),
-          .m_product(second_part)
+          .s_value(slope_y),
+          .s_weight(weights_q[WEIGHT_BITS*i+:WEIGHT_BITS]),
+          .m_value(second_weighed)
       );
-      // Rounded: the highest bit that is dropped is added.
-      wire [B_W-1:0] first_weighed = first_part[B_W+WEIGHT_BITS-1:WEIGHT_BITS]
-                                     + {{(B_W - 1) {1'b0}}, first_part[WEIGHT_BITS-1]};
-      wire [B_W-1:0] second_weighed = second_part[B_W+WEIGHT_BITS-1:WEIGHT_BITS]
-                                      + {{(B_W - 1) {1'b0}}, second_part[WEIGHT_BITS-1]};
-      wire unused = &{1'b0, first_part[WEIGHT_BITS-2:0], second_part[WEIGHT_BITS-2:0]};
 
       // Operands. A template: bx gx, by gy, bx gy, sum of bx; then bx g, by g, sum of by, bg g, sum of bg.
       reg signed [B_W-1:0] bx_q, by_q, bg_q, weighed_q, weighed6_q;

@@ -7,7 +7,7 @@
 // Q formats:  pixels sQ10.8, map sQ1.14; positions cut to 8 fraction bits; values sQ7.PIXEL_FRAC, less
 //             128, one rounding.
 // Growth:     positions of samples are kept modulo 32 px, the region's side, where they all lie.
-// Latency:    4 clocks to f_valid or a refusal; then 8 + 9 (WINDOW + 2) clocks from f_done to m_done for a
+// Latency:    4 clocks to f_valid or a refusal; then 9 + 9 (WINDOW + 2) clocks from f_done to m_done for a
 //             window of 15 (a row of WINDOW + 2 samples in WINDOW / 2 + 2 clocks). Throughput: 2 samples
 //             a clock. Rows of samples are read with r_row, a clock later.
 // Memory:     4 x 8 x 256 bits and WINDOW + 2 rows of samples in LUT RAM. Multipliers: 2.
@@ -184,19 +184,19 @@ module klt_sampler #(
   assign m_done = done_q;
   assign m_ok = ok_q;
 
-  // ---- 1: both positions; the corner of the 4x4 pixels that hold both ----
+  // ---- 1: both positions; 2: the corner of the 4x4 pixels that hold both ----
   wire [18:0] next_x = single ? at_x_q : at_x_q + step_x;
   wire [18:0] next_y = single ? at_y_q : at_y_q + step_y;
   wire unused_next = &{1'b0, next_x[5:0], next_y[5:0]};
   reg [12:0] x0_q, y0_q, x1_q, y1_q;  // uQ5.8
-  wire [4:0] base_x = x0_q[12:8] < x1_q[12:8] ? x0_q[12:8] : x1_q[12:8];
-  wire [4:0] base_y = y0_q[12:8] < y1_q[12:8] ? y0_q[12:8] : y1_q[12:8];
-  reg [4:0] valid_q, ends_q, last_q;  // of stages 1 to 5
+  reg [9:0] x0_2_q, x1_2_q, y0_2_q, y1_2_q;
+  reg [4:0] base_x_q, base_y_q;
+  reg [5:0] valid_q, ends_q, last_q;  // of stages 1 to 6
 
-  // ---- 2: four pixels of each bank; bank b holds the rows that are b mod 4 ----
+  // ---- 3: four pixels of each bank; bank b holds the rows that are b mod 4 ----
   reg [127:0] block_q;
-  reg [12:0] x0_2_q, x1_2_q, y0_2_q, y1_2_q;
-  reg [1:0] base_x_q;
+  reg [9:0] x0_3_q, x1_3_q, y0_3_q, y1_3_q;
+  reg [1:0] base_3_q;
   wire [31:0] here[0:3];
 
   genvar b, i;
@@ -208,85 +208,93 @@ module klt_sampler #(
       // Rows from base_y on: those that lie in an earlier bank are in the next block row.
       wire [1:0] unused_row;
       wire [2:0] index;
-      assign {index, unused_row} = base_y + 5'd3 - {3'd0, SELF};
-      wire [255:0] shifted = rows_mem[index] >> {base_x, 3'd0};
-      wire unused = &{1'b0, shifted[255:32], unused_row};
-      always @(posedge clk) block_q[32*b+:32] <= shifted[31:0];
+      assign {index, unused_row} = base_y_q + 5'd3 - {3'd0, SELF};
+      wire unused = &{1'b0, unused_row};
+      wire [31:0] shifted;
+      klt_shift #(
+          .PIXELS(4)
+      ) shift (
+          .s_pixels(rows_mem[index]),
+          .s_column(base_x_q),
+          .m_pixels(shifted)
+      );
+      always @(posedge clk) block_q[32*b+:32] <= shifted;
       assign here[b] = block_q[32*b+:32];
     end
   endgenerate
 
-  // ---- 3: the four pixels of each sample; 4: across; 5: down, one rounding ----
+  // ---- 4: the four pixels of each sample; 5: across; 6: down, one rounding ----
   wire [V_W-1:0] samples[0:1];
   generate
     for (i = 0; i < 2; i = i + 1) begin : g_sample
-      wire [12:0] xs = i == 0 ? x0_2_q : x1_2_q;
-      wire [12:0] ys = i == 0 ? y0_2_q : y1_2_q;
-      wire [1:0] column = xs[9:8] - base_x_q;
+      wire [9:0] xs = i == 0 ? x0_3_q : x1_3_q;
+      wire [9:0] ys = i == 0 ? y0_3_q : y1_3_q;
+      wire [1:0] column = xs[9:8] - base_3_q;
       wire [1:0] row = ys[9:8];
       wire [31:0] upper = here[row] >> {column, 3'd0};
       wire [31:0] lower = here[row+2'd1] >> {column, 3'd0};
-      wire unused_rows = &{1'b0, upper[31:16], lower[31:16], xs[12:10], ys[12:10]};
+      wire unused_rows = &{1'b0, upper[31:16], lower[31:16]};
       reg [15:0] upper_q, lower_q;
       reg [7:0] a_q, b_q, b4_q;
-      wire signed [8:0] upper_step = $signed({1'b0, upper_q[15:8]}) - $signed({1'b0, upper_q[7:0]});
-      wire signed [8:0] lower_step = $signed({1'b0, lower_q[15:8]}) - $signed({1'b0, lower_q[7:0]});
-      wire signed [16:0] upper_part, lower_part;
-      soft_multiply #(.A_W(9), .B_W(8)) across_upper (
-          .s_a(upper_step),
-          .s_b(a_q),
-          .m_product(upper_part)
+      wire [15:0] upper_line, lower_line;
+      klt_blend across_upper (
+          .s_left(upper_q[7:0]),
+          .s_right(upper_q[15:8]),
+          .s_fraction(a_q),
+          .m_blend(upper_line)
       );
-      soft_multiply #(.A_W(9), .B_W(8)) across_lower (
-          .s_a(lower_step),
-          .s_b(a_q),
-          .m_product(lower_part)
+      klt_blend across_lower (
+          .s_left(lower_q[7:0]),
+          .s_right(lower_q[15:8]),
+          .s_fraction(a_q),
+          .m_blend(lower_line)
       );
-      wire [16:0] upper_line = {1'b0, upper_q[7:0], 8'd0} + upper_part;
-      wire [16:0] lower_line = {1'b0, lower_q[7:0], 8'd0} + lower_part;
       reg [15:0] upper4_q, lower4_q;
       wire signed [16:0] rise = $signed({1'b0, lower4_q}) - $signed({1'b0, upper4_q});
       wire signed [25:0] down = $signed({2'b00, upper4_q, 8'd0})
                                 + {{9{rise[16]}}, rise} * $signed({18'd0, b4_q}) + $signed(HALF);
-      wire unused = &{1'b0, down[25:24], down[DROP-1:0], upper_line[16], lower_line[16]};
+      wire unused = &{1'b0, down[25:24], down[DROP-1:0]};
       always @(posedge clk) begin
         upper_q <= upper[15:0];
         lower_q <= lower[15:0];
         a_q <= xs[7:0];
         b_q <= ys[7:0];
-        upper4_q <= upper_line[15:0];
-        lower4_q <= lower_line[15:0];
+        upper4_q <= upper_line;
+        lower4_q <= lower_line;
         b4_q <= b_q;
       end
       assign samples[i] = {~down[23], down[22:DROP]};
     end
   endgenerate
 
-  // ---- 5: a row of samples; 6: stored ----
+  // ---- 6: a row of samples; 7: stored ----
   reg [2*PAIRS*V_W-1:0] line_q;
   reg [4:0] store_q;
   reg [ROWS*V_W-1:0] samples_mem[0:31];
   reg [ROWS*V_W-1:0] values_q;
   wire unused_line = &{1'b0, line_q[2*PAIRS*V_W-1:ROWS*V_W]};
-  wire store = valid_q[4] && ends_q[4];
-  assign stored_last = store && last_q[4];
+  wire store = valid_q[5] && ends_q[5];
+  assign stored_last = store && last_q[5];
 
   always @(posedge clk) begin
     x0_q <= at_x_q[18:6];
     y0_q <= at_y_q[18:6];
     x1_q <= next_x[18:6];
     y1_q <= next_y[18:6];
-    {x0_2_q, x1_2_q, y0_2_q, y1_2_q} <= {x0_q, x1_q, y0_q, y1_q};
-    base_x_q <= base_x[1:0];
-    ends_q <= {ends_q[3:0], single};
-    last_q <= {last_q[3:0], row_q == LAST_ROW};
-    if (valid_q[3]) line_q <= {samples[1], samples[0], line_q[2*PAIRS*V_W-1:2*V_W]};
+    {x0_2_q, x1_2_q, y0_2_q, y1_2_q} <= {x0_q[9:0], x1_q[9:0], y0_q[9:0], y1_q[9:0]};
+    base_x_q <= x0_q[12:8] < x1_q[12:8] ? x0_q[12:8] : x1_q[12:8];
+    base_y_q <= y0_q[12:8] < y1_q[12:8] ? y0_q[12:8] : y1_q[12:8];
+    {x0_3_q, x1_3_q, y0_3_q, y1_3_q} <= {x0_2_q, x1_2_q, y0_2_q, y1_2_q};
+    base_3_q <= base_x_q[1:0];
+    ends_q <= {ends_q[4:0], single};
+    last_q <= {last_q[4:0], row_q == LAST_ROW};
+    if (valid_q[4]) line_q <= {samples[1], samples[0], line_q[2*PAIRS*V_W-1:2*V_W]};
     if (store) samples_mem[store_q] <= line_q[ROWS*V_W-1:0];
     values_q <= samples_mem[r_row];
     if (state_q == FETCH) store_q <= 5'd0;
     else if (store) store_q <= store_q + 5'd1;
-    if (rst || s_valid) valid_q <= 5'd0;
-    else valid_q <= {valid_q[3:0], state_q == SAMPLE};
+    if (rst || s_valid) valid_q <= 6'd0;
+    else valid_q <= {valid_q[4:0], state_q == SAMPLE};
   end
 
   assign m_values = values_q;
