@@ -86,15 +86,11 @@ module predict (
   wire arrived = a_valid && (state_q == POINT_PIXEL || (state_q == POINT_BACK && !a_ok));
   wire [1:0] next = point_q + 2'd1;
 
-  function signed [19:0] off;
-    input signed [18:0] centre;
+  function [19:0] off;
+    input [18:0] centre;
     input minus;
     input plus;
-    reg signed [19:0] step_d;
-    begin
-      step_d = minus ? -$signed(STEP[19:0]) : plus ? $signed(STEP[19:0]) : 20'sd0;
-      off = {centre[18], centre} + step_d;
-    end
+    off = {centre[18], centre} + (minus ? -STEP[19:0] : plus ? STEP[19:0] : 20'd0);
   endfunction
 
   assign s_ready = state_q == IDLE;

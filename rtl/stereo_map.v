@@ -100,15 +100,11 @@ module stereo_map (
       .m_saturated(saturated[1])
   );
 
-  function signed [19:0] off;
-    input signed [18:0] centre;
+  function [19:0] off;
+    input [18:0] centre;
     input minus;
     input plus;
-    reg signed [19:0] step_d;
-    begin
-      step_d = minus ? -$signed(STEP[19:0]) : plus ? $signed(STEP[19:0]) : 20'sd0;
-      off = {centre[18], centre} + step_d;
-    end
+    off = {centre[18], centre} + (minus ? -STEP[19:0] : plus ? STEP[19:0] : 20'd0);
   endfunction
 
   assign s_ready = state_q == IDLE;

@@ -30,6 +30,7 @@ COMMANDS = (
     "synth",
     "vectors",
     "equivalence",
+    "netlist",
 )
 
 EXIT_DEFECT = 1  # an exception that is not the user's doing, with its traceback

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`vio netlist`: read the Verilog, check the house's rules, write the tables of rtl/README.md."""
+
+import argparse
+
+HELP = "Check the Verilog's structure and write the module tables of rtl/README.md from it."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit 3 when the tables are not current"
+    )
+    parser.add_argument("--root", metavar="DIR", default=".", help="the repository (default: here)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check the rules; write or check the tables."""
+    from pathlib import Path
+
+    from vio.cli import EXIT_NEGATIVE
+    from vio.errors import VioError
+    from vio.hw.netlist import read_modules
+    from vio.hw.netlist_texts import MARK, generated_text
+
+    root = Path(args.root)
+    readme = root / "rtl" / "README.md"
+    if not readme.is_file():
+        raise VioError(f"{readme} does not exist; run this in the repository or give --root")
+    modules = read_modules(root / "rtl")
+    wrong = [f"rtl/{m.name}.v: {fault}" for m in modules.values() for fault in m.wrong]
+    for line in wrong:
+        print(line)
+    if wrong:
+        return EXIT_NEGATIVE
+    old = readme.read_text()
+    if MARK not in old:
+        raise VioError(f"{readme} lacks the line {MARK!r}, below which the tables are written")
+    text = old[: old.index(MARK)] + generated_text(modules, root)
+    if args.check:
+        if old == text:
+            return 0
+        print(f"{readme} is not what the Verilog gives; run vio netlist")
+        return EXIT_NEGATIVE
+    readme.write_text(text)
+    print(f"{readme}: {len(modules)} modules, no rule broken")
+    return 0
