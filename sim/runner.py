@@ -16,6 +16,7 @@ from vio.errors import VioError
 
 ROOT = Path(__file__).resolve().parent.parent
 RTL = ROOT / "rtl"
+TOPS = ROOT / "sim" / "tops"
 BUILD = ROOT / "build" / "sim"
 _WARNINGS = ("-Wall", "--language", "1364-2005", "-Wno-fatal")
 
@@ -64,13 +65,19 @@ def params_header(preset: str | None = None) -> Path:
     return path
 
 
+def source(stem: str) -> Path:
+    """Return the file of a module: of rtl/, or of sim/tops/, where tests put some together."""
+    top = TOPS / f"{stem}.v"
+    return top if top.is_file() else RTL / f"{stem}.v"
+
+
 def needed(module: str) -> list[str]:
     """Return the stems of rtl/ that a module instantiates, directly or not; itself last."""
     found: list[str] = []
     stems = {path.stem for path in RTL.glob("*.v")}
 
     def visit(stem: str) -> None:
-        text = re.sub(r"//[^\n]*", "", (RTL / f"{stem}.v").read_text())
+        text = re.sub(r"//[^\n]*", "", source(stem).read_text())
         for name in re.findall(r"^\s*(\w+)\s+(?:#\s*\(|\w+\s*\()", text, re.MULTILINE):
             if name in stems and name not in found and name != stem:
                 visit(name)
@@ -102,7 +109,7 @@ def simulate(
     from cocotb_tools.runner import get_results, get_runner
 
     stems = needed(module) if sources is None else [*sources, module]
-    files = [RTL / f"{stem}.v" for stem in stems]
+    files = [source(stem) for stem in stems]
     parameters = dict(parameters or {})
     header = params_header(preset)
     key = hashlib.blake2b(digest_size=8)

@@ -59,21 +59,28 @@ def curve(
 
 
 class Reader:
-    """Answer requests for blocks of `stores` {store: {level: image}} after a fixed latency."""
+    """Answer requests for blocks of `stores` {store: {level: image}} after a fixed latency.
 
-    def __init__(self, dut, stores, seed: int, busy: float = 0.2, latency: int = 8) -> None:
+    inside: requests for rows that the image does not have are wrong; else anything is answered.
+    """
+
+    def __init__(
+        self, dut, stores, seed: int, busy: float = 0.2, latency: int = 8, inside: bool = True
+    ) -> None:
         self.dut, self.stores, self.busy, self.latency = dut, stores, busy, latency
+        self.inside = inside
         self.generator = random.Random(seed)
         self.requests: list[tuple[int, int, int, int]] = []
 
     def answer(self, store: int, level: int, column: int, row: int) -> int:
-        """Return eight blocks, row by row; beyond the image's right end anything."""
+        """Return eight blocks, row by row; beyond the image's end anything."""
         image = self.stores[store][level]
-        assert 0 <= 4 * row < image.shape[0], (store, column, row)
-        assert 0 <= 4 * column < image.shape[1], (store, column, row)
+        place = store, column, row
+        assert not self.inside or 4 * row < image.shape[0], place
+        assert not self.inside or 4 * column < image.shape[1], place
         lines = np.full((4, 32), self.generator.randrange(256), np.uint8)
         part = image[4 * row : 4 * row + 4, 4 * column : 4 * column + 32]
-        lines[:, : part.shape[1]] = part
+        lines[: part.shape[0], : part.shape[1]] = part
         return int.from_bytes(lines.tobytes(), "little")
 
     async def run(self) -> None:
@@ -97,18 +104,17 @@ class Reader:
             await RisingEdge(dut.clk)
 
 
-class Point:
-    """Show the ports of one of stereo.v's point units under the names that `serve` uses."""
+class Named:
+    """Show ports under other names: of whole names, or of what stands before the first `_`."""
 
-    def __init__(self, dut, prefix: str) -> None:
-        self._dut, self._prefix = dut, prefix
+    def __init__(self, dut, **names: str) -> None:
+        self._dut, self._names = dut, names
 
     def __getattr__(self, name: str):
-        if name == "a_valid":
-            return getattr(self._dut, self._prefix + "_done")
-        if name.startswith("p_"):
-            return getattr(self._dut, f"{self._prefix}_{name[2:]}")
-        return getattr(self._dut, f"{self._prefix}_{name}" if name.startswith("a_") else name)
+        if name in self._names:
+            return getattr(self._dut, self._names[name])
+        first, _, rest = name.partition("_")
+        return getattr(self._dut, f"{self._names[first]}_{rest}" if first in self._names else name)
 
 
 @dataclass

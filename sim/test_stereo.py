@@ -9,8 +9,9 @@ import pytest
 from cocotb.utils import get_sim_time
 
 from sim.points import Setup, serve
+from sim.points import configure as write_tables
 from sim.runner import simulate, simulators
-from sim.stereo import Point, Reader, Tracker
+from sim.stereo import Named, Reader, Tracker
 from sim.streams import receive, reset, send, sometimes
 from tests.plane_scene import PlaneScene, make_rig
 from vio.config import load_config
@@ -103,6 +104,11 @@ async def run(dut, scene: Scene, seed: int, share: float) -> list[dict[str, int]
     return [meaning(word) for word in got]
 
 
+def _point(dut, unit: str) -> Named:
+    """Show the ports of a point unit under the names that `serve` uses."""
+    return Named(dut, a_valid=f"{unit}_done", p=unit, a=f"{unit}_a")
+
+
 async def _served(dut, scene: Scene, seed: int, share: float) -> list[dict[str, int]]:
     configure(dut, scene)
     stores = {1: {0: scene.left}, 2: {0: scene.right}}
@@ -113,8 +119,8 @@ async def _served(dut, scene: Scene, seed: int, share: float) -> list[dict[str, 
         for job in (
             Reader(dut, stores, seed, share).run(),
             tracker.serve(dut, seed, share),
-            serve(Point(dut, "pa"), scene.setup(), dice),
-            serve(Point(dut, "pb"), scene.setup(), dice),
+            serve(_point(dut, "pa"), scene.setup(), dice),
+            serve(_point(dut, "pb"), scene.setup(), dice),
         )
     ]
     try:
@@ -149,6 +155,37 @@ async def matches_are_those_of_the_model(dut) -> None:
 
 
 @cocotb.test()
+async def matches_of_the_whole_are_those_of_the_model(dut) -> None:
+    """The real tracker and point units; only the reader is a model."""
+    dut.s_valid.value, dut.m_ready.value, dut.w_valid.value = 0, 0, 0
+    await reset(dut)
+    for seed, (depth, share) in enumerate(((1.0, 0.0), (1.6, 0.3))):
+        scene = Scene(20 + seed, depth, 40, 2.0)
+        await write_tables(dut, scene.setup())
+        configure(dut, scene)
+        dut.cfg_step.value, dut.cfg_flat_min.value = scene.k.step, scene.k.flat_min
+        dut.cfg_stereo_correlation_min.value = scene.s.correlation_min
+        dut.cfg_stereo_iterations.value = scene.s.iterations
+        dut.cfg_max_refine.value = scene.s.max_refine
+        stores = {1: {0: scene.left}, 2: {0: scene.right}}
+        readers = (
+            Reader(dut, stores, seed, share),
+            Reader(Named(dut, r="kr", a="ka"), stores, seed, share, inside=False),
+        )
+        servers = [cocotb.start_soon(reader.run()) for reader in readers]
+        begin = get_sim_time("ns")
+        got = await run(dut, scene, seed, share)
+        clocks = (get_sim_time("ns") - begin) / 2
+        cocotb.log.info(f"{clocks / len(got):.0f} clocks a track")
+        for server in servers:
+            server.cancel()
+        expected = scene.expected(scene.right)
+        for i, (g, e) in enumerate(zip(got, expected, strict=True)):
+            assert g == e, (seed, i)
+        assert sum(word["matched"] for word in got) > 10
+
+
+@cocotb.test()
 async def a_reset_leaves_no_trace(dut) -> None:
     """Tracks under way are forgotten; those after the reset are right."""
     await reset(dut)
@@ -165,4 +202,11 @@ async def a_reset_leaves_no_trace(dut) -> None:
 @pytest.mark.parametrize("simulator", simulators())
 def test_stereo(simulator: str) -> None:
     """With models of the reader, the point units and the tracker."""
-    simulate("stereo", __name__, preset="tiny", simulator=simulator)
+    only = "matches_are|reset"
+    simulate("stereo", __name__, preset="tiny", only=only, simulator=simulator)
+
+
+@pytest.mark.parametrize("simulator", simulators())
+def test_stereo_with_tracker_and_point_units(simulator: str) -> None:
+    """As in the chip, but for the reader."""
+    simulate("stereo_chip", __name__, preset="tiny", only="whole", simulator=simulator)
