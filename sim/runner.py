@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RTL = ROOT / "rtl"
 TOPS = ROOT / "sim" / "tops"
 BUILD = ROOT / "build" / "sim"
+COVERAGE = BUILD / "coverage"  # what each run covered, where KESTREL_COVERAGE is set
 _WARNINGS = ("-Wall", "--language", "1364-2005", "-Wno-fatal")
 
 
@@ -104,7 +105,8 @@ def simulate(
     sources: further stems of rtl/ that it instantiates (by default all that are found). preset:
     whose vio_params.vh it includes (by default the one in rtl/). parameters: of the module. only:
     regular expression of the tests to run. plusargs: read by the tests through `argument`. A build
-    is kept and used again for the same sources, parameters and simulator.
+    is kept and used again for the same sources, parameters and simulator. Where the environment
+    has KESTREL_COVERAGE, Verilator counts lines (see tools/merge_coverage.py).
     """
     from cocotb_tools.runner import get_results, get_runner
 
@@ -115,13 +117,20 @@ def simulate(
     key = hashlib.blake2b(digest_size=8)
     for file in [*files, header]:
         key.update(file.read_bytes())
-    key.update(json.dumps([module, parameters, simulator, waves]).encode())
+    coverage = simulator == "verilator" and bool(os.environ.get("KESTREL_COVERAGE"))
+    key.update(json.dumps([module, parameters, simulator, waves, coverage]).encode())
     folder = BUILD / simulator / f"{module}-{key.hexdigest()}"
+    given = [f"+{name}={value}" for name, value in (plusargs or {}).items()]
+    if coverage:
+        run = hashlib.blake2b(repr([tests, only, given]).encode(), digest_size=4).hexdigest()
+        COVERAGE.mkdir(parents=True, exist_ok=True)
+        given.append(f"+verilator+coverage+file+{COVERAGE / folder.name}-{run}.dat")
     saved = dict(os.environ)
     os.environ.update(_environment())
     try:
         runner = get_runner(simulator)
         arguments = [*_WARNINGS, "-O3"] if simulator == "verilator" else ["-g2005", "-Wall"]
+        arguments += ["--coverage-line"] if coverage else []
         runner.build(
             sources=files,
             includes=[header.parent],
@@ -139,7 +148,7 @@ def simulate(
             test_filter=only,
             build_dir=folder,
             test_dir=folder,
-            plusargs=[f"+{name}={value}" for name, value in (plusargs or {}).items()],
+            plusargs=given,
             parameters=parameters if simulator == "icarus" else None,
             waves=waves,
             results_xml=str(folder / f"results-{os.getpid()}.xml"),
