@@ -73,14 +73,25 @@ module curve_row #(
   reg signed [RUN_W-1:0] run_q;
   reg signed [ROW_W-1:0] v_q;
 
-  soft_multiply #(
-      .A_W(RUN_W),
-      .B_W(12)
-  ) rise (
-      .s_a(run),
-      .s_b(slope_q[11:0]),
-      .m_product(product)
-  );
+  // A tree: of two, four, eight bits of the slope.
+  wire [6*(RUN_W+2)-1:0] twos;
+  wire [3*(RUN_W+4)-1:0] fours;
+  genvar i;
+  generate
+    for (i = 0; i < 6; i = i + 1) begin : g_two
+      wire [RUN_W-1:0] low = slope_q[2*i] ? run : {RUN_W{1'b0}};
+      wire [RUN_W-1:0] high = slope_q[2*i+1] ? run : {RUN_W{1'b0}};
+      assign twos[(RUN_W+2)*i+:RUN_W+2] = {high[RUN_W-1], high, 1'b0} + {{2{low[RUN_W-1]}}, low};
+    end
+    for (i = 0; i < 3; i = i + 1) begin : g_four
+      wire [RUN_W+1:0] low = twos[(RUN_W+2)*2*i+:RUN_W+2];
+      wire [RUN_W+1:0] high = twos[(RUN_W+2)*(2*i+1)+:RUN_W+2];
+      assign fours[(RUN_W+4)*i+:RUN_W+4] = {high, 2'b00} + {{2{low[RUN_W+1]}}, low};
+    end
+  endgenerate
+  wire [RUN_W+3:0] four_0 = fours[0+:RUN_W+4];
+  wire [RUN_W+7:0] eight = {fours[RUN_W+4+:RUN_W+4], 4'd0} + {{4{four_0[RUN_W+3]}}, four_0};
+  assign product = {fours[2*(RUN_W+4)+:RUN_W+4], 8'd0} + {{4{eight[RUN_W+7]}}, eight};
 
   // ---- 3: v of the knot + rounded rise ----
   localparam SUM_W = RUN_W + 12;
