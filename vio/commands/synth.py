@@ -50,10 +50,12 @@ def run(args: argparse.Namespace) -> int:
     """Run the blocks, or add them up, and print the table."""
     from pathlib import Path
 
+    from vio.cli import EXIT_NEGATIVE
     from vio.console import parse_range, print_table
+    from vio.errors import VioError
     from vio.hw.synth import RTL, prepare, route, synthesise
     from vio.hw.synth_blocks import BLOCKS, block_of
-    from vio.hw.synth_results import HEADER, RESULTS, entry_of, load, row, store
+    from vio.hw.synth_results import HEADER, KEY, RESULTS, entry_of, load, row, store
 
     path = Path(args.out) if args.out else RESULTS
     if args.sum:
@@ -62,27 +64,29 @@ def run(args: argparse.Namespace) -> int:
     modules = sorted(file.stem for file in RTL.glob("*.v"))
     names = list(BLOCKS) if args.all else args.block
     blocks = {name: block_of(name, modules) for name in names}
-    rows = []
+    device = f"LFE5U-{args.device[:-1]}F"
+    rows, failures = [], []
     for name, block in blocks.items():
-        digest, folder = prepare(block, args.preset)
-        area = synthesise(folder)
         # With --all the containers are only added up: their place and route takes hours.
         routed = [] if args.all and block.container else seeds
-        timings = {seed: route(folder, args.device, args.speed, seed) for seed in routed}
-        device = f"LFE5U-{args.device[:-1]}F"
-        of_this = (name, args.preset, device, args.speed)
-        old = [
-            e
-            for e in load(path)
-            if (e["block"], e["preset"], e["device"], e["speed_grade"]) == of_this
-        ]
-        entry = entry_of(
-            name, digest, args.preset, args.device, args.speed, area, timings, *old[:1]
-        )
+        try:
+            digest, folder = prepare(block, args.preset)
+            area = synthesise(folder)
+            timings = {seed: route(folder, args.device, args.speed, seed) for seed in routed}
+        except VioError as error:
+            if len(blocks) == 1:
+                raise
+            failures.append(f"FAILS: {name}: {error}")
+            continue
+        key = (name, args.preset, device, args.speed)
+        old = next((e for e in load(path) if tuple(e[k] for k in KEY) == key), None)
+        entry = entry_of(name, digest, args.preset, args.device, args.speed, area, timings, old)
         store(path, entry)
         rows.append(row(entry))
-    print_table(f"preset {args.preset}, ECP5 {args.device}, speed {args.speed}", HEADER, rows)
-    return 0
+    print_table(f"preset {args.preset}, {device}, speed {args.speed}", HEADER, rows)
+    for failure in failures:
+        print(failure)
+    return EXIT_NEGATIVE if failures else 0
 
 
 def _print_sum(args: argparse.Namespace, path: "Path") -> int:

@@ -98,6 +98,12 @@ def with_parameters(text: str, parameters: Mapping[str, int]) -> str:
     return text
 
 
+def digest_of(files: Mapping[str, str]) -> str:
+    """Return the digest of the files without their comments, and of the tools."""
+    bare = {name: re.sub(r"[ \t]*//[^\n]*", "", text) for name, text in sorted(files.items())}
+    return hashlib.blake2b(json.dumps([bare, versions()]).encode(), digest_size=8).hexdigest()
+
+
 def prepare(block: SynthBlock, preset: str, overrides: Sequence[str] = ()) -> tuple[str, Path]:
     """Return the digest of a block and its folder, with sources, header and script in it."""
     from sim.runner import needed  # of the repository, not of the package
@@ -115,7 +121,7 @@ def prepare(block: SynthBlock, preset: str, overrides: Sequence[str] = ()) -> tu
     top = f"{block.module}.v"
     files[top] = with_parameters(files[top], parameter_values(block, config))
     files["synth.ys"] = script(block.module, stems)
-    key = hashlib.blake2b(json.dumps([files, versions()]).encode(), digest_size=8).hexdigest()
+    key = digest_of(files)
     folder = BUILD / f"{block.module}-{key}"
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():

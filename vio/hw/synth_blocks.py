@@ -47,7 +47,7 @@ def _encoder(bits: str, divisor: int, lines: tuple[str, ...], copies: int = 1) -
     )
 
 
-_TILES = {"SCORE_W": "SCORE_BITS", "TILE_BITS": "TILE_SIDE_BITS"}
+_TILES = {"SCORE_W": "CORNER_SCORE_BITS", "TILE_BITS": "TILE_SIDE_BITS"}
 _TILES |= {"COLS": "TILE_COLUMNS", "ROWS": "TILE_ROWS"}
 
 BLOCKS: dict[str, SynthBlock] = {
@@ -95,7 +95,7 @@ BLOCKS: dict[str, SynthBlock] = {
         note="two point units, so that two tracks are matched side by side",
     ),
     "predict": SynthBlock("predict"),
-    "point_arbiter": SynthBlock("point_arbiter", 1, {"CLIENTS": 5}),
+    "point_arbiter": SynthBlock("point_arbiter", 1, {"CLIENTS": 5, "WORD_W": 47}),
     "klt": SynthBlock(
         "klt",
         1,
@@ -122,9 +122,9 @@ BLOCKS: dict[str, SynthBlock] = {
         1,
         {
             "ITERATION_W": "ITERATION_BITS",
-            "DRAW_W": "DRAW_BITS",
+            "DRAW_W": "DRAW_COUNT_BITS",
             "TRACK_W": "TRACK_COUNT_BITS",
-            "SCORE_W": "SCORE_BITS",
+            "SCORE_W": "CORNER_SCORE_BITS",
         },
     ),
     "camera_pair": SynthBlock(
@@ -155,6 +155,7 @@ def parameter_values(block: SynthBlock, config: Config) -> dict[str, int]:
     """Return the module's parameters with the values that the chip of this preset gives them."""
     known = {p.name: p.value for section in params_of(config).values() for p in section}
     known["TILE_SIDE_BITS"] = (config.hw.tile_px - 1).bit_length()
+    known["DRAW_COUNT_BITS"] = known["DRAW_BITS"] + 1
     known["KNOTS"] = known["STEREO_SEGMENTS"] + 1
     values = {}
     for name, source in block.parameters.items():
