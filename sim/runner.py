@@ -114,6 +114,7 @@ def simulate(
     files = [source(stem) for stem in stems]
     parameters = dict(parameters or {})
     header = params_header(preset)
+    waves = waves or os.environ.get("KESTREL_WAVES") == module  # vio sim --waves
     key = hashlib.blake2b(digest_size=8)
     for file in [*files, header]:
         key.update(file.read_bytes())

@@ -31,6 +31,7 @@ COMMANDS = (
     "vectors",
     "equivalence",
     "netlist",
+    "sim",
 )
 
 EXIT_DEFECT = 1  # an exception that is not the user's doing, with its traceback
