@@ -68,7 +68,7 @@ module klt_rows #(
   localparam B_W = FRAC + 9;  // a slope, a basis
   localparam P_W = 2 * B_W;  // a product
   localparam DROP = 16 - FRAC;  // fraction bits of the interpolation that are rounded away
-  localparam [25:0] HALF = 26'd1 << (DROP - 1);
+  localparam [23:0] HALF = 24'd1 << (DROP - 1);
   localparam LAST_ROW = WINDOW - 1;
 
   // ---- control: 3 across, 4 values, 5 basis and operands, 6 products, 7 fours, 8 sums ----
@@ -143,16 +143,19 @@ module klt_rows #(
           .s_fraction(s_fraction_u),
           .m_blend(line)
       );
-      reg [15:0] line_above_q, line_q;
-      wire signed [16:0] rise = $signed({1'b0, line_q}) - $signed({1'b0, line_above_q});
-      wire signed [25:0] down = $signed({2'b00, line_above_q, 8'd0})
-                                + {{9{rise[16]}}, rise} * $signed({18'd0, fraction3_q}) + $signed(HALF);
-      wire unused = &{1'b0, down[25:24], down[DROP-1:0]};
+      // The line above with half of what is rounded away, and the rise to the line below.
+      reg [15:0] line_q;
+      reg [23:0] base_q;
+      reg signed [16:0] rise_q;
+      wire signed [25:0] risen = {{9{rise_q[16]}}, rise_q} * $signed({18'd0, fraction3_q});
+      wire [23:0] down = base_q + risen[23:0];
+      wire unused = &{1'b0, risen[25:24], down[DROP-1:0]};
       reg [V_W-1:0] value_q, above_q, top_q;
       always @(posedge clk) begin
         if (s_valid) begin
           line_q <= line;
-          line_above_q <= line_q;
+          rise_q <= $signed({1'b0, line}) - $signed({1'b0, line_q});
+          base_q <= {line_q, 8'd0} + HALF;
         end
         if (loads) begin
           // Less half of the range: the top bit is turned.

@@ -59,7 +59,7 @@ module klt_sampler #(
   localparam REGION_PX = 29;  // as in vio/fixed/klt.py
   localparam V_W = FRAC + 8;
   localparam DROP = 16 - FRAC;
-  localparam [25:0] HALF = 26'd1 << (DROP - 1);
+  localparam [23:0] HALF = 24'd1 << (DROP - 1);
   localparam P_W = 27;  // of a position in the image: sQ12.14
   localparam [4:0] LAST_ROW = ROWS[4:0] - 5'd1;
   localparam [3:0] LAST_PAIR = PAIRS[3:0] - 4'd1;
@@ -249,18 +249,19 @@ module klt_sampler #(
           .s_fraction(a_q),
           .m_blend(lower_line)
       );
-      reg [15:0] upper4_q, lower4_q;
-      wire signed [16:0] rise = $signed({1'b0, lower4_q}) - $signed({1'b0, upper4_q});
-      wire signed [25:0] down = $signed({2'b00, upper4_q, 8'd0})
-                                + {{9{rise[16]}}, rise} * $signed({18'd0, b4_q}) + $signed(HALF);
-      wire unused = &{1'b0, down[25:24], down[DROP-1:0]};
+      // The upper line with half of what is rounded away, and the rise to the lower.
+      reg [23:0] base_q;
+      reg signed [16:0] rise_q;
+      wire signed [25:0] risen = {{9{rise_q[16]}}, rise_q} * $signed({18'd0, b4_q});
+      wire [23:0] down = base_q + risen[23:0];
+      wire unused = &{1'b0, risen[25:24], down[DROP-1:0]};
       always @(posedge clk) begin
         upper_q <= upper[15:0];
         lower_q <= lower[15:0];
         a_q <= xs[7:0];
         b_q <= ys[7:0];
-        upper4_q <= upper_line;
-        lower4_q <= lower_line;
+        base_q <= {upper_line, 8'd0} + HALF;
+        rise_q <= $signed({1'b0, lower_line}) - $signed({1'b0, upper_line});
         b4_q <= b_q;
       end
       assign samples[i] = {~down[23], down[22:DROP]};
