@@ -4,7 +4,7 @@
 // Q formats:  words of 4 columns x HEIGHT rows of 8-bit pixels -> rows of WIDTH pixels, the window's last
 //             column in the last place; sum of 8 + $clog2(HEIGHT WIDTH) bits and sum of squares of
 //             16 + $clog2(HEIGHT WIDTH) bits, exact.
-// Latency:    a word HEIGHT clocks, the sums 3 clocks after the last. Throughput: one word in HEIGHT
+// Latency:    a word HEIGHT clocks, the sums 4 clocks after the last. Throughput: one word in HEIGHT
 //             clocks, held meanwhile. A row: 0 clocks.
 // Memory:     WIDTH x HEIGHT pixels of distributed RAM.
 `default_nettype none
@@ -85,14 +85,15 @@ module stereo_template #(
     end
   endgenerate
 
-  // ---- sums: 1 the pixels that count, 2 of the four, 3 of the window ----
-  reg [31:0] counted_q;
+  // ---- sums: 1 the pixels that count, 2 squares, 3 of the four, 4 of the window ----
+  reg [31:0] counted_q, late_q;
+  reg [63:0] squares_q;
   reg [9:0] sum4_q;
   reg [17:0] square4_q;
   reg [SUM_W-1:0] sum_q;
   reg [SQUARE_W-1:0] square_q;
-  reg [2:0] valid_q, end_q;
-  reg [1:0] begin_q;
+  reg [3:0] valid_q, end_q;
+  reg [2:0] begin_q;
   wire [63:0] squares;
   wire row_counts = {{(4 - ROW_W) {1'b0}}, row_q} < height;
   wire [5:0] from = {4'd0, left};
@@ -110,25 +111,29 @@ module stereo_template #(
     end
   endgenerate
 
-  wire [9:0] sum4 = {2'd0, counted_q[7:0]} + {2'd0, counted_q[15:8]} + {2'd0, counted_q[23:16]}
-                    + {2'd0, counted_q[31:24]};
-  wire [17:0] square4 = {2'd0, squares[15:0]} + {2'd0, squares[31:16]} + {2'd0, squares[47:32]}
-                        + {2'd0, squares[63:48]};
+  wire [9:0] sum4 = {2'd0, late_q[7:0]} + {2'd0, late_q[15:8]} + {2'd0, late_q[23:16]}
+                    + {2'd0, late_q[31:24]};
+  wire [17:0] square4 = {2'd0, squares_q[15:0]} + {2'd0, squares_q[31:16]}
+                        + {2'd0, squares_q[47:32]} + {2'd0, squares_q[63:48]};
 
   always @(posedge clk) begin
-    valid_q <= rst ? 3'd0 : {valid_q[1:0], work_q};
-    begin_q <= {begin_q[0], block_q == 4'd0 && row_q == {ROW_W{1'b0}}};
-    end_q   <= {end_q[1:0], last_q && ends};
+    valid_q <= rst ? 4'd0 : {valid_q[2:0], work_q};
+    begin_q <= {begin_q[1:0], block_q == 4'd0 && row_q == {ROW_W{1'b0}}};
+    end_q   <= {end_q[2:0], last_q && ends};
     if (valid_q[0]) begin
+      late_q <= counted_q;
+      squares_q <= squares;
+    end
+    if (valid_q[1]) begin
       sum4_q <= sum4;
       square4_q <= square4;
     end
-    if (valid_q[1]) begin
-      sum_q <= (begin_q[1] ? {SUM_W{1'b0}} : sum_q) + {{(SUM_W - 10) {1'b0}}, sum4_q};
-      square_q <= (begin_q[1] ? {SQUARE_W{1'b0}} : square_q) + {{(SQUARE_W - 18) {1'b0}}, square4_q};
+    if (valid_q[2]) begin
+      sum_q <= (begin_q[2] ? {SUM_W{1'b0}} : sum_q) + {{(SUM_W - 10) {1'b0}}, sum4_q};
+      square_q <= (begin_q[2] ? {SQUARE_W{1'b0}} : square_q) + {{(SQUARE_W - 18) {1'b0}}, square4_q};
     end
     if (rst || m_taken) full_q <= 1'b0;
-    else if (valid_q[2] && end_q[2]) full_q <= 1'b1;
+    else if (valid_q[3] && end_q[3]) full_q <= 1'b1;
   end
 
   assign m_full = full_q;

@@ -10,7 +10,7 @@ import pytest
 from cocotb.triggers import RisingEdge, Timer
 from cocotb.utils import get_sim_time
 
-from sim.runner import simulate, simulators
+from sim.runner import RTL, lint, simulate, simulators
 from sim.stereo import FRAC, SLOPE_BITS, UV_BITS, Reader, curve, image_pair, packed
 from sim.streams import receive, reset, send, sometimes
 from vio.config import HwConfig, load_config
@@ -281,3 +281,21 @@ def test_stream_divider(bits: int, clocks: int, simulator: str) -> None:
 def test_soft_square(simulator: str) -> None:
     """The only size there is."""
     simulate("soft_square", __name__, only="squares", simulator=simulator)
+
+
+@pytest.mark.parametrize(
+    ("stem", "parameter"),
+    [
+        ("adder_tree", "COUNT=1"),
+        ("soft_multiply", "A_W=1"),
+        ("stereo_columns", "WIDTH=33"),
+        ("stereo_cross", "WIDTH=1"),
+        ("stereo_fetch", "HEIGHT=16"),
+        ("stereo_path", "PIECES=7"),
+        ("stereo_score", "PIXELS=256"),
+        ("stereo_template", "HEIGHT=8"),
+        ("stream_divider", "QUOT_W=25"),
+    ],
+)
+def test_a_bad_parameter_stops_the_elaboration(stem: str, parameter: str) -> None:
+    assert "bad_parameter" in lint(RTL / f"{stem}.v", parameter)
