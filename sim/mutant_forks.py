@@ -10,8 +10,11 @@ parent only waits, and writes how each child ended.
 import json
 import os
 import resource
+import sys
 from importlib import import_module
 from pathlib import Path
+
+from cocotb import _shutdown
 
 from vio.hw.mutants import VARIABLE
 
@@ -19,7 +22,14 @@ TASK = "KESTREL_MUTANT_TASK"  # {"tests": module, "numbers": [...], "folder": fo
 _LEAST_S, _TIMES = 10, 6  # processor time of a child: at least, and in those of the original
 
 
+def _end() -> None:
+    """End the process once the results are written: the threads that Verilator joins are gone."""
+    sys.stdout.flush()
+    os._exit(0)
+
+
 def _child(number: int, limit_s: int | None, folder: Path) -> None:
+    _shutdown.register(_end)
     os.environ[VARIABLE] = str(number)
     os.environ["COCOTB_MAX_FAILURES"] = "1"
     if number:

@@ -150,6 +150,7 @@ class _Reader:
 
     def primary(self) -> Node:
         first = self.words[self.at]
+        parts: tuple[Node, ...] = ()
         if first.kind == "number":
             self.take()
             return Node("number", first.start, first.end, first)
@@ -159,7 +160,6 @@ class _Reader:
         if first.kind != "name":
             self.take("an operand")
         end = self.take().end
-        parts: tuple[Node, ...] = ()
         while self.now == "[":
             end = self.skip_group()
         if self.now == "(":
