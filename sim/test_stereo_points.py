@@ -138,7 +138,8 @@ async def curves_are_those_of_the_model(dut) -> None:
         s = _registers(what, segments, step)
         dut.cfg_first.value, dut.cfg_disparity_step.value = s.first, s.disparity_step
         dut.cfg_segments.value = s.segments
-        requests = [_pixel(generator) for _ in range(60)]
+        # The first one has all knots: from then on no word of the results is undefined.
+        requests = [{"u": 100000, "v": 60000}, *(_pixel(generator) for _ in range(60))]
         words, _ = await _run(dut, what, requests, CURVE, True)
         got = [_got_curve(w) for w in words]
         expected = [_expected_curve(what, s, r) for r in requests]
@@ -174,7 +175,8 @@ async def maps_and_rays_are_those_of_the_model(dut) -> None:
     for kind in (0, 1, 2, 3, 10, 11, 20):
         what = setup(kind)
         s = _registers(what, 4)
-        requests = []
+        # The first one has a map: from then on no word of the results is undefined.
+        requests = [{"op": MAP, "u": 90000, "v": 60000, "x": 3000}]
         for _ in range(60):
             ray = word(generator, 18)
             requests.append({"op": int(generator.random() < 0.2), **_pixel(generator), "x": ray})
