@@ -42,7 +42,10 @@ struct Kestrel {
   uint64_t digest[kProbes], count[kProbes];
   uint64_t hash = kOffset;
 
-  Kestrel() {
+  // What has no reset starts with random bits, as in a chip: they must not matter.
+  explicit Kestrel(int seed) {
+    context.randReset(2);
+    context.randSeed(seed);
     top = new Vfrontend_probe{&context};
     for (int i = 0; i < kProbes; i++) digest[i] = kOffset, count[i] = 0;
   }
@@ -97,14 +100,14 @@ struct Kestrel {
     bool take_right = top->s_right_axis_tvalid && top->s_right_axis_tready;
     held_left = top->s_left_axis_tvalid && !take_left;
     held_right = top->s_right_axis_tvalid && !take_right;
-    if (top->m_axis_tvalid && top->m_axis_tready) {
+    if (!top->rst && top->m_axis_tvalid && top->m_axis_tready) {
       packet.push_back(top->m_axis_tdata);
       if (top->m_axis_tlast) {
         ready.push_back(packet);
         packet.clear();
       }
     }
-    watch();
+    if (!top->rst) watch();
     top->clk = 1;
     top->eval();
     if (take_left) taken(left);
@@ -139,9 +142,13 @@ struct Kestrel {
 
 extern "C" {
 
-Kestrel* kestrel_new() {
-  auto* k = new Kestrel;
-  k->top->rst = 1;
+Kestrel* kestrel_new(int seed) {
+  auto* k = new Kestrel(seed);
+  auto* t = k->top;
+  t->clk = t->event_camera = 0;
+  t->s_axil_awvalid = t->s_axil_wvalid = t->s_axil_arvalid = 0;
+  t->s_axil_bready = t->s_axil_rready = 1;
+  t->rst = 1;
   for (int i = 0; i < 4; i++) k->step();
   k->top->rst = 0;
   return k;

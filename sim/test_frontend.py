@@ -91,6 +91,15 @@ def test_one_grey_level_in_one_pixel_is_found(frames: list[StereoFrame]) -> None
     assert "pyramid level 1" in twin.results[1].different
 
 
+@pytest.mark.parametrize("seed", [2, 3, 4])
+def test_what_has_no_reset_may_start_as_it_likes(frames: list[StereoFrame], seed: int) -> None:
+    twin = TwinFrontEnd(RIG, CONFIG, COVERAGE, seed)
+    for frame, R in zip(frames[:7], TURNS, strict=False):
+        twin.track(frame, R)
+    assert [r.different for r in twin.results if r.different] == []
+    assert twin.rtl.driver.faults() == []
+
+
 @pytest.mark.parametrize("seed", [1, 77])
 def test_stalls_on_all_streams_change_nothing(frames: list[StereoFrame], seed: int) -> None:
     twin = TwinFrontEnd(RIG, CONFIG, COVERAGE)

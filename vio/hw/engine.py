@@ -57,7 +57,7 @@ def build_library(config: Config, coverage: bool = False) -> Path:
     (include / "vio_params.vh").write_text(header)
     command = [
         str(home / "bin" / "verilator_bin"), "--cc", "--exe", "--build", "-O3",
-        "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "--language", "1364-2005",
+        "--x-assign", "fast", "--x-initial", "unique", "--no-assert", "--language", "1364-2005",
         "-Wno-fatal", "-Wno-lint",
         "-j", "2", "--output-split", "20000", "--prefix", "Vfrontend_probe", "--top-module",
         "frontend_probe", f"-I{include}", "-y", str(ROOT / "rtl"), "-I" + str(ROOT / "rtl"),
@@ -92,13 +92,16 @@ def _verilator() -> tuple[Path, dict[str, str]]:
 
 
 class Simulation:
-    """Hold the simulated chip of one configuration: registers, images in, packets out."""
+    """Hold the simulated chip of one configuration: registers, images in, packets out.
 
-    def __init__(self, config: Config, coverage: bool = False) -> None:
+    seed: of the bits with which registers and memories without a reset start.
+    """
+
+    def __init__(self, config: Config, coverage: bool = False, seed: int = 1) -> None:
         self._lib = ctypes.CDLL(str(build_library(config, coverage)))
         u64 = ctypes.c_uint64
         for name, result, arguments in (
-            ("new", ctypes.c_void_p, ()),
+            ("new", ctypes.c_void_p, (ctypes.c_int,)),
             ("free", None, (ctypes.c_void_p,)),
             ("stall", None, (ctypes.c_void_p, ctypes.c_uint32)),
             ("clocks", u64, (ctypes.c_void_p,)),
@@ -113,7 +116,7 @@ class Simulation:
         ):  # fmt: skip
             function = getattr(self._lib, f"kestrel_{name}")
             function.restype, function.argtypes = result, arguments
-        self._chip = self._lib.kestrel_new()
+        self._chip = self._lib.kestrel_new(seed)
         self._words = np.empty(HEADER_WORDS + TRACK_WORDS * config.hw.max_tracks, np.uint32)
 
     def __del__(self) -> None:
@@ -191,10 +194,12 @@ class Simulation:
 class RtlFrontEnd:
     """Track corners with the Verilog (protocol `FrontEnd`): the bytes of engine `fixed`."""
 
-    def __init__(self, rig: StereoRig, config: Config, coverage: bool = False) -> None:
+    def __init__(
+        self, rig: StereoRig, config: Config, coverage: bool = False, seed: int = 1
+    ) -> None:
         self.rig = rig
         register_values(config, rig)  # refuses before anything is compiled
-        self.chip = Simulation(config, coverage)
+        self.chip = Simulation(config, coverage, seed)
         self.driver = Driver(self.chip.read32, self.chip.write32, config, rig, MISSING_RIGHT_CLOCKS)
         self.driver.configure()
         self._unit = 2.0**-config.hw.coord_frac

@@ -45,9 +45,11 @@ class FrameResult:
 class TwinFrontEnd:
     """Track with the golden model, and have the Verilog do the same (protocol `FrontEnd`)."""
 
-    def __init__(self, rig: StereoRig, config: Config, coverage: bool = False) -> None:
+    def __init__(
+        self, rig: StereoRig, config: Config, coverage: bool = False, seed: int = 1
+    ) -> None:
         self.golden = FixedFrontEnd(rig, config)
-        self.rtl = RtlFrontEnd(rig, config, coverage)
+        self.rtl = RtlFrontEnd(rig, config, coverage, seed)
         self.results: list[FrameResult] = []
         self._hw = config.hw
 
