@@ -4,7 +4,7 @@
 // Q formats:  8-bit pixels in and out; 16-bit sums, one rounding (+128, >> 8). Equals `halve` of
 //             vio/fixed/pyramid.py, mirrored borders included.
 // Growth:     column sum 12 bits (16 x 255), window sum 16 bits (256 x 255): exact, no overflow.
-// Latency:    two input rows and 4 clocks; the last output row follows the last input pixel by
+// Latency:    two input rows and 5 clocks; the last output row follows the last input pixel by
 //             itself, while the next frame's first row may stream in.
 // Throughput: 1 pixel a clock in. Input waits only for the output, or when the next frame's second
 //             row comes before the last output row has left.
@@ -126,7 +126,14 @@ module pyramid #(
   wire [7:0] tap_e = b_flush_q ? (odd ? r3 : r2) : b_pixel_q;
   wire [8:0] outer = {1'b0, tap_a} + {1'b0, tap_e};
   wire [8:0] inner = {1'b0, tap_b} + {1'b0, tap_d};
-  wire [11:0] sum = {3'd0, outer} + {1'b0, inner, 2'd0} + {2'd0, tap_c, 2'd0} + {3'd0, tap_c, 1'b0};
+
+  // Taps of equal weight first: the block RAM leaves no time for more in its clock.
+  reg [8:0] outer_q, inner_q;
+  reg [7:0] centre_q;
+  reg taps_emit_q, taps_first_q;
+  reg [SIZE_W-1:0] taps_x_q;
+  wire [11:0] sum = {3'd0, outer_q} + {1'b0, inner_q, 2'd0} + {2'd0, centre_q, 2'd0}
+                    + {3'd0, centre_q, 1'b0};
 
   reg c_valid_q, c_first_q;
   reg [SIZE_W-1:0] c_x_q;
@@ -134,12 +141,22 @@ module pyramid #(
 
   always @(posedge clk) begin
     if (enable) begin
+      outer_q <= outer;
+      inner_q <= inner;
+      centre_q <= tap_c;
+      taps_x_q <= b_x_q;
+      taps_first_q <= b_first_q;
       c_sum_q <= sum;
-      c_x_q <= b_x_q;
-      c_first_q <= b_first_q;
+      c_x_q <= taps_x_q;
+      c_first_q <= taps_first_q;
     end
-    if (rst) c_valid_q <= 1'b0;
-    else if (enable) c_valid_q <= b_emit_q;
+    if (rst) begin
+      taps_emit_q <= 1'b0;
+      c_valid_q <= 1'b0;
+    end else if (enable) begin
+      taps_emit_q <= b_emit_q;
+      c_valid_q <= taps_emit_q;
+    end
   end
 
   // ---- across: the column sums h1 .. h4 before the one in stage C ----
