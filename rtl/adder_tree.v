@@ -27,7 +27,7 @@ module adder_tree #(
     end
   endgenerate
 
-  localparam LEVELS = $clog2(COUNT);
+  localparam LEVELS = COUNT < 2 ? 1 : $clog2(COUNT);
 
   reg [LEVELS-1:0] valid_q;
   wire [LEVELS:0] valid = {valid_q, s_valid};

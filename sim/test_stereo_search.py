@@ -256,13 +256,13 @@ async def squares_are_exact(dut) -> None:
 
 
 @pytest.mark.parametrize("simulator", simulators())
-@pytest.mark.parametrize("preset", ["tiny", pytest.param("default", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("preset", ["tiny", pytest.param("ecp5_85k", marks=pytest.mark.slow)])
 def test_stereo_search(preset: str, simulator: str) -> None:
-    """Small windows and images, and those of the default preset."""
+    """Small windows and images, and those of the chip."""
     simulate(
         "stereo_search",
         __name__,
-        preset=None if preset == "default" else preset,
+        preset=preset,
         only="columns|extreme|clocks|reset",
         plusargs={"preset": preset},
         simulator=simulator,
