@@ -197,7 +197,6 @@ module klt_sampler #(
   reg [127:0] block_q;
   reg [9:0] x0_3_q, x1_3_q, y0_3_q, y1_3_q;
   reg [1:0] base_3_q;
-  wire [31:0] here[0:3];
 
   genvar b, i;
   generate
@@ -210,29 +209,30 @@ module klt_sampler #(
       wire [2:0] index;
       assign {index, unused_row} = base_y_q + 5'd3 - {3'd0, SELF};
       wire unused = &{1'b0, unused_row};
+      wire [255:0] word = rows_mem[index];
       wire [31:0] shifted;
       klt_shift #(
           .PIXELS(4)
       ) shift (
-          .s_pixels(rows_mem[index]),
+          .s_pixels(word),
           .s_column(base_x_q),
           .m_pixels(shifted)
       );
       always @(posedge clk) block_q[32*b+:32] <= shifted;
-      assign here[b] = block_q[32*b+:32];
     end
   endgenerate
 
   // ---- 4: the four pixels of each sample; 5: across; 6: down, one rounding ----
-  wire [V_W-1:0] samples[0:1];
+  wire [2*V_W-1:0] samples;
   generate
     for (i = 0; i < 2; i = i + 1) begin : g_sample
       wire [9:0] xs = i == 0 ? x0_3_q : x1_3_q;
       wire [9:0] ys = i == 0 ? y0_3_q : y1_3_q;
       wire [1:0] column = xs[9:8] - base_3_q;
       wire [1:0] row = ys[9:8];
-      wire [31:0] upper = here[row] >> {column, 3'd0};
-      wire [31:0] lower = here[row+2'd1] >> {column, 3'd0};
+      wire [1:0] row_below = row + 2'd1;
+      wire [31:0] upper = block_q[32*row+:32] >> {column, 3'd0};
+      wire [31:0] lower = block_q[32*row_below+:32] >> {column, 3'd0};
       wire unused_rows = &{1'b0, upper[31:16], lower[31:16]};
       reg [15:0] upper_q, lower_q;
       reg [7:0] a_q, b_q, b4_q;
@@ -264,7 +264,7 @@ module klt_sampler #(
         rise_q <= $signed({1'b0, lower_line}) - $signed({1'b0, upper_line});
         b4_q <= b_q;
       end
-      assign samples[i] = {~down[23], down[22:DROP]};
+      assign samples[V_W*i+:V_W] = {~down[23], down[22:DROP]};
     end
   endgenerate
 
@@ -289,7 +289,7 @@ module klt_sampler #(
     base_3_q <= base_x_q[1:0];
     ends_q <= {ends_q[4:0], single};
     last_q <= {last_q[4:0], row_q == LAST_ROW};
-    if (valid_q[4]) line_q <= {samples[1], samples[0], line_q[2*PAIRS*V_W-1:2*V_W]};
+    if (valid_q[4]) line_q <= {samples, line_q[2*PAIRS*V_W-1:2*V_W]};
     if (store) samples_mem[store_q] <= line_q[ROWS*V_W-1:0];
     values_q <= samples_mem[r_row];
     if (state_q == FETCH) store_q <= 5'd0;
