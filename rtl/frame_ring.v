@@ -76,20 +76,21 @@ module frame_ring #(
     if (begin_valid) begin
       base_q <= base;
       next_q <= base;
-      count_q <= ZERO;
     end else if (take) begin
       next_q <= next_q == LAST ? ORIGIN : next_q + ONE;
-      count_q <= count_q + ONE;
     end
     if (rst) begin
       first_0_q <= ORIGIN;
       first_1_q <= ORIGIN;
+      count_q <= ZERO;
       valid_q <= 1'b0;
       overflow_q <= 1'b0;
       done_q <= 1'b0;
     end else begin
       if (commit_valid && !commit_ring) first_0_q <= base_q;
       if (commit_valid && commit_ring) first_1_q <= base_q;
+      if (begin_valid) count_q <= ZERO;
+      else if (take) count_q <= count_q + ONE;
       valid_q <= take && room;
       overflow_q <= take && !room;
       done_q <= whole && !begin_valid;

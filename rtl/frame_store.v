@@ -21,7 +21,7 @@
 // Words:      of one level at least 2 clocks apart in levels 1 and 2, which share a write port;
 //             a word a clock in level 0 and right. All of any frame, or up to the next begin.
 // Memory:     per ring and bank LEFT_WORDS x 27 and UPPER_WORDS x 18 bits, per bank RIGHT_WORDS x 27;
-//             preset ecp5_85k: 2 x 48 + 40 DP16KD.
+//             preset ecp5_85k: 2 x 48 + 40 DP16KD; no multiplier.
 // Latency:    2 clocks from a word to its bank (level 2: 3); 9 from a request to its answer.
 //             Throughput: a request a clock for both clients together; client 0 goes first.
 `default_nettype none
@@ -233,7 +233,7 @@ module frame_store (
     right_number_q <= right_next_q;
     right_write_q <= right_take && !rst;
     right_done_q <= right_whole && !begin_valid && !rst;
-    if (begin_valid) right_next_q <= {N_W{1'b0}};
+    if (rst || begin_valid) right_next_q <= {N_W{1'b0}};
     else if (right_take) right_next_q <= right_next_q + {{(N_W - 1) {1'b0}}, 1'b1};
   end
 

@@ -10,7 +10,7 @@
 // Clients:    0 goes first; a request is taken in the clock in which it is offered.
 // Latency:    9 clocks from an accepted request to the answer: request, number, addresses, banks,
 //             choice of the memory, turn, 3 in the decoder. Throughput: a request a clock.
-// Area:       no multiplier; eight decoders, each for both codecs (codec_decoder_either).
+// Area:       no multiplier; eight decoders for both codecs, 90 % of it (codec_decoder_either).
 `default_nettype none
 
 module window_reader #(
@@ -118,7 +118,7 @@ module window_reader #(
         + (cfg_width[6] ? fourths << 2 : NONE) + (cfg_width[7] ? fourths << 3 : NONE)
         + (cfg_width[8] ? fourths << 4 : NONE) + (cfg_width[9] ? fourths << 5 : NONE)
         + (cfg_width[10] ? fourths << 6 : NONE);
-    lanes_q <= !(inside && valid_q[0]) ? 4'd0 : space[8:0] > 9'd8 ? 4'd8 : space[3:0];
+    lanes_q <= !inside ? 4'd0 : space[8:0] > 9'd8 ? 4'd8 : space[3:0];
     memory_q <= store_q == RIGHT ? 2'd2 : level_q == 2'd0 ? 2'd0 : 2'd1;
     second_q <= level_q[1];
     ring_q <= ring;
@@ -152,7 +152,7 @@ module window_reader #(
       always @(posedge clk) begin
         // A bank left of the first block's holds a block that comes behind: in the next word.
         addresses_q[A_W*b+:A_W] <= {1'b0, SELF} < {1'b0, raw_q[2:0]} ? after : address;
-        banks_q[5*b+:5] <= {1'b0, lane} < lanes_q && !rst ? chosen : 5'd0;
+        banks_q[5*b+:5] <= valid_q[1] && !rst && {1'b0, lane} < lanes_q ? chosen : 5'd0;
       end
     end
   endgenerate

@@ -49,6 +49,15 @@ def _image(height: int, width: int, seed: int) -> np.ndarray:
     return np.clip(image, 0, 255).astype(np.uint8)
 
 
+def _defined(pixels, mask: int) -> int:
+    """Return a vector as a number; what the mask holds must be 0 or 1."""
+    if pixels.is_resolvable:
+        return int(pixels)
+    low, high = (int(pixels.resolve(kind)) for kind in ("zeros", "ones"))
+    assert low & mask == high & mask
+    return low
+
+
 class Frame:
     """A stereo frame: its words, level by level, and what a reader must see."""
 
@@ -151,7 +160,8 @@ class Bench:
             assert bool(getattr(d, f"m{client}_valid").value) == due, (client, self.clock)
             if due:
                 _, value, mask = self.expected[client].pop(0)
-                got = int(getattr(d, f"m{client}_pixels").value)
+                pixels = getattr(d, f"m{client}_pixels").value
+                got = _defined(pixels, mask)
                 assert got & mask == value, (client, self.clock)
                 assert got & mask != value ^ mask & 1  # a changed pixel would show
                 self.answers += 1
@@ -451,7 +461,7 @@ def test_frame_store_of_the_tiny_preset(simulator: str) -> None:
 
 @needs_simulator
 @pytest.mark.slow
-@pytest.mark.parametrize("simulator", simulators())
+@pytest.mark.parametrize("simulator", simulators()[:1])  # takes minutes in an interpreter
 def test_frame_store_of_the_default_preset(simulator: str) -> None:
     """Three levels, images of full size: banks in two parts, frames across the ends of rings."""
     plusargs = {"preset": "default", "height": 480, "width": 752, "frames": 3}
