@@ -88,6 +88,7 @@ class Bench:
         self.counted = [0, 0, 0]
         self.written = [0, 0, 0]
         self.overflows = 0
+        self.both = 0  # clocks in which a memory was read and written
         self.answers = 0
         self.clock = 0
         self.share = (0.0, 0.0)  # of the clocks in which either client asks
@@ -170,9 +171,24 @@ class Bench:
         for memory in range(3):
             self.counted[memory] += reads >> 4 * memory & 15
             self.written[memory] += writes >> 4 * memory & 15
+        if writes and reads:
+            self.check_ports(writes)
         self.overflows += int(d.m_overflow.value)
         await RisingEdge(d.clk)
         self.clock += 1
+
+    def check_ports(self, writes: int) -> None:
+        """Assert that no bank is read and written at one address in this clock."""
+        d = self.dut
+        valid, addresses, ring = (int(s.value) for s in (d.b_valid, d.b_address, d.ring_q))
+        bits = self.sizes["LEFT_BITS"]
+        ports = ((d.number0, ring), (d.upper_number, 2 + ring), (d.right_number_q, 4))
+        for k, (number, memory) in enumerate(ports):
+            if writes >> 4 * k & 1:
+                bank, address = int(number.value) & 7, int(number.value) >> 3
+                if valid >> (5 * bank + memory) & 1:
+                    self.both += 1
+                    assert addresses >> bits * bank & ((1 << bits) - 1) != address, self.clock
 
     async def pulse(self, name: str, **fields: int) -> None:
         """Give a control pulse."""
@@ -359,6 +375,7 @@ async def a_frame_that_comes_while_the_tracker_reads_fills_spare_rows_only(dut) 
         dut.reading.value = 1
         await bench.read(60, (0.5, 0.5))
     assert bench.overflows == 2 * bench.levels
+    assert bench.both > 100
 
 
 async def _end_of_reading(bench: Bench) -> None:
