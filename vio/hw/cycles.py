@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The cycle account: each block's cost as a formula of its work, composed by the schedule.
 
-Cycles run from a frame's last pixel to its last track. The organisation and the reasons for each
-constant are in docs/hardware.md; the Verilog is to be checked against these formulas, block by
-block. Multiplications of a step are those of the golden model (tests count them).
+Cycles run from a frame's last pixel to its last track. The organisation is in docs/hardware.md; the
+tracker, the selection and the passes over the tracks have the constants of the Verilog, whose own
+counters docs/accounts.md puts beside these formulas. Multiplications of a step are those of the
+golden model (tests count them).
 """
 
 from dataclasses import dataclass
 
 from vio.config import Config
-from vio.hw.memory import MULTIPLIERS_OF_ROWS, REGION_PX, geometry, search_rows, track_words
+from vio.hw.memory import MULTIPLIERS_OF_ROWS, REGION_PX, geometry, search_rows
 from vio.hw.work import FrameWork
 
 MULTIPLY = 2  # operands to rounded, narrowed product
@@ -17,18 +18,18 @@ LOOKUP = 2  # both knots of a lens table
 RECIPROCAL = 10  # normalise, then 18 quotient bits at 2 a cycle
 SLOPE_DIVIDE = 8  # 13 quotient bits at 2 a cycle
 POINT_MULTIPLIERS = 4
-DECODE = 5  # address, block RAM, two stages of the decoder, write
+DECODE = 9  # request, address, block RAM, decoder, write
 ROW_PIPELINE = 8  # row out of the region to its products' sums
-STEP = 12  # sums to the next window's address: mean, share, shift, cross, step, test
-TEMPLATE_SCALARS = 36  # sums to the reciprocal of the determinant: two divisions
+STEP = 11  # sums to the next window's address: mean, share, shift, cross, step, test
+TEMPLATE_SCALARS = 39  # sums to the reciprocal of the determinant: two divisions
 TRACK_END = 14  # flatness, correlation, write back
-IN_FLIGHT = 2  # tracks that share the rows of the Lucas-Kanade unit
+PASS = 30  # a track read from its table, handed on, judged, written back
 SAMPLES = 2  # warped samples a cycle
 SEARCH_START = 12  # pipeline of the stereo score
 RANSAC_START = 24  # draw, direction, pipeline
-TILE_CLEAR = 2  # read and write back
-SELECT_SCAN = 4  # budget cells compared a cycle
-SELECT_START = 6
+SELECT_TRACK = 4  # its neighbourhood cleared, four tiles a cycle
+SELECT_CORNER = 25  # best cell, its neighbourhood cleared, its cell searched again
+SELECT_START = 300
 STREAM_FLUSH = 64  # last pixel through pyramid and encoder into the rings
 
 
@@ -106,8 +107,11 @@ class WindowCosts:
 
 
 def window_costs(window: int) -> WindowCosts:
-    """Return the costs: a template needs a pixel more on each side, bilinear rows one more."""
-    return WindowCosts(window + 2, window + 3, window + 1)
+    """Return the costs: a template needs a pixel more on each side, bilinear rows one more.
+
+    A template's nine sums take two passes over the four multipliers of a lane.
+    """
+    return WindowCosts(2 * (window + 3), 2 * (window + 3), window + 1)
 
 
 def klt_rows(work: FrameWork, config: Config) -> float:
@@ -119,51 +123,42 @@ def klt_rows(work: FrameWork, config: Config) -> float:
 
 
 def klt_latency(work: FrameWork, config: Config) -> float:
-    """Return the sum of the latencies of a frame's windows, each alone in the unit.
-
-    The fetch of a level's region hides under its template; the refetches add theirs.
-    """
+    """Return the sum of the latencies of a frame's windows, each alone in the unit."""
     costs, c = window_costs(config.frontend.window), config.frontend
     templates = sum(costs.template(level < config.hw.warp_levels) for level in range(c.levels))
     return (
-        work.windows * (templates + TRACK_END)
+        work.windows * (templates + c.levels * FETCH + TRACK_END)
         + sum(work.iterations) * costs.iteration
         + work.refetches * FETCH
     )
 
 
 def klt(work: FrameWork, config: Config) -> float:
-    """Return the cycles of the tracker: the slowest of what works side by side, and the fill.
-
-    A level's template may have to wait for the other track's rows.
-    """
+    """Return the cycles of the tracker: the slowest of what works side by side, and the fill."""
     if not work.windows:
         return 0.0
     c = config.frontend
-    wait = work.windows * c.levels * window_costs(c.window).iteration_rows
     fetches = (2 * c.levels * work.windows + work.refetches) * (REGION_PX // 4)
     steady = max(
         klt_rows(work, config),
-        (klt_latency(work, config) + wait) / IN_FLIGHT,
+        klt_latency(work, config),
         work.windows * window_points(),
         work.windows * sampler(c.window),
         fetches,
     )
-    # The first track waits for its points and its template, the last one is alone.
-    return steady + window_points() + FETCH + sampler(c.window) + klt_latency_last(work, config)
-
-
-def klt_latency_last(work: FrameWork, config: Config) -> float:
-    """Return half a track's latency: at the end one of the two in flight has no successor."""
-    return klt_latency(work, config) / work.windows / IN_FLIGHT
+    # The first track waits for its points.
+    return steady + window_points()
 
 
 def mono_ransac(work: FrameWork, config: Config) -> float:
-    """Return the cycles of the mono RANSAC: planes, hypotheses at a track a cycle, inliers."""
+    """Return the cycles of the mono RANSAC: hypotheses at a track a cycle, two passes over tracks.
+
+    The Verilog gives up a hypothesis that cannot win any more: this is the most it takes.
+    """
     n = work.tracked
     if not n:
         return 0.0
-    return 2 * (n + RANSAC_START) + config.frontend.ransac_draws * (n + RANSAC_START)
+    return PASS * n + config.frontend.ransac_draws * (n + RANSAC_START)
 
 
 def sizes(work: FrameWork) -> float:
@@ -192,13 +187,9 @@ def selection(work: FrameWork, config: Config) -> float:
     """Return the cycles of the selection of new corners.
 
     Candidates near a live track are cleared first, so that none is ever refused: the same corners
-    as the golden model's (tests). Then a scan of all tiles, and for each new corner: best cell,
-    clear its neighbours, rescan the cells that they lie in.
+    as the golden model's (tests).
     """
-    g, s = geometry(config), selection_costs(config)
-    clear = s.near * TILE_CLEAR
-    corner = -(-g.cells // SELECT_SCAN) + SELECT_START + clear + s.touched * s.cell
-    return work.verified * clear + g.tiles[0] * g.tiles[1] + work.corners * corner
+    return work.verified * SELECT_TRACK + work.corners * SELECT_CORNER + SELECT_START
 
 
 def stereo_rows(work: FrameWork, config: Config) -> float:
@@ -265,7 +256,7 @@ def blocks(work: FrameWork, config: Config) -> dict[str, float]:
             "new_rays": UNPROJECT.group(work.corners),
             "stereo": stereo(work, config),
             "stereo_ransac": stereo_ransac(work, config),
-            "key_points": work.tracks * track_words(config.hw),  # copies in the track table
+            "key_points": work.tracks * PASS,
         }
     return parts | {"output": output(work)}
 
