@@ -5,8 +5,8 @@
 // Stages:     curve (point unit A), search (three tracks), map of the window (point unit B), refinement (the
 //             tracker), final ray (point unit A). A track that is given up passes the others by.
 // Q formats:  pixels sQ10.8, rays sQ1.16, disparity uQ0.16.
-// Latency:    the sum of the stages, about 1300 clocks. Throughput: the slowest stage's, 350 to 450 clocks a
-//             track. Memory: 4 tracks of 320 bits in distributed RAM, the search's. Multipliers:
+// Latency:    the sum of the stages, about 1300 clocks. Throughput: the slowest stage's: 345 for the map, 120 + 2
+//             a column for the search, or the tracker's. Memory: 4 tracks of 320 bits in distributed RAM, the search's. Multipliers:
 //             5 of the search; no block RAM.
 `default_nettype none
 

@@ -4,7 +4,7 @@
 //
 // Q formats:  words of 4 columns x HEIGHT rows of 8-bit pixels -> halves of pixels for stereo_cross.v,
 //             and for each column that completes a wanted window the window's sum and sum of squares.
-// Latency:    2 clocks to a column's low halves, 7 + $clog2(HEIGHT) more to its sums. Throughput: a column
+// Latency:    2 clocks to a column's low halves, 4 + $clog2(HEIGHT) more to its sums. Throughput: a column
 //             in 2 clocks.
 // Memory:     16 words, a window of column sums, 16 sums: distributed RAM.
 `default_nettype none

@@ -5,7 +5,7 @@
 // of the stream looks up; a column takes two clocks, low halves first, and the tree adds
 // what HEIGHT x WIDTH tables say.
 // Q formats:  unsigned pixels of 8 bits -> unsigned sum of 16 + $clog2(HEIGHT WIDTH) bits, exact.
-// Latency:    $clog2(HEIGHT WIDTH) + 4 clocks after a column's high half. Throughput: a half a clock.
+// Latency:    $clog2(HEIGHT WIDTH) + 3 clocks after a column's high half. Throughput: a half a clock.
 // Load:       for each row of the template 16 clocks with load_valid, its pixels held meanwhile; the
 //             last pixel belongs to the newest column. Two clocks after the last one columns may follow.
 // Memory:     HEIGHT x WIDTH tables of 16 x 12 bits in distributed RAM.

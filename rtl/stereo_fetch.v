@@ -6,8 +6,8 @@
 // HEIGHT clocks apart and stay for HEIGHT clocks; of the others at most 16 are on their way or not
 // `popped`.
 // Q formats:  whole pixels; knots and slopes as in stereo_path.v.
-// Latency:    4 clocks from s_valid && s_ready to the job, then 3 + the reader's a word.
-// Throughput: a word in 3 clocks along the curve, in HEIGHT + 3 of the left window.
+// Latency:    4 clocks from s_valid && s_ready to the job, a word 1 clock after its last answer.
+// Throughput: a word in 6 clocks along the curve (3 blocks), in HEIGHT + 3 of the left window.
 `default_nettype none
 
 module stereo_fetch #(

@@ -7,7 +7,7 @@
 // Q formats:  knots sQ10.FRAC, slopes SLOPE_W bits with SLOPE_FRAC fraction bits, columns whole pixels
 //             -> top row of the window there, held within the image. Equals the use of `_row_at` in
 //             `_search` of vio/fixed/stereo.py.
-// Latency:    3 clocks a column, 16 more for the first of a piece, 1 more for each piece passed.
+// Latency:    4 clocks a column, 13 more for the first of a piece, 1 more for each piece passed.
 `default_nettype none
 
 module stereo_path #(

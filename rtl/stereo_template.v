@@ -4,7 +4,7 @@
 // Q formats:  words of 4 columns x HEIGHT rows of 8-bit pixels -> rows of WIDTH pixels, the window's last
 //             column in the last place; sum of 8 + $clog2(HEIGHT WIDTH) bits and sum of squares of
 //             16 + $clog2(HEIGHT WIDTH) bits, exact.
-// Latency:    a word HEIGHT clocks, the sums 4 clocks after the last. Throughput: one word in HEIGHT
+// Latency:    a word HEIGHT clocks, m_full 5 clocks after the last row. Throughput: one word in HEIGHT
 //             clocks, held meanwhile. A row: 0 clocks.
 // Memory:     WIDTH x HEIGHT pixels of distributed RAM.
 `default_nettype none

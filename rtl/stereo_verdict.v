@@ -6,7 +6,7 @@
 // Q formats:  scores uQ22.0 (never 2^23 or more), power uQ22.0; least share 16 fraction bits of the
 //             squared correlation, uniqueness 16 of the correlation. Roots have 4 fraction bits. Equals
 //             the end of `_search` of vio/fixed/stereo.py.
-// Latency:    96 clocks after the last score. Throughput: a score a clock; the next search's scores may
+// Latency:    about 92 clocks after end_valid. Throughput: a score a clock; the next search's scores may
 //             come while this one is decided.
 `default_nettype none
 
