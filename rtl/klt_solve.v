@@ -81,17 +81,17 @@ module klt_solve #(
   localparam [1:0] STEREO = 2'd2;
   localparam [1:0] FINISH = 2'd3;
 
-  // Rounds of products; each is worked off in the clock after it.
+  // Rounds of products (rtl/klt_solve_products.v); each is worked off in the clock after it.
   localparam [3:0] NONE = 4'd0;
-  localparam [3:0] MEANS = 4'd1;  // of the first-order sums
-  localparam [3:0] MOMENTS = 4'd2;  // means by sums
+  localparam [3:0] MEANS = 4'd1;
+  localparam [3:0] MOMENTS = 4'd2;
   localparam [3:0] MOMENTS_Y = 4'd3;
-  localparam [3:0] SCALE = 4'd4;  // by a reciprocal or the minimum
-  localparam [3:0] EXPLAIN = 4'd5;  // what the grey value explains
-  localparam [3:0] SQUARES = 4'd6;  // two products of the normal matrix
-  localparam [3:0] OFFSET = 4'd7;  // what the offset explains
-  localparam [3:0] SOLVE = 4'd8;  // adjugate by mismatch
-  localparam [3:0] ALONG = 4'd9;  // the curve's slope by the mismatch down
+  localparam [3:0] SCALE = 4'd4;
+  localparam [3:0] EXPLAIN = 4'd5;
+  localparam [3:0] SQUARES = 4'd6;
+  localparam [3:0] OFFSET = 4'd7;
+  localparam [3:0] SOLVE = 4'd8;
+  localparam [3:0] ALONG = 4'd9;
 
   // ---- control: a step a clock, some wait for the reciprocal ----
   reg [1:0] op_q;
@@ -187,112 +187,37 @@ module klt_solve #(
   reg signed [13:0] u_q, v_q;
 
   // ---- products ----
-  localparam [17:0] MEAN_FACTOR = WEIGHT_RECIPROCAL[17:0];
-  reg [17:0] a0_d, a1_d, a2_d, a3_d;
-  reg signed [34:0] b0_d, b1_d, b2_d, b3_d;
-  wire signed [34:0] first_x = {{17{first_x_q[17]}}, first_x_q};
-  wire signed [34:0] first_y = {{17{first_y_q[17]}}, first_y_q};
-  wire signed [34:0] first_g = {{17{first_g_q[17]}}, first_g_q};
-  wire signed [34:0] xg = {{5{xg_q[29]}}, xg_q};
-  wire signed [34:0] yg = {{5{yg_q[29]}}, yg_q};
-  wire signed [34:0] normal_xy = {{17{normal_xy_q[17]}}, normal_xy_q};
-  wire signed [34:0] normal_yy = {{17{normal_yy_q[17]}}, normal_yy_q};
-  wire signed [34:0] error_u = {{9{error_u_q[25]}}, error_u_q};
-  wire signed [34:0] error_v = {{9{error_v_q[25]}}, error_v_q};
-
-  always @* begin
-    // MEANS
-    a0_d = MEAN_FACTOR;
-    a1_d = MEAN_FACTOR;
-    a2_d = MEAN_FACTOR;
-    a3_d = {{5{slope_q[12]}}, slope_q};
-    b0_d = first_x;
-    b1_d = first_y;
-    b2_d = first_g;
-    b3_d = normal_yy;
-    case (round_q)
-      MOMENTS: begin
-        a0_d = {{3{mean_x_q[14]}}, mean_x_q};
-        a1_d = {{3{mean_x_q[14]}}, mean_x_q};
-        a2_d = {{3{mean_x_q[14]}}, mean_x_q};
-        a3_d = {{3{mean_g_q[14]}}, mean_g_q};
-        b3_d = first_g;
-      end
-      MOMENTS_Y: begin
-        a1_d = {{3{mean_y_q[14]}}, mean_y_q};
-        a2_d = {{3{mean_y_q[14]}}, mean_y_q};
-      end
-      SCALE: begin
-        a0_d = factor_q;
-        a1_d = factor_q;
-        b0_d = scaled_u_q;
-        b1_d = scaled_v_q;
-      end
-      EXPLAIN: begin
-        a0_d = share_x_q;
-        a1_d = share_x_q;
-        a2_d = share_y_q;
-        b0_d = xg;
-        b1_d = yg;
-        b2_d = yg;
-        b3_d = scaled_u_q;
-      end
-      SQUARES: begin
-        a0_d = normal_xx_q;
-        a1_d = normal_xy_q;
-        b0_d = normal_yy;
-        b1_d = normal_xy;
-      end
-      OFFSET: begin
-        a0_d = {{3{mean_x_q[14]}}, mean_x_q};
-        a1_d = {{3{mean_y_q[14]}}, mean_y_q};
-        a2_d = {{3{mean_g_q[14]}}, mean_g_q};
-      end
-      SOLVE: begin
-        a0_d = normal_yy_q;
-        a1_d = normal_xy_q;
-        a2_d = normal_xx_q;
-        a3_d = normal_xy_q;
-        b0_d = error_u;
-        b1_d = error_v;
-        b2_d = error_v;
-        b3_d = error_u;
-      end
-      ALONG: b3_d = error_v;
-      default: ;
-    endcase
-  end
-
   wire signed [53:0] p0, p1, p2, p3;
-  wire scales = round_q == SCALE;
+  wire signed [53:0] scaled_0, scaled_1;
 
-  wide_product product_0 (
+  klt_solve_products products (
       .clk(clk),
-      .s_unsigned(scales),
-      .s_a(a0_d),
-      .s_b(b0_d),
-      .m_product(p0)
-  );
-  wide_product product_1 (
-      .clk(clk),
-      .s_unsigned(scales),
-      .s_a(a1_d),
-      .s_b(b1_d),
-      .m_product(p1)
-  );
-  wide_product product_2 (
-      .clk(clk),
-      .s_unsigned(1'b0),
-      .s_a(a2_d),
-      .s_b(b2_d),
-      .m_product(p2)
-  );
-  wide_product product_3 (
-      .clk(clk),
-      .s_unsigned(1'b0),
-      .s_a(a3_d),
-      .s_b(b3_d),
-      .m_product(p3)
+      .s_round(round_d),
+      .s_first_x(first_x_q),
+      .s_first_y(first_y_q),
+      .s_first_g(first_g_q),
+      .s_mean_x(mean_x_q),
+      .s_mean_y(mean_y_q),
+      .s_mean_g(mean_g_q),
+      .s_xg(xg_q),
+      .s_yg(yg_q),
+      .s_share_x(share_x_q),
+      .s_share_y(share_y_q),
+      .s_normal_xx(normal_xx_q),
+      .s_normal_xy(normal_xy_q),
+      .s_normal_yy(normal_yy_q),
+      .s_error_u(error_u_q),
+      .s_error_v(error_v_q),
+      .s_scaled_u(scaled_u_q),
+      .s_scaled_v(scaled_v_q),
+      .s_factor(factor_q),
+      .s_slope(slope_q),
+      .m_0(p0),
+      .m_1(p1),
+      .m_2(p2),
+      .m_3(p3),
+      .m_scaled_0(scaled_0),
+      .m_scaled_1(scaled_1)
   );
 
   // ---- products rounded ----
@@ -370,6 +295,7 @@ module klt_solve #(
   // Along the curve: a sum and a product without its last 12 bits.
   wire signed [34:0] twice_xy = {{16{normal_xy_q[17]}}, normal_xy_q, 1'b0};
   wire signed [34:0] normal_xx = {{17{normal_xx_q[17]}}, normal_xx_q};
+  wire signed [34:0] error_u = {{9{error_u_q[25]}}, error_u_q};
   wire signed [34:0] along = (post_q == OFFSET) ? twice_xy : (post_q == ALONG) ? error_u : normal_xx;
   wire signed [34:0] along_more = along + p3[46:12] + {34'd0, p3[11]};
   wire unused_p3 = &{1'b0, p3[53:47], p2[53:49]};
@@ -381,18 +307,21 @@ module klt_solve #(
   reg signed [53:0] shift_u_q, shift_v_q;
   reg [5:0] amount_q;
   reg [1:0] width_q;
+  reg [6:0] limit_q;  // amount_q and the width, less 1
   wire signed [25:0] shifted_u, shifted_v;
 
   shift_saturate shift_u (
       .s_data  (shift_u_q),
       .s_amount(amount_q),
       .s_width (width_q),
+      .s_limit (limit_q),
       .m_data  (shifted_u)
   );
   shift_saturate shift_v (
       .s_data  (shift_v_q),
       .s_amount(amount_q),
       .s_width (width_q),
+      .s_limit (limit_q),
       .m_data  (shifted_v)
   );
 
@@ -460,6 +389,7 @@ module klt_solve #(
           gg_q <= {{2{last_g[27]}}, last_g};
           shift_u_q <= {34'd0, cfg_flat_min};
           amount_q <= {1'b0, scalars[34:30]};
+          limit_q <= {2'd0, scalars[34:30]} + 7'd17;
           width_q <= TO_NORMAL;
         end
         default: begin
@@ -493,8 +423,8 @@ module klt_solve #(
         yg_q <= yg_less;
       end
       SCALE: begin
-        shift_u_q <= p0;
-        shift_v_q <= p1;
+        shift_u_q <= scaled_0;
+        shift_v_q <= scaled_1;
       end
       EXPLAIN: begin
         xx_q <= xx_less;
@@ -504,6 +434,7 @@ module klt_solve #(
           shift_u_q <= {{15{xx_less[34]}}, xx_less, 4'd0};
           shift_v_q <= {{15{yy_less[34]}}, yy_less, 4'd0};
           amount_q <= {1'b0, exponent_q};
+          limit_q <= {2'd0, exponent_q} + 7'd25;
           width_q <= TO_MISMATCH;
           scaled_u_q <= along_more;
         end
@@ -535,11 +466,12 @@ module klt_solve #(
     case ({op_q, step_q})
       {TEMPLATE, 5'd6}: begin
         ok_q <= (gg_q > 30'sd0) && (xx_q > 35'sd0) && (yy_q > 35'sd0);
-        scaled_u_q <= xg;
-        scaled_v_q <= yg;
+        scaled_u_q <= {{5{xg_q[29]}}, xg_q};
+        scaled_v_q <= {{5{yg_q[29]}}, yg_q};
       end
       {TEMPLATE, 5'd14}: begin
         amount_q <= bits_q + 6'd3;
+        limit_q  <= {1'b0, bits_q} + 7'd20;
         width_q  <= TO_NORMAL;
       end
       {TEMPLATE, 5'd16}: begin
@@ -549,6 +481,7 @@ module klt_solve #(
       {TEMPLATE, 5'd19}: begin
         exponent_q <= exponent_d;
         amount_q   <= {1'b0, exponent_d};
+        limit_q    <= {2'd0, exponent_d} + 7'd17;
         shift_u_q  <= {{19{xx_q[34]}}, xx_q};
         shift_v_q  <= {{19{xy_q[34]}}, xy_q};
       end
@@ -568,6 +501,7 @@ module klt_solve #(
       end
       {STEP, 5'd9}: begin
         amount_q <= bits_q + 6'd4;
+        limit_q  <= {1'b0, bits_q} + 7'd17;
         width_q  <= TO_STEP;
       end
       {STEP, 5'd11}: begin
@@ -582,6 +516,7 @@ module klt_solve #(
       end
       {STEREO, 5'd9}: begin
         amount_q <= bits_q + 6'd12;
+        limit_q  <= {1'b0, bits_q} + 7'd25;
         width_q  <= TO_STEP;
       end
       {STEREO, 5'd11}: u_q <= shifted_u[13:0];
@@ -595,6 +530,7 @@ module klt_solve #(
         flat_q <= (normal_xx_q <= 18'sd0) || (normal_yy_q <= 18'sd0) || (p0 < p1);
         positive_q <= (gg_q > 30'sd0) && (xx_q > 35'sd0);
         amount_q   <= {1'b0, exponent_d};
+        limit_q    <= {2'd0, exponent_d} + 7'd17;
         shift_u_q  <= {{24{gg_q[29]}}, gg_q};
         shift_v_q  <= {{19{xx_q[34]}}, xx_q};
       end

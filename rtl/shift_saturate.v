@@ -19,6 +19,7 @@ module shift_saturate #(
     input  wire signed [    IN_W-1:0] s_data,
     input  wire        [AMOUNT_W-1:0] s_amount,
     input  wire        [         1:0] s_width,
+    input  wire        [  AMOUNT_W:0] s_limit,   // s_amount + that width - 1
     output wire signed [  WIDE_W-1:0] m_data
 );
 
@@ -32,18 +33,19 @@ module shift_saturate #(
   // One more bit below: the last that is shifted out is the half that rounds up.
   wire signed [IN_W:0] extended = {s_data, 1'b0};
   wire signed [IN_W:0] shifted = extended >>> s_amount;
-  wire signed [IN_W-1:0] floor = shifted[IN_W:1];
-  wire sign = floor[IN_W-1];
+  wire [WIDE_W-1:0] rounded = shifted[WIDE_W:1] + {{(WIDE_W - 1) {1'b0}}, shifted[0]};
+  wire unused = &{1'b0, shifted[IN_W:WIDE_W+1]};
 
-  // It fits when all bits from the new sign upwards are equal; rounding up must not pass the top.
-  wire fits_narrow = (&floor[IN_W-1:NARROW_W-1]) || !(|floor[IN_W-1:NARROW_W-1]);
-  wire fits_middle = (&floor[IN_W-1:MIDDLE_W-1]) || !(|floor[IN_W-1:MIDDLE_W-1]);
-  wire fits_wide = (&floor[IN_W-1:WIDE_W-1]) || !(|floor[IN_W-1:WIDE_W-1]);
-  wire top_narrow = !sign && (&floor[NARROW_W-2:0]);
-  wire top_middle = top_narrow && (&floor[MIDDLE_W-2:NARROW_W-1]);
-  wire top_wide = top_middle && (&floor[WIDE_W-2:MIDDLE_W-1]);
-  wire fits = s_width[1] ? fits_wide : s_width[0] ? fits_middle : fits_narrow;
-  wire top = s_width[1] ? top_wide : s_width[0] ? top_middle : top_narrow;
+  // It does not fit when a bit from the new sign upwards differs from the sign: found beside the
+  // shifter, not behind it. Or when rounding up sets the new sign.
+  wire sign = s_data[IN_W-1];
+  reg [IN_W-1:0] beyond_d;
+  integer i;
+  always @* begin
+    for (i = 0; i < IN_W; i = i + 1) beyond_d[i] = (i[AMOUNT_W:0] >= s_limit) && (s_data[i] != sign);
+  end
+  wire carried = !sign && (s_width[1] ? rounded[WIDE_W-1] :
+                           s_width[0] ? rounded[MIDDLE_W-1] : rounded[NARROW_W-1]);
 
   // The greatest value has the ones of its width; the least is its complement.
   wire [WIDE_W-1:0] greatest = {
@@ -52,9 +54,8 @@ module shift_saturate #(
     {(MIDDLE_W - NARROW_W) {s_width[1] || s_width[0]}},
     {(NARROW_W - 1) {1'b1}}
   };
-  wire [WIDE_W-1:0] rounded = floor[WIDE_W-1:0] + {{(WIDE_W - 1) {1'b0}}, shifted[0] && !top};
 
-  assign m_data = fits ? rounded : sign ? ~greatest : greatest;
+  assign m_data = !(|beyond_d || carried) ? rounded : sign ? ~greatest : greatest;
 
 endmodule
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Multiply 18 by 35 bits with two 18x18 multipliers, a product a clock.
 //
-// Q formats:  s_a 18 bits signed, or unsigned when s_unsigned; s_b 35 bits signed -> exact product,
-//             54 bits signed.
+// Q formats:  s_a 18 bits, s_b 35 bits signed -> exact products, 54 bits signed: m_signed takes s_a
+//             as signed or, when s_unsigned, without its highest bit; m_unsigned as unsigned, only
+//             when s_unsigned.
 // Overflow:   none.
-// Latency:    1 clock; the sum of the two parts follows the register. Throughput: one a clock.
+// Latency:    1 clock; the sum of the parts follows the registers. Throughput: one a clock.
 //             Multipliers: 2.
 `default_nettype none
 
@@ -15,25 +16,29 @@ module wide_product (
     input wire        [17:0] s_a,
     input wire signed [34:0] s_b,
 
-    output wire signed [53:0] m_product
+    output wire signed [53:0] m_signed,
+    output wire signed [53:0] m_unsigned
 );
 
-  // Bit 17 of an unsigned factor is a further s_b << 17, added to the upper part.
+  // Bit 17 of an unsigned factor is a further s_b << 17.
   wire signed [17:0] a = {s_a[17] && !s_unsigned, s_a[16:0]};
   wire signed [17:0] low = {1'b0, s_b[16:0]};
   wire signed [17:0] high = s_b[34:17];
-  wire signed [35:0] low_product = a * low;
-  wire signed [35:0] high_product = a * high;
-  wire signed [35:0] further = (s_unsigned && s_a[17]) ? {s_b[34], s_b} : 36'sd0;
 
   reg signed [35:0] low_q, high_q;
+  reg signed [34:0] further_q;
 
   always @(posedge clk) begin
-    low_q  <= low_product;
-    high_q <= high_product + further;
+    low_q <= a * low;
+    high_q <= a * high;
+    further_q <= s_a[17] ? s_b : 35'sd0;
   end
 
-  assign m_product = {{high_q[35]}, high_q, 17'd0} + {{18{low_q[35]}}, low_q};
+  wire signed [53:0] upper = {{high_q[35]}, high_q, 17'd0};
+  wire signed [53:0] further = {{2{further_q[34]}}, further_q, 17'd0};
+
+  assign m_signed   = upper + {{18{low_q[35]}}, low_q};
+  assign m_unsigned = m_signed + further;
 
 endmodule
 
