@@ -180,16 +180,16 @@ class Bench:
         while True:
             ready.value = int(self._random.random() >= self.pauses[side])
             await ReadOnly()
-            word = tuple(int(name.value) for name in names)
-            if waits is not None:
-                assert valid.value, "tvalid fell before tready"
-                assert word == waits, "a word changed before tready"
+            assert waits is None or valid.value, "tvalid fell before tready"
+            # Without tvalid the word means nothing: after the start it is not even known.
+            word = tuple(int(name.value) for name in names) if valid.value else None
+            assert waits is None or word == waits, "a word changed before tready"
             waits = None
-            if valid.value and ready.value:
+            if word is not None and ready.value:
                 if word[1]:
                     self.starts[side].append(get_sim_time("ps"))
                 self.got[side].append(word)
-            elif valid.value:
+            elif word is not None:
                 waits = word
             await RisingEdge(self.dut.clk)
 
