@@ -124,8 +124,7 @@ module frontend (
   wire [7:0] errors;
   wire [6:0] active;
   wire [CW-1:0] tracks;
-  wire [1:0] event_table, count_refetches, count_basis, count_ransac;
-  wire [3:0] count_region_reads, count_region_writes, count_lens_reads, count_strip;
+  wire [1:0] event_table, count_points, count_ransac;
   wire [3:0] count_stereo_iterations;
   wire [5:0] count_iterations;
   wire [7:0] count_stereo_columns;
@@ -251,20 +250,16 @@ module frontend (
       .event_pixel_left(s_left_axis_tvalid && s_left_axis_tready),
       .event_pixel_right(s_right_axis_tvalid && s_right_axis_tready),
       .count_iterations(count_iterations),
-      .count_refetches(count_refetches),
       .count_stereo_columns(count_stereo_columns),
       .count_stereo_iterations(count_stereo_iterations),
       .count_frame_reads(count_reads[3:0] + count_reads[7:4] + count_reads[11:8]),
       .count_frame_writes(count_writes[3:0] + count_writes[7:4] + count_writes[11:8]),
-      .count_candidates({1'b0, active[2]}),
       .count_table_reads({1'b0, event_table[0]}),
       .count_table_writes({1'b0, event_table[1]}),
-      .count_region_reads(count_region_reads),
-      .count_region_writes(count_region_writes),
-      .count_basis(count_basis),
-      .count_lens_reads(count_lens_reads),
+      .count_region_writes(k_a_valid),
+      .count_points(count_points),
       .count_ransac(count_ransac),
-      .count_strip(count_strip)
+      .count_search(s_a_valid)
   );
 
   // ======== from pixels to what the tracker reads ========
@@ -420,7 +415,7 @@ module frontend (
       .count_iterations(count_iterations),
       .count_stereo_columns(count_stereo_columns),
       .count_stereo_iterations(count_stereo_iterations),
-      .count_lens_reads(count_lens_reads),
+      .count_points(count_points),
       .count_ransac(count_ransac),
       .event_table(event_table)
   );

@@ -29,6 +29,7 @@ module keyframe (
     output wire commit,      // pulse, also for a dropped frame
     output wire commit_left, // pulse: the frame store takes the frame over
     output wire busy,        // a frame is worked on that was committed
+    output wire deciding,    // predictions and the decision are under way
 
     // The track table
     output wire                        r_valid,
@@ -347,6 +348,7 @@ module keyframe (
   assign commit_left = commit && !s_dropped;
   assign busy = state_q == STEP || state_q == BUSY || state_q == RECTIFY_1 || state_q == RECTIFY_2
                 || state_q == END_PENDING || state_q == END_KEY || state_q == LOST;
+  assign deciding = state_q != IDLE && state_q < WAIT;
   assign start = start_q;
   assign count = count_q;
   assign due = due_q;

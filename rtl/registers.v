@@ -128,20 +128,16 @@ module registers #(
     input wire event_pixel_left,
     input wire event_pixel_right,
     input wire [5:0] count_iterations,
-    input wire [1:0] count_refetches,
     input wire [7:0] count_stereo_columns,
     input wire [3:0] count_stereo_iterations,
     input wire [3:0] count_frame_reads,
     input wire [3:0] count_frame_writes,
-    input wire [1:0] count_candidates,
     input wire [1:0] count_table_reads,
     input wire [1:0] count_table_writes,
-    input wire [3:0] count_region_reads,
-    input wire [3:0] count_region_writes,
-    input wire [1:0] count_basis,
-    input wire [3:0] count_lens_reads,
+    input wire count_region_writes,
+    input wire [1:0] count_points,
     input wire [1:0] count_ransac,
-    input wire [3:0] count_strip
+    input wire count_search
 );
 
   `include "vio_params.vh"
@@ -211,20 +207,16 @@ module registers #(
   reg [31:0] count_pixels_left_q;
   reg [31:0] count_pixels_right_q;
   reg [31:0] count_iterations_q;
-  reg [31:0] count_refetches_q;
   reg [31:0] count_stereo_columns_q;
   reg [31:0] count_stereo_iterations_q;
   reg [31:0] count_frame_reads_q;
   reg [31:0] count_frame_writes_q;
-  reg [31:0] count_candidate_accesses_q;
   reg [31:0] count_table_reads_q;
   reg [31:0] count_table_writes_q;
-  reg [31:0] count_region_reads_q;
   reg [31:0] count_region_writes_q;
-  reg [31:0] count_basis_accesses_q;
-  reg [31:0] count_lens_reads_q;
+  reg [31:0] count_point_operations_q;
   reg [31:0] count_ransac_accesses_q;
-  reg [31:0] count_strip_accesses_q;
+  reg [31:0] count_search_writes_q;
   reg forget_q;
   reg skip_q;
 
@@ -505,20 +497,16 @@ module registers #(
       count_pixels_left_q <= 32'd0;
       count_pixels_right_q <= 32'd0;
       count_iterations_q <= 32'd0;
-      count_refetches_q <= 32'd0;
       count_stereo_columns_q <= 32'd0;
       count_stereo_iterations_q <= 32'd0;
       count_frame_reads_q <= 32'd0;
       count_frame_writes_q <= 32'd0;
-      count_candidate_accesses_q <= 32'd0;
       count_table_reads_q <= 32'd0;
       count_table_writes_q <= 32'd0;
-      count_region_reads_q <= 32'd0;
       count_region_writes_q <= 32'd0;
-      count_basis_accesses_q <= 32'd0;
-      count_lens_reads_q <= 32'd0;
+      count_point_operations_q <= 32'd0;
       count_ransac_accesses_q <= 32'd0;
-      count_strip_accesses_q <= 32'd0;
+      count_search_writes_q <= 32'd0;
     end else begin
       count_frames_q <= count_frames_q + {31'd0, event_last_track};
       count_keyframes_q <= count_keyframes_q + {31'd0, event_keyframe};
@@ -537,20 +525,16 @@ module registers #(
       count_pixels_left_q <= count_pixels_left_q + {31'd0, event_pixel_left};
       count_pixels_right_q <= count_pixels_right_q + {31'd0, event_pixel_right};
       count_iterations_q <= count_iterations_q + {26'd0, count_iterations};
-      count_refetches_q <= count_refetches_q + {30'd0, count_refetches};
       count_stereo_columns_q <= count_stereo_columns_q + {24'd0, count_stereo_columns};
       count_stereo_iterations_q <= count_stereo_iterations_q + {28'd0, count_stereo_iterations};
       count_frame_reads_q <= count_frame_reads_q + {28'd0, count_frame_reads};
       count_frame_writes_q <= count_frame_writes_q + {28'd0, count_frame_writes};
-      count_candidate_accesses_q <= count_candidate_accesses_q + {30'd0, count_candidates};
       count_table_reads_q <= count_table_reads_q + {30'd0, count_table_reads};
       count_table_writes_q <= count_table_writes_q + {30'd0, count_table_writes};
-      count_region_reads_q <= count_region_reads_q + {28'd0, count_region_reads};
-      count_region_writes_q <= count_region_writes_q + {28'd0, count_region_writes};
-      count_basis_accesses_q <= count_basis_accesses_q + {30'd0, count_basis};
-      count_lens_reads_q <= count_lens_reads_q + {28'd0, count_lens_reads};
+      count_region_writes_q <= count_region_writes_q + {31'd0, count_region_writes};
+      count_point_operations_q <= count_point_operations_q + {30'd0, count_points};
       count_ransac_accesses_q <= count_ransac_accesses_q + {30'd0, count_ransac};
-      count_strip_accesses_q <= count_strip_accesses_q + {28'd0, count_strip};
+      count_search_writes_q <= count_search_writes_q + {31'd0, count_search};
     end
   end
 
@@ -659,21 +643,17 @@ module registers #(
       10'h08e: read_d = count_pixels_left_q;
       10'h08f: read_d = count_pixels_right_q;
       10'h090: read_d = count_iterations_q;
-      10'h091: read_d = count_refetches_q;
-      10'h092: read_d = count_stereo_columns_q;
-      10'h093: read_d = count_stereo_iterations_q;
-      10'h094: read_d = count_frame_reads_q;
-      10'h095: read_d = count_frame_writes_q;
-      10'h096: read_d = count_candidate_accesses_q;
-      10'h097: read_d = count_table_reads_q;
-      10'h098: read_d = count_table_writes_q;
-      10'h099: read_d = count_region_reads_q;
-      10'h09a: read_d = count_region_writes_q;
-      10'h09b: read_d = count_basis_accesses_q;
-      10'h09c: read_d = count_lens_reads_q;
-      10'h09d: read_d = count_ransac_accesses_q;
-      10'h09e: read_d = count_strip_accesses_q;
-      10'h09f: read_d = latency_q;
+      10'h091: read_d = count_stereo_columns_q;
+      10'h092: read_d = count_stereo_iterations_q;
+      10'h093: read_d = count_frame_reads_q;
+      10'h094: read_d = count_frame_writes_q;
+      10'h095: read_d = count_table_reads_q;
+      10'h096: read_d = count_table_writes_q;
+      10'h097: read_d = count_region_writes_q;
+      10'h098: read_d = count_point_operations_q;
+      10'h099: read_d = count_ransac_accesses_q;
+      10'h09a: read_d = count_search_writes_q;
+      10'h09b: read_d = latency_q;
       10'h006, 10'h00d:
       read_d = 32'd0;
       default: unknown_d = 1'b1;

@@ -104,7 +104,7 @@ module track_path (
     output wire [                 5:0] count_iterations,
     output wire [                 7:0] count_stereo_columns,
     output wire [                 3:0] count_stereo_iterations,
-    output wire [                 3:0] count_lens_reads,
+    output wire [                 1:0] count_points,
     output wire [                 1:0] count_ransac,
     output wire [                 1:0] event_table  // write, read
 );
@@ -243,6 +243,7 @@ module track_path (
       .commit(commit),
       .commit_left(commit_left),
       .busy(busy),
+      .deciding(deciding),
       .r_valid(t_r_valid[P_KEYFRAME]),
       .r_index(t_r_index[CW*P_KEYFRAME+:CW]),
       .a_valid(a_valid),
@@ -829,7 +830,7 @@ module track_path (
   wire [5:0] iterations1 = {{(6 - IW) {1'b0}}, k_iterations[IW+:IW]};
   wire [5:0] iterations2 = {{(6 - IW) {1'b0}}, k_iterations[2*IW+:IW]};
   assign count_iterations = fk_done ? iterations0 + iterations1 + iterations2 : 6'd0;
-  assign deciding = held && !busy && !stored;
+  assign count_points = {1'b0, pu_valid && pu_ready} + {1'b0, pb_valid && pb_ready};
   assign count_stereo_columns = match_valid && match_ready ? match_columns : 8'd0;
   assign count_stereo_iterations = match_valid && match_ready ? match_iterations : 4'd0;
   assign event_table = {|t_w_valid && w_ready, |t_r_valid};
