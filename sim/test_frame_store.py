@@ -87,6 +87,7 @@ class Bench:
         self.reads = [0, 0, 0]  # bank accesses that must be counted: left, upper, right
         self.counted = [0, 0, 0]
         self.written = [0, 0, 0]
+        self.scale = max(6000 / (height * width), 0.05)  # of the reads under long writes
         self.overflows = 0
         self.both = 0  # clocks in which a memory was read and written
         self.answers = 0
@@ -251,7 +252,7 @@ class Bench:
         await self.settle()
         if right:
             self.held.pop(RIGHT, None)
-        self.stores, self.share = (KEY,), (0.2, 0.2)
+        self.stores, self.share = (KEY,), (0.2 * self.scale, 0.2 * self.scale)
         before, overflows = list(self.written), self.overflows
         await self.pulse("begin", begin_ring=other, begin_right=int(right))
         await self.write(frame, right, gap)
@@ -339,7 +340,7 @@ async def a_frame_that_comes_while_the_tracker_reads_fills_spare_rows_only(dut) 
     await bench.store(frames[1], 0, gap=1)
     for other in (0, 1):  # over the current frame, over the key
         dut.reading.value = 1
-        bench.share = (0.6, 0.6)
+        bench.share = (0.6 * bench.scale, 0.6 * bench.scale)
         before = sum(bench.written)
         await bench.pulse("begin", begin_ring=other, begin_right=0)
         await bench.write(frames[2], gap=2, most=spare)
@@ -362,7 +363,7 @@ async def a_frame_that_comes_while_the_tracker_reads_fills_spare_rows_only(dut) 
                 await bench.tick()
         # The tracker ends when the spare rows are half full: the rest overwrites.
         await bench.settle()
-        bench.share = (0.7, 0.7)
+        bench.share = (0.7 * bench.scale, 0.7 * bench.scale)
         await bench.pulse("begin", begin_ring=other, begin_right=0)
         end = cocotb.start_soon(_end_of_reading(bench))
         await bench.write(frames[2 + other], gap=1)
