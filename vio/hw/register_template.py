@@ -145,6 +145,8 @@ BODY = """
       table_address_q <= table_address_q + 9'd1;
     end
     if (rst) begin
+      table_address_q <= 9'd0;
+      table_select_q <= 3'd0;
       w_valid_q <= 1'b0;
       loading_q <= 1'b0;
       entry_q <= 4'd0;
@@ -207,6 +209,7 @@ BODY = """
     if (rst) begin
       running_q <= 1'b0;
       waiting_q <= 1'b0;
+      latency_q <= 32'd0;
     end else begin
       running_q <= event_last_pixel || waiting_q || (running_q && !event_last_track);
       waiting_q <= running_q && (event_last_pixel ? waiting_q || !event_last_track
