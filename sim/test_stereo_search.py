@@ -10,7 +10,7 @@ import pytest
 from cocotb.triggers import RisingEdge, Timer
 from cocotb.utils import get_sim_time
 
-from sim.runner import RTL, lint, simulate, simulators
+from sim.runner import RTL, lint, simulate, simulators, simulators_for
 from sim.stereo import FRAC, SLOPE_BITS, UV_BITS, Reader, curve, image_pair, packed
 from sim.streams import receive, reset, send, sometimes
 from vio.config import HwConfig, load_config
@@ -255,9 +255,8 @@ async def squares_are_exact(dut) -> None:
         assert int(dut.m_data.value) == value * value
 
 
-@pytest.mark.parametrize("simulator", simulators())
-@pytest.mark.parametrize("preset", ["tiny", pytest.param("ecp5_85k", marks=pytest.mark.slow)])
-def test_stereo_search(preset: str, simulator: str) -> None:
+@pytest.mark.parametrize(("simulator", "preset"), simulators_for("tiny", "ecp5_85k"))
+def test_stereo_search(simulator: str, preset: str) -> None:
     """Small windows and images, and those of the chip."""
     simulate(
         "stereo_search",
