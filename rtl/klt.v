@@ -8,7 +8,8 @@
 //             column u of the curve. TRACKED: m_u, m_v; any other status: no match.
 // Reading:    r_* asks for block rows of a frame buffer (stores 0 key, 1 current, 2 right), a_* answers in
 //             order after any latency. A region of 32x32 pixels is fetched for a level's template and one
-//             for its window; a window that leaves its region has it fetched anew.
+//             for its window; a window that leaves its region has it fetched anew. What was asked for
+//             before a reset must not be answered after it (the reader is reset as well).
 // Q formats:  pixels sQ10.8 (start one bit more), map sQ1.14, slopes sQ0.12.
 // Overflow:   places saturate to sQ10.8 at the end of a level, as in the model.
 // Latency:    an iteration is WINDOW + 20 clocks (35 for a window of 15), 3 more along a curve; a template
