@@ -19,7 +19,7 @@ from cocotb import _shutdown
 from vio.hw.mutants import VARIABLE
 
 TASK = "KESTREL_MUTANT_TASK"  # {"tests": module, "numbers": [...], "folder": for the results}
-_LEAST_S, _TIMES = 10, 6  # processor time of a child: at least, and in those of the original
+_LEAST_S, _TIMES = 3, 3  # processor time of a child: at least, and in those of the original
 
 
 def _end() -> None:
