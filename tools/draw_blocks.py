@@ -5,6 +5,7 @@ Boxes are the instances of image_path and track_path; an arrow: nets from output
 thick as their number. Only the places of the boxes are given here.
 """
 
+import argparse
 from pathlib import Path
 
 import matplotlib
@@ -61,6 +62,7 @@ def draw(axes: plt.Axes, modules: dict[str, Module], parent: str, places: dict) 
 
 def main() -> None:
     """Write the drawing."""
+    argparse.ArgumentParser(description=str(__doc__).splitlines()[0]).parse_args()
     plt.rcParams["svg.hashsalt"] = "kestrel"  # the same bytes each time
     modules = read_modules(ROOT / "rtl")
     figure, axes = plt.subplots(2, 1, figsize=(11, 12.5), height_ratios=(2.7, 3.7))
