@@ -83,7 +83,7 @@ module stream_control #(
   wire offered = left_start && (right_start || expired || right_q == SKIP);
   wire refuse = offered && (!cfg_enable || (full && busy));
   wire start = offered && cfg_enable && !full && !stall && !skip;
-  wire skipping = skip && !full && !stall && left_q == WAIT && right_q == WAIT;
+  wire skipping = skip && !full && !stall && left_q == WAIT && right_q != PASS;
   wire alone = right_start && !left_start && left_q == WAIT && expired;
 
   // ---- pixels ----
@@ -136,7 +136,7 @@ module stream_control #(
       if (began || skipping) held_q <= 1'b1;
       else if (commit) held_q <= 1'b0;
       if (began || commit) over_q <= 1'b0;
-      else if (held_q && (dropped_q || (left_q == WAIT && left_done && right_in_q))) over_q <= 1'b1;
+      else if (held_q && (dropped_q || (left_q != PASS && left_done && right_in_q))) over_q <= 1'b1;
     end
     if (began || skipping) begin
       dropped_q <= skipping;
@@ -148,7 +148,7 @@ module stream_control #(
       if ((left_end && left_bad && left_q == PASS) || (right_end && right_bad && right_q == PASS))
         bad_q <= 1'b1;
     end
-    right_in_q <= !began && held_q && (!use_right_q || (right_q == WAIT && right_done));
+    right_in_q <= !began && held_q && (!use_right_q || (right_q != PASS && right_done));
   end
 
   assign m_skip = skipping;
