@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+// Properties of stream_control.v: frames pass whole or not at all, the right image only with the
+// left one's start; nothing passes outside of a frame; a frame is stored only when all of it is; a
+// frame that is offered is taken or dropped within a bound.
+//
+// Assumed: both inputs keep to what frame_guard's output is proven to do (whole frames of
+// cfg_height lines, stable until taken), here of 2 lines of 2 pixels; left_done and right_done only
+// after a frame's last pixel; commit only of a stored frame; overflow only while one is written; a
+// start of frame that is offered is not called off by stall, skip or a lower enable (see below).
+// For the bounds: the store takes pixels, is done a clock after the last pixel, commits come at once.
+`default_nettype none
+
+module stream_control_proof (
+    input wire clk,
+    input wire rst,
+    input wire enable,
+    input wire left_valid,
+    input wire right_valid,
+    input wire left_bad,
+    input wire right_bad,
+    input wire pass_left_ready,
+    input wire busy,
+    input wire stall,
+    input wire right_free,
+    input wire left_done,
+    input wire right_done,
+    input wire overflow,
+    input wire commit,
+    input wire skip
+);
+
+  localparam [1:0] TIMEOUT = 2'd1;
+  localparam [4:0] LEFT_BOUND = 5'd12, RIGHT_BOUND = 5'd12, SKIP_BOUND = 5'd5, HELD_BOUND = 5'd12;
+
+  reg started_q = 1'b0;  // a reset was
+  reg [1:0] left_at_q, right_at_q;  // pixel of the frame that each input gives: 2 lines of 2
+  wire left_user = left_at_q == 2'd0;
+  wire right_user = right_at_q == 2'd0;
+  wire left_last = left_at_q[0];
+  wire right_last = right_at_q[0];
+  wire left_ready, right_ready, pass_left, pass_right;
+  wire m_skip, m_begin, begin_right, held, stored, dropped, right_there, bad;
+  wire event_drop, event_left_missing, event_right_missing;
+
+  stream_control #(
+      .SIZE_W(2),
+      .TIMEOUT_W(2)
+  ) dut (
+      .clk(clk),
+      .rst(rst),
+      .cfg_enable(enable),
+      .cfg_height(2'd2),
+      .cfg_timeout(TIMEOUT),
+      .left_valid(left_valid),
+      .left_ready(left_ready),
+      .left_user(left_user),
+      .left_last(left_last),
+      .left_bad(left_bad && left_at_q == 2'd3),
+      .right_valid(right_valid),
+      .right_ready(right_ready),
+      .right_user(right_user),
+      .right_last(right_last),
+      .right_bad(right_bad && right_at_q == 2'd3),
+      .pass_left_valid(pass_left),
+      .pass_left_ready(pass_left_ready),
+      .pass_right_valid(pass_right),
+      .busy(busy),
+      .stall(stall),
+      .right_free(right_free),
+      .left_done(left_done),
+      .right_done(right_done),
+      .overflow(overflow),
+      .commit(commit),
+      .skip(skip),
+      .m_skip(m_skip),
+      .m_begin(m_begin),
+      .m_begin_right(begin_right),
+      .m_held(held),
+      .m_stored(stored),
+      .m_dropped(dropped),
+      .m_right(right_there),
+      .m_bad(bad),
+      .event_drop(event_drop),
+      .event_left_missing(event_left_missing),
+      .event_right_missing(event_right_missing)
+  );
+
+  wire left_take = left_valid && left_ready;
+  wire right_take = right_valid && right_ready;
+  wire left_over = left_take && left_at_q == 2'd3;
+  wire right_over = right_take && right_at_q == 2'd3;
+
+  reg left_wait_q, right_wait_q, pass_wait_q, skip_wait_q;
+  reg left_in_q, right_in_q;  // the frame under way at the input passes
+  reg left_whole_q, right_whole_q;  // all pixels of the held frame have passed
+  reg lost_q;  // the held frame has no left image
+  reg repaired_q;
+  reg [4:0] left_clocks_q, right_clocks_q, skip_clocks_q, held_clocks_q;
+  always @(posedge clk) begin
+    started_q <= 1'b1;
+    left_wait_q <= left_valid && !left_ready && !rst;
+    right_wait_q <= right_valid && !right_ready && !rst;
+    pass_wait_q <= pass_left && !pass_left_ready && !rst;
+    skip_wait_q <= skip && !m_skip && !rst;
+    if (rst) {left_at_q, right_at_q} <= 4'd0;
+    else begin
+      left_at_q <= left_at_q + {1'b0, left_take};
+      right_at_q <= right_at_q + {1'b0, right_take};
+    end
+    left_in_q <= !rst && !left_over && !overflow && (m_begin || left_in_q);
+    right_in_q <= !rst && !right_over && !overflow
+                  && (m_begin ? begin_right : right_in_q && !event_right_missing);
+    left_whole_q <= !rst && !m_begin && !m_skip && (left_whole_q || (left_in_q && left_over));
+    right_whole_q <= !rst && !m_begin && !m_skip
+                     && (right_whole_q || (right_in_q && right_over));
+    lost_q <= m_skip || (!m_begin && (lost_q || overflow));
+    if (m_begin || m_skip) repaired_q <= 1'b0;
+    else if ((left_in_q && left_over && left_bad)
+             || (right_in_q && right_over && right_bad)) repaired_q <= 1'b1;
+    // Clocks for which a start of frame waits, a skip without a frame, a frame that it is stored
+    if (rst || m_skip || !left_valid || left_ready || !left_user) left_clocks_q <= 5'd0;
+    else if (left_clocks_q != 5'd31) left_clocks_q <= left_clocks_q + 5'd1;
+    if (rst || m_skip || !right_valid || right_ready || !right_user) right_clocks_q <= 5'd0;
+    else if (right_clocks_q != 5'd31) right_clocks_q <= right_clocks_q + 5'd1;
+    if (rst || !skip || m_skip || held) skip_clocks_q <= 5'd0;
+    else if (skip_clocks_q != 5'd31) skip_clocks_q <= skip_clocks_q + 5'd1;
+    if (rst || !held || stored) held_clocks_q <= 5'd0;
+    else if (held_clocks_q != 5'd31) held_clocks_q <= held_clocks_q + 5'd1;
+  end
+
+  localparam [1:0] WAIT = 2'd0, PASS = 2'd1, SKIP = 2'd2;
+  (* hierconn *) wire [1:0] \dut.left_q ;
+  (* hierconn *) wire [1:0] \dut.right_q ;
+  (* hierconn *) wire [1:0] \dut.left_row_q ;
+  (* hierconn *) wire [1:0] \dut.right_row_q ;
+  (* hierconn *) wire \dut.use_right_q ;
+  (* hierconn *) wire \dut.right_in_q ;
+  (* hierconn *) wire \dut.over_q ;
+
+  always @* begin
+    if (!started_q) assume (rst);
+    if (started_q) begin
+      if (left_wait_q) assume (left_valid);
+      if (right_wait_q) assume (right_valid);
+      if (skip_wait_q) assume (skip);
+      if (left_done && !left_whole_q) assume (1'b0);
+      if (right_done && !right_whole_q) assume (1'b0);
+      if (overflow) assume (held && !stored && !dropped);
+      if (commit) assume (stored);
+`ifdef BOUNDS
+      assume (pass_left_ready && !stall && enable);
+      assume (left_valid || left_user);
+      assume (commit == stored);
+      if (left_whole_q && !dropped) assume (left_done);
+      if (right_whole_q) assume (right_done);
+`endif
+
+      if (!rst) begin
+        // Left: from its start to its end, or to an overflow; nothing else
+        assert (!(pass_left && !left_valid));
+        if (pass_left) assert (left_in_q || (left_user && !held));
+        if (left_in_q && left_valid) assert (pass_left);
+        if (left_take) assert ((pass_left && pass_left_ready) == (m_begin || left_in_q));
+        if (m_begin) assert (left_take && left_user && pass_left && pass_left_ready && !held);
+        // Right: from the left one's start
+        if (pass_right && right_take) assert (right_in_q ? !right_user || m_begin : m_begin && right_user);
+        if (m_begin && begin_right) assert (right_take && right_user && pass_right);
+        // What was promised to the store
+        assert (!(m_skip && m_begin));
+        assert (!(m_skip && held));
+        if (stored) assert (held && (dropped || left_whole_q));
+        if (stored && right_there) assert (right_whole_q);
+        if (stored) assert (bad == repaired_q);
+        if (held) assert (dropped == lost_q);
+        // Each frame's start goes in, or its drop is said
+        if (left_take && left_user) assert (m_begin || event_drop || !enable);
+      end
+
+      // Why
+      assert (\dut.left_q <= SKIP && \dut.right_q <= SKIP);
+      assert ((\dut.left_q == WAIT) == left_user && (\dut.right_q == WAIT) == right_user);
+      assert ((\dut.left_q == PASS) == left_in_q && (\dut.right_q == PASS) == right_in_q);
+      assert (\dut.left_row_q == {1'b0, left_at_q[1]});
+      assert (\dut.right_row_q == {1'b0, right_at_q[1]});
+      if (left_in_q) assert (held && !dropped && !left_whole_q);
+      if (right_in_q) assert (held && !dropped && \dut.use_right_q && !right_whole_q);
+      if (held && !dropped) assert (left_in_q || left_whole_q);
+      if (held && \dut.use_right_q && !dropped) assert (right_in_q || right_whole_q);
+      if (held) assert (dropped == lost_q && bad == repaired_q);
+      if (stored) assert (!left_in_q && !right_in_q);
+      if (\dut.right_in_q && held && !dropped) assert (!right_in_q);
+      if (\dut.over_q && !held) assert (!\dut.right_in_q );
+
+      // No deadlock
+`ifdef BOUNDS
+      assert (left_clocks_q <= LEFT_BOUND);
+      assert (right_clocks_q <= RIGHT_BOUND);
+      assert (skip_clocks_q <= SKIP_BOUND);
+      assert (held_clocks_q <= HELD_BOUND);
+`endif
+
+      cover (stored && right_there && !bad && commit);
+      cover (stored && !right_there && !dropped && right_at_q == 2'd2);
+      cover (stored && dropped && lost_q && left_at_q == 2'd2);
+      cover (event_drop && left_take);
+      cover (event_left_missing);
+      cover (m_begin && right_at_q == 2'd2);
+      cover (m_skip && left_valid);
+    end
+  end
+
+endmodule
+
+`default_nettype wire
