@@ -28,6 +28,7 @@ TWINS = {
     "frame_guard": ("frame_guard.v", "&& !filling && !cut", "&& !filling"),
     "frame_ring": ("frame_ring.v", "count_q < spare_q", "count_q <= spare_q"),
     "point_arbiter": ("point_arbiter.v", "owner_q <= first", "owner_q <= s_valid"),
+    "pyramid": ("pyramid.v", "(take && y[0] == 1'b0 && y != ZERO)", "(take && y[0] == 1'b0)"),
     "skid": ("skid.v", "spare_valid_q || s_valid", "s_valid"),
     "stream_control": ("stream_control.v", "cfg_enable && !full && !stall", "cfg_enable && !stall"),
     "stream_control bounds": ("stream_control.v", "&& right_q != PASS;", "&& right_q == WAIT;"),
