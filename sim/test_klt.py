@@ -312,7 +312,8 @@ async def matches_are_refined_as_by_the_model(dut) -> None:
     dut._log.info("%d matched, %d moved, %d refused", matched, moved, refused)
     assert matched > count
     assert moved > matched // 2  # what is compared is not the start
-    assert refused > 2
+    # Few matches are refused: only the longer runs must have seen more than one.
+    assert refused > (2 if count >= 20 else 0)
 
 
 @cocotb.test()
