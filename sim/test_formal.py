@@ -27,6 +27,8 @@ TWINS = {
     "fifo": ("fifo.v", "s_ready = !level[AW]", "s_ready = 1'b1"),
     "frame_guard": ("frame_guard.v", "&& !filling && !cut", "&& !filling"),
     "frame_ring": ("frame_ring.v", "count_q < spare_q", "count_q <= spare_q"),
+    "keyframe": ("keyframe.v", "commit = state_q == WAIT && s_stored", "commit = state_q == WAIT"),
+    "keyframe bounds": ("keyframe.v", "FORGET_2: if (p_done)", "FORGET_2: if (p_done && !sent_q)"),
     "point_arbiter": ("point_arbiter.v", "owner_q <= first", "owner_q <= s_valid"),
     "pyramid": ("pyramid.v", "(take && y[0] == 1'b0 && y != ZERO)", "(take && y[0] == 1'b0)"),
     "skid": ("skid.v", "spare_valid_q || s_valid", "s_valid"),

@@ -150,3 +150,9 @@ def test_the_command_writes_checks_and_notices_a_change(
     assert cli.main(tiny) == 0
     line = (tmp_path / "tiny.vh").read_text().splitlines()[0]
     assert "`vio params --preset tiny --out tiny.vh`" in line
+
+
+def test_the_command_prints_when_the_file_is_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["params", "--preset", "tiny", "--out", "-"]) == 0
+    assert "localparam MAX_WIDTH = 96;" in capsys.readouterr().out
+    assert cli.main(["params", "--check", "--out", "-"]) == 2

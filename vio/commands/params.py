@@ -14,7 +14,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     add_preset_arguments(parser, DEFAULT_PRESET)
     parser.add_argument(
-        "--out", metavar="FILE", default=DEFAULT_OUT, help=f"the file (default: {DEFAULT_OUT})"
+        "--out",
+        metavar="FILE",
+        default=DEFAULT_OUT,
+        help=f"the file, - to print it (default: {DEFAULT_OUT})",
     )
     parser.add_argument(
         "--check", action="store_true", help="write nothing; exit 3 when the file differs"
@@ -39,8 +42,13 @@ def run(args: argparse.Namespace) -> int:
     from vio.errors import VioError
     from vio.hw.params import verilog_text
 
-    path = Path(args.out)
     config = load_config(args.preset, args.set)
+    if args.out == "-":
+        if args.check:
+            raise VioError("--check compares with a file; give its name with --out")
+        print(verilog_text(config, command_text(args.preset, args.set, args.out)), end="")
+        return 0
+    path = Path(args.out)
     # The name alone: the text must not depend on the machine.
     out = args.out if args.out == DEFAULT_OUT else path.name
     text = verilog_text(config, command_text(args.preset, args.set, out))

@@ -67,6 +67,7 @@ def build_library(config: Config, coverage: bool = False) -> Path:
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode or not (work / library.name).is_file():
+        shutil.rmtree(work)
         raise VioError(f"verilator failed on the front end: {done.stderr.strip()[-2000:]}")
     shutil.rmtree(work / "obj")
     try:
