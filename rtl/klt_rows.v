@@ -10,7 +10,7 @@
 // Q formats:  8-bit pixels, 8-bit fractions -> values less 128, sQ7.PIXEL_FRAC, one rounding; basis
 //             WEIGHTED; sums WINDOW_SUM.
 // Growth:     the sums of a window do not overflow WINDOW_SUM (28 bits for 2 fraction bits, 15x15).
-// Latency:    6 clocks from the last pixel row to m_valid (compare), 7 to m_template; 5 from the last row
+// Latency:    7 clocks from the last pixel row to m_valid (compare), 8 to m_template; 6 from the last row
 //             of values. Sums are held till the next row of their kind. Throughput: a row a clock
 //             (compare), a row in two clocks (template). One kind may follow the other at once.
 // Input:      s_first (p_first) with the first row of a window or template.
@@ -68,12 +68,13 @@ module klt_rows #(
   localparam B_W = FRAC + 9;  // a slope, a basis
   localparam P_W = 2 * B_W;  // a product
   localparam DROP = 16 - FRAC;  // fraction bits of the interpolation that are rounded away
-  localparam [23:0] HALF = 24'd1 << (DROP - 1);
+  localparam HALF = 1 << (DROP - 9);  // of what is rounded away, in units of a line
   localparam LAST_ROW = WINDOW - 1;
 
-  // ---- control: 3 across, 4 values, 5 basis and operands, 6 products, 7 fours, 8 sums ----
+  // ---- control: 2 across, 3 rise, 4 values, 5 basis and operands, 6 products, 7 fours, 8 sums ----
+  reg valid2_q, first2_q, template2_q;
   reg valid3_q, first3_q, template3_q, fresh_q;
-  reg [7:0] fraction3_q;
+  reg [7:0] fraction2_q, fraction3_q;
   reg valid4_q, template4_q;
   reg [4:0] row_q;  // of what is in stage 4
   reg [3:0] row5_q;  // of the window, of what is in stage 5
@@ -90,9 +91,12 @@ module klt_rows #(
   wire takes_b = a_q[0];
 
   always @(posedge clk) begin
-    first3_q <= s_first;
-    template3_q <= s_template;
-    fraction3_q <= s_fraction_v;
+    first2_q <= s_first;
+    template2_q <= s_template;
+    fraction2_q <= s_fraction_v;
+    first3_q <= first2_q;
+    template3_q <= template2_q;
+    fraction3_q <= fraction2_q;
     if (valid3_q && first3_q) fresh_q <= 1'b1;
     else if (loads) fresh_q <= 1'b0;
     if (loads) begin
@@ -105,12 +109,14 @@ module klt_rows #(
     begins7_q <= begins6_q;
     last7_q <= last6_q;
     if (rst) begin
+      valid2_q <= 1'b0;
       valid3_q <= 1'b0;
       valid4_q <= 1'b0;
       {a_q, b_q, c_q} <= 9'd0;
       {valid_q, made_q} <= 2'd0;
     end else begin
-      valid3_q <= s_valid;
+      valid2_q <= s_valid;
+      valid3_q <= valid2_q;
       valid4_q <= loads;
       a_q <= {a_q[1:0], takes_a};
       b_q <= {b_q[1:0], takes_b};
@@ -130,36 +136,38 @@ module klt_rows #(
   end
   always @(posedge clk) if (loads) weights_q <= weights_d;
 
-  // ---- 3, 4: values, and for a template the two rows above ----
+  // ---- 2 to 4: values, and for a template the two rows above ----
   wire [(N+2)*V_W-1:0] values, above, top;
 
   genvar i;
   generate
     for (i = 0; i < N + 2; i = i + 1) begin : g_value
       wire [15:0] line;
-      klt_blend across (
+      klt_blend #(
+          .BIAS(HALF)
+      ) across (
           .s_left(s_pixels[8*i+:8]),
           .s_right(s_pixels[8*i+8+:8]),
           .s_fraction(s_fraction_u),
           .m_blend(line)
       );
-      // The line above with half of what is rounded away, and the rise to the line below.
-      reg [15:0] line_q;
-      reg [23:0] base_q;
+      // The lines, each with half of what is rounded away, and the rise from the upper to the lower.
+      reg [15:0] line_q, before_q, upper_q;
       reg signed [16:0] rise_q;
       wire signed [25:0] risen = {{9{rise_q[16]}}, rise_q} * $signed({18'd0, fraction3_q});
-      wire [23:0] down = base_q + risen[23:0];
-      wire unused = &{1'b0, risen[25:24], down[DROP-1:0]};
+      wire [15:0] down = upper_q + risen[23:8];
+      wire unused = &{1'b0, risen[25:24], risen[7:0], down[DROP-9:0]};
       reg [V_W-1:0] value_q, above_q, top_q;
       always @(posedge clk) begin
-        if (s_valid) begin
-          line_q <= line;
-          rise_q <= $signed({1'b0, line}) - $signed({1'b0, line_q});
-          base_q <= {line_q, 8'd0} + HALF;
+        if (s_valid) line_q <= line;
+        if (valid2_q) begin
+          rise_q <= $signed({1'b0, line_q}) - $signed({1'b0, before_q});
+          upper_q <= before_q;
+          before_q <= line_q;
         end
         if (loads) begin
           // Less half of the range: the top bit is turned.
-          value_q <= p_valid ? p_values[V_W*i+:V_W] : {~down[23], down[22:DROP]};
+          value_q <= p_valid ? p_values[V_W*i+:V_W] : {~down[15], down[14:DROP-8]};
           above_q <= value_q;
           top_q <= above_q;
         end
