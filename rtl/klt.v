@@ -85,7 +85,10 @@ module klt #(
   localparam [1:0] FOR_WINDOW = 2'd0, FOR_KEY = 2'd1, FOR_SAMPLER = 2'd2;
   localparam [1:0] TEMPLATE_OP = 2'd0, STEP_OP = 2'd1, STEREO_OP = 2'd2, FINISH_OP = 2'd3;
   localparam HALF_WINDOW = WINDOW / 2;
-  localparam MARGIN = (32 - WINDOW - 1) / 2 - 2;  // of a window in its region, at its left and top
+  localparam WIDTH = 28;  // what is kept of a region's 32 columns
+  // Of a window in its region, at its left and top.
+  localparam MARGIN_X = (WIDTH - WINDOW - 1) / 2 - 2;
+  localparam MARGIN_Y = (32 - WINDOW - 1) / 2 - 2;
   localparam POS_W = 22;
   localparam PX_W = POS_W - 8;
   localparam [4:0] PIXEL_ROWS = WINDOW[4:0] + 5'd3, VALUE_ROWS = WINDOW[4:0] + 5'd2;
@@ -168,14 +171,13 @@ module klt #(
       && {1'b0, x0[PX_W-2:0]} + WINDOW[PX_W-1:0] < {{(PX_W - 11) {1'b0}}, width}
       && {1'b0, y0[PX_W-2:0]} + WINDOW[PX_W-1:0] < {{(PX_W - 11) {1'b0}}, height};
   // The region begins at a block, the window somewhat right and below of that.
-  wire [10:0] begin_x = {1'b0, x0[9:0]} < MARGIN[10:0] ? 11'd0 : {1'b0, x0[9:0]} - MARGIN[10:0];
-  wire [10:0] begin_y = {1'b0, y0[9:0]} < MARGIN[10:0] ? 11'd0 : {1'b0, y0[9:0]} - MARGIN[10:0];
+  wire [10:0] begin_x = {1'b0, x0[9:0]} < MARGIN_X[10:0] ? 11'd0 : {1'b0, x0[9:0]} - MARGIN_X[10:0];
+  wire [10:0] begin_y = {1'b0, y0[9:0]} < MARGIN_Y[10:0] ? 11'd0 : {1'b0, y0[9:0]} - MARGIN_Y[10:0];
   reg [8:0] column_q, row_q;  // of the region
   wire [10:0] at_x = x0[10:0] - {column_q, 2'd0};
   wire [10:0] at_y = y0[10:0] - {row_q, 2'd0};
-  wire held = at_x <= 11'd31 - WINDOW[10:0] && at_y <= 11'd31 - WINDOW[10:0];
-  reg [4:0] at_x_q, at_y_q;
-  always @(posedge clk) {at_x_q, at_y_q} <= {at_x[4:0], at_y[4:0]};
+  localparam [10:0] LAST_X = WIDTH - WINDOW - 1 > 15 ? 15 : WIDTH - WINDOW - 1;
+  wire held = at_x <= LAST_X && at_y <= 11'd31 - WINDOW[10:0];
 
   // ---- fetches: one region after the other; its eight block rows are asked for a clock each ----
   reg window_load_q, window_busy_q, key_load_q, key_busy_q, sampler_load_q, sampler_busy_q;
@@ -194,8 +196,8 @@ module klt #(
   wire pick_sampler = sampler_load_q && !sampler_busy_q && !fetching_q && !pick_window && !pick_key;
   wire window_ready = !window_load_q && !window_busy_q;
   wire key_ready = !key_load_q && !key_busy_q;
-  wire sets_region, changes_key;
-  reg gives_up_d;  // see control
+  wire sets_region, changes_key, places;  // see control
+  reg gives_up_d;
 
   always @(posedge clk) begin
     if (pick_window) begin
@@ -249,16 +251,19 @@ module klt #(
   assign r_row = fetch_row_q;
 
   // ---- regions, sampler, rows, scalars ----
+  // A window that is in its region is begun in the clock in which its place is judged.
   reg [4:0] issue_q;  // row that is issued
   reg pause_q;  // a template's rows come every second clock
   reg [4:0] address_q;  // of that row in the region
   wire cut_now = state_q == CUT && (warped ? sampler_done && sampler_ok : key_ready) && !pause_q;
-  wire rows_now = state_q == ROWS && window_ready;
+  wire begins_now = places && !gives_up_d && held && window_ready;
+  wire rows_now = (state_q == ROWS && window_ready) || begins_now;
   wire cut_last = cut_now && issue_q == (warped ? VALUE_ROWS : PIXEL_ROWS) - 5'd1;
   wire rows_last = rows_now && issue_q == WINDOW[4:0];
   wire [8*(WINDOW+3)-1:0] pixels;
   klt_region #(
-      .PIXELS(WINDOW + 3)
+      .PIXELS(WINDOW + 3),
+      .WIDTH (WIDTH)
   ) region (
       .clk(clk),
       .s_valid(a_valid && answer != FOR_SAMPLER),
@@ -266,8 +271,8 @@ module klt #(
       .s_row(answered_q),
       .s_pixels(a_pixels),
       .r_slot(state_q == CUT),
-      .r_row(address_q),
-      .r_column(state_q == CUT ? {3'd0, key_x_q[1:0]} : at_x_q),
+      .r_row(places ? at_y[4:0] : address_q),
+      .r_column(state_q == CUT ? {2'd0, key_x_q[1:0]} : at_x[3:0]),
       .m_pixels(pixels)
   );
 
@@ -298,17 +303,21 @@ module klt #(
       .m_values(values)
   );
 
-  reg pixels_q, values_q, first_q, template_q;  // what the regions or the sampler give now
+  // What is read of the regions, and what they or the sampler give now.
+  reg read_q, read_template_q, pixels_q, values_q, first_q, pixels_first_q, template_q;
   reg [7:0] fraction_u_q, fraction_v_q;
   wire rows_valid, rows_template;
   wire [27:0] x, y, g, one, square, xx, xy, yy, xg, yg, gg, sx, sy, sg;
   always @(posedge clk) begin
-    pixels_q <= !rst && (rows_now || (cut_now && !warped));
+    read_q <= !rst && (rows_now || (cut_now && !warped));
     values_q <= !rst && cut_now && warped;
     first_q <= issue_q == 5'd0;
-    template_q <= state_q == CUT;
-    fraction_u_q <= state_q == CUT ? uk_q[7:0] : ul_q[7:0];
-    fraction_v_q <= state_q == CUT ? vk_q[7:0] : vl_q[7:0];
+    read_template_q <= state_q == CUT;
+    pixels_q <= !rst && read_q;
+    pixels_first_q <= first_q;
+    template_q <= read_template_q;
+    fraction_u_q <= read_template_q ? uk_q[7:0] : ul_q[7:0];
+    fraction_v_q <= read_template_q ? vk_q[7:0] : vl_q[7:0];
   end
 
   klt_rows #(
@@ -318,7 +327,7 @@ module klt #(
       .clk(clk),
       .rst(rst),
       .s_valid(pixels_q),
-      .s_first(first_q),
+      .s_first(pixels_first_q),
       .s_template(template_q),
       .s_pixels(pixels),
       .s_fraction_u(fraction_u_q),
@@ -446,7 +455,7 @@ module klt #(
   wire signed [POS_W-1:0] ul = (u_wide + half) >>> level_q;
   wire signed [POS_W-1:0] vl = (v_wide + half) >>> level_q;
   // The next window's place is judged, in the clock of the judgement of the step but for a curve.
-  wire places = state_q == PLACE || (state_q == JUDGE && !stereo_q && !small_q && !all_done);
+  assign places = state_q == PLACE || (state_q == JUDGE && !stereo_q && !small_q && !all_done);
   // gives_up: the level is passed over; at the finest this ends the track.
   reg [2:0] why_d;
   always @* begin
@@ -531,7 +540,8 @@ module klt #(
 
     if (cut_now || rows_now) issue_q <= cut_last || rows_last ? 5'd0 : issue_q + 5'd1;
     pause_q <= cut_now && !cut_last;
-    if (cut_last) address_q <= at_y_q;
+    if (cut_last) address_q <= at_y[4:0];
+    else if (places) address_q <= at_y[4:0] + {4'd0, begins_now};
     else if (cut_now || rows_now) address_q <= address_q + 5'd1;
     else if (state_q == CUT || state_q == CHECK) begin
       if (!pause_q) address_q <= {3'd0, key_y_q[1:0]};
