@@ -40,7 +40,8 @@ module axi_lite #(
     output wire [         31:0] write_data,
     input  wire                 write_error,
 
-    // Data and error of the index, without a clock
+    // Data and error of the index, without a clock; taken in the clock in which valid is high
+    output wire                 read_valid,
     output wire [ADDRESS_W-3:0] read_index,
     input  wire [         31:0] read_data,
     input  wire                 read_error
@@ -102,6 +103,7 @@ module axi_lite #(
   assign s_axil_rresp = read_answer_q;
 
   wire aligned = wanted_address_q[1:0] == 2'd0;
+  assign read_valid = wanted_q;
   assign read_index = wanted_address_q[ADDRESS_W-1:2];
 
   always @(posedge clk) begin

@@ -11,6 +11,7 @@
 //             clocks, a read in 3.
 // Events:     event_* are pulses of a clock, level_* are counted in each clock they are high,
 //             count_* are added in each clock. Counters wrap.
+// Memory:     LUT RAM: what was written (read back from there), the rotation, the counters.
 `default_nettype none
 
 module registers #(
@@ -190,38 +191,12 @@ module registers #(
   reg [7:0] max_age_q, next_max_age_q;
   reg [8:0] min_alive_q, next_min_alive_q;
   reg [31:0] moved2_q, next_moved2_q;
-  reg [31:0] count_frames_q;
-  reg [31:0] count_keyframes_q;
-  reg [31:0] count_drops_q;
   reg [31:0] count_cycles_q;
-  reg [31:0] count_klt_q;
-  reg [31:0] count_mono_q;
-  reg [31:0] count_selection_q;
-  reg [31:0] count_stereo_q;
-  reg [31:0] count_stereo_ransac_q;
-  reg [31:0] count_output_q;
-  reg [31:0] count_predict_q;
-  reg [31:0] count_stall_left_q;
-  reg [31:0] count_stall_right_q;
-  reg [31:0] count_stall_tracks_q;
-  reg [31:0] count_pixels_left_q;
-  reg [31:0] count_pixels_right_q;
-  reg [31:0] count_iterations_q;
-  reg [31:0] count_stereo_columns_q;
-  reg [31:0] count_stereo_iterations_q;
-  reg [31:0] count_frame_reads_q;
-  reg [31:0] count_frame_writes_q;
-  reg [31:0] count_table_reads_q;
-  reg [31:0] count_table_writes_q;
-  reg [31:0] count_region_writes_q;
-  reg [31:0] count_point_operations_q;
-  reg [31:0] count_ransac_accesses_q;
-  reg [31:0] count_search_writes_q;
   reg forget_q;
   reg skip_q;
 
   // ---- the bus ----
-  wire write_valid, write_ready, write_error, read_error;
+  wire write_valid, write_ready, write_error, read_valid, read_error;
   wire [9:0] write_index, read_index;
   wire [31:0] write_data, read_data;
 
@@ -252,18 +227,20 @@ module registers #(
       .write_index(write_index),
       .write_data(write_data),
       .write_error(write_error),
+      .read_valid(read_valid),
       .read_index(read_index),
       .read_data(read_data),
       .read_error(read_error)
   );
 
   // ---- what a write may do ----
-  reg writable_d, locked_d, shadowed_d;
+  reg writable_d, locked_d, shadowed_d, stored_d;
 
   always @* begin
     writable_d = 1'b0;
     locked_d = 1'b0;
     shadowed_d = 1'b0;
+    stored_d = 1'b0;
     case (write_index)
       10'h004, 10'h005, 10'h006, 10'h007, 10'h008, 10'h009, 10'h00c, 10'h00d, 10'h010, 10'h011,
       10'h012, 10'h013, 10'h014, 10'h015, 10'h016, 10'h017, 10'h018, 10'h01c, 10'h01d, 10'h020,
@@ -286,6 +263,15 @@ module registers #(
       10'h044, 10'h045, 10'h046, 10'h047, 10'h048, 10'h049, 10'h04a, 10'h04b, 10'h04c, 10'h04d:
       shadowed_d = 1'b1;
       default: shadowed_d = 1'b0;
+    endcase
+    case (write_index)
+      10'h010, 10'h011, 10'h012, 10'h013, 10'h014, 10'h015, 10'h016, 10'h017, 10'h018, 10'h01c,
+      10'h01d, 10'h020, 10'h021, 10'h022, 10'h030, 10'h031, 10'h032, 10'h033, 10'h034, 10'h035,
+      10'h036, 10'h037, 10'h038, 10'h039, 10'h03a, 10'h03b, 10'h03c, 10'h03d, 10'h03e, 10'h03f,
+      10'h040, 10'h041, 10'h042, 10'h043, 10'h044, 10'h045, 10'h046, 10'h047, 10'h048, 10'h049,
+      10'h04a, 10'h04b, 10'h04c, 10'h04d:
+      stored_d = 1'b1;
+      default: stored_d = 1'b0;
     endcase
   end
 
@@ -380,6 +366,64 @@ module registers #(
     end
   end
 
+  // ---- what is written is read back from a memory ----
+  reg [31:0] stored_mem[0:63];
+  reg [31:0] store_d;  // cut to the field
+  wire [31:0] stored = stored_mem[read_index[5:0]];
+
+  always @* begin
+    case (write_index)
+      10'h010: store_d = {{14{write_data[17]}}, write_data[17:0]};
+      10'h011: store_d = {{14{write_data[17]}}, write_data[17:0]};
+      10'h012: store_d = {{14{write_data[17]}}, write_data[17:0]};
+      10'h013: store_d = {{14{write_data[17]}}, write_data[17:0]};
+      10'h014: store_d = {{14{write_data[17]}}, write_data[17:0]};
+      10'h015: store_d = {{14{write_data[17]}}, write_data[17:0]};
+      10'h016: store_d = {{14{write_data[17]}}, write_data[17:0]};
+      10'h017: store_d = {{14{write_data[17]}}, write_data[17:0]};
+      10'h018: store_d = {{14{write_data[17]}}, write_data[17:0]};
+      10'h01c: store_d = write_data;
+      10'h01d: store_d = write_data;
+      10'h020: store_d = {21'd0, write_data[10:0]};
+      10'h021: store_d = {21'd0, write_data[10:0]};
+      10'h022: store_d = {12'd0, write_data[19:0]};
+      10'h030: store_d = {{(32 - TRACK_W) {1'b0}}, write_data[TRACK_W-1:0]};
+      10'h031: store_d = {21'd0, write_data[10:0]};
+      10'h032: store_d = {{(32 - SCORE_W) {1'b0}}, write_data[SCORE_W-1:0]};
+      10'h033: store_d = {24'd0, write_data[7:0]};
+      10'h034: store_d = {{(32 - TRACK_W) {1'b0}}, write_data[TRACK_W-1:0]};
+      10'h035: store_d = {24'd0, write_data[7:0]};
+      10'h036: store_d = {24'd0, write_data[7:0]};
+      10'h037: store_d = {30'd0, write_data[1:0]};
+      10'h038: store_d = {{(32 - ITERATION_W) {1'b0}}, write_data[ITERATION_W-1:0]};
+      10'h039: store_d = {18'd0, write_data[13:0]};
+      10'h03a: store_d = {18'd0, write_data[13:0]};
+      10'h03b: store_d = {12'd0, write_data[19:0]};
+      10'h03c: store_d = {15'd0, write_data[16:0]};
+      10'h03d: store_d = {14'd0, write_data[17:0]};
+      10'h03e: store_d = {14'd0, write_data[17:0]};
+      10'h03f: store_d = {{(32 - DRAW_W) {1'b0}}, write_data[DRAW_W-1:0]};
+      10'h040: store_d = {14'd0, write_data[17:0]};
+      10'h041: store_d = {14'd0, write_data[17:0]};
+      10'h042: store_d = {14'd0, write_data[17:0]};
+      10'h043: store_d = {29'd0, write_data[2:0]};
+      10'h044: store_d = {28'd0, write_data[3:0]};
+      10'h045: store_d = {29'd0, write_data[2:0]};
+      10'h046: store_d = {15'd0, write_data[16:0]};
+      10'h047: store_d = {15'd0, write_data[16:0]};
+      10'h048: store_d = {15'd0, write_data[16:0]};
+      10'h049: store_d = {{(32 - ITERATION_W) {1'b0}}, write_data[ITERATION_W-1:0]};
+      10'h04a: store_d = {18'd0, write_data[13:0]};
+      10'h04b: store_d = {24'd0, write_data[7:0]};
+      10'h04c: store_d = {23'd0, write_data[8:0]};
+      10'h04d: store_d = write_data;
+      default: store_d = write_data;
+    endcase
+  end
+
+  always @(posedge clk)
+    if (write_enable && stored_d) stored_mem[write_index[5:0]] <= store_d;
+
   // ---- commands ----
   wire request_write = write_enable && write_index == 10'h005;
 
@@ -401,7 +445,6 @@ module registers #(
 
   // ---- rotation and tables: one write a clock to rectify ----
   reg [17:0] rotation_mem[0:15];
-  wire [17:0] rotation_read = rotation_mem[read_index[3:0]];
   wire [17:0] rotation_entry = rotation_mem[entry_q];
   wire rotation_write = write_enable && shadowed_d && write_index[9:4] == 6'h01 &&
       write_index[3:0] <= 4'd8;
@@ -479,64 +522,162 @@ module registers #(
     end
   end
 
-  // ---- counters ----
+  // ---- counters: a sum in a memory, and what came since it was last brought up to date ----
+  // One is brought up to date in each clock, in turn or because it is read. Reads take at most
+  // every third clock, so all have their turn in 1.5 * 32 clocks: a recent_* cannot overflow.
+  reg [31:0] total_mem[0:31];
+  reg [31:0] known_q;  // the memory holds the sum: not so after a reset
+  reg [4:0] turn_q;
+  wire [4:0] at = read_valid ? read_index[4:0] : turn_q;
+  wire [31:0] update = 32'd1 << at;
+  reg [6:0] recent_frames_q;
+  reg [6:0] recent_keyframes_q;
+  reg [6:0] recent_drops_q;
+  reg [6:0] recent_klt_q;
+  reg [6:0] recent_mono_q;
+  reg [6:0] recent_selection_q;
+  reg [6:0] recent_stereo_q;
+  reg [6:0] recent_stereo_ransac_q;
+  reg [6:0] recent_output_q;
+  reg [6:0] recent_predict_q;
+  reg [6:0] recent_stall_left_q;
+  reg [6:0] recent_stall_right_q;
+  reg [6:0] recent_stall_tracks_q;
+  reg [6:0] recent_pixels_left_q;
+  reg [6:0] recent_pixels_right_q;
+  reg [11:0] recent_iterations_q;
+  reg [13:0] recent_stereo_columns_q;
+  reg [9:0] recent_stereo_iterations_q;
+  reg [9:0] recent_frame_reads_q;
+  reg [9:0] recent_frame_writes_q;
+  reg [7:0] recent_table_reads_q;
+  reg [7:0] recent_table_writes_q;
+  reg [6:0] recent_region_writes_q;
+  reg [7:0] recent_point_operations_q;
+  reg [7:0] recent_ransac_accesses_q;
+  reg [6:0] recent_search_writes_q;
+  reg [13:0] recent_d;
+  wire [31:0] total = (known_q[at] ? total_mem[at] : 32'd0) + {18'd0, recent_d};
+
+  always @* begin
+    case (at)
+      5'd0: recent_d = {7'd0, recent_frames_q};
+      5'd1: recent_d = {7'd0, recent_keyframes_q};
+      5'd2: recent_d = {7'd0, recent_drops_q};
+      5'd4: recent_d = {7'd0, recent_klt_q};
+      5'd5: recent_d = {7'd0, recent_mono_q};
+      5'd6: recent_d = {7'd0, recent_selection_q};
+      5'd7: recent_d = {7'd0, recent_stereo_q};
+      5'd8: recent_d = {7'd0, recent_stereo_ransac_q};
+      5'd9: recent_d = {7'd0, recent_output_q};
+      5'd10: recent_d = {7'd0, recent_predict_q};
+      5'd11: recent_d = {7'd0, recent_stall_left_q};
+      5'd12: recent_d = {7'd0, recent_stall_right_q};
+      5'd13: recent_d = {7'd0, recent_stall_tracks_q};
+      5'd14: recent_d = {7'd0, recent_pixels_left_q};
+      5'd15: recent_d = {7'd0, recent_pixels_right_q};
+      5'd16: recent_d = {2'd0, recent_iterations_q};
+      5'd17: recent_d = recent_stereo_columns_q;
+      5'd18: recent_d = {4'd0, recent_stereo_iterations_q};
+      5'd19: recent_d = {4'd0, recent_frame_reads_q};
+      5'd20: recent_d = {4'd0, recent_frame_writes_q};
+      5'd21: recent_d = {6'd0, recent_table_reads_q};
+      5'd22: recent_d = {6'd0, recent_table_writes_q};
+      5'd23: recent_d = {7'd0, recent_region_writes_q};
+      5'd24: recent_d = {6'd0, recent_point_operations_q};
+      5'd25: recent_d = {6'd0, recent_ransac_accesses_q};
+      5'd26: recent_d = {7'd0, recent_search_writes_q};
+      default: recent_d = 14'd0;
+    endcase
+  end
+
   always @(posedge clk) begin
+    total_mem[at] <= total;
+    count_cycles_q <= count_cycles_q + 32'd1;
+    if (!read_valid) turn_q <= turn_q + 5'd1;
+    recent_frames_q <= recent_frames_q + {6'd0, event_last_track};
+    if (update[0]) recent_frames_q <= {6'd0, event_last_track};
+    recent_keyframes_q <= recent_keyframes_q + {6'd0, event_keyframe};
+    if (update[1]) recent_keyframes_q <= {6'd0, event_keyframe};
+    recent_drops_q <= recent_drops_q + {6'd0, event_drop};
+    if (update[2]) recent_drops_q <= {6'd0, event_drop};
+    recent_klt_q <= recent_klt_q + {6'd0, level_klt};
+    if (update[4]) recent_klt_q <= {6'd0, level_klt};
+    recent_mono_q <= recent_mono_q + {6'd0, level_mono};
+    if (update[5]) recent_mono_q <= {6'd0, level_mono};
+    recent_selection_q <= recent_selection_q + {6'd0, level_selection};
+    if (update[6]) recent_selection_q <= {6'd0, level_selection};
+    recent_stereo_q <= recent_stereo_q + {6'd0, level_stereo};
+    if (update[7]) recent_stereo_q <= {6'd0, level_stereo};
+    recent_stereo_ransac_q <= recent_stereo_ransac_q + {6'd0, level_stereo_ransac};
+    if (update[8]) recent_stereo_ransac_q <= {6'd0, level_stereo_ransac};
+    recent_output_q <= recent_output_q + {6'd0, level_output};
+    if (update[9]) recent_output_q <= {6'd0, level_output};
+    recent_predict_q <= recent_predict_q + {6'd0, level_predict};
+    if (update[10]) recent_predict_q <= {6'd0, level_predict};
+    recent_stall_left_q <= recent_stall_left_q + {6'd0, level_stall_left};
+    if (update[11]) recent_stall_left_q <= {6'd0, level_stall_left};
+    recent_stall_right_q <= recent_stall_right_q + {6'd0, level_stall_right};
+    if (update[12]) recent_stall_right_q <= {6'd0, level_stall_right};
+    recent_stall_tracks_q <= recent_stall_tracks_q + {6'd0, level_stall_tracks};
+    if (update[13]) recent_stall_tracks_q <= {6'd0, level_stall_tracks};
+    recent_pixels_left_q <= recent_pixels_left_q + {6'd0, event_pixel_left};
+    if (update[14]) recent_pixels_left_q <= {6'd0, event_pixel_left};
+    recent_pixels_right_q <= recent_pixels_right_q + {6'd0, event_pixel_right};
+    if (update[15]) recent_pixels_right_q <= {6'd0, event_pixel_right};
+    recent_iterations_q <= recent_iterations_q + {6'd0, count_iterations};
+    if (update[16]) recent_iterations_q <= {6'd0, count_iterations};
+    recent_stereo_columns_q <= recent_stereo_columns_q + {6'd0, count_stereo_columns};
+    if (update[17]) recent_stereo_columns_q <= {6'd0, count_stereo_columns};
+    recent_stereo_iterations_q <= recent_stereo_iterations_q + {6'd0, count_stereo_iterations};
+    if (update[18]) recent_stereo_iterations_q <= {6'd0, count_stereo_iterations};
+    recent_frame_reads_q <= recent_frame_reads_q + {6'd0, count_frame_reads};
+    if (update[19]) recent_frame_reads_q <= {6'd0, count_frame_reads};
+    recent_frame_writes_q <= recent_frame_writes_q + {6'd0, count_frame_writes};
+    if (update[20]) recent_frame_writes_q <= {6'd0, count_frame_writes};
+    recent_table_reads_q <= recent_table_reads_q + {6'd0, count_table_reads};
+    if (update[21]) recent_table_reads_q <= {6'd0, count_table_reads};
+    recent_table_writes_q <= recent_table_writes_q + {6'd0, count_table_writes};
+    if (update[22]) recent_table_writes_q <= {6'd0, count_table_writes};
+    recent_region_writes_q <= recent_region_writes_q + {6'd0, count_region_writes};
+    if (update[23]) recent_region_writes_q <= {6'd0, count_region_writes};
+    recent_point_operations_q <= recent_point_operations_q + {6'd0, count_points};
+    if (update[24]) recent_point_operations_q <= {6'd0, count_points};
+    recent_ransac_accesses_q <= recent_ransac_accesses_q + {6'd0, count_ransac};
+    if (update[25]) recent_ransac_accesses_q <= {6'd0, count_ransac};
+    recent_search_writes_q <= recent_search_writes_q + {6'd0, count_search};
+    if (update[26]) recent_search_writes_q <= {6'd0, count_search};
+    known_q <= known_q | update;
     if (rst) begin
-      count_frames_q <= 32'd0;
-      count_keyframes_q <= 32'd0;
-      count_drops_q <= 32'd0;
+      known_q <= 32'd0;
+      turn_q <= 5'd0;
       count_cycles_q <= 32'd0;
-      count_klt_q <= 32'd0;
-      count_mono_q <= 32'd0;
-      count_selection_q <= 32'd0;
-      count_stereo_q <= 32'd0;
-      count_stereo_ransac_q <= 32'd0;
-      count_output_q <= 32'd0;
-      count_predict_q <= 32'd0;
-      count_stall_left_q <= 32'd0;
-      count_stall_right_q <= 32'd0;
-      count_stall_tracks_q <= 32'd0;
-      count_pixels_left_q <= 32'd0;
-      count_pixels_right_q <= 32'd0;
-      count_iterations_q <= 32'd0;
-      count_stereo_columns_q <= 32'd0;
-      count_stereo_iterations_q <= 32'd0;
-      count_frame_reads_q <= 32'd0;
-      count_frame_writes_q <= 32'd0;
-      count_table_reads_q <= 32'd0;
-      count_table_writes_q <= 32'd0;
-      count_region_writes_q <= 32'd0;
-      count_point_operations_q <= 32'd0;
-      count_ransac_accesses_q <= 32'd0;
-      count_search_writes_q <= 32'd0;
-    end else begin
-      count_frames_q <= count_frames_q + {31'd0, event_last_track};
-      count_keyframes_q <= count_keyframes_q + {31'd0, event_keyframe};
-      count_drops_q <= count_drops_q + {31'd0, event_drop};
-      count_cycles_q <= count_cycles_q + 32'd1;
-      count_klt_q <= count_klt_q + {31'd0, level_klt};
-      count_mono_q <= count_mono_q + {31'd0, level_mono};
-      count_selection_q <= count_selection_q + {31'd0, level_selection};
-      count_stereo_q <= count_stereo_q + {31'd0, level_stereo};
-      count_stereo_ransac_q <= count_stereo_ransac_q + {31'd0, level_stereo_ransac};
-      count_output_q <= count_output_q + {31'd0, level_output};
-      count_predict_q <= count_predict_q + {31'd0, level_predict};
-      count_stall_left_q <= count_stall_left_q + {31'd0, level_stall_left};
-      count_stall_right_q <= count_stall_right_q + {31'd0, level_stall_right};
-      count_stall_tracks_q <= count_stall_tracks_q + {31'd0, level_stall_tracks};
-      count_pixels_left_q <= count_pixels_left_q + {31'd0, event_pixel_left};
-      count_pixels_right_q <= count_pixels_right_q + {31'd0, event_pixel_right};
-      count_iterations_q <= count_iterations_q + {26'd0, count_iterations};
-      count_stereo_columns_q <= count_stereo_columns_q + {24'd0, count_stereo_columns};
-      count_stereo_iterations_q <= count_stereo_iterations_q + {28'd0, count_stereo_iterations};
-      count_frame_reads_q <= count_frame_reads_q + {28'd0, count_frame_reads};
-      count_frame_writes_q <= count_frame_writes_q + {28'd0, count_frame_writes};
-      count_table_reads_q <= count_table_reads_q + {30'd0, count_table_reads};
-      count_table_writes_q <= count_table_writes_q + {30'd0, count_table_writes};
-      count_region_writes_q <= count_region_writes_q + {31'd0, count_region_writes};
-      count_point_operations_q <= count_point_operations_q + {30'd0, count_points};
-      count_ransac_accesses_q <= count_ransac_accesses_q + {30'd0, count_ransac};
-      count_search_writes_q <= count_search_writes_q + {31'd0, count_search};
+      recent_frames_q <= 7'd0;
+      recent_keyframes_q <= 7'd0;
+      recent_drops_q <= 7'd0;
+      recent_klt_q <= 7'd0;
+      recent_mono_q <= 7'd0;
+      recent_selection_q <= 7'd0;
+      recent_stereo_q <= 7'd0;
+      recent_stereo_ransac_q <= 7'd0;
+      recent_output_q <= 7'd0;
+      recent_predict_q <= 7'd0;
+      recent_stall_left_q <= 7'd0;
+      recent_stall_right_q <= 7'd0;
+      recent_stall_tracks_q <= 7'd0;
+      recent_pixels_left_q <= 7'd0;
+      recent_pixels_right_q <= 7'd0;
+      recent_iterations_q <= 12'd0;
+      recent_stereo_columns_q <= 14'd0;
+      recent_stereo_iterations_q <= 10'd0;
+      recent_frame_reads_q <= 10'd0;
+      recent_frame_writes_q <= 10'd0;
+      recent_table_reads_q <= 8'd0;
+      recent_table_writes_q <= 8'd0;
+      recent_region_writes_q <= 7'd0;
+      recent_point_operations_q <= 8'd0;
+      recent_ransac_accesses_q <= 8'd0;
+      recent_search_writes_q <= 7'd0;
     end
   end
 
@@ -585,78 +726,18 @@ module registers #(
       read_d = {{(16 - TRACK_W) {1'b0}}, status_tracks, 13'd0, status_keyframe, armed_q, status_busy};
       10'h00b: read_d = status_done_frame;
       10'h00c: read_d = {17'd0, table_select_q, 3'd0, table_address_q};
-      10'h010: read_d = {{14{rotation_read[17]}}, rotation_read};
-      10'h011: read_d = {{14{rotation_read[17]}}, rotation_read};
-      10'h012: read_d = {{14{rotation_read[17]}}, rotation_read};
-      10'h013: read_d = {{14{rotation_read[17]}}, rotation_read};
-      10'h014: read_d = {{14{rotation_read[17]}}, rotation_read};
-      10'h015: read_d = {{14{rotation_read[17]}}, rotation_read};
-      10'h016: read_d = {{14{rotation_read[17]}}, rotation_read};
-      10'h017: read_d = {{14{rotation_read[17]}}, rotation_read};
-      10'h018: read_d = {{14{rotation_read[17]}}, rotation_read};
-      10'h01c: read_d = next_seed_q;
-      10'h01d: read_d = next_frame_q;
-      10'h020: read_d = {21'd0, width_q};
-      10'h021: read_d = {21'd0, height_q};
-      10'h022: read_d = {12'd0, timeout_q};
-      10'h030: read_d = {{(32 - TRACK_W) {1'b0}}, next_max_tracks_q};
-      10'h031: read_d = {21'd0, next_border_q};
-      10'h032: read_d = {{(32 - SCORE_W) {1'b0}}, next_min_score_q};
-      10'h033: read_d = {24'd0, next_min_distance_q};
-      10'h034: read_d = {{(32 - TRACK_W) {1'b0}}, next_cell_budget_q};
-      10'h035: read_d = {24'd0, next_cell_cols_q};
-      10'h036: read_d = {24'd0, next_cell_rows_q};
-      10'h037: read_d = {30'd0, next_levels_q};
-      10'h038: read_d = {{(32 - ITERATION_W) {1'b0}}, next_max_iterations_q};
-      10'h039: read_d = {18'd0, next_step_q};
-      10'h03a: read_d = {18'd0, next_max_shift_q};
-      10'h03b: read_d = {12'd0, next_flat_min_q};
-      10'h03c: read_d = {15'd0, next_correlation_min_q};
-      10'h03d: read_d = {14'd0, next_mono_tight2_q};
-      10'h03e: read_d = {14'd0, next_mono_loose2_q};
-      10'h03f: read_d = {{(32 - DRAW_W) {1'b0}}, next_draws_q};
-      10'h040: read_d = {14'd0, next_stereo_threshold_q};
-      10'h041: read_d = {14'd0, next_first_q};
-      10'h042: read_d = {14'd0, next_disparity_step_q};
-      10'h043: read_d = {29'd0, next_segments_q};
-      10'h044: read_d = {28'd0, next_reach_u_q};
-      10'h045: read_d = {29'd0, next_reach_v_q};
-      10'h046: read_d = {15'd0, next_search_min_q};
-      10'h047: read_d = {15'd0, next_uniqueness_q};
-      10'h048: read_d = {15'd0, next_stereo_correlation_min_q};
-      10'h049: read_d = {{(32 - ITERATION_W) {1'b0}}, next_stereo_iterations_q};
-      10'h04a: read_d = {18'd0, next_max_refine_q};
-      10'h04b: read_d = {24'd0, next_max_age_q};
-      10'h04c: read_d = {23'd0, next_min_alive_q};
-      10'h04d: read_d = next_moved2_q;
-      10'h080: read_d = count_frames_q;
-      10'h081: read_d = count_keyframes_q;
-      10'h082: read_d = count_drops_q;
       10'h083: read_d = count_cycles_q;
-      10'h084: read_d = count_klt_q;
-      10'h085: read_d = count_mono_q;
-      10'h086: read_d = count_selection_q;
-      10'h087: read_d = count_stereo_q;
-      10'h088: read_d = count_stereo_ransac_q;
-      10'h089: read_d = count_output_q;
-      10'h08a: read_d = count_predict_q;
-      10'h08b: read_d = count_stall_left_q;
-      10'h08c: read_d = count_stall_right_q;
-      10'h08d: read_d = count_stall_tracks_q;
-      10'h08e: read_d = count_pixels_left_q;
-      10'h08f: read_d = count_pixels_right_q;
-      10'h090: read_d = count_iterations_q;
-      10'h091: read_d = count_stereo_columns_q;
-      10'h092: read_d = count_stereo_iterations_q;
-      10'h093: read_d = count_frame_reads_q;
-      10'h094: read_d = count_frame_writes_q;
-      10'h095: read_d = count_table_reads_q;
-      10'h096: read_d = count_table_writes_q;
-      10'h097: read_d = count_region_writes_q;
-      10'h098: read_d = count_point_operations_q;
-      10'h099: read_d = count_ransac_accesses_q;
-      10'h09a: read_d = count_search_writes_q;
       10'h09b: read_d = latency_q;
+      10'h010, 10'h011, 10'h012, 10'h013, 10'h014, 10'h015, 10'h016, 10'h017, 10'h018, 10'h01c,
+      10'h01d, 10'h020, 10'h021, 10'h022, 10'h030, 10'h031, 10'h032, 10'h033, 10'h034, 10'h035,
+      10'h036, 10'h037, 10'h038, 10'h039, 10'h03a, 10'h03b, 10'h03c, 10'h03d, 10'h03e, 10'h03f,
+      10'h040, 10'h041, 10'h042, 10'h043, 10'h044, 10'h045, 10'h046, 10'h047, 10'h048, 10'h049,
+      10'h04a, 10'h04b, 10'h04c, 10'h04d:
+      read_d = stored;
+      10'h080, 10'h081, 10'h082, 10'h084, 10'h085, 10'h086, 10'h087, 10'h088, 10'h089, 10'h08a,
+      10'h08b, 10'h08c, 10'h08d, 10'h08e, 10'h08f, 10'h090, 10'h091, 10'h092, 10'h093, 10'h094,
+      10'h095, 10'h096, 10'h097, 10'h098, 10'h099, 10'h09a:
+      read_d = total;
       10'h006, 10'h00d:
       read_d = 32'd0;
       default: unknown_d = 1'b1;

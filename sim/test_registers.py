@@ -111,6 +111,7 @@ async def every_register_reads_what_was_written_and_unknown_addresses_are_errors
 async def a_reset_ends_every_transfer_and_disables(dut) -> None:
     """Answers that wait, half a write, a set that is armed, a take that is being done."""
     bus = await _start(dut)
+    assert await bus.write(MAP["table_address"].address, 5 << 12 | 77) == OKAY
     for name in ("enable", "frame", "request"):
         assert await bus.write(MAP[name].address, 1) == OKAY
     dut.take.value = 1
@@ -135,7 +136,7 @@ async def a_reset_ends_every_transfer_and_disables(dut) -> None:
         assert not dut.armed.value
         await RisingEdge(dut.clk)
     await watcher
-    for name in ("enable", "irq_enable", "request", "faults", "irq"):
+    for name in ("enable", "irq_enable", "request", "faults", "irq", "table_address"):
         assert await bus.read(MAP[name].address) == (0, OKAY), name
     assert await bus.write(MAP["step"].address, 9) == OKAY
     assert await bus.read(MAP["step"].address) == (9, OKAY)
@@ -466,6 +467,28 @@ async def counters_count_what_they_say(dut) -> None:
     dut.status_done_frame.value, dut.status_busy.value = 0xCAFE, 1
     assert await bus.read(MAP["status"].address) == (173 << 16 | 5, OKAY)
     assert await bus.read(MAP["done_frame"].address) == (0xCAFE, OKAY)
+
+
+@cocotb.test()
+async def counters_stay_exact_while_all_count_and_one_is_read(dut) -> None:
+    """As much as can be counted in each clock, reads without a pause; a reset clears them all."""
+    bus = await _start(dut)
+    counters = [r for r in MAP.values() if r.kind == "counter" and r.name != "count_cycles"]
+    most = {r.name: (1 << r.counts) - 1 for r in counters}
+    begin = get_sim_time("ns")
+    for register in counters:
+        getattr(dut, register.signal).value = most[register.name]
+    for i in range(150):
+        await bus.read(counters[i % 2].address)
+    for register in counters:
+        getattr(dut, register.signal).value = 0
+    clocks = round((get_sim_time("ns") - begin) / 2)
+    assert clocks > 300
+    got = {r.name: (await bus.read(r.address))[0] for r in counters}
+    assert got == {name: value * clocks for name, value in most.items()}
+    await reset(dut)
+    for register in reversed(counters):
+        assert await bus.read(register.address) == (0, OKAY), register
 
 
 @cocotb.test()

@@ -24,7 +24,7 @@ module axi_lite_proof (
     input wire        read_error
 );
 
-  wire awready, wready, bvalid, arready, rvalid, write_valid;
+  wire awready, wready, bvalid, arready, rvalid, write_valid, read_valid;
   wire [1:0] bresp, rresp, write_index, read_index;
   wire [31:0] rdata, write_data;
   axi_lite #(
@@ -54,6 +54,7 @@ module axi_lite_proof (
       .write_index(write_index),
       .write_data(write_data),
       .write_error(write_error),
+      .read_valid(read_valid),
       .read_index(read_index),
       .read_data(read_data),
       .read_error(read_error)
@@ -76,6 +77,7 @@ module axi_lite_proof (
   reg [3:0] address_q, strobe_q, read_address_q;  // of what is under way
   reg [31:0] data_q, answer_q;
   reg answer_error_q, wrote_q, write_error_q;
+  reg read_done_q;
   reg [2:0] write_clocks_q, read_clocks_q;  // since a request was whole, without a stall
   always @(posedge clk) begin
     started_q <= 1'b1;
@@ -102,6 +104,7 @@ module axi_lite_proof (
     write_error_q <= write_error;
     answer_q <= read_data;
     answer_error_q <= read_error;
+    read_done_q <= read_valid && !rst;
     if (rst || b || !bready || !write_ready || addresses_q == 2'd0 || words_q == 2'd0)
       write_clocks_q <= 3'd0;
     else if (write_clocks_q != 3'd7) write_clocks_q <= write_clocks_q + 3'd1;
@@ -141,6 +144,7 @@ module axi_lite_proof (
         assert (!awready && !wready && whole && write_index == address_q[3:2] && write_data == data_q);
       if (wrote_q) assert (bvalid && bresp == {write_error_q, 1'b0});
       if (bvalid && !b_wait_q && !wrote_q) assert (bresp == 2'b10);  // refused
+      assert (read_done_q == (rvalid && !r_wait_q));
       if (rvalid && !r_wait_q)
         assert (rresp == {answer_error_q || read_address_q[1:0] != 2'd0, 1'b0}
                 && rdata == (rresp[1] ? 32'd0 : answer_q));

@@ -37,6 +37,10 @@ def _check(config: Config, rig: StereoRig) -> None:
                 f"hw.{name} {getattr(hw, name)!r}: the hardware has {' and '.join(CODECS)}; use "
                 "a preset for the hardware, e.g. --preset ecp5_85k"
             )
+    if c.min_distance_px < 1:
+        raise VioError(
+            f"frontend.min_distance_px {c.min_distance_px}: the hardware needs 1 pixel or more"
+        )
     left, right = rig.left, rig.right
     if (left.width, left.height) != (right.width, right.height):
         raise VioError(
@@ -50,6 +54,18 @@ def _check(config: Config, rig: StereoRig) -> None:
         )
 
 
+def _check_cells(config: Config, rig: StereoRig, cell: tuple[int, int]) -> None:
+    """Raise VioError for more budget cells of cell[0] x cell[1] tiles than the hardware holds."""
+    tile_px, bound = config.hw.tile_px, geometry(config).cells
+    tiles = -(-rig.left.width // tile_px), -(-rig.left.height // tile_px)
+    columns, rows = -(-tiles[0] // cell[0]), -(-tiles[1] // cell[1])
+    if columns * rows > bound:
+        raise VioError(
+            f"images of {rig.left.width} x {rig.left.height} have {columns} x {rows} budget cells, "
+            f"the hardware holds {bound}; lower frontend.grid_cols or grid_rows"
+        )
+
+
 def register_values(config: Config, rig: StereoRig) -> dict[str, int]:
     """Return the value of each locked and configuration register, as the golden model has it.
 
@@ -58,6 +74,7 @@ def register_values(config: Config, rig: StereoRig) -> dict[str, int]:
     _check(config, rig)
     c, rules = config.frontend, config.keyframe
     golden = FixedFrontEnd(rig, config)
+    _check_cells(config, rig, golden._cell)
     k, s = golden._klt, golden._stereo
     return {
         "width": rig.left.width,

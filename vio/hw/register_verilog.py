@@ -17,6 +17,7 @@ from vio.hw.registers import (
 
 INDEX_BITS = ADDRESS_BITS - 2
 _ACTIVE = ("config", "frame")  # shadowed, with an output
+_STORED = (*_ACTIVE, "static", "rotation")  # read back from a memory
 _WRITABLE = (*_ACTIVE, "control", "static", "rotation", "request", "pulse", "sticky", "table")
 
 
@@ -155,8 +156,7 @@ def _declarations(regs: list[Register]) -> list[str]:
             out.append(f"reg {_range(r.only.bits)}{r.name}_q, next_{r.name}_q;")
         elif r.kind == "sticky":
             out.append(f"reg {_range(len(r.fields))}{r.name}_q;")
-        elif r.kind == "counter":
-            out.append(f"reg [31:0] {r.name}_q;")
+    out.append("reg [31:0] count_cycles_q;")
     out += [f"reg {f.name}_q;" for r in regs if r.kind == "request" for f in r.fields]
     return out
 
@@ -175,10 +175,8 @@ def _read_word(r: Register) -> str:
     """Return the word that a register reads as."""
     if r.kind == "constant":
         return r.signal
-    if r.kind == "control" or r.kind == "static":
+    if r.kind == "control":
         return _word([(r.only, f"{r.name}_q")])
-    if r.kind in _ACTIVE:
-        return _word([(r.only, f"next_{r.name}_q")])
     if r.kind == "sticky":
         return f"{{{32 - len(r.fields)}'d0, {r.name}_q}}"
     if r.kind == "request":
@@ -189,8 +187,6 @@ def _read_word(r: Register) -> str:
         )
     if r.name == "table_address":
         return _word([(f, f"table_{f.name}_q") for f in r.fields])
-    if r.kind == "rotation":
-        return "{{14{rotation_read[17]}}, rotation_read}"
     return f"{r.name}_q" if r.kind in ("counter", "latency") else "32'd0"
 
 
@@ -211,8 +207,73 @@ def _cases(regs: list[Register]) -> str:
     return _wrapped([_index(r) for r in regs], ", ")
 
 
-def _addend(r: Register) -> str:
-    return "32'd1" if r.signal == "1'b1" else f"{{{32 - r.counts}'d0, {r.signal}}}"
+def _stored_word(r: Register) -> str:
+    """Return the word that is kept of what is written to a register."""
+    if not r.only.signed:
+        return _word([(r.only, _part(r.only))])
+    bits = int(r.only.bits)
+    return f"{{{{{32 - bits}{{write_data[{bits - 1}]}}}}, {_part(r.only)}}}"
+
+
+def _places(stored: list[Register]) -> int:
+    """Return the bits of the index that tell the stored registers apart."""
+    return next(
+        n
+        for n in range(INDEX_BITS + 1)
+        if len({r.address // 4 % (1 << n) for r in stored}) == len(stored)
+    )
+
+
+def _counter_fillings(counters: list[Register]) -> dict[str, str]:
+    """Return what stands at the @NAMES@ of the counters; the place of one is its low index bits."""
+    turn = (len(counters) - 1).bit_length()
+    size = 1 << turn
+    assert all(r.address // 4 % size == i for i, r in enumerate(counters))
+    parts = {i: r for i, r in enumerate(counters) if r.name != "count_cycles"}
+    recent = max(r.counts for r in parts.values()) + turn + 1
+
+    def width(r: Register) -> int:
+        return r.counts + turn + 1
+
+    def name(r: Register) -> str:
+        return f"recent_{r.name.removeprefix('count_')}_q"
+
+    def more(r: Register) -> str:
+        return f"{{{turn + 1}'d0, {r.signal}}}"
+
+    return {
+        "TURNS": str(size),
+        "N_TOTAL": str(size),
+        "TOP_TOTAL": str(size - 1),
+        "ONE_TOTAL": f"{size}'d1",
+        "N_TURN": str(turn),
+        "TOP_TURN": str(turn - 1),
+        "TURN_ONE": f"{turn}'d1",
+        "N_RECENT": str(recent),
+        "TOP_RECENT": str(recent - 1),
+        "RECENT_ZEROS": str(32 - recent),
+        "RECENTS": _indented([f"reg [{width(r) - 1}:0] {name(r)};" for r in parts.values()], 2),
+        "RECENT_CASES": _indented(
+            [
+                f"{turn}'d{i}: recent_d = "
+                + (name(r) if width(r) == recent else f"{{{recent - width(r)}'d0, {name(r)}}}")
+                + ";"
+                for i, r in parts.items()
+            ]
+        ),
+        "RECENT_SUMS": _indented(
+            [
+                line
+                for i, r in parts.items()
+                for line in (
+                    f"{name(r)} <= {name(r)} + {more(r)};",
+                    f"if (update[{i}]) {name(r)} <= {more(r)};",
+                )
+            ],
+            4,
+        ),
+        "RECENTS_OFF": _indented([f"{name(r)} <= {width(r)}'d0;" for r in parts.values()]),
+    }
 
 
 def _read_line(r: Register) -> str:
@@ -235,7 +296,11 @@ def _fillings(regs: list[Register]) -> dict[str, str]:
     events = {name: f"event_{name}" for name in faults}
     events |= {"unarmed": "take && !armed_q", "refused": "refused"}
     indices = ("enable", "request", "reset", "irq", "faults", "table_address", "table_data")
-    zeros = [r for r in regs if _read_word(r) == "32'd0"]
+    stored = [r for r in regs if r.kind in _STORED]
+    place = _places(stored)
+    totals = [r for r in counters if r.name != "count_cycles"]
+    others = [r for r in regs if r not in stored and r not in totals]
+    zeros = [r for r in others if _read_word(r) == "32'd0"]
     return {
         **{name.upper(): _index(by[name]) for name in (*indices, "frame")},
         "WRITES": _indented(_write_case(regs), 8),
@@ -257,9 +322,14 @@ def _fillings(regs: list[Register]) -> dict[str, str]:
             ]
         ),
         "REQUESTS_OFF": _indented([f"{f.name}_q <= 1'b0;" for f in requests]),
-        "COUNTERS": _indented([f"{r.name}_q <= {r.name}_q + {_addend(r)};" for r in counters]),
-        "COUNTERS_OFF": _indented([f"{r.name}_q <= 32'd0;" for r in counters]),
-        "READS": _indented([_read_line(r) for r in regs if r not in zeros]),
+        **_counter_fillings(counters),
+        "STORED": _cases(stored),
+        "STORES": _indented([f"{_index(r)}: store_d = {_stored_word(r)};" for r in stored]),
+        "TOP_STORED": str((1 << place) - 1),
+        "TOP_PLACE": str(place - 1),
+        "READ_STORED": _cases(stored),
+        "READ_TOTAL": _cases(totals),
+        "READS": _indented([_read_line(r) for r in others if r not in zeros]),
         "ZEROS": _cases(zeros),
         "LAST": str(MATRIX_ENTRIES - 1),
     }
