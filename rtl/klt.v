@@ -12,8 +12,8 @@
 //             before a reset must not be answered after it (the reader is reset as well).
 // Q formats:  pixels sQ10.8 (start one bit more), map sQ1.14, slopes sQ0.12.
 // Overflow:   places saturate to sQ10.8 at the end of a level, as in the model.
-// Latency:    an iteration is WINDOW + 20 clocks (35 for a window of 15), 3 more along a curve; a template
-//             2 (WINDOW + 3) and 23 of arithmetic, partly under its first window. Throughput: one
+// Latency:    an iteration is WINDOW + 21 clocks (36 for a window of 15), 3 more along a curve; a template
+//             2 (WINDOW + 3) and 26 of arithmetic, partly under its first window. Throughput: one
 //             window at a time. Multipliers: 77 rows, 2 sampler, 8 scalars. No block RAM.
 `default_nettype none
 
@@ -253,11 +253,11 @@ module klt #(
   // ---- regions, sampler, rows, scalars ----
   // A window that is in its region is begun in the clock in which its place is judged.
   reg [4:0] issue_q;  // row that is issued
-  reg pause_q;  // a template's rows come every second clock
+  reg pause_q;  // a template's rows come every second clock, the first of its window after a clock
   reg [4:0] address_q;  // of that row in the region
   wire cut_now = state_q == CUT && (warped ? sampler_done && sampler_ok : key_ready) && !pause_q;
   wire begins_now = places && !gives_up_d && held && window_ready;
-  wire rows_now = (state_q == ROWS && window_ready) || begins_now;
+  wire rows_now = (state_q == ROWS && window_ready && !pause_q) || begins_now;
   wire cut_last = cut_now && issue_q == (warped ? VALUE_ROWS : PIXEL_ROWS) - 5'd1;
   wire rows_last = rows_now && issue_q == WINDOW[4:0];
   wire [8*(WINDOW+3)-1:0] pixels;
@@ -539,7 +539,7 @@ module klt #(
     end
 
     if (cut_now || rows_now) issue_q <= cut_last || rows_last ? 5'd0 : issue_q + 5'd1;
-    pause_q <= cut_now && !cut_last;
+    pause_q <= cut_now && !(cut_last && warped);
     if (cut_last) address_q <= at_y[4:0];
     else if (places) address_q <= at_y[4:0] + {4'd0, begins_now};
     else if (cut_now || rows_now) address_q <= address_q + 5'd1;

@@ -10,9 +10,10 @@
 // Q formats:  8-bit pixels, 8-bit fractions -> values less 128, sQ7.PIXEL_FRAC, one rounding; basis
 //             WEIGHTED; sums WINDOW_SUM.
 // Growth:     the sums of a window do not overflow WINDOW_SUM (28 bits for 2 fraction bits, 15x15).
-// Latency:    7 clocks from the last pixel row to m_valid (compare), 8 to m_template; 6 from the last row
+// Latency:    7 clocks from the last pixel row to m_valid (compare), 9 to m_template; 7 from the last row
 //             of values. Sums are held till the next row of their kind. Throughput: a row a clock
-//             (compare), a row in two clocks (template). One kind may follow the other at once.
+//             (compare), a row in two clocks (template). A template may follow a window at once; the first
+//             row of a window comes two clocks or more after the last of a template's pixel rows.
 // Input:      s_first (p_first) with the first row of a window or template.
 // Multipliers: 1 for each of WINDOW + 2 values, 4 a lane: 77. Memory: 16 x 33 WINDOW bits of LUT RAM.
 `default_nettype none
@@ -66,7 +67,7 @@ module klt_rows #(
   localparam N = WINDOW;
   localparam V_W = FRAC + 8;  // a value
   localparam B_W = FRAC + 9;  // a slope, a basis
-  localparam P_W = 2 * B_W;  // a product
+  localparam P_W = 2 * B_W - 1;  // a product: a basis is at most 31/32 of the most negative slope
   localparam DROP = 16 - FRAC;  // fraction bits of the interpolation that are rounded away
   localparam HALF = 1 << (DROP - 9);  // of what is rounded away, in units of a line
   localparam LAST_ROW = WINDOW - 1;
@@ -78,8 +79,11 @@ module klt_rows #(
   reg valid4_q, template4_q;
   reg [4:0] row_q;  // of what is in stage 4
   reg [3:0] row5_q;  // of the window, of what is in stage 5
-  reg [2:0] a_q, b_q, c_q;  // stages 5 to 7: a template's first and second clock, a comparison
-  reg begins6_q, begins7_q, last6_q, last7_q, valid_q, made_q;
+  // From stage 5 on: a template's first clock, its second, and a comparison.
+  reg [4:0] a_q;
+  reg [3:0] b_q;
+  reg [2:0] c_q;
+  reg begins6_q, begins7_q, begins8_q, begins9_q, last6_q, last7_q, last8_q, valid_q, made_q;
 
   wire loads = (valid3_q && !first3_q) || p_valid;
   wire [4:0] row_d = (p_valid ? p_first : fresh_q) ? 5'd0 : row_q + 5'd1;
@@ -107,34 +111,51 @@ module klt_rows #(
     begins6_q <= row5_q == 4'd0;
     last6_q <= row5_q == LAST_ROW[3:0];
     begins7_q <= begins6_q;
+    begins8_q <= begins7_q;
+    begins9_q <= begins8_q;
     last7_q <= last6_q;
+    last8_q <= last7_q;
     if (rst) begin
       valid2_q <= 1'b0;
       valid3_q <= 1'b0;
       valid4_q <= 1'b0;
-      {a_q, b_q, c_q} <= 9'd0;
+      {a_q, b_q, c_q} <= 12'd0;
       {valid_q, made_q} <= 2'd0;
     end else begin
       valid2_q <= s_valid;
       valid3_q <= valid2_q;
       valid4_q <= loads;
-      a_q <= {a_q[1:0], takes_a};
-      b_q <= {b_q[1:0], takes_b};
+      a_q <= {a_q[3:0], takes_a};
+      b_q <= {b_q[2:0], takes_b};
       c_q <= {c_q[1:0], takes_c};
       valid_q <= c_q[2] && last7_q;
-      made_q <= b_q[2] && last7_q;
+      made_q <= b_q[3] && last8_q;
     end
   end
 
-  // ---- the weights of the row in stage 4 ----
+  // ---- the weights of the row in stage 4, for klt_weigh and as they are ----
+  localparam CODE_W = WEIGHT_BITS + 2;
   reg [N*WEIGHT_BITS-1:0] weights_d, weights_q;
-  integer k;
+  reg [N*CODE_W-1:0] codes_d, codes_q;
+  reg [WEIGHT_BITS-1:0] weight_d;
+  reg [CODE_W-2:0] code_d;
+  integer k, lane;
   always @* begin
     weights_d = {N * WEIGHT_BITS{1'b0}};
+    codes_d = {N * CODE_W{1'b0}};
+    weight_d = {WEIGHT_BITS{1'b0}};
+    code_d = {CODE_W - 1{1'b0}};
     for (k = 0; k < N; k = k + 1)
-      if (window_row_d == k[3:0]) weights_d = WEIGHTS[LANES*WEIGHT_BITS*k+:N*WEIGHT_BITS];
+      for (lane = 0; lane < N; lane = lane + 1) begin
+        weight_d = WEIGHTS[WEIGHT_BITS*(LANES*k+lane)+:WEIGHT_BITS];
+        code_d = {1'b0, weight_d} + 6'd5;
+        if (window_row_d == k[3:0]) begin
+          weights_d[WEIGHT_BITS*lane+:WEIGHT_BITS] = weight_d;
+          codes_d[CODE_W*lane+:CODE_W] = {code_d[3:0] == 4'd0, code_d};
+        end
+      end
   end
-  always @(posedge clk) if (loads) weights_q <= weights_d;
+  always @(posedge clk) if (loads) {weights_q, codes_q} <= {weights_d, codes_d};
 
   // ---- 2 to 4: values, and for a template the two rows above ----
   wire [(N+2)*V_W-1:0] values, above, top;
@@ -178,7 +199,8 @@ module klt_rows #(
     end
   endgenerate
 
-  // ---- 5: weighed, one rounding; 6: products ----
+  // ---- 5: weighed, one rounding; 6: products; a template's slope down is weighed in 6 by the multiplier of
+  // the squares, which its first clock leaves free, and squared two clocks later ----
   reg [N*3*B_W-1:0] basis_mem[0:15];
   wire [N*3*B_W-1:0] basis = basis_mem[row_q[3:0]];
   wire [N*3*B_W-1:0] made;
@@ -199,40 +221,44 @@ module klt_rows #(
       wire signed [B_W-1:0] slope_y = under - over;
 
       wire signed [B_W-1:0] first = takes_b ? grey : template4_q ? slope_x : here;
-      wire [B_W-1:0] first_weighed, second_weighed;
+      wire [B_W-1:0] first_weighed;
       klt_weigh #(
           .W(B_W)
-      ) weigh_first (
+      ) weigh (
           .s_value(first),
-          .s_weight(weights_q[WEIGHT_BITS*i+:WEIGHT_BITS]),
+          .s_code (codes_q[CODE_W*i+:CODE_W-1]),
+          .s_both (codes_q[CODE_W*i+CODE_W-1]),
           .m_value(first_weighed)
       );
-      klt_weigh #(
-          .W(B_W)
-      ) weigh_second (
-          .s_value(slope_y),
-          .s_weight(weights_q[WEIGHT_BITS*i+:WEIGHT_BITS]),
-          .m_value(second_weighed)
-      );
 
-      // Operands. A template: bx gx, by gy, bx gy, sum of bx; then bx g, by g, sum of by, bg g, sum of bg.
+      // Operands. A template: bx gx, bx gy, weight gy, sum of bx; then bx g, by g, sum of by, bg g, sum of bg;
+      // then by gy.
       reg signed [B_W-1:0] bx_q, by_q, bg_q, weighed_q, weighed6_q;
-      reg signed [B_W-1:0] vx_q, vy_q, vg_q;
+      reg signed [B_W-1:0] vx_q, vy_q, vg_q, slope_q;
+      reg [WEIGHT_BITS-1:0] weight_q;
       reg signed [P_W-1:0] px_q, py_q, pg_q, ps_q;
+      wire signed [B_W-1:0] s_left = a_q[0] ? {{(B_W - WEIGHT_BITS) {1'b0}}, weight_q} : weighed_q;
+      wire signed [B_W-1:0] s_right = a_q[0] ? slope_q : vx_q;
+      wire signed [P_W-1:0] square = {{(P_W - B_W) {s_left[B_W-1]}}, s_left}
+          * {{(P_W - B_W) {s_right[B_W-1]}}, s_right};
+      wire [B_W-1:0] slope_weighed = square[WEIGHT_BITS+:B_W]
+          + {{(B_W - 1) {1'b0}}, square[WEIGHT_BITS-1]};
       always @(posedge clk) begin
         weighed_q <= first_weighed;
         vx_q <= first;
-        vy_q <= takes_b ? grey : template4_q ? slope_y : here;
+        vy_q <= takes_b ? grey : b_q[0] ? slope_q : here;
         vg_q <= takes_b ? {{(B_W - 1) {1'b0}}, 1'b1} : template4_q ? slope_y : here;
-        bg_q <= takes_b ? by_q : template4_q ? first_weighed : basis[B_W*(3*i+2)+:B_W];
-        if (!takes_b) begin
-          bx_q <= template4_q ? first_weighed : basis[B_W*3*i+:B_W];
-          by_q <= template4_q ? second_weighed : basis[B_W*(3*i+1)+:B_W];
+        bg_q <= takes_b ? slope_weighed : template4_q ? first_weighed : basis[B_W*(3*i+2)+:B_W];
+        if (!takes_b) bx_q <= template4_q ? first_weighed : basis[B_W*3*i+:B_W];
+        if (!b_q[0]) by_q <= a_q[0] ? slope_weighed : basis[B_W*(3*i+1)+:B_W];
+        if (takes_a) begin
+          slope_q <= slope_y;
+          weight_q <= weights_q[WEIGHT_BITS*i+:WEIGHT_BITS];
         end
         px_q <= {{(P_W - B_W) {bx_q[B_W-1]}}, bx_q} * {{(P_W - B_W) {vx_q[B_W-1]}}, vx_q};
         py_q <= {{(P_W - B_W) {by_q[B_W-1]}}, by_q} * {{(P_W - B_W) {vy_q[B_W-1]}}, vy_q};
         pg_q <= {{(P_W - B_W) {bg_q[B_W-1]}}, bg_q} * {{(P_W - B_W) {vg_q[B_W-1]}}, vg_q};
-        ps_q <= {{(P_W - B_W) {weighed_q[B_W-1]}}, weighed_q} * {{(P_W - B_W) {vx_q[B_W-1]}}, vx_q};
+        ps_q <= square;
         weighed6_q <= weighed_q;
       end
       assign made[B_W*3*i+:3*B_W] = {weighed_q, by_q, bx_q};
@@ -244,7 +270,8 @@ module klt_rows #(
     end
   endgenerate
 
-  // ---- 7, 8: sums: of a template's first clocks, and of its second or of a comparison ----
+  // ---- 7, 8: sums: of a template's first clocks, and of its second or of a comparison; 9, 10: of the slopes
+  // down squared ----
   wire add_0 = a_q[2];
   wire add_1 = b_q[2] || c_q[2];
   wire [27:0] unused_0;
@@ -267,9 +294,9 @@ module klt_rows #(
   ) sum_y (
       .clk(clk),
       .s_data(y_products),
-      .s_add_0(add_0),
+      .s_add_0(a_q[4]),
       .s_add_1(add_1),
-      .s_begins(begins7_q),
+      .s_begins(a_q[4] ? begins9_q : begins7_q),
       .m_0(m_yy),
       .m_1(m_y)
   );

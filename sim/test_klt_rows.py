@@ -121,7 +121,7 @@ async def sums_are_those_of_the_model(dut) -> None:
         else:
             for index in range(n + 3):
                 await row(case, True, index)
-                await wait(int(index < n + 2))
+                await wait(1)
         expected.append(case.template)
         for _ in range(1 + number % 3):
             for index in range(n + 1):
