@@ -5,7 +5,8 @@
 //             bits with f -> v ROW_W bits with f, slope sQ0.12. Equals `_row_at` of
 //             vio/fixed/stereo.py: the end pieces are prolonged.
 // Growth:     v is not narrowed: |v| <= |knot v| + |u - knot u|, one bit more than the larger.
-// Latency:    3 clocks. Throughput: one a clock. No multiplier: the slope's 12 bits are summed.
+// Latency:    3 clocks. Throughput: one a clock. No multiplier: the slope's low 12 bits are written in six digits
+//             of -1, 0, 1 and 2, a LUT4 each for a bit of the product.
 //             Knots, slopes and their number are held until the result is out.
 `default_nettype none
 
@@ -66,40 +67,53 @@ module curve_row #(
   reg signed [UV_W-1:0] knot_u_q, knot_v_q, base_q;
   reg [12:0] slope_q, slope_2_q, slope_3_q;
 
-  // ---- 2: the product with the slope's low 12 bits; its sign bit stands for -1 ----
+  // ---- 2: the slope's digits, and the products with two of them each ----
+  localparam PAIR_W = RUN_W + 4;
+  localparam SUM_W = ROW_W + 12;
   wire signed [RUN_W-1:0] run = {u_q[U_W-1], u_q} - {{(RUN_W - UV_W) {knot_u_q[UV_W-1]}}, knot_u_q};
-  wire signed [RUN_W+11:0] product;
-  reg signed [RUN_W+11:0] product_q;
-  reg signed [RUN_W-1:0] run_q;
-  reg signed [ROW_W-1:0] v_q;
-
-  // A tree: of two, four, eight bits of the slope.
-  wire [6*(RUN_W+2)-1:0] twos;
-  wire [3*(RUN_W+4)-1:0] fours;
+  // One more in each digit: 0 .. 3, and the carry; the sign stands for -1 of its place.
+  wire [12:0] digits = {1'b0, slope_q[11:0]} + 13'h0555;
+  wire [RUN_W:0] once = {run[RUN_W-1], run};
+  wire [RUN_W:0] twice = {run, 1'b0};
+  wire [6*(RUN_W+1)-1:0] parts;
+  wire [11:0] lacking;  // -1 is the complement, which lacks a unit of its digit
+  wire [3*PAIR_W-1:0] pairs;
   genvar i;
   generate
-    for (i = 0; i < 6; i = i + 1) begin : g_two
-      wire [RUN_W-1:0] low = slope_q[2*i] ? run : {RUN_W{1'b0}};
-      wire [RUN_W-1:0] high = slope_q[2*i+1] ? run : {RUN_W{1'b0}};
-      assign twos[(RUN_W+2)*i+:RUN_W+2] = {high[RUN_W-1], high, 1'b0} + {{2{low[RUN_W-1]}}, low};
+    for (i = 0; i < 6; i = i + 1) begin : g_digit
+      wire [1:0] digit = digits[2*i+:2];
+      assign lacking[2*i+:2] = {1'b0, digit == 2'd0};
+      assign parts[(RUN_W+1)*i+:RUN_W+1] = digit[1] ? (digit[0] ? twice : once)
+                                                    : (digit[0] ? {(RUN_W + 1) {1'b0}} : ~once);
     end
-    for (i = 0; i < 3; i = i + 1) begin : g_four
-      wire [RUN_W+1:0] low = twos[(RUN_W+2)*2*i+:RUN_W+2];
-      wire [RUN_W+1:0] high = twos[(RUN_W+2)*(2*i+1)+:RUN_W+2];
-      assign fours[(RUN_W+4)*i+:RUN_W+4] = {high, 2'b00} + {{2{low[RUN_W+1]}}, low};
+    for (i = 0; i < 3; i = i + 1) begin : g_pair
+      wire [RUN_W:0] low = parts[(RUN_W+1)*2*i+:RUN_W+1];
+      wire [RUN_W:0] high = parts[(RUN_W+1)*(2*i+1)+:RUN_W+1];
+      assign pairs[PAIR_W*i+:PAIR_W] = {
+        {high[RUN_W], high} + {{3{low[RUN_W]}}, low[RUN_W:2]}, low[1:0]
+      };
     end
   endgenerate
-  wire [RUN_W+3:0] four_0 = fours[0+:RUN_W+4];
-  wire [RUN_W+7:0] eight = {fours[RUN_W+4+:RUN_W+4], 4'd0} + {{4{four_0[RUN_W+3]}}, four_0};
-  assign product = {fours[2*(RUN_W+4)+:RUN_W+4], 8'd0} + {{4{eight[RUN_W+7]}}, eight};
 
-  // ---- 3: v of the knot + rounded rise ----
-  localparam SUM_W = RUN_W + 12;
-  wire signed [SUM_W-1:0] minus = slope_2_q[12] ? {run_q, 12'd0} : {SUM_W{1'b0}};
-  wire signed [SUM_W-1:0] difference = product_q - minus;
-  wire [ROW_W-1:0] base = {{(ROW_W - UV_W) {base_q[UV_W-1]}}, base_q};
-  wire [ROW_W-1:0] risen = {difference[SUM_W-1], difference[SUM_W-1:12]};
-  wire unused = &{1'b0, difference[10:0]};
+  // ---- 3: v of the knot + rounded rise: half of its unit and what the digits lack stand below v ----
+  reg [PAIR_W-1:0] pair_0_q, pair_1_q, pair_2_q;
+  reg signed [RUN_W-1:0] run_q;
+  reg plus_q, minus_q;  // the run itself is added, subtracted
+  reg [10:0] lacking_q;
+  reg signed [ROW_W-1:0] v_q;
+  wire [ROW_W-1:0] run_wide = {run_q[RUN_W-1], run_q};
+  wire [ROW_W-1:0] whole = plus_q ? run_wide : minus_q ? ~run_wide : {ROW_W{1'b0}};
+  wire [ROW_W:0] start = {{(ROW_W - UV_W) {base_q[UV_W-1]}}, base_q, 1'b1} + {whole, minus_q};
+  wire [PAIR_W+4:0] eight = {
+    {pair_1_q[PAIR_W-1], pair_1_q} + {{5{pair_0_q[PAIR_W-1]}}, pair_0_q[PAIR_W-1:4]}, pair_0_q[3:0]
+  };
+  wire [SUM_W-1:0] rest = {
+    {start[ROW_W:1], 1'b1, lacking_q[10:8]}
+        + {{(ROW_W + 4 - PAIR_W) {pair_2_q[PAIR_W-1]}}, pair_2_q},
+    lacking_q[7:0]
+  };
+  wire [SUM_W-1:0] risen = rest + {{(SUM_W - PAIR_W - 5) {eight[PAIR_W+4]}}, eight};
+  wire unused = &{1'b0, lacking[11], start[0], risen[11:0]};
 
   always @(posedge clk) begin
     u_q <= s_u;
@@ -107,12 +121,15 @@ module curve_row #(
     knot_v_q <= knot_v_d;
     slope_q <= slope_d;
 
-    product_q <= product;
+    {pair_2_q, pair_1_q, pair_0_q} <= pairs;
     run_q <= run;
+    plus_q <= digits[12] && !slope_q[12];
+    minus_q <= !digits[12] && slope_q[12];
+    lacking_q <= lacking[10:0];
     base_q <= knot_v_q;
     slope_2_q <= slope_q;
 
-    v_q <= base + risen + {{(ROW_W - 1) {1'b0}}, difference[11]};
+    v_q <= risen[SUM_W-1:12];
     slope_3_q <= slope_2_q;
     valid_q <= rst ? 3'd0 : {valid_q[1:0], s_valid};
   end

@@ -220,7 +220,11 @@ module klt_rows #(
       wire signed [B_W-1:0] slope_x = right - left;
       wire signed [B_W-1:0] slope_y = under - over;
 
-      wire signed [B_W-1:0] first = takes_b ? grey : template4_q ? slope_x : here;
+      // A template's second clock works on its grey values, a comparison on the window.
+      wire takes_slopes = template4_q && !takes_b;
+      wire signed [B_W-1:0] value = takes_b ? grey : here;
+      wire signed [B_W-1:0] first = takes_slopes ? slope_x : value;
+      wire signed [B_W-1:0] second = takes_slopes ? slope_y : value;
       wire [B_W-1:0] first_weighed;
       klt_weigh #(
           .W(B_W)
@@ -234,27 +238,24 @@ module klt_rows #(
       // Operands. A template: bx gx, bx gy, weight gy, sum of bx; then bx g, by g, sum of by, bg g, sum of bg;
       // then by gy.
       reg signed [B_W-1:0] bx_q, by_q, bg_q, weighed_q, weighed6_q;
-      reg signed [B_W-1:0] vx_q, vy_q, vg_q, slope_q;
-      reg [WEIGHT_BITS-1:0] weight_q;
+      reg signed [B_W-1:0] vx_q, vy_q, vg_q, vs_q, ws_q, slope_q;
       reg signed [P_W-1:0] px_q, py_q, pg_q, ps_q;
-      wire signed [B_W-1:0] s_left = a_q[0] ? {{(B_W - WEIGHT_BITS) {1'b0}}, weight_q} : weighed_q;
-      wire signed [B_W-1:0] s_right = a_q[0] ? slope_q : vx_q;
-      wire signed [P_W-1:0] square = {{(P_W - B_W) {s_left[B_W-1]}}, s_left}
-          * {{(P_W - B_W) {s_right[B_W-1]}}, s_right};
+      wire signed [P_W-1:0] square = {{(P_W - B_W) {ws_q[B_W-1]}}, ws_q}
+          * {{(P_W - B_W) {vs_q[B_W-1]}}, vs_q};
       wire [B_W-1:0] slope_weighed = square[WEIGHT_BITS+:B_W]
           + {{(B_W - 1) {1'b0}}, square[WEIGHT_BITS-1]};
       always @(posedge clk) begin
         weighed_q <= first_weighed;
         vx_q <= first;
-        vy_q <= takes_b ? grey : b_q[0] ? slope_q : here;
-        vg_q <= takes_b ? {{(B_W - 1) {1'b0}}, 1'b1} : template4_q ? slope_y : here;
+        vy_q <= b_q[0] ? slope_q : value;
+        vs_q <= second;
+        ws_q <= takes_slopes ? {{(B_W - WEIGHT_BITS) {1'b0}}, weights_q[WEIGHT_BITS*i+:WEIGHT_BITS]} : first_weighed;
+        if (takes_b) vg_q <= {{(B_W - 1) {1'b0}}, 1'b1};
+        else vg_q <= second;
         bg_q <= takes_b ? slope_weighed : template4_q ? first_weighed : basis[B_W*(3*i+2)+:B_W];
         if (!takes_b) bx_q <= template4_q ? first_weighed : basis[B_W*3*i+:B_W];
         if (!b_q[0]) by_q <= a_q[0] ? slope_weighed : basis[B_W*(3*i+1)+:B_W];
-        if (takes_a) begin
-          slope_q <= slope_y;
-          weight_q <= weights_q[WEIGHT_BITS*i+:WEIGHT_BITS];
-        end
+        if (takes_a) slope_q <= slope_y;
         px_q <= {{(P_W - B_W) {bx_q[B_W-1]}}, bx_q} * {{(P_W - B_W) {vx_q[B_W-1]}}, vx_q};
         py_q <= {{(P_W - B_W) {by_q[B_W-1]}}, by_q} * {{(P_W - B_W) {vy_q[B_W-1]}}, vy_q};
         pg_q <= {{(P_W - B_W) {bg_q[B_W-1]}}, bg_q} * {{(P_W - B_W) {vg_q[B_W-1]}}, vg_q};
