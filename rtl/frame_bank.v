@@ -4,7 +4,8 @@
 // Memory:     WORDS x BITS block RAM. A DP16KD is 2048 deep 9 bits wide or 1024 deep 18 bits wide,
 //             so what is beyond a multiple of 2048 words, if it is 1024 or less, has a memory of
 //             its own: 3055 words of 27 bits take 3 + 2 instead of 6.
-// Latency:    1 clock. Throughput: a word a clock each way.
+// Latency:    1 clock; 0 comes out a clock after one without a read, so that the words of several
+//             banks need no choice but an OR. Throughput: a word a clock each way.
 // Input:      an address is never read and written in one clock; if it were, what is read would be
 //             undefined (see frame_store.v for why it is not).
 `default_nettype none
@@ -14,6 +15,7 @@ module frame_bank #(
     parameter BITS  = 27     // of a word
 ) (
     input wire clk,
+    input wire rst,  // a clock later 0 comes out
 
     input wire                     s_valid,
     input wire [$clog2(WORDS)-1:0] s_address,
@@ -21,7 +23,7 @@ module frame_bank #(
 
     input  wire                     r_valid,
     input  wire [$clog2(WORDS)-1:0] r_address,
-    output wire [         BITS-1:0] m_word      // held until the next read
+    output wire [         BITS-1:0] m_word
 );
 
   localparam AW = $clog2(WORDS);
@@ -43,24 +45,39 @@ module frame_bank #(
       (* no_rw_check *)
       reg [BITS-1:0] high_mem[0:REST-1];
       reg [BITS-1:0] low_q, high_q;
-      reg high_read_q;
+      reg low_read_q, high_read_q;
+      wire low_read = r_valid && !r_high;
+      wire high_read = r_valid && r_high;
 
+      // Enabled for a read and once more for its 0, so that an idle memory does not work.
       always @(posedge clk) begin
         if (s_valid && !s_high) low_mem[s_address[$clog2(LOW)-1:0]] <= s_word;
         if (s_valid && s_high) high_mem[s_address[RW-1:0]] <= s_word;
-        if (r_valid && !r_high) low_q <= low_mem[r_address[$clog2(LOW)-1:0]];
-        if (r_valid && r_high) high_q <= high_mem[r_address[RW-1:0]];
-        if (r_valid) high_read_q <= r_high;
+        low_read_q  <= low_read || rst;
+        high_read_q <= high_read || rst;
+        if (low_read || low_read_q) begin
+          if (low_read) low_q <= low_mem[r_address[$clog2(LOW)-1:0]];
+          else low_q <= {BITS{1'b0}};
+        end
+        if (high_read || high_read_q) begin
+          if (high_read) high_q <= high_mem[r_address[RW-1:0]];
+          else high_q <= {BITS{1'b0}};
+        end
       end
-      assign m_word = high_read_q ? high_q : low_q;
+      assign m_word = low_q | high_q;
     end else begin : g_one
       (* no_rw_check *)
       reg [BITS-1:0] words_mem[0:WORDS-1];
       reg [BITS-1:0] word_q;
+      reg read_q;
 
       always @(posedge clk) begin
         if (s_valid) words_mem[s_address] <= s_word;
-        if (r_valid) word_q <= words_mem[r_address];
+        read_q <= r_valid || rst;
+        if (r_valid || read_q) begin
+          if (r_valid) word_q <= words_mem[r_address];
+          else word_q <= {BITS{1'b0}};
+        end
       end
       assign m_word = word_q;
     end

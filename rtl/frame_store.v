@@ -17,13 +17,14 @@
 //             are outside of that range (frame_ring) while `reading`. So the two never meet if
 //             the masters keep these rules: a left store is read only while `reading`, or while
 //             its ring is not being written (stereo: the key's ring); the right image is not read
-//             while it is written; no request is under way (9 clocks) at a commit or a forget.
+//             while it is written; no request is under way (10 clocks) at a commit or a forget.
 // Words:      of one level at least 2 clocks apart in levels 1 and 2, which share a write port;
 //             a word a clock in level 0 and right. All of any frame, or up to the next begin.
 // Memory:     per ring and bank LEFT_WORDS x 27 and UPPER_WORDS x 18 bits, per bank RIGHT_WORDS x 27;
 //             preset ecp5_85k: 2 x 48 + 40 DP16KD; no multiplier.
-// Latency:    2 clocks from a word to its bank (level 2: 3); 9 from a request to its answer.
-//             Throughput: a request a clock for both clients together; client 0 goes first.
+// Latency:    2 clocks from a word to its bank (level 2: 3); from a request to its answer 10 (eight
+//             blocks, client 0) or 9 (one block, client 1).
+//             Throughput: a request of client 0 in two clocks, of client 1 a clock; 0 goes first.
 `default_nettype none
 
 module frame_store (
@@ -56,7 +57,8 @@ module frame_store (
     input wire        right_valid,
     input wire [26:0] right_word,
 
-    // Requests of the tracker (0) and stereo (1), and their answers (see window_reader)
+    // Requests of the tracker (0) and stereo (1), and their answers (see window_reader): eight blocks,
+    // one; of the others stereo gets zeros
     input  wire          r0_valid,
     output wire          r0_ready,
     input  wire [   1:0] r0_store,
@@ -265,7 +267,7 @@ module frame_store (
   wire [8*5-1:0] b_valid;  // a bank: left of ring 0 and 1, upper of ring 0 and 1, right
   wire [8*A_W-1:0] b_address;
   reg [8*27-1:0] words_q;
-  wire [1023:0] pixels;
+  wire [127:0] block;
 
   window_reader #(
       .N_W(N_W),
@@ -295,14 +297,16 @@ module frame_store (
       .b_address(b_address),
       .b_words(words_q),
       .m0_valid(m0_valid),
+      .m0_pixels(m0_pixels),
       .m1_valid(m1_valid),
-      .m_pixels(pixels)
+      .m1_pixels(block)
   );
 
-  assign m0_pixels = pixels;
-  assign m1_pixels = pixels;
+  assign m1_pixels = {
+    224'd0, block[127:96], 224'd0, block[95:64], 224'd0, block[63:32], 224'd0, block[31:0]
+  };
 
-  // ---- banks: left and upper of ring 0 and 1, right ----
+  // ---- banks: left and upper of ring 0 and 1, right; what is not read is 0 ----
   genvar b;
   generate
     for (b = 0; b < 8; b = b + 1) begin : g_bank
@@ -312,7 +316,6 @@ module frame_store (
       wire [35:0] upper_words;
       wire [26:0] right_read;
       wire [4:0] reads = b_valid[5*b+:5];
-      reg [4:0] source_q;  // which of them was read
       genvar r;
       for (r = 0; r < 2; r = r + 1) begin : g_ring
         frame_bank #(
@@ -320,6 +323,7 @@ module frame_store (
             .BITS(27)
         ) left (
             .clk(clk),
+            .rst(rst),
             .s_valid(writes[0] && ring_q == r && number0[2:0] == SELF),
             .s_address(number0[N_W-1:3]),
             .s_word(word0_q),
@@ -332,6 +336,7 @@ module frame_store (
             .BITS(18)
         ) upper (
             .clk(clk),
+            .rst(rst),
             .s_valid(upper_write && ring_q == r && upper_number[2:0] == SELF),
             .s_address(upper_number[UPPER_BITS+2:3]),
             .s_word(upper_word),
@@ -345,6 +350,7 @@ module frame_store (
           .BITS(27)
       ) right (
           .clk(clk),
+          .rst(rst),
           .s_valid(right_write_q && right_number_q[2:0] == SELF),
           .s_address(right_number_q[RIGHT_BITS+2:3]),
           .s_word(word_right_q),
@@ -352,13 +358,9 @@ module frame_store (
           .r_address(address[RIGHT_BITS-1:0]),
           .m_word(right_read)
       );
-      always @(posedge clk) begin
-        source_q <= reads;
-        words_q[27*b+:27] <= ({27{source_q[0]}} & left_words[26:0])
-            | ({27{source_q[1]}} & left_words[53:27])
-            | ({27{source_q[2]}} & {9'd0, upper_words[17:0]})
-            | ({27{source_q[3]}} & {9'd0, upper_words[35:18]}) | ({27{source_q[4]}} & right_read);
-      end
+      always @(posedge clk)
+        words_q[27*b+:27] <= left_words[26:0] | left_words[53:27] | right_read
+            | {9'd0, upper_words[17:0] | upper_words[35:18]};
     end
   endgenerate
 
@@ -367,10 +369,10 @@ module frame_store (
   integer k;
   always @* begin
     {left_d, upper_d, right_d} = 12'd0;
-    for (k = 0; k < 8; k = k + 1) begin
-      left_d = left_d + {3'd0, |b_valid[5*k+:2]};
-      upper_d = upper_d + {3'd0, |b_valid[5*k+2+:2]};
-      right_d = right_d + {3'd0, b_valid[5*k+4]};
+    for (k = 0; k < 4; k = k + 1) begin  // of banks k and k + 4 one is read
+      left_d = left_d + {3'd0, |{b_valid[5*k+:2], b_valid[5*k+20+:2]}};
+      upper_d = upper_d + {3'd0, |{b_valid[5*k+2+:2], b_valid[5*k+22+:2]}};
+      right_d = right_d + {3'd0, b_valid[5*k+4] || b_valid[5*k+24]};
     end
   end
   assign count_reads = {right_d, upper_d, left_d};

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Read eight neighbouring blocks of a frame buffer in a clock and decode them to 4 x 32 pixels.
+// Read eight neighbouring blocks of a frame buffer in two clocks, or one in a clock, and decode them.
 //
 // Block (row, column) of a level of a frame has the number first + row columns + column, in the
 // ring of that level; it lies in bank number mod 8 at address number / 8. So eight neighbours of a
 // row are in eight banks, at one address or at two that follow each other, and the whole is turned
-// by number mod 8.
+// by number mod 8. Four of them are read at a time, of banks that differ mod 4.
 // Reads:      a bank is read only for a block that the frame has: blocks beyond the end of the row
 //             or below the last row are not read, and what is answered for them is undefined.
-// Clients:    0 goes first; a request is taken in the clock in which it is offered.
-// Latency:    9 clocks from an accepted request to the answer: request, number, addresses, banks,
-//             choice of the memory, turn, 3 in the decoder. Throughput: a request a clock.
-// Area:       no multiplier; eight decoders for both codecs, 90 % of it (codec_decoder_either).
+// Clients:    0 gets eight blocks and goes first; 1 gets one.
+// Latency:    10 clocks from an accepted request of client 0 to its answer, 9 of client 1: request,
+//             number, addresses, banks, choice of the memory, turn, 3 in the decoder, for client 0
+//             all that twice. Throughput: a request of client 0 in two clocks, of client 1 a clock.
+// Area:       no multiplier; four decoders for both codecs, most of it (codec_decoder_either).
 `default_nettype none
 
 module window_reader #(
@@ -43,16 +44,17 @@ module window_reader #(
     input  wire [8:0] r1_column,
     input  wire [8:0] r1_row,
 
-    // Banks, bank 0 in the low bits. Of each bank at most one of its memories is read: left of ring
-    // 0 and 1, upper of ring 0 and 1, right. Two clocks later come the words, short ones low.
+    // Banks, bank 0 in the low bits. Of banks b and b + 4 together at most one memory is read: left of
+    // ring 0 and 1, upper of ring 0 and 1, right. Two clocks later come the words, short ones low.
     output wire [  8*5-1:0] b_valid,
     output wire [8*A_W-1:0] b_address,
-    input  wire [ 8*27-1:0] b_words,
+    input  wire [ 8*27-1:0] b_words,    // 0 of a bank that was not read
 
-    // Answers, in order: four pixel rows of 32, row 0 and its leftmost pixel in the low bits.
+    // Answers, in order: four pixel rows of 32 or 4, row 0 and its leftmost pixel in the low bits.
     output wire          m0_valid,
+    output wire [1023:0] m0_pixels,
     output wire          m1_valid,
-    output wire [1023:0] m_pixels
+    output wire [ 127:0] m1_pixels
 );
 
   `include "vio_params.vh"
@@ -68,8 +70,9 @@ module window_reader #(
   endgenerate
 
   // ---- 1: the request ----
-  wire client;
-  wire asked;
+  wire client, offered;
+  reg rest_q;  // client 0's request in stage 1 has its first clock there: blocks 0 to 3
+  wire asked = offered && !rest_q;
   arbiter #(
       .CLIENTS(2)
   ) clients (
@@ -77,25 +80,29 @@ module window_reader #(
       .rst(rst),
       .s_valid({r1_valid, r0_valid}),
       .s_ready({r1_ready, r0_ready}),
-      .m_valid(asked),
-      .m_ready(1'b1),
+      .m_valid(offered),
+      .m_ready(!rest_q),
       .m_client(client)
   );
 
-  reg [8:0] valid_q, client_q;  // of stages 1 to 9
+  reg [8:0] valid_q, client_q, second_half_q;  // of stages 1 to 9
   reg [1:0] store_q, level_q;
   reg [8:0] column_q, row_q;
 
   always @(posedge clk) begin
-    valid_q <= rst ? 9'd0 : {valid_q[7:0], asked};
-    client_q <= {client_q[7:0], client};
-    store_q <= client ? r1_store : r0_store;
-    level_q <= client ? r1_level : r0_level;
-    column_q <= client ? r1_column : r0_column;
-    row_q <= client ? r1_row : r0_row;
+    rest_q <= asked && !client && !rst;
+    valid_q <= rst ? 9'd0 : {valid_q[7:0], asked || rest_q};
+    client_q <= {client_q[7:0], client && !rest_q};
+    second_half_q <= {second_half_q[7:0], rest_q};
+    if (!rest_q) begin
+      store_q <= client ? r1_store : r0_store;
+      level_q <= client ? r1_level : r0_level;
+      column_q <= client ? r1_column : r0_column;
+      row_q <= client ? r1_row : r0_row;
+    end
   end
 
-  // ---- 2: the number of the first block, and how many of the eight blocks the row has ----
+  // ---- 2: the number of the first block, and how many of the wanted blocks the row has ----
   wire ring = store_q == KEY ? key_ring : current_ring;
   wire [3*N_W-1:0] firsts = ring ? first_1 : first_0;
   wire [N_W-1:0] first = store_q == RIGHT ? {N_W{1'b0}} : firsts[N_W*level_q+:N_W];
@@ -118,7 +125,7 @@ module window_reader #(
         + (cfg_width[6] ? fourths << 2 : NONE) + (cfg_width[7] ? fourths << 3 : NONE)
         + (cfg_width[8] ? fourths << 4 : NONE) + (cfg_width[9] ? fourths << 5 : NONE)
         + (cfg_width[10] ? fourths << 6 : NONE);
-    lanes_q <= !inside ? 4'd0 : space[8:0] > 9'd8 ? 4'd8 : space[3:0];
+    lanes_q <= !inside ? 4'd0 : client_q[0] ? {3'd0, |space[8:0]} : space[8:0] > 9'd8 ? 4'd8 : space[3:0];
     memory_q <= store_q == RIGHT ? 2'd2 : level_q == 2'd0 ? 2'd0 : 2'd1;
     second_q <= level_q[1];
     ring_q <= ring;
@@ -152,7 +159,8 @@ module window_reader #(
       always @(posedge clk) begin
         // A bank left of the first block's holds a block that comes behind: in the next word.
         addresses_q[A_W*b+:A_W] <= {1'b0, SELF} < {1'b0, raw_q[2:0]} ? after : address;
-        banks_q[5*b+:5] <= valid_q[1] && !rst && {1'b0, lane} < lanes_q ? chosen : 5'd0;
+        banks_q[5*b+:5] <= valid_q[1] && !rst && lane[2] == second_half_q[1] && {1'b0, lane} < lanes_q
+            ? chosen : 5'd0;
       end
     end
   endgenerate
@@ -160,16 +168,18 @@ module window_reader #(
   assign b_valid = banks_q;
   assign b_address = addresses_q;
 
-  // ---- 4: the banks; 5: their memories; 6: block k to lane k; 7, 8, 9: the decoders ----
-  reg [2:0] turn3_q, turn4_q, turn5_q;
+  // ---- 4: the banks; 5: their memories; 6: block k to lane k mod 4; 7, 8, 9: the decoders ----
+  reg [1:0] turn3_q, turn4_q, turn5_q;
   reg [3:0] short_q;  // of stages 3 to 6
-  reg [8*27-1:0] words_q;
+  wire [4*27-1:0] pairs = b_words[107:0] | b_words[215:108];
+  reg [4*27-1:0] words_q;
+  reg [511:0] first_half_q;  // pixels of blocks 0 to 3
 
   generate
-    for (b = 0; b < 8; b = b + 1) begin : g_lane
-      localparam [2:0] SELF = b;
-      wire [2:0] bank = SELF + turn5_q;
-      always @(posedge clk) words_q[27*b+:27] <= b_words[27*bank+:27];
+    for (b = 0; b < 4; b = b + 1) begin : g_lane
+      localparam [1:0] SELF = b;
+      wire [1:0] bank = SELF + turn5_q;
+      always @(posedge clk) words_q[27*b+:27] <= pairs[27*bank+:27];
 
       wire [127:0] block;
       codec_decoder_either decoder (
@@ -178,19 +188,25 @@ module window_reader #(
           .s_word(words_q[27*b+:27]),
           .m_pixels(block)
       );
-      assign m_pixels[32*b+:32] = block[31:0];
-      assign m_pixels[32*b+256+:32] = block[63:32];
-      assign m_pixels[32*b+512+:32] = block[95:64];
-      assign m_pixels[32*b+768+:32] = block[127:96];
+      if (b == 0) begin : g_client_1
+        assign m1_pixels = block;
+      end
+      genvar r;
+      for (r = 0; r < 4; r = r + 1) begin : g_row
+        always @(posedge clk)
+          if (valid_q[8] && !second_half_q[8]) first_half_q[128*r+32*b+:32] <= block[32*r+:32];
+        assign m0_pixels[256*r+32*b+:32] = first_half_q[128*r+32*b+:32];
+        assign m0_pixels[256*r+128+32*b+:32] = block[32*r+:32];
+      end
     end
   endgenerate
 
   always @(posedge clk) begin
-    {turn5_q, turn4_q, turn3_q} <= {turn4_q, turn3_q, raw_q[2:0]};
+    {turn5_q, turn4_q, turn3_q} <= {turn4_q, turn3_q, raw_q[1:0]};
     short_q <= {short_q[2:0], upper};
   end
 
-  assign m0_valid = valid_q[8] && !client_q[8];
+  assign m0_valid = valid_q[8] && second_half_q[8];
   assign m1_valid = valid_q[8] && client_q[8];
 
   wire unused = &{1'b0, cfg_width[3:0], cfg_height[3:0], number[2:0], padded[N_W+11:N_W+1], wrapped[N_W]};

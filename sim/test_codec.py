@@ -11,9 +11,11 @@ from cocotb.triggers import ReadOnly, RisingEdge
 
 from sim.runner import RTL, simulate, simulators
 from sim.streams import never, reset, sometimes
-from vio.fixed.codec import get_codec
+from vio.fixed.codec import LAYOUTS, get_codec
+from vio.fixed.codecs.transform import LIMIT_DIAGONAL, LIMIT_FIRST, LIMIT_SECOND, SCALES
 from vio.hw.codec_rtl import codec_files
 
+LATENCY = 11  # of the encoder, from a block's last pixel
 needs_simulator = pytest.mark.skipif(
     not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
 )
@@ -37,10 +39,66 @@ def _image(height: int, width: int, seed: int) -> np.ndarray:
     return np.clip(image, 0, 255).astype(np.uint8)
 
 
+def _edges(bits: int) -> np.ndarray:
+    """Return blocks that reach each threshold and each limit of the scale exactly, or just not."""
+    C = np.array([[1, 1, 1, 1], [2, 1, -1, -2], [1, -1, -1, 1], [1, -2, 2, -1]])
+    generator = np.random.default_rng(11)
+    n = 300_000
+    size = 2.0 ** generator.uniform(0, 12, (n, 3, 3))  # of the low coefficients, by themselves
+    low = (
+        np.where(generator.random((n, 3, 3)) < 0.5, size, 4.0)
+        * generator.choice((-1, 1), n)[:, None, None]
+    )
+    norm = np.array([4, 10, 4])
+    low = low / (norm[:, None] * norm)
+    low[:, 0, 0] = generator.uniform(40, 215, n)
+    X = np.einsum("ui,nuv,vk->nik", C[:3], low, C[:3]) + generator.normal(0, 0.5, (n, 4, 4))
+    halves = generator.uniform(-30, 285, (2, n // 2)).repeat(2, 0).T  # of edges through the middle
+    X[::4] = halves[::2, :, None] + generator.normal(0, 2, (n // 4, 4, 4))
+    X[1::4] = halves[1::2, None, :] + generator.normal(0, 2, (n // 4, 4, 4))
+    X = np.clip(X, 0, 255).astype(np.int64)
+    F = np.abs(np.einsum("ui,nik,vk->nuv", C, X, C))
+    first, diagonal = np.maximum(F[:, 0, 1], F[:, 1, 0]), F[:, 1, 1]
+    second = np.maximum(F[:, 0, 2], F[:, 2, 0])
+    scale = np.zeros(n, np.int64)
+    for s in range(SCALES - 1):
+        over = (first > LIMIT_FIRST << s) | (diagonal > LIMIT_DIAGONAL << s)
+        scale += over | (second > LIMIT_SECOND << s)
+    fields, _, thresholds, _ = LAYOUTS[f"dct{bits}"].arrays
+    kept: set[int] = set()
+    wanted, met = set(), set()
+    for s in range(SCALES):
+        here = np.flatnonzero(scale == s)
+        step = 1 << (SCALES - 1 - s)
+        for j, (u, v, _) in enumerate(fields):
+            for limit in thresholds[s, j][thresholds[s, j] < 1 << 20]:
+                if limit % step == 0 and limit // step <= 3060:  # 255 x 4 x 3
+                    wanted.add((j, int(limit)))
+                for value in (limit, limit - step):
+                    found = here[F[here, u, v] * step == value]
+                    kept.update(int(i) for i in found[:1])
+                    if value == limit and len(found):
+                        met.add((j, int(limit)))
+    assert met == wanted, wanted - met
+    for s in range(SCALES):
+        for size, limit in (
+            (first, LIMIT_FIRST << s),
+            (diagonal, LIMIT_DIAGONAL << s),
+            (second, LIMIT_SECOND << s),
+        ):
+            for value in (limit, limit + 1, limit + 2):  # some are odd or even always
+                kept.update(int(i) for i in np.flatnonzero((size == value) & (scale <= s + 1))[:2])
+    order = sorted(kept)
+    order += order[:1] * (-len(order) % 8)
+    blocks = X[order].reshape(-1, 8, 4, 4)
+    return blocks.transpose(0, 2, 1, 3).reshape(-1, 32).astype(np.uint8)
+
+
 @cocotb.test()
 async def words_are_those_of_the_model(dut) -> None:
-    """Frames back to back, with and without pauses; then one after a reset in mid-frame."""
-    codec = get_codec(f"dct{len(dut.m_word)}")
+    """Frames back to back, with and without pauses; one after a reset in mid-frame; all edges."""
+    bits = len(dut.m_word)
+    codec = get_codec(f"dct{bits}")
     await reset(dut)
     dut.s_valid.value = 0
     got: list[tuple[int, int, int]] = []
@@ -63,8 +121,9 @@ async def words_are_those_of_the_model(dut) -> None:
         dut.s_valid.value = 0
 
     collector = cocotb.start_soon(collect())
-    for seed, (height, width) in enumerate([(24, 32), (24, 32), (8, 28), (16, 12), (40, 32)]):
-        image = _image(height, width, seed)
+    sizes = [(24, 32), (24, 32), (8, 28), (16, 12), (40, 32)]
+    images = [_image(height, width, seed) for seed, (height, width) in enumerate(sizes)]
+    for seed, image in enumerate([*images, _edges(bits)]):
         if seed == 3:  # abandoned half way
             await offer(_image(24, 32, 9), 333, never)
             dut.rst.value = 1
@@ -73,11 +132,11 @@ async def words_are_those_of_the_model(dut) -> None:
             dut.rst.value = 0
             got.clear()
         await offer(image, image.size, sometimes(seed, 0.4) if seed % 2 else never)
-        for _ in range(8):
+        for _ in range(LATENCY + 1):
             await RisingEdge(dut.clk)
         words = codec.encode(image)
         expected = [(*at, int(word)) for at, word in np.ndenumerate(words)]
-        assert got == expected, (height, width)
+        assert got == expected, image.shape
         image[0, 0] ^= 0xC0
         assert got != [(*at, int(word)) for at, word in np.ndenumerate(codec.encode(image))]
         got.clear()
@@ -144,7 +203,7 @@ async def either_codec_is_decoded_as_by_the_model(dut) -> None:
 @pytest.mark.parametrize("bits", [18, 27])
 def test_encoder(bits: int, simulator: str) -> None:
     """Both codecs of the chip."""
-    sources = (f"codec_dct{bits}_quantise", "codec_fold")
+    sources = ("codec_quantiser", f"codec_dct{bits}_quantise", "codec_fold")
     parameters = {"BITS": bits, "MAX_WIDTH": 32}
     simulate("codec_encoder", __name__, sources, parameters, "words", simulator=simulator)
 

@@ -27,6 +27,7 @@ TWINS = {
     "fifo": ("fifo.v", "s_ready = !level[AW]", "s_ready = 1'b1"),
     "frame_guard": ("frame_guard.v", "&& !filling && !cut", "&& !filling"),
     "frame_ring": ("frame_ring.v", "count_q < spare_q", "count_q <= spare_q"),
+    "frame_store": ("frame_store.v", "right_valid && right_active_q", "right_valid"),
     "keyframe": ("keyframe.v", "commit = state_q == WAIT && s_stored", "commit = state_q == WAIT"),
     "keyframe bounds": ("keyframe.v", "FORGET_2: if (p_done)", "FORGET_2: if (p_done && !sent_q)"),
     "point_arbiter": ("point_arbiter.v", "owner_q <= first", "owner_q <= s_valid"),
