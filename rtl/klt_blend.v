@@ -6,7 +6,7 @@
 // LUT4 a bit; -1 is the complement, and what it lacks is below the pixel that the blend starts from.
 // Q formats:  8-bit pixels, fraction uQ0.8 -> uQ8.8, exact; BIAS in units of 2^-8. No overflow.
 // Latency:    0 clocks (combinational; four adders in a row).
-// Area:       112 LUT sites and 20 for the digits, which blends of one fraction share.
+// Area:       about 110 LUT sites, and 16 for the digits, which blends of one fraction share.
 `default_nettype none
 
 module klt_blend #(
