@@ -14,7 +14,7 @@
 // Overflow:   places saturate to sQ10.8 at the end of a level, as in the model.
 // Latency:    an iteration is WINDOW + 21 clocks (36 for a window of 15), 3 more along a curve; a template
 //             2 (WINDOW + 3) and 26 of arithmetic, partly under its first window. Throughput: one
-//             window at a time. Multipliers: 77 rows, 2 sampler, 8 scalars. No block RAM.
+//             window at a time. Multipliers: 77 rows, 2 sampler, 8 scalars. Block RAM: 5 in the sampler.
 `default_nettype none
 
 module klt #(
