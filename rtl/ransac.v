@@ -5,15 +5,15 @@
 //   mono (0)    ray of the key and of this frame -> m_keep, and m_scale with the winning direction
 //   stereo (1)  point of the key, stereo ray of this frame -> m_keep
 //   points (2)  stereo ray -> m_point
-// Matches are taken in order and prepared (turned, with their normals), then each hypothesis is rated
-// with a match a clock, while the next one is drawn; one that cannot win is given up. Results follow
-// in the same order. Equals `mono_ransac` and `inverse_sizes` (a dropped match has scale 1),
-// `stereo_ransac`, `stereo_point` of vio/fixed/ransac.py.
+// Matches are taken in order and prepared (turned, with their normals), then each hypothesis is
+// rated with a match a clock (stereo: in two clocks), while the next one is drawn; one that cannot
+// win is given up. Results follow in the same order. Equals `mono_ransac` and `inverse_sizes` (a
+// dropped match has scale 1), `stereo_ransac`, `stereo_point` of vio/fixed/ransac.py.
 // Q formats:  rays sQ1.16, points sQ11.10, disparity uQ0.16, rotations sQ1.16 row by row, first low;
 //             scale uQ1.SCALE_FRAC; limits as in `epipolar_error` and `stereo_error`.
 // Overflow:   as in the units; scores up to 1023 matches are exact.
 // Latency:    from the last of n matches taken to the last result, with d draws: mono 40 + d (n + 1)
-//             + 13 n clocks, stereo 40 + d (n + 3) + 10 n, at least 18 d (mono) or 22 d (stereo) for
+//             + 13 n clocks, stereo 40 + d (2 n + 3) + 11 n, at least 18 d (mono) or 22 d (stereo) for
 //             the draws, less where hypotheses are given up; points 15.
 // Throughput: a match is taken in 8 clocks (mono), 14 (stereo) or 16 (points).
 // Memory:     4 block RAMs: 2 x 2^TRACK_BITS words of 118 bits. Multipliers: 20.
@@ -297,7 +297,7 @@ module ransac (
       .m_z(made_z)
   );
 
-  // ---- a match a clock is rated; draws read in between ----
+  // ---- a match a clock (stereo: in two) is rated; draws read in between ----
   reg scan_q, parity_q;
   reg [CW-1:0] index_q;
   reg [65:0] even_q, odd_q;  // translations of two hypotheses that follow each other
@@ -310,7 +310,8 @@ module ransac (
 
   reg [3:0] give_q;  // read n and q; read the ray; n and q come; wait, give
   wire give_next;
-  wire scan_read = state_q == RATE && scan_q && !draw_read;
+  reg pace_q;  // stereo: a match in two clocks
+  wire scan_read = state_q == RATE && scan_q && !draw_read && (mono || pace_q);
   wire last = index_q == count_q - ONE;
   wire give_up = scan_q && hopeless && hopeless_parity == parity_q;
   assign next = state_q == RATE && next_valid && (!scan_q || give_up || (scan_read && last));
@@ -332,6 +333,7 @@ module ransac (
     tag_1_q <= {parity_q, last, index_q == NONE};
     tag_2_q <= tag_1_q;
     t_q <= tag_1_q[2] ? odd_q : even_q;
+    pace_q <= !scan_read;
     if (rst) begin
       scan_q <= 1'b0;
       parity_q <= 1'b0;

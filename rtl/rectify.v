@@ -12,7 +12,7 @@
 //             ray to project has 18. Results have 18 bits, pixels 19; a ray behind is (0, 0).
 // Overflow:   saturates where the model narrows.
 // Latency:    clocks from s_valid && s_ready to m_valid (a pulse; the result stays until the next
-//             request): 29 unproject, 12 project, 14 turn, 43 compose, 2 copy.
+//             request): 29 unproject, 12 project, 14 turn, 45 compose, 4 copy.
 // Throughput: the next request with the pulse.
 // Writes:     tables and matrices are written while no operation that uses them is at work.
 //             w_select 0, 1: lens values of the left, right camera in the model's order; 2, 3: its
@@ -153,17 +153,21 @@ module rectify (
         5'd1: {kind_d, component_d} = {TWO, j_d};
         5'd3: {kind_d, component_d} = {THIRD, j_d};
         5'd4: entry_d = 1'b1;
-        5'd6: {copy_d, end_d} = 2'b11;
+        5'd6: {copy_d, component_d} = {1'b1, 2'd0};
+        5'd7: {copy_d, component_d} = {1'b1, 2'd1};
+        5'd8: {copy_d, component_d, end_d} = {1'b1, 2'd2, 1'b1};
         default: ;
       endcase
-      COPY, IDENTITY: {copy_d, end_d} = 2'b11;
+      COPY, IDENTITY: {copy_d, component_d, end_d} = {1'b1, step_d[1:0], step_d[1]};
       default: end_d = 1'b1;
     endcase
   end
 
   wire compose_d = op_d == COMPOSE;
-  reg [3:0] read_q;  // the matrix that is read
-  reg column_q;
+  // The matrix that is read in the next clock
+  wire [3:0] read_d = compose_d && copy_d ? SPARE :
+                      {1'b0, compose_d && !row_d ? by_q : s_ready ? s_matrix : matrix_q};
+  wire column_d = op_d == TURN_BACK || (compose_d && !row_d && !copy_d && !camera_q);
   reg [2:0] factor_pair_q, offset_pair_q;
 
   always @(posedge clk) begin
@@ -176,9 +180,6 @@ module rectify (
     end
     {step_q, i_q, j_q} <= {step_d, i_d, j_d};
     {kind_q, component_q, estimate_q} <= {kind_d, component_d, estimate_d};
-    read_q <= compose_d && copy_d ? SPARE : {1'b0, compose_d && !row_d ? by_q :
-                                             s_ready ? s_matrix : matrix_q};
-    column_q <= op_d == TURN_BACK || (compose_d && !row_d && !camera_q);
     factor_pair_q <= kind_d == INVERSE ? INVERSES : kind_d == FOCAL ? FOCALS : TANGENTIALS;
     offset_pair_q <= centre_d || kind_d == FOCAL ? CENTRES : SHIFTS;
     busy_q <= busy_d && !rst;
@@ -255,16 +256,17 @@ module rectify (
 
   rectify_matrices matrices (
       .clk(clk),
-      .r_matrix(read_q),
-      .r_index(component_q),
-      .r_column(column_q),
+      .r_matrix(read_d),
+      .r_index(component_d),
+      .r_column(column_d),
       .r_0(entry_0),
       .r_1(entry_1),
       .r_2(entry_2),
-      .w_entries(copy_q ? 9'h1FF : {8'd0, w_entry || composed_q} << place),
+      .w_valid(w_entry || composed_q),
       .w_matrix(copy_q ? {1'b0, to_q} : w_entry ? {1'b0, w_address[6:4]} : SPARE),
-      .w_copy(copy_q && op_q != IDENTITY),
-      .w_identity(copy_q && op_q == IDENTITY),
+      .w_place(place),
+      .w_row(copy_q),
+      .w_identity(op_q == IDENTITY),
       .w_data(w_entry ? w_data[17:0] : composed_data_q),
       .m_cam_key(m_cam_key),
       .m_stereo_rotation(m_stereo_rotation)

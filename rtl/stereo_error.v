@@ -5,8 +5,9 @@
 //             uQ2.16 -> score 0 .. 4 (quarters of the squared limit that the squared error stays
 //             within) and whether it is within the limit at all. Equals the inner loop of
 //             `stereo_ransac` of vio/fixed/ransac.py; points nearer than LEAST_Z score 0.
-// Growth:     products of 18 x 22 bits: the lower 17 of the depth in a multiplier, 5 in LUTs.
-// Latency:    6 clocks. Throughput: one point a clock, never a wait. Multipliers: 4.
+// Growth:     products of 18 x 22 bits: the lower 17 of the depth, and its upper 5 a clock later.
+// Latency:    7 clocks. Throughput: one point in 2 clocks; s_valid in two clocks that follow each
+//             other is not allowed. Multipliers: 4.
 `default_nettype none
 
 module stereo_error #(
@@ -42,96 +43,60 @@ module stereo_error #(
     end
   endgenerate
 
-  reg [5:0] valid_q;
-  reg [6*TAG_W-1:0] tags_q;
+  reg [6:0] valid_q;
+  reg [7*TAG_W-1:0] tags_q;
   always @(posedge clk) begin
-    valid_q <= rst ? 6'd0 : {valid_q[4:0], s_valid};
-    tags_q <= {tags_q[5*TAG_W-1:0], s_tag};
+    valid_q <= rst ? 7'd0 : {valid_q[5:0], s_valid};
+    tags_q <= {tags_q[6*TAG_W-1:0], s_tag};
   end
 
-  // ---- 1: the moved point ----
+  // ---- 1, 2: the moved point, for two clocks ----
   reg signed [22:0] u1_q, v1_q, z1_q;
   reg signed [17:0] x1_q, y1_q;
   reg [15:0] d1_q;
   always @(posedge clk) begin
-    u1_q <= {s_px[21], s_px} + {s_tx[21], s_tx};
-    v1_q <= {s_py[21], s_py} + {s_ty[21], s_ty};
-    z1_q <= {s_pz[21], s_pz} + {s_tz[21], s_tz};
-    {x1_q, y1_q, d1_q} <= {s_x, s_y, s_disparity};
+    if (s_valid) begin
+      u1_q <= {s_px[21], s_px} + {s_tx[21], s_tx};
+      v1_q <= {s_py[21], s_py} + {s_ty[21], s_ty};
+      z1_q <= {s_pz[21], s_pz} + {s_tz[21], s_tz};
+      {x1_q, y1_q, d1_q} <= {s_x, s_y, s_disparity};
+    end
   end
 
-  // ---- 2: products with the depth; behind the camera they don't matter ----
+  // ---- products with the depth, low and high; behind the camera they don't matter ----
   localparam [22:0] LEAST = LEAST_Z[22:0];
-  wire signed [34:0] low = {18'd0, z1_q[16:0]};
-  wire signed [22:0] x_high, y_high, d_high, limit_high;
-  wire signed [23:0] limit_high_wide;
-  assign limit_high = limit_high_wide[22:0];
-  wire unused_sign = &{1'b0, limit_high_wide[23]};
-
-  soft_multiply #(
-      .A_W(18),
-      .B_W(5)
-  ) high_x (
-      .s_a(x1_q),
-      .s_b(z1_q[21:17]),
-      .m_product(x_high)
-  );
-  soft_multiply #(
-      .A_W(18),
-      .B_W(5)
-  ) high_y (
-      .s_a(y1_q),
-      .s_b(z1_q[21:17]),
-      .m_product(y_high)
-  );
-  soft_multiply #(
-      .A_W(18),
-      .B_W(5)
-  ) high_d (
-      .s_a({2'b00, d1_q}),
-      .s_b(z1_q[21:17]),
-      .m_product(d_high)
-  );
-  soft_multiply #(
-      .A_W(19),
-      .B_W(5)
-  ) high_limit (
-      .s_a({1'b0, cfg_threshold}),
-      .s_b(z1_q[21:17]),
-      .m_product(limit_high_wide)
-  );
-
-  reg far2_q;
-  reg signed [22:0] u2_q, v2_q, xh2_q, yh2_q, dh2_q, lh2_q;
-  reg signed [34:0] xl2_q, yl2_q;
-  reg [34:0] dl2_q, ll2_q;
+  wire [16:0] part = valid_q[0] ? z1_q[16:0] : {12'd0, z1_q[21:17]};
+  wire signed [34:0] depth = {18'd0, part};
+  reg far2_q, far3_q;
+  reg signed [22:0] u2_q, v2_q, u3_q, v3_q;
+  reg signed [34:0] x2_q, y2_q;
+  reg [34:0] d2_q, l2_q;
   wire signed [34:0] x1_wide = {{17{x1_q[17]}}, x1_q};
   wire signed [34:0] y1_wide = {{17{y1_q[17]}}, y1_q};
-  always @(posedge clk) begin
-    far2_q <= !z1_q[22] && z1_q >= $signed(LEAST);
-    {u2_q, v2_q} <= {u1_q, v1_q};
-    {xh2_q, yh2_q, dh2_q, lh2_q} <= {x_high, y_high, d_high, limit_high};
-    xl2_q <= x1_wide * low;
-    yl2_q <= y1_wide * low;
-    dl2_q <= {19'd0, d1_q} * {18'd0, z1_q[16:0]};
-    ll2_q <= {17'd0, cfg_threshold} * {18'd0, z1_q[16:0]};
-  end
 
-  // ---- 3: their sums, rounded by 16 bits ----
-  localparam signed [40:0] HALF = 41'sd32768;
-  wire signed [40:0] x_sum = {{6{xl2_q[34]}}, xl2_q} + {xh2_q[22], xh2_q, 17'd0} + HALF;
-  wire signed [40:0] y_sum = {{6{yl2_q[34]}}, yl2_q} + {yh2_q[22], yh2_q, 17'd0} + HALF;
-  wire [40:0] d_sum = {6'd0, dl2_q} + {1'b0, dh2_q, 17'd0} + HALF;
-  wire [40:0] l_sum = {6'd0, ll2_q} + {1'b0, lh2_q, 17'd0} + HALF;
-  wire unused_fraction = &{1'b0, x_sum[15:0], y_sum[15:0], d_sum[15:0], l_sum[15:0]};
-  reg far3_q;
+  // ---- 3: the high products are there, the low ones are kept: their sums, rounded by 16 bits ----
+  // The half that is added is the carry of the lowest bit.
+  reg [19:0] xl_q, yl_q, dl_q, ll_q;
+  wire unused_low = &{1'b0, x2_q[14:0], y2_q[14:0], d2_q[14:0], l2_q[14:0]};
+  wire [25:0] x_sum = {{6{xl_q[19]}}, xl_q[19:1], 1'b1} + {x2_q[23:0], 1'b0, xl_q[0]};
+  wire [25:0] y_sum = {{6{yl_q[19]}}, yl_q[19:1], 1'b1} + {y2_q[23:0], 1'b0, yl_q[0]};
+  wire [25:0] d_sum = {6'd0, dl_q[19:1], 1'b1} + {d2_q[23:0], 1'b0, dl_q[0]};
+  wire [25:0] l_sum = {6'd0, ll_q[19:1], 1'b1} + {l2_q[23:0], 1'b0, ll_q[0]};
+  wire unused_carry = &{1'b0, x_sum[0], y_sum[0], d_sum[0], l_sum[0]};
   reg signed [24:0] x3_q, y3_q;
   reg [24:0] d3_q, l3_q;
-  reg signed [22:0] u3_q, v3_q;
+
   always @(posedge clk) begin
+    far2_q <= !z1_q[22] && z1_q >= $signed(LEAST);
     far3_q <= far2_q;
+    {u2_q, v2_q} <= {u1_q, v1_q};
     {u3_q, v3_q} <= {u2_q, v2_q};
-    {x3_q, y3_q, d3_q, l3_q} <= {x_sum[40:16], y_sum[40:16], d_sum[40:16], l_sum[40:16]};
+    x2_q <= x1_wide * depth;
+    y2_q <= y1_wide * depth;
+    d2_q <= {19'd0, d1_q} * {18'd0, part};
+    l2_q <= {17'd0, cfg_threshold} * {18'd0, part};
+    {xl_q, yl_q, dl_q, ll_q} <= {x2_q[34:15], y2_q[34:15], d2_q[34:15], l2_q[34:15]};
+    {x3_q, y3_q, d3_q, l3_q} <= {x_sum[25:1], y_sum[25:1], d_sum[25:1], l_sum[25:1]};
   end
 
   // ---- 4: differences; 5: the worst of their magnitudes, parts of the limit; 6: score ----
@@ -144,7 +109,10 @@ module stereo_error #(
   wire [25:0] ev = ev4_q[25] ? ~ev4_q + 26'd1 : ev4_q;
   wire [25:0] ed = ed4_q[25] ? ~ed4_q + 26'd1 : ed4_q;
   wire [25:0] uv = eu > ev ? eu : ev;
+  // Both factors, 887 = 1024 - 137 and 724 = 4 x 181, are sums of few terms of 9 l.
   wire [34:0] l4 = {10'd0, l4_q};
+  wire [34:0] nine = l4 + (l4 << 3);
+  wire [30:0] quarter = (nine[30:0] << 2) + nine[30:0] + {8'd0, l4_q[24:2]};
   wire [35:0] worst = {worst5_q, 10'd0};
   reg [2:0] score_q;
   reg inlier_q;
@@ -156,15 +124,15 @@ module stereo_error #(
     {far4_q, far5_q} <= {far3_q, far4_q};
     {l4_q, l5_q} <= {l3_q, l4_q};
     worst5_q <= uv > ed ? uv : ed;
-    three5_q <= (l4 << 10) - (l4 << 7) - ((l4 << 3) + l4);  // 887
-    two5_q <= (l4 << 9) + (l4 << 8) - ((l4 << 5) + (l4 << 3) + (l4 << 2));  // 724
+    three5_q <= (l4 << 10) - ((l4 << 7) + nine);  // 887
+    two5_q <= {quarter, l4_q[1:0], 2'd0};  // 724: 16 (5 x 9 + 1 / 4)
     score_q <= !one ? 3'd0 : 3'd1 + {2'd0, worst <= {2'd0, l5_q, 9'd0}}
                + {2'd0, worst <= {1'b0, two5_q}} + {2'd0, worst <= {1'b0, three5_q}};
     inlier_q <= one;
   end
 
-  assign m_valid = valid_q[5];
-  assign m_tag = tags_q[6*TAG_W-1:5*TAG_W];
+  assign m_valid = valid_q[6];
+  assign m_tag = tags_q[7*TAG_W-1:6*TAG_W];
   assign m_score = score_q;
   assign m_inlier = inlier_q;
 

@@ -2,7 +2,6 @@
 """rtl/ransac.v and its units equal the functions of vio/fixed/ransac.py."""
 
 import random
-from functools import partial
 
 import cocotb
 import numpy as np
@@ -334,11 +333,9 @@ async def accesses_of_the_set_are_counted(dut) -> None:
         assert least * 16 <= counted[0] <= most * 16 + 4, counted
 
 
-run_ransac = partial(simulate, "ransac", __name__, only="tasks|stalls|number|trace|accesses")
-
-
 @pytest.mark.parametrize("simulator", simulators())
 @pytest.mark.parametrize("preset", ["tiny", None])
 def test_ransac(preset: str | None, simulator: str) -> None:
     """With few tracks, and as many as fit."""
-    run_ransac(preset=preset, simulator=simulator)
+    only = "tasks|stalls|number|trace|accesses"
+    simulate("ransac", __name__, only=only, preset=preset, simulator=simulator)

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(
     not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
 )
 UNPROJECT, PROJECT, TURN, TURN_BACK, COMPOSE, COPY, IDENTITY = range(7)
-LONGEST = {UNPROJECT: 29, PROJECT: 12, TURN: 14, TURN_BACK: 14, COMPOSE: 43, COPY: 2, IDENTITY: 2}
+LONGEST = {UNPROJECT: 29, PROJECT: 12, TURN: 14, TURN_BACK: 14, COMPOSE: 45, COPY: 4, IDENTITY: 4}
 Request = tuple[int, int, int, int, int]  # op, camera, matrix, x, y
 
 
