@@ -5,9 +5,9 @@
 // Stages:     curve (point unit A), search (three tracks), map of the window (point unit B), refinement (the
 //             tracker), final ray (point unit A). A track that is given up passes the others by.
 // Q formats:  pixels sQ10.8, rays sQ1.16, disparity uQ0.16.
-// Latency:    the sum of the stages, about 1300 clocks. Throughput: the slowest stage's: 345 for the map, 120 + 2
-//             a column for the search, or the tracker's. Memory: 4 tracks of 320 bits in distributed RAM, the search's. Multipliers:
-//             5 of the search; no block RAM.
+// Latency:    the sum of the stages, about 1600 clocks. Throughput: the slowest stage's: 365 for row and map,
+//             150 + 4.5 a column for the search, or the tracker's. Memory: 4 tracks of 320 bits in registers, the
+//             search's 5 block RAM. Multipliers: 5 of the search.
 `default_nettype none
 
 module stereo (
@@ -148,7 +148,6 @@ module stereo (
   wire signed [18:0] v_round = v_q + 19'sd128;
   wire unused_round = &{1'b0, u_round[7:0], v_round[7:0]};
   wire queue_ready, search_ready, searched, search_taken, found, t_valid, t_taken;
-  wire [2:0] unused_level;
   wire signed [11:0] match;
   wire [7:0] columns;
   wire t_ok;
@@ -188,7 +187,7 @@ module stereo (
       .a_pixels(a_pixels)
   );
 
-  fifo #(
+  register_queue #(
       .WIDTH(TRACK_W),
       .DEPTH(4)
   ) tracks (
@@ -199,8 +198,7 @@ module stereo (
       .s_data({c_ok, u_q, v_q, c_x, c_y, c_pieces, c_knots_u, c_knots_v, c_slopes}),
       .m_valid(t_valid),
       .m_ready(t_taken),
-      .m_data({t_ok, t_u, t_v, t_x, t_y, k_pieces, k_knots_u, k_knots_v, k_slopes}),
-      .level(unused_level)
+      .m_data({t_ok, t_u, t_v, t_x, t_y, k_pieces, k_knots_u, k_knots_v, k_slopes})
   );
 
   // ---- 3: map of the window around the best column, moved by the left pixel's fraction ----
@@ -216,12 +214,11 @@ module stereo (
   wire signed [21:0] row_v;
   wire [18:0] row_narrow;
   wire unused_saturated;
-  wire [12:0] unused_slope;
   wire signed [17:0] unused_x;
   wire signed [18:0] unused_disparity;
   assign search_taken = state_q == IDLE && t_valid && t_ok;
 
-  curve_row #(
+  stereo_row #(
       .KNOTS(5),
       .UV_W (19),
       .U_W  (20),
@@ -236,8 +233,7 @@ module stereo (
       .s_knots_v(k_knots_v),
       .s_slopes(k_slopes),
       .m_valid(row_valid),
-      .m_v(row_v),
-      .m_slope(unused_slope)
+      .m_v(row_v)
   );
 
   round_saturate #(

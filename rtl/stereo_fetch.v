@@ -2,12 +2,12 @@
 // Fetch what a search compares: the blocks of the left window, then those along the epipolar curve.
 //
 // A word is a block column: 4 columns of as many rows as the window has, cut out of the two or three
-// blocks that they lie in. The caller is ready for all words: those of the left window come at least
-// HEIGHT clocks apart and stay for HEIGHT clocks; of the others at most 16 are on their way or not
-// `popped`.
+// blocks that they lie in, a row a clock. The caller is ready for all words: those of the left window
+// come when it is `free`, of the others at most 16 are on their way or not `popped`. The reader answers
+// a fixed number of clocks after a request.
 // Q formats:  whole pixels; knots and slopes as in stereo_path.v.
-// Latency:    4 clocks from s_valid && s_ready to the job, a word 1 clock after its last answer.
-// Throughput: a word in 6 clocks along the curve (3 blocks), in HEIGHT + 3 of the left window.
+// Latency:    4 clocks from s_valid && s_ready to the job, an answer's rows 1 to 4 clocks after it.
+// Throughput: a word in 12 clocks (3 blocks; 8 if its rows lie in 2).
 `default_nettype none
 
 module stereo_fetch #(
@@ -56,11 +56,12 @@ module stereo_fetch #(
 
     input  wire                 free,      // the last template is not needed any more
     input  wire                 popped,    // a word of the strip was used up
-    output wire                 m_valid,
-    output wire                 m_strip,   // else of the template
-    output wire                 m_first,   // of the template
-    output wire                 m_last,    // of the template
-    output wire [32*HEIGHT-1:0] m_word     // top row in the low bits, leftmost pixel in the low byte
+    output wire                        m_valid,
+    output wire                        m_strip,  // else of the template
+    output wire                        m_end,    // last row of a word
+    output wire                        m_last,   // of the last word of its kind
+    output wire [$clog2(HEIGHT+1)-1:0] m_row,
+    output wire [                31:0] m_quad    // leftmost pixel in the low byte
 );
 
   generate
@@ -70,6 +71,7 @@ module stereo_fetch #(
   endgenerate
 
   localparam COUNT_W = $clog2(COLUMNS + 1);
+  localparam ROW_W = $clog2(HEIGHT + 1);
   localparam [2:0] IDLE = 3'd0, PLACE = 3'd1, BOUND = 3'd2, COUNT = 3'd3, LEFT = 3'd4, CURVE = 3'd5,
       STRIP = 3'd6, DONE = 3'd7;
 
@@ -112,7 +114,7 @@ module stereo_fetch #(
   // ---- block columns ----
   reg [8:0] block_q, end_q;
   reg [1:0] part_q;  // block of the column, downwards
-  reg [3:0] gap_q;
+  reg [1:0] gap_q;
   wire [12:0] left = tu_q - reach_u;  // not negative
   wire [12:0] right = tu_q + reach_u;
   wire [12:0] top = tv_q - reach_v;
@@ -132,7 +134,7 @@ module stereo_fetch #(
 
   reg [4:0] waiting_q;  // words of the strip on their way or not used up
   wire queue_ready;
-  wire gap = gap_q != 4'd0;
+  wire gap = gap_q != 2'd0;
   assign r_valid = queue_ready && !gap && (state_q == LEFT ? free
                    : state_q == STRIP && path_valid && (!waiting_q[4] || part_q != 2'd0));
   assign r_store = state_q == LEFT ? 2'd1 : 2'd2;
@@ -185,9 +187,10 @@ module stereo_fetch #(
     if (rst || state_q == COUNT) part_q <= 2'd0;
     else if (accepted) part_q <= part_last ? 2'd0 : part_q + 2'd1;
 
-    if (rst) gap_q <= 4'd0;
-    else if (word_asked && state_q == LEFT) gap_q <= HEIGHT[3:0];
-    else if (gap) gap_q <= gap_q - 4'd1;
+    // The rows of an answer take four clocks.
+    if (rst) gap_q <= 2'd0;
+    else if (accepted) gap_q <= 2'd3;
+    else if (gap) gap_q <= gap_q - 2'd1;
 
     if (rst) waiting_q <= 5'd0;
     else
@@ -234,13 +237,13 @@ module stereo_fetch #(
   );
 
   // ---- answers come in order; what they are is queued ----
-  wire [7:0] asked = {state_q == STRIP, block_q == left[10:2], block_last, part_last, part_q, y[1:0]};
-  wire [7:0] what;
+  wire [5:0] asked = {state_q == STRIP, block_last, part_q, y[1:0]};
+  wire [5:0] what;
   wire what_valid;
   wire [4:0] what_level;
   wire unused_what = &{1'b0, what_valid, what_level};
   fifo #(
-      .WIDTH(8),
+      .WIDTH(6),
       .DEPTH(16)
   ) questions (
       .clk(clk),
@@ -253,40 +256,36 @@ module stereo_fetch #(
       .m_data(what),
       .level(what_level)
   );
-  wire [1:0] part = what[3:2];
-
-  // The first block of each of the answer's four rows, the word's first row (mod 4) foremost.
-  wire [127:0] rows_in = {a_pixels[768+:32], a_pixels[512+:32], a_pixels[256+:32], a_pixels[0+:32]};
-  wire [255:0] twice = {rows_in, rows_in};
-  wire [127:0] turned = twice[32*what[1:0]+:128];
+  // ---- an answer's four rows, a clock each: only the first block of each row ----
+  reg [127:0] rows_q;
+  reg work_q, strip_q, word_last_q;
+  reg [1:0] line_q;
+  reg signed [5:0] at_q;  // row of the word
   wire unused_pixels = &{1'b0, a_pixels[1023:800], a_pixels[767:544], a_pixels[511:288],
                          a_pixels[255:32]};
 
-  reg [32*HEIGHT-1:0] word_q;
-  reg valid_q, strip_q, m_first_q, m_last_q;
-  genvar t;
-  generate
-    for (t = 0; t < HEIGHT; t = t + 1) begin : g_row
-      localparam [4:0] ROW = t;
-      wire [4:0] at = ROW + {3'd0, what[1:0]};
-      wire unused_at = &{1'b0, at[1:0]};
-      always @(posedge clk)
-        if (a_valid && at[4:2] == {1'b0, part}) word_q[32*t+:32] <= turned[32*(t%4)+:32];
-    end
-  endgenerate
-
   always @(posedge clk) begin
-    valid_q <= a_valid && what[4] && !rst;
-    strip_q <= what[7];
-    m_first_q <= what[6];
-    m_last_q <= what[5];
+    if (a_valid) begin
+      rows_q <= {a_pixels[768+:32], a_pixels[512+:32], a_pixels[256+:32], a_pixels[0+:32]};
+      {strip_q, word_last_q} <= what[5:4];
+      at_q   <= {2'd0, what[3:2], 2'd0} - {4'd0, what[1:0]};
+      line_q <= 2'd0;
+    end else if (work_q) begin
+      at_q   <= at_q + 6'sd1;
+      line_q <= line_q + 2'd1;
+    end
+    if (rst) work_q <= 1'b0;
+    else work_q <= a_valid || (work_q && line_q != 2'd3);
   end
 
-  assign m_valid = valid_q;
+  wire [4:0] past = {1'b0, rows} - 5'd1;  // the last row
+  wire unused_at = &{1'b0, at_q[4]};
+  assign m_valid = work_q && !at_q[5] && at_q[4:0] <= past;
   assign m_strip = strip_q;
-  assign m_first = m_first_q;
-  assign m_last = m_last_q;
-  assign m_word = word_q;
+  assign m_end = at_q[4:0] == past;
+  assign m_last = word_last_q;
+  assign m_row = at_q[ROW_W-1:0];
+  assign m_quad = rows_q[32*line_q+:32];
 
 endmodule
 

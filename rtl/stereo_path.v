@@ -71,18 +71,19 @@ module stereo_path #(
   wire signed [ACC_W-1:0] run_wide = {{SLOPE_W{run_q[RUN_W-1]}}, run_q};
   wire signed [ACC_W-1:0] part = slope[bit_q[3:0]] ? run_wide : {ACC_W{1'b0}};
   wire sign_bit = bit_q == FIRST_BIT;
-  wire signed [ACC_W-1:0] product = {acc_q[ACC_W-2:0], 1'b0} + (sign_bit ? -part : part);
+  // Less: the complement and 1, in the place of the bit that comes in as 0.
+  wire less = sign_bit && slope[SLOPE_W-1];
+  wire signed [ACC_W-1:0] product = {acc_q[ACC_W-2:0], less} + (part ^ {ACC_W{less}});
   wire signed [ACC_W-1:0] four = {{(RUN_W - FRAC - 2) {slope[SLOPE_W-1]}}, slope, {(FRAC + 2) {1'b0}}};
 
   // ---- row ----
-  localparam signed [ACC_W:0] HALF = {{(ACC_W - SLOPE_FRAC + 1) {1'b0}}, 1'b1, {(SLOPE_FRAC - 1) {1'b0}}};
-  localparam signed [V_W-1:0] HALF_ROW = {{(V_W - FRAC) {1'b0}}, 1'b1, {(FRAC - 1) {1'b0}}};
-  wire signed [ACC_W:0] rounded = {acc_q[ACC_W-1], acc_q} + HALF;
-  wire unused_rounded = &{1'b0, rounded[SLOPE_FRAC-1:0]};
-  wire signed [V_W-1:0] row_sum = v_q + HALF_ROW;
-  wire signed [V_W-FRAC:0] row = {row_sum[V_W-1], row_sum[V_W-1:FRAC]}
-                                 + {{(V_W - FRAC - 12) {s_shift[12]}}, s_shift};
-  wire unused_row = &{1'b0, row_sum[FRAC-1:0]};
+  // Rounding: the highest bit that is dropped is added below the lowest bit that stays.
+  wire signed [V_W:0] v_sum = {acc_q[ACC_W-1], acc_q[ACC_W-1:SLOPE_FRAC], 1'b1}
+                              + {{(V_W - UV_W) {knot_v[UV_W-1]}}, knot_v, acc_q[SLOPE_FRAC-1]};
+  wire signed [V_W-FRAC+1:0] row_sum = {v_q[V_W-1], v_q[V_W-1:FRAC], 1'b1}
+                                       + {{(V_W - FRAC - 12) {s_shift[12]}}, s_shift, v_q[FRAC-1]};
+  wire signed [V_W-FRAC:0] row = row_sum[V_W-FRAC+1:1];
+  wire unused_sums = &{1'b0, v_sum[0], row_sum[0]};
   wire signed [V_W-FRAC:0] last_top = {{(V_W - FRAC - 10) {1'b0}}, cfg_last_top};
 
   always @(posedge clk) begin
@@ -97,7 +98,7 @@ module stereo_path #(
         acc_q <= product;
         bit_q <= bit_q - 5'd1;
       end
-      ADD: v_q <= rounded[ACC_W:SLOPE_FRAC] + {{(V_W - UV_W) {knot_v[UV_W-1]}}, knot_v};
+      ADD: v_q <= v_sum[V_W:1];
       CLAMP: top_q <= row[V_W-FRAC] ? 11'd0 : row > last_top ? cfg_last_top : row[10:0];
       HOLD:
       if (m_next) begin

@@ -7,7 +7,7 @@
 //             rounded down, 24 bits. Equals `_search` of vio/fixed/stereo.py, which takes 128 (and the
 //             template's mean) off the pixels first: that changes neither difference.
 // Growth:     windows of at most 256 pixels: power and z never saturate, the score stays below 2^23.
-// Latency:    16 clocks; a power 4. Throughput: one in 2 clocks. Multipliers: 5, the products of a
+// Latency:    16 clocks; a power 4. Throughput: one in 4 clocks. Multipliers: 5, the products of a
 //             window in two clocks.
 `default_nettype none
 
@@ -99,7 +99,7 @@ module stereo_score #(
       .DEN_W (22),
       .QUOT_W(24),
       .BITS  (3),
-      .CLOCKS(2)
+      .CLOCKS(4)
   ) divide (
       .clk(clk),
       .rst(rst),

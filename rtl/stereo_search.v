@@ -7,10 +7,12 @@
 // Q formats:  point in whole pixels, knots sQ10.8, slopes sQ0.12 -> whole column; formats of the sums
 //             in the modules. The sums are formed of the pixels as they are: that they are
 //             not centred first changes no bit (see stereo_score.v).
-// Latency:    about 340 + 2 a column to m_valid. Throughput: one in 16 MAX_STEREO_HEIGHT + 2 columns + 8
-//             clocks (112 + 2 columns + 8), if the reader serves 3 blocks in 8 clocks.
-// Multipliers: 5. Memory: the template's multiples, 12 words of rows in distributed RAM; no block RAM.
-// Reader:     blocks of four rows; of an answer's eight only the first is used.
+// Latency:    about 350 + 4.5 a column to m_valid. Throughput: one in 9 clocks for two columns, those before
+//             the first whole window included, and 12 more (9 (15 + columns / 2) + 12), if the reader
+//             serves 3 blocks in 12 clocks. Loading the tables takes 16 MAX_STEREO_HEIGHT clocks meanwhile.
+// Multipliers: 5. Memory: tables of the template in distributed RAM; 5 block RAM.
+// Reader:     blocks of four rows; of an answer's eight only the first is used. An answer comes a fixed
+//             number of clocks after its request.
 `default_nettype none
 
 module stereo_search (
@@ -68,11 +70,12 @@ module stereo_search (
   localparam [ROW_W-1:0] LAST_ROW = H[ROW_W-1:0] - {{(ROW_W - 1) {1'b0}}, 1'b1};
 
   // ---- blocks ----
-  wire j_valid, j_ready, free, popped, word_valid, word_strip, word_first, word_last;
+  wire j_valid, j_ready, free, popped, word_valid, word_strip, word_end, word_last;
   wire [COUNT_W-1:0] j_columns;
   wire signed [12:0] j_first;
   wire [1:0] j_left, j_start;
-  wire [32*H-1:0] word;
+  wire [ROW_W-1:0] word_row;
+  wire [31:0] quad;
   stereo_fetch #(
       .WIDTH(W),
       .HEIGHT(H),
@@ -115,16 +118,17 @@ module stereo_search (
       .popped(popped),
       .m_valid(word_valid),
       .m_strip(word_strip),
-      .m_first(word_first),
+      .m_end(word_end),
       .m_last(word_last),
-      .m_word(word)
+      .m_row(word_row),
+      .m_quad(quad)
   );
 
   // ---- front: a template is loaded when the last strip has passed it ----
   localparam [1:0] WAIT = 2'd0, LOAD = 2'd1, SETTLE = 2'd2, START = 2'd3;
   reg [1:0] front_q;
   reg [ROW_W-1:0] row_q;
-  reg [3:0] factor_q;
+  reg [3:0] step_q;
   reg go_q;
   reg [COUNT_W-1:0] count_q;
   reg signed [12:0] first_q;
@@ -145,18 +149,18 @@ module stereo_search (
   always @(posedge clk) begin
     if (load) begin
       row_q <= {ROW_W{1'b0}};
-      factor_q <= 4'd0;
+      step_q <= 4'd0;
       count_q <= j_columns;
       first_q <= j_first;
     end else if (front_q == LOAD) begin
-      factor_q <= factor_q + 4'd1;
-      if (factor_q == 4'd15) row_q <= row_q + {{(ROW_W - 1) {1'b0}}, 1'b1};
+      step_q <= step_q + 4'd1;
+      if (step_q == 4'd15) row_q <= row_q + {{(ROW_W - 1) {1'b0}}, 1'b1};
     end
     if (rst) front_q <= WAIT;
     else
       case (front_q)
         WAIT: front_q <= load ? LOAD : WAIT;
-        LOAD: front_q <= factor_q == 4'd15 && row_q == LAST_ROW ? SETTLE : LOAD;
+        LOAD: front_q <= step_q == 4'd15 && row_q == LAST_ROW ? SETTLE : LOAD;
         SETTLE: front_q <= START;
         default: front_q <= start ? WAIT : START;
       endcase
@@ -164,8 +168,9 @@ module stereo_search (
   end
 
   // ---- template ----
-  wire [8*W-1:0] lanes;
-  wire [W-1:0] lanes_on;
+  wire [1:0] slot;
+  wire [63:0] pixels;
+  wire [7:0] pixels_on;
   wire [7+L:0] template_sum;
   wire [15+L:0] template_square;
   stereo_template #(
@@ -177,22 +182,24 @@ module stereo_search (
       .cfg_reach_u({1'b0, cfg_reach_u}),
       .cfg_reach_v(cfg_reach_v),
       .s_valid(word_valid && !word_strip),
-      .s_first(word_first),
+      .s_end(word_end),
       .s_last(word_last),
+      .s_row(word_row),
       .s_left(j_left),
-      .s_word(word),
+      .s_quad(quad),
       .m_full(full),
       .m_taken(start),
       .m_row(row_q),
-      .m_pixels(lanes),
-      .m_lanes(lanes_on),
+      .m_slot(slot),
+      .m_pixels(pixels),
+      .m_on(pixels_on),
       .m_sum(template_sum),
       .m_square(template_square)
   );
 
   // ---- columns, cross sums ----
-  wire halves_valid, wanted, cross_valid, sums_valid;
-  wire [4*H-1:0] halves;
+  wire bits_valid, bits_first, bits_last, even_wanted, odd_wanted, cross_valid, sums_valid;
+  wire [H-1:0] even_bits, odd_bits;
   wire [7+L:0] sum;
   wire [15+L:0] square, cross;
   stereo_columns #(
@@ -205,16 +212,22 @@ module stereo_search (
       .cfg_reach_u({1'b0, cfg_reach_u}),
       .cfg_reach_v(cfg_reach_v),
       .s_valid(word_valid && word_strip),
-      .s_word(word),
+      .s_end(word_end),
+      .s_row(word_row),
+      .s_quad(quad),
       .s_popped(popped),
       .begin_valid(load),
       .begin_start(j_start),
       .begin_count(j_columns),
       .go(go_q),
       .done(columns_done),
-      .m_valid(halves_valid),
-      .m_wanted(wanted),
-      .m_halves(halves),
+      .m_valid(bits_valid),
+      .m_first(bits_first),
+      .m_last(bits_last),
+      .m_even_wanted(even_wanted),
+      .m_odd_wanted(odd_wanted),
+      .m_even(even_bits),
+      .m_odd(odd_bits),
       .sums_valid(sums_valid),
       .sums_ready(cross_valid),
       .sums_sum(sum),
@@ -224,18 +237,24 @@ module stereo_search (
 
   stereo_cross #(
       .WIDTH (W),
-      .HEIGHT(H)
+      .HEIGHT(H),
+      .APART (4)
   ) correlate (
       .clk(clk),
       .rst(rst),
       .load_valid(front_q == LOAD),
-      .load_first(factor_q == 4'd0),
+      .load_step(step_q),
       .load_row(row_q),
-      .load_pixels(lanes),
-      .load_lanes(lanes_on),
-      .s_valid(halves_valid),
-      .s_wanted(wanted),
-      .s_halves(halves),
+      .load_slot(slot),
+      .load_pixels(pixels),
+      .load_on(pixels_on),
+      .s_valid(bits_valid),
+      .s_first(bits_first),
+      .s_last(bits_last),
+      .s_even_wanted(even_wanted),
+      .s_odd_wanted(odd_wanted),
+      .s_even(even_bits),
+      .s_odd(odd_bits),
       .m_valid(cross_valid),
       .m_sum(cross)
   );

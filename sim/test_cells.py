@@ -187,6 +187,7 @@ def test_square_root(bits: int, simulator: str) -> None:
     [
         ("fifo", {"WIDTH": 8, "DEPTH": 4}),
         ("fifo", {"WIDTH": 37, "DEPTH": 16}),
+        ("register_queue", {"WIDTH": 12, "DEPTH": 4}),
         ("skid", {"WIDTH": 9}),
     ],
 )

@@ -10,7 +10,7 @@ golden model (tests count them).
 from dataclasses import dataclass
 
 from vio.config import Config
-from vio.hw.memory import MULTIPLIERS_OF_ROWS, REGION_PX, geometry, search_rows
+from vio.hw.memory import MULTIPLIERS_OF_ROWS, REGION_PX, geometry
 from vio.hw.work import FrameWork
 
 MULTIPLY = 2  # operands to rounded, narrowed product
@@ -25,7 +25,9 @@ TEMPLATE_SCALARS = 39  # sums to the reciprocal of the determinant: two division
 TRACK_END = 14  # flatness, correlation, write back
 PASS = 30  # a track read from its table, handed on, judged, written back
 SAMPLES = 2  # warped samples a cycle
-SEARCH_START = 12  # pipeline of the stereo score
+SEARCH_PAIR = 9  # two columns of the stereo search: a bit of their pixels' sums a cycle
+SEARCH_TABLE = 16  # entries of the search's tables, written a row of the window at a time
+SEARCH_START = 12  # the last columns' bits, before the tables may be written again
 RANSAC_START = 24  # draw, direction, pipeline
 SELECT_TRACK = 4  # its neighbourhood cleared, four tiles a cycle
 SELECT_CORNER = 25  # best cell, its neighbourhood cleared, its cell searched again
@@ -192,33 +194,41 @@ def selection(work: FrameWork, config: Config) -> float:
     return work.verified * SELECT_TRACK + work.corners * SELECT_CORNER + SELECT_START
 
 
-def stereo_rows(work: FrameWork, config: Config) -> float:
-    """Return the cycles for which search and refinement occupy the rows of the datapath."""
+def stereo_search(work: FrameWork, config: Config) -> float:
+    """Return the cycles of the search: pairs of columns, those before the first window included.
+
+    The next window's tables are written under the latter.
+    """
     c = config.frontend
     width, height = 2 * c.stereo_half_width + 1, 2 * c.stereo_half_height + 1
-    column = -(-height // search_rows(width))
-    costs = window_costs(c.window)
-    search = work.stereo_tracks * (height + width - 1 + SEARCH_START)
-    refine = work.stereo_tracks * costs.warped_rows + work.stereo_iterations * costs.iteration_rows
-    return search + work.stereo_columns * column + refine
+    fill = max(SEARCH_PAIR * width / 2, SEARCH_TABLE * height)
+    return work.stereo_tracks * (fill + SEARCH_START) + work.stereo_columns * SEARCH_PAIR / 2
+
+
+def stereo_rows(work: FrameWork, config: Config) -> float:
+    """Return the cycles for which the refinement occupies the rows of the datapath."""
+    costs = window_costs(config.frontend.window)
+    return work.stereo_tracks * costs.template(True) + work.stereo_iterations * costs.iteration
 
 
 def strip_fetch(work: FrameWork, config: Config) -> float:
-    """Return the cycles that fetch the strips: a block a cycle."""
+    """Return the cycles that fetch windows and strips: the four rows of a block, one a cycle."""
     c = config.frontend
     rows = -(-(2 * c.stereo_half_height + 1 + 3) // 4)
-    columns = work.stereo_columns + work.stereo_tracks * (2 * c.stereo_half_width + 4)
-    return rows * columns / 4
+    width = 2 * c.stereo_half_width + 1
+    columns = work.stereo_columns + work.stereo_tracks * (2 * width + 5)
+    return rows * columns
 
 
 def stereo(work: FrameWork, config: Config) -> float:
-    """Return the cycles of stereo: a track is refined while the next one is searched for."""
+    """Return the cycles of stereo: a track is refined while the next ones are searched for."""
     if not work.stereo_tracks:
         return 0.0
     c, n = config.frontend, work.stereo_tracks
     points = stereo_points(config.hw.stereo_segments)
     costs = window_costs(c.window)
     steady = max(
+        stereo_search(work, config),
         stereo_rows(work, config),
         n * points,
         n * sampler(c.window),
@@ -286,7 +296,7 @@ def multipliers(config: Config) -> list[Multipliers]:
         Multipliers(
             "rows",
             MULTIPLIERS_OF_ROWS,
-            "16 lanes x (2 bilinear + 4 products); template, stereo search and both RANSACs too",
+            "16 lanes x (2 bilinear + 4 products); template and both RANSACs too",
         ),
         Multipliers("scalars", 8, "template and step; correlation, flatness, refinement"),
         Multipliers("points", POINT_MULTIPLIERS, "lens, rotation, perspective; inverse sizes"),
