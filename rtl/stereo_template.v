@@ -52,7 +52,8 @@ module stereo_template #(
   reg fresh_q;  // before the first word
   reg [6:0] back_q;
   wire [6:0] back = fresh_q ? {1'b0, width} - 7'd1 + {5'd0, s_left} : back_q;
-  reg valid_q, end_q;
+  reg valid_q, end_q, first_q;
+  reg [1:0] left_q;
   reg [6:0] at_q;
   reg [ROW_W-1:0] row_q;
   reg [31:0] quad_q;
@@ -63,6 +64,8 @@ module stereo_template #(
     if (s_valid && s_end) back_q <= back - 7'd4;
     valid_q <= s_valid && !rst;
     at_q <= back;
+    first_q <= fresh_q;
+    left_q <= s_left;
     row_q <= s_row;
     quad_q <= s_quad;
     end_q <= s_end && s_last;
@@ -71,6 +74,9 @@ module stereo_template #(
   // ---- pixels: pixel b of a word lies back - b left of the last column ----
   // Place n takes the pixel with back - b = n modulo 8, if the word has it.
   wire [3:0] before = at_q[6:3] - 4'd1;
+  wire [3:0] rest = {1'b0, cfg_reach_u[4:2]} - {2'b00, m_slot};
+  wire [4:0] few = ~(5'b11110 << cfg_reach_u[1:0]);  // that are no more than the rest
+  wire row_there = {{(4 - ROW_W) {1'b0}}, m_row} < height;
   genvar n;
   generate
     for (n = 0; n < 8; n = n + 1) begin : g_place
@@ -84,7 +90,9 @@ module stereo_template #(
       reg [7:0] pixel_mem[0:31];
       always @(posedge clk) if (write) pixel_mem[{row_q, slot}] <= quad_q[8*turn+:8];
       assign m_pixels[8*n+:8] = pixel_mem[{m_row, m_slot}];
-      assign m_on[n] = {1'b0, m_slot, PLACE} < width && {{(4 - ROW_W) {1'b0}}, m_row} < height;
+      // 8 m_slot + n columns left of the last one, of 2 reach_u + 1: n / 2, rounded up, of the rest.
+      localparam PAIRS = (n + 1) / 2;
+      assign m_on[n] = row_there && !rest[3] && (rest[2:0] != 3'd0 || few[PAIRS]);
     end
   endgenerate
 
@@ -97,11 +105,12 @@ module stereo_template #(
   reg [4:0] end_pipe;
   reg full_q;
 
+  // Pixels of the first word from the window's first column on, of the last word up to its last one.
+  wire [3:0] lead = 4'b1111 << left_q;
+  wire [3:0] tail = ~(4'b1110 << at_q[1:0]);
   generate
     for (n = 0; n < 4; n = n + 1) begin : g_pixel
-      localparam [6:0] COLUMN = n;
-      wire [6:0] distance = at_q - COLUMN;
-      wire counts = !distance[6] && distance[5:0] < width;
+      wire counts = (!first_q || lead[n]) && (at_q[6:2] != 5'd0 || tail[n]);
       always @(posedge clk) counted_q[8*n+:8] <= counts ? quad_q[8*n+:8] : 8'd0;
     end
   endgenerate

@@ -104,6 +104,8 @@ module stereo_verdict #(
   reg [4:0] bit_q;
   wire [21:0] multiplicand = state_q == TIMES_SHARE ? power_q : {6'd0, root_q};
   wire last_bit = bit_q == 5'd16;
+  // The product in steps of 2^16, rounded up to a half: what it is compared with is a whole number.
+  wire [23:0] least = {product_q[38:16], product_q[15:0] != 16'd0};
 
   assign end_ready = state_q == IDLE;
 
@@ -127,7 +129,7 @@ module stereo_verdict #(
         bit_q <= bit_q + 5'd1;
       end
       COMPARE_SHARE: begin
-        found_q <= {top_q, 16'd0} >= product_q && top_q != 23'd0 && power_q != 22'd0;
+        found_q <= {top_q, 1'b0} >= least && top_q != 23'd0 && power_q != 22'd0;
         factor_q <= cfg_uniqueness;
         product_q <= 39'd0;
         bit_q <= 5'd0;
@@ -138,7 +140,7 @@ module stereo_verdict #(
         root_q <= root;
         gap_q  <= turn_q == 2'd0 ? root : turn_q == 2'd1 ? gap_q - root : gap_q;
       end
-      COMPARE_UNIQUE: found_q <= found_q && {7'd0, gap_q, 16'd0} >= product_q;
+      COMPARE_UNIQUE: found_q <= found_q && {7'd0, gap_q, 1'b0} >= least;
       default: ;
     endcase
     if (rst) state_q <= IDLE;
