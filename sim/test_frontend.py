@@ -119,11 +119,11 @@ def test_the_next_frame_streams_in_while_tracks_are_followed(frames: list[Stereo
             rtl.chip.run(50)
         if k + 1 < COUNT:
             # Late enough for the spare rows, and early enough to overlap with what follows.
-            rtl.offer(frames[k + 1], TURNS[k + 1], delay=4800)
+            rtl.offer(frames[k + 1], TURNS[k + 1], delay=5600)
         start = rtl.chip.clocks
         found = rtl.collect(frame)
         assert not found.counters["flags"] & 2
-        together += rtl.chip.clocks - start > 4900
+        together += rtl.chip.clocks - start > 5700
         wanted = golden.track(frame, TURNS[k])
         assert different_fields(wanted, found) == []
     assert together >= COUNT // 2
