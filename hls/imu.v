@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// The inertial front end: one IMU sample after the other summed up between two keyframes.
+//
+// The program is hls/imu.x on the units that hls/gen/imu_program.vh names; bit for bit vio/imu32.py.
+// Packets of `sequencer`, float32 words:
+//   START: gyro bias (3, rad/s), accel bias (3, m/s^2), squared densities of gyro and accel noise.
+//   SAMPLE: dt (s), gyro (3, rad/s), accel (3, m/s^2).
+//   READ: out come dR (9, by rows), dv, dp, the Jacobians of r, v, v, p, p by the biases of gyro,
+//     gyro, accel, gyro, accel (9 each), and the covariance's blocks rr (6), rv (9), rp (9), vv (6),
+//     vp (9), pp (6); of the symmetric ones the upper triangle by rows.
+// Latency and throughput: see `sequencer`.
+`default_nettype none
+
+module imu (
+    input wire clk,
+    input wire rst,
+    // packets in
+    input wire s_valid,
+    output wire s_ready,
+    input wire [31:0] s_data,
+    input wire [1:0] s_command,
+    // state out
+    output wire m_valid,
+    input wire m_ready,
+    output wire [31:0] m_data,
+    output wire m_last
+);
+
+  `include "imu_program.vh"
+
+  wire [PC_W-1:0] program_address;
+  wire [(ADDERS+MULTIPLIERS)*UNIT_W-1:0] program_word;
+  wire [INDEX_W-1:0] layout_address;
+  wire [BANK_W+ADDRESS_W+31:0] layout_word;
+
+  sequencer #(
+      .ADDERS(ADDERS),
+      .MULTIPLIERS(MULTIPLIERS),
+      .BANK_W(BANK_W),
+      .ADDRESS_W(ADDRESS_W),
+      .PC_W(PC_W),
+      .PROGRAM_WORDS(PROGRAM_WORDS),
+      .INDEX_W(INDEX_W),
+      .LAYOUT_WORDS(LAYOUT_WORDS),
+      .STATE_WORDS(STATE_WORDS),
+      .SETUP_WORDS(SETUP_WORDS),
+      .SAMPLE_WORDS(SAMPLE_WORDS),
+      .UNIT_W(UNIT_W)
+  ) sequencer_i (
+      .clk(clk),
+      .rst(rst),
+      .s_valid(s_valid),
+      .s_ready(s_ready),
+      .s_data(s_data),
+      .s_command(s_command),
+      .m_valid(m_valid),
+      .m_ready(m_ready),
+      .m_data(m_data),
+      .m_last(m_last),
+      .program_address(program_address),
+      .program_word(program_word),
+      .layout_address(layout_address),
+      .layout_word(layout_word)
+  );
+
+  imu_program program_i (
+      .clk(clk),
+      .address(program_address),
+      .word(program_word),
+      .layout_address(layout_address),
+      .layout_word(layout_word)
+  );
+
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A model of hls/sequencer.v that runs the generated memories: what each clock reads and writes."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from vio import fp32
+
+
+def read_sizes(text: str) -> dict[str, int]:
+    """Return the localparams of a generated header."""
+    return {name: int(value) for name, value in re.findall(r"localparam (\w+) = (\d+);", text)}
+
+
+def read_memory(text: str, name: str) -> list[int]:
+    """Return the words with which a generated memory starts."""
+    words = re.findall(rf"{name}\[\d+\] = \d+'h([0-9a-f]+);", text)
+    return [int(word, 16) for word in words]
+
+
+class Sequencer:
+    """Run the program of a folder's <name>_program.v; stages: of the adders, the multipliers."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        text = (folder / f"{name}_program.v").read_text()
+        self.sizes = read_sizes((folder / f"{name}_program.vh").read_text())
+        said = re.search(r"adders of (\d+) stages and \d+ multipliers of (\d+)", text)
+        assert said is not None
+        self.stages = int(said[1]), int(said[2])
+        self.program = read_memory(text, "words_mem")
+        self.layout = read_memory(text, "layout_mem")
+        self.units = self.sizes["ADDERS"] + self.sizes["MULTIPLIERS"]
+        self.depth = 1 << self.sizes["ADDRESS_W"]
+        # A word that nobody has written is NaN, which no result survives.
+        self.banks = np.full((self.units, self.depth), fp32.NAN, np.float32)
+        self.parity = 0
+
+    def _address(self, address: int) -> int:
+        return address ^ (self.parity if address >= self.depth // 2 else 0)
+
+    def start(self, setup: np.ndarray) -> None:
+        """Take the words of a START."""
+        self.parity = 0
+        self.banks[-1, : len(setup)] = setup
+        for word in self.layout:
+            data, place = word & 0xFFFFFFFF, word >> 32
+            bank, address = divmod(place, self.depth)
+            self.banks[bank, address] = np.uint32(data).view(np.float32)
+
+    def sample(self, words: np.ndarray) -> None:
+        """Take the words of a SAMPLE and run the program."""
+        first = self.sizes["SETUP_WORDS"]
+        self.banks[-1, first : first + len(words)] = words
+        place_w = self.sizes["BANK_W"] + self.sizes["ADDRESS_W"]
+        results: dict[tuple[int, int], np.float32] = {}
+        for clock, word in enumerate(self.program):
+            parts = [
+                word >> u * self.sizes["UNIT_W"] & (1 << self.sizes["UNIT_W"]) - 1
+                for u in range(self.units)
+            ]
+            for u, part in enumerate(parts):
+                x, y = (
+                    self.banks[bank, self._address(address)]
+                    for bank, address in (
+                        divmod(part >> o * place_w & (1 << place_w) - 1, self.depth)
+                        for o in range(2)
+                    )
+                )
+                negate = part >> 2 * place_w & 1
+                adder = u < self.sizes["ADDERS"]
+                done = clock + 2 + self.stages[0 if adder else 1]
+                if adder:
+                    results[u, done] = fp32.sub(x, y) if negate else fp32.add(x, y)
+                else:
+                    results[u, done] = fp32.mul(x, y)
+            for u, part in enumerate(parts):
+                written = part >> 2 * place_w + 1
+                address, enable = written % self.depth, written // self.depth
+                if enable:
+                    self.banks[u, self._address(address)] = results[u, clock]
+        self.parity ^= 1
+
+    def read(self) -> np.ndarray:
+        """Return the words of a READ."""
+        places = [word >> 32 for word in self.layout[: self.sizes["STATE_WORDS"]]]
+        return np.array(
+            [self.banks[p // self.depth, self._address(p % self.depth)] for p in places],
+            np.float32,
+        )
