@@ -1,51 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """The float32 operations of hls/float.x, run by XLS, against vio/fp32.py."""
 
-import numpy as np
 import pytest
-from numba import njit
 
-from vio import fp32
 from vio.hw.hls import Words, adapter, differences
+from vio.hw.hls_kernels import KERNELS
 from vio.hw.hls_operands import pairs
 
 pytest.importorskip("xls", reason="pip install 'kestrel-vio[hw]'")
 
-NAMES = ("add", "sub", "mul", "div", "sqrt", "neg", "absolute", "select", "comparisons")
-BODY = """
-    let (x, y) = (f(w[0]), f(w[1]));
-    [u(float::add(x, y)), u(float::sub(x, y)), u(float::mul(x, y)), u(float::div(x, y)),
-     u(float::sqrt(x)), u(float::neg(x)), u(float::absolute(x)),
-     u(float::select(float::lt(x, y), x, y)),
-     (float::lt(x, y) ++ float::le(x, y) ++ float::eq(x, y)) as u32]
-"""
-
-
-@njit
-def _reference(x, y, out):
-    for i in range(len(x)):
-        a, b = x[i], y[i]
-        out[i, 0] = fp32.bits(fp32.add(a, b))
-        out[i, 1] = fp32.bits(fp32.sub(a, b))
-        out[i, 2] = fp32.bits(fp32.mul(a, b))
-        out[i, 3] = fp32.bits(fp32.div(a, b))
-        out[i, 4] = fp32.bits(fp32.sqrt(a))
-        out[i, 5] = fp32.bits(fp32.neg(a))
-        out[i, 6] = fp32.bits(fp32.absolute(a))
-        out[i, 7] = fp32.bits(fp32.select(fp32.lt(a, b), a, b))
-        out[i, 8] = 4 * fp32.lt(a, b) + 2 * fp32.le(a, b) + fp32.eq(a, b)
-
-
-def reference(operands):
-    x, y = np.ascontiguousarray(operands.T).view(np.float32)
-    out = np.zeros((len(x), len(NAMES)), np.uint32)
-    _reference(x, y, out)
-    return out
+FLOAT = KERNELS["float"]
+NAMES = FLOAT.results
+reference = FLOAT.reference
 
 
 @pytest.fixture(scope="module")
 def compiled():
-    return Words(adapter(BODY, 2, len(NAMES)), "words", 2, len(NAMES))
+    return FLOAT.words()
 
 
 def test_compiled_operations_equal_the_reference_to_the_bit(compiled):

@@ -27,6 +27,7 @@ COMMANDS = (
     "energy",
     "params",
     "registers",
+    "hls",
     "synth",
     "vectors",
     "equivalence",

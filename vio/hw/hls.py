@@ -41,11 +41,21 @@ class Words:
     """A DSLX function of an array of words that gives an array of words, ready to run.
 
     text: DSLX with `fn top(words: u32[inputs]) -> u32[outputs]`, importing modules of hls/.
+    optimise: run what XLS's optimiser makes of it, as the Verilog does; not for large kernels,
+    where that takes minutes.
     """
 
-    def __init__(self, text: str, top: str, inputs: int, outputs: int, folder: Path = HLS):
+    def __init__(
+        self,
+        text: str,
+        top: str,
+        inputs: int,
+        outputs: int,
+        folder: Path = HLS,
+        optimise: bool = True,
+    ):
         api = xls_api()
-        ir = intermediate(text, "words", top, folder)
+        ir = intermediate(text, "words", top if optimise else None, folder)
         self._package = api.parse_ir_package(ir)
         self._function = self._package.get_function(f"__words__{top}")
         self._jit: Any = None

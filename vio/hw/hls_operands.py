@@ -75,3 +75,41 @@ def _about_underflow(rng: np.random.Generator, count: int) -> np.ndarray:
     half = (np.arange(count) % 2 == 1)[:, None]
     sign = rng.integers(0, 2, (count, 2)) << 31
     return (np.where(half, ratio, product) | sign).astype(np.uint64)
+
+
+def vectors(count: int, seed: int) -> np.ndarray:
+    """Return rotation vectors (count, 3) as words: lengths 1e-12 .. pi, zeros, and some nonsense.
+
+    In turn: any direction, along an axis, at random bits (NaN and infinity among them).
+    """
+    rng = np.random.default_rng(seed)
+    out = rng.normal(size=(count, 3))
+    out[1::8] *= np.eye(3)[rng.integers(0, 3, len(out[1::8]))]
+    tiny = 10 ** rng.uniform(-12, 0.497, count)
+    length = np.where(rng.integers(0, 2, count) == 1, tiny, rng.uniform(0, np.pi, count))
+    out *= (length / np.linalg.norm(out, axis=1))[:, None]
+    out[:3] = np.array([[0.0], [-0.0], [np.pi / np.sqrt(3)]])[: len(out)]
+    words = out.astype(np.float32).view(np.uint32)
+    words[7::8] = rng.integers(0, _WORD, words[7::8].shape, np.uint64)
+    return words
+
+
+def matrices(count: int, seed: int) -> np.ndarray:
+    """Return rotation matrices (count, 9) as words: of `vectors`, some turned by nearly pi.
+
+    Every fourth is off by rounding errors of up to 1e-6, every eighth random bits.
+    """
+    from vio.geometry import exp_so3
+
+    rng = np.random.default_rng(seed)
+    turns = vectors(count, seed)
+    turns[7::8] = 0
+    phi = turns.view(np.float32).astype(np.float64)
+    near = phi[2::8]
+    size = np.maximum(np.linalg.norm(near, axis=1, keepdims=True), 1e-30)
+    phi[2::8] = near / size * (np.pi - 10 ** rng.uniform(-7, -1, (len(near), 1)))
+    out = np.array([exp_so3(v).ravel() for v in phi])
+    out[3::4] += rng.uniform(-1e-6, 1e-6, out[3::4].shape)
+    words = out.astype(np.float32).view(np.uint32)
+    words[7::8] = rng.integers(0, _WORD, words[7::8].shape, np.uint64)
+    return words

