@@ -28,6 +28,7 @@ COMMANDS = (
     "params",
     "registers",
     "hls",
+    "schedule",
     "synth",
     "vectors",
     "equivalence",

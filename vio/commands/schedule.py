@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`vio schedule`: the back end as a list of kernel calls, and what they take in hardware."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vio.hw.schedule_account import Window
+
+HELP = "Write the back end's schedule of kernel calls; count cycles, memory and energy."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    parser.add_argument(
+        "dataset", nargs="?", help="a recording whose windows to schedule (default: worst cases)"
+    )
+    parser.add_argument("--preset", default="euroc", help="configuration (default: euroc)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="change a setting"
+    )
+    parser.add_argument("--until", type=float, metavar="SECONDS", help="of the recording")
+    parser.add_argument(
+        "--frames", default="10,20", metavar="N[,N]", help="windows to make up (default: 10,20)"
+    )
+    parser.add_argument("--tracks", type=int, default=200, help="in a made-up window (200)")
+    parser.add_argument(
+        "--age", type=int, metavar="FRAMES", help="frames that see a track (default: all)"
+    )
+    parser.add_argument(
+        "--variant", action="append", help="qr, rows, tops or schur (repeatable; default: all)"
+    )
+    parser.add_argument("--lanes", default="1,2,4,8", metavar="N[,N]", help="default: 1,2,4,8")
+    parser.add_argument(
+        "--calls", metavar="FILE", help="write the first window's calls, one a line"
+    )
+    parser.add_argument("--json", metavar="FILE", help="also write the accounts to a file")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the accounts."""
+    from pathlib import Path
+
+    from vio.console import parse_range, print_table
+    from vio.errors import VioError
+    from vio.hw.account import write_json
+    from vio.hw.schedule import STAGES, VARIANTS
+    from vio.hw.schedule_account import accounts, calls_of
+    from vio.hw.schedule_cost import Machine
+
+    variants = args.variant or list(VARIANTS)
+    machines = [Machine(lanes=lanes) for lanes in parse_range(args.lanes)]
+    windows = _recorded(args) if args.dataset else _made_up(args)
+    rows, records = [], []
+    for w in windows:
+        for variant in variants:
+            for a in accounts(w, variant, machines):
+                c = a.total
+                rows.append(
+                    [
+                        f"{w.name}, {variant}",
+                        str(a.lanes),
+                        *(f"{a.stages[stage].cycles / 1e3:.0f}" for stage in STAGES),
+                        f"{c.cycles / 1e3:.0f}",
+                        f"{a.keyframes_s:.1f}",
+                        f"{c.mul / 1e6:.2f}",
+                        f"{(c.read + c.write) / 1e6:.2f}",
+                        f"{c.register / 1e6:.1f}",
+                        f"{a.memory_kib:.0f}",
+                        f"{a.energy_uj:.0f}",
+                    ]
+                )
+                records.append(a.record())
+    m = machines[0]
+    print_table(
+        f"{args.dataset or 'worst cases'}; thousands of cycles of a keyframe; add {m.add}, "
+        f"mul {m.mul}, div {m.div} cycles; Navion: 16-90 keyframes/s, 412.6 kB",
+        ("window, variant", "lanes", *STAGES, "total", "keyframes/s at 83.3 MHz", "M products",
+         "M words of memory", "M of registers", "kB", "uJ"),
+        rows,
+    )  # fmt: skip
+    if args.calls is not None:
+        lines = [
+            f"{c.stage} {c.kernel} {' '.join(map(str, c.sizes))} | {' '.join(map(str, c.operands))}"
+            for c in calls_of(windows[0], variants[0])
+        ]
+        try:
+            Path(args.calls).write_text("\n".join(lines) + "\n")
+        except OSError as error:
+            raise VioError(f"--calls {args.calls}: {error.strerror}") from error
+    if args.json is not None:
+        write_json(args.json, {"accounts": records})
+    return 0
+
+
+def _made_up(args: argparse.Namespace) -> "list[Window]":
+    from vio.console import parse_range
+    from vio.errors import VioError
+    from vio.hw.schedule_account import Window
+    from vio.hw.schedule_window import RECENT, worst_case
+
+    out = []
+    for frames in parse_range(args.frames):
+        if frames <= RECENT or args.tracks < 1 or (args.age is not None and args.age < 2):
+            raise VioError(
+                f"{frames} frames, {args.tracks} tracks, age {args.age}: a window has more than "
+                f"{RECENT} frames, a track, and tracks are seen in at least 2 frames"
+            )
+        step, leaving = worst_case(frames, args.tracks, args.age)
+        seen = "all" if args.age is None else str(args.age)
+        out.append(Window(f"{frames} frames, {args.tracks} tracks, in {seen}", step, (leaving,)))
+    return out
+
+
+def _recorded(args: argparse.Namespace) -> "list[Window]":
+    """Run the odometry; return its median and its largest window, by observations."""
+    from dataclasses import replace
+
+    from vio.config import load_config
+    from vio.console import progress
+    from vio.datasets import open_dataset
+    from vio.errors import VioError
+    from vio.hw.schedule_account import Window, watched_windows
+    from vio.pipeline import run as odometry
+    from vio.runner import count_frames
+
+    config = load_config(args.preset, args.set)
+    dataset = open_dataset(args.dataset)
+    until = None
+    if args.until is not None:
+        until = int(dataset.frame_t_ns[0]) + round(args.until * 1e9)
+    kept: list[Window] = []
+    with progress(dataset.name, count_frames(dataset, args.until)) as done, watched_windows(kept):
+        for k, _ in enumerate(odometry(dataset, config, until_ns=until)):
+            done(k + 1)
+    kept = [w for w in kept if w.leaving]
+    if not kept:
+        raise VioError(f"{dataset.name}: no window was full within the run; take a longer part")
+    kept.sort(key=lambda w: w.step.observations)
+    names = ((len(kept) // 2, "median"), (-1, "largest"))
+    return [
+        replace(
+            kept[k],
+            name=f"{name}, {len(kept[k].step.dims)} frames, {len(kept[k].step.landmarks)} tracks, "
+            f"{kept[k].step.observations} seen",
+        )
+        for k, name in names
+    ]
