@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numba import njit
 
-from vio import fp32, so3_32
+from vio import fp32, qr32, so3_32
 from vio.hw.hls import HLS, Words, adapter
-from vio.hw.hls_operands import matrices, pairs, vectors
+from vio.hw.hls_operands import matrices, pairs, rows, vectors
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,36 @@ def _log(x: np.ndarray, out: np.ndarray) -> None:
         out[i] = so3_32.log_so3(x[i].copy().reshape(3, 3))
 
 
+@njit(cache=True)
+def _householder(x: np.ndarray, out: np.ndarray) -> None:
+    for i in range(len(x)):
+        block = x[i].copy().reshape(4, 4)
+        qr32.householder(block[0], block[1:])
+        out[i] = block.ravel()
+
+
+@njit(cache=True)
+def _givens(x: np.ndarray, out: np.ndarray) -> None:
+    for i in range(len(x)):
+        block = x[i].copy().reshape(2, 4)
+        c, s, r = qr32.givens(block[0, 0], block[1, 0])
+        qr32.rotate(c, s, block[0], block[1])
+        out[i, 0], out[i, 1], out[i, 2] = c, s, r
+        out[i, 3:] = block.ravel()
+
+
+@njit(cache=True)
+def _triangular(x: np.ndarray, out: np.ndarray) -> None:
+    for i in range(len(x)):
+        u, inverse, positive = qr32.cholesky_pivot(x[i, 0])
+        row = x[i, 2:6].copy()
+        qr32.downdate(row, x[i, 1], x[i, 6:10])
+        out[i, 0], out[i, 1] = u, inverse
+        out[i, 2] = fp32.from_bits(np.uint32(positive))
+        out[i, 3:7] = row
+        out[i, 7] = qr32.solve_step(x[i, 10], x[i, 11], x[i, 12])
+
+
 FLOAT = """
     let (x, y) = (f(w[0]), f(w[1]));
     [u(float::add(x, y)), u(float::sub(x, y)), u(float::mul(x, y)), u(float::div(x, y)),
@@ -101,6 +131,30 @@ _ROWS = ", ".join(f"[f(w[{3 * i}]), f(w[{3 * i + 1}]), f(w[{3 * i + 2}])]" for i
 _LOG = f"let v = so3::log([{_ROWS}]); [u(v[0]), u(v[1]), u(v[2])]"
 _SO3 = ("so3",)
 
+
+def _array(first: int, count: int = 4) -> str:
+    return "[" + ", ".join(f"f(w[{first + k}])" for k in range(count)) + "]"
+
+
+def _units(name: str, count: int = 4) -> str:
+    return ", ".join(f"u({name}[{k}])" for k in range(count))
+
+
+_HOUSEHOLDER = f"""
+    let (p, r) = qr::householder({_array(0)}, [{_array(4)}, {_array(8)}, {_array(12)}]);
+    [{_units("p")}, {_units("r[0]")}, {_units("r[1]")}, {_units("r[2]")}]
+"""
+_GIVENS = f"""
+    let (c, s, r) = qr::givens(f(w[0]), f(w[4]));
+    let (x, y) = qr::rotate(c, s, {_array(0)}, {_array(4)});
+    [u(c), u(s), u(r), {_units("x")}, {_units("y")}]
+"""
+_TRIANGULAR = f"""
+    let (p, i, positive) = cholesky::pivot(f(w[0]));
+    let h = cholesky::downdate({_array(2)}, f(w[1]), {_array(6)});
+    [u(p), u(i), positive as u32, {_units("h")}, u(qr::solve_step(f(w[10]), f(w[11]), f(w[12])))]
+"""
+
 KERNELS = {
     "float": Kernel(FLOAT, ("float",), 2, _OPERATIONS, _float, pairs, optimise=True),
     "so3_exp": Kernel(_of_vector("exp"), _SO3, 3, _ENTRIES, _exp, vectors),
@@ -111,4 +165,15 @@ KERNELS = {
         _of_vector("inverse_right_jacobian"), _SO3, 3, _ENTRIES, _inverse_right_jacobian, vectors
     ),
     "so3_log": Kernel(_LOG, _SO3, 9, ("x", "y", "z"), _log, matrices),
+    "qr_householder": Kernel(
+        *(_HOUSEHOLDER, ("qr",), 16, tuple(f"[{i}][{j}]" for i in range(4) for j in range(4))),
+        *(_householder, rows(16)),
+    ),
+    "qr_givens": Kernel(
+        *(_GIVENS, ("qr",), 8, ("c", "s", "r", *"xxxxyyyy"), _givens, rows(8)),
+    ),
+    "triangular": Kernel(
+        *(_TRIANGULAR, ("qr", "cholesky"), 13, ("pivot", "inverse", "positive", *"hhhh", "x")),
+        *(_triangular, rows(13)),
+    ),
 }

@@ -2,6 +2,7 @@
 """Operands for proofs of float32 kernels: random, close to each other, halfway, extreme."""
 
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -113,3 +114,24 @@ def matrices(count: int, seed: int) -> np.ndarray:
     words = out.astype(np.float32).view(np.uint32)
     words[7::8] = rng.integers(0, _WORD, words[7::8].shape, np.uint64)
     return words
+
+
+def rows(width: int) -> Callable[[int, int], np.ndarray]:
+    """Return a maker of operands (count, width) as words: numbers of one size in a row.
+
+    Sizes 1e-20 .. 1e18; in turn: a third of them zeros, any sizes mixed, all zeros, specials
+    of all kinds, random bits, and three of one size.
+    """
+
+    def operands(count: int, seed: int) -> np.ndarray:
+        rng = np.random.default_rng(seed)
+        out = rng.normal(size=(count, width)) * 10 ** rng.uniform(-20, 18, (count, 1))
+        out[::8] *= rng.integers(0, 3, out[::8].shape) > 0
+        out[1::8] = rng.normal(size=out[1::8].shape) * 10 ** rng.uniform(-20, 18, out[1::8].shape)
+        out[2::64] = 0.0
+        words = out.astype(np.float32).view(np.uint32)
+        words[3::8] = rng.choice(special_numbers(), words[3::8].shape)
+        words[4::8] = rng.integers(0, _WORD, words[4::8].shape, np.uint64)
+        return words
+
+    return operands
