@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numba import njit
 
-from vio import fp32, qr32, so3_32
+from vio import fp32, linearize32, qr32, so3_32
 from vio.hw.hls import HLS, Words, adapter
-from vio.hw.hls_operands import matrices, pairs, rows, vectors
+from vio.hw.hls_operands import matrices, observations, pairs, rows, vectors
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,26 @@ def _triangular(x: np.ndarray, out: np.ndarray) -> None:
         out[i, 7] = qr32.solve_step(x[i, 10], x[i, 11], x[i, 12])
 
 
+@njit(cache=True)
+def _linearize(x: np.ndarray, out: np.ndarray) -> None:
+    block = np.empty((2, 16), np.float32)
+    for i in range(len(x)):
+        w = x[i].copy()
+        seen = linearize32.linearize(w[:12], w[12:24], w[24:50], w[50:53], w[53:55], block)
+        out[i, 0] = fp32.from_bits(np.uint32(seen))
+        out[i, 1:] = block.ravel()
+
+
+@njit(cache=True)
+def _linearize_own(x: np.ndarray, out: np.ndarray) -> None:
+    block = np.empty((2, 4), np.float32)
+    for i in range(len(x)):
+        w = x[i].copy()
+        seen = linearize32.linearize_own(w[24:50], w[50:53], w[53:55], block)
+        out[i, 0] = fp32.from_bits(np.uint32(seen))
+        out[i, 1:] = block.ravel()
+
+
 FLOAT = """
     let (x, y) = (f(w[0]), f(w[1]));
     [u(float::add(x, y)), u(float::sub(x, y)), u(float::mul(x, y)), u(float::div(x, y)),
@@ -155,6 +175,39 @@ _TRIANGULAR = f"""
     [u(p), u(i), positive as u32, {_units("h")}, u(qr::solve_step(f(w[10]), f(w[11]), f(w[12])))]
 """
 
+
+def _matrix(first: int) -> str:
+    return f"[{_array(first, 3)}, {_array(first + 3, 3)}, {_array(first + 6, 3)}]"
+
+
+def _pose(first: int) -> str:
+    return f"linearize::Pose {{ R: {_matrix(first)}, p: {_array(first + 9, 3)} }}"
+
+
+_CAMERA = (
+    f"linearize::Camera {{ R: {_matrix(24)}, p: {_array(33, 3)}, R_body: {_matrix(36)}, "
+    f"p_body: {_array(45, 3)}, weight: f(w[48]), huber: f(w[49]) }}"
+)
+_SEEN = f"{_CAMERA}, {_array(50, 3)}, {_array(53, 2)}"
+_ROW = ", ".join(
+    f"{_units(f'{r}.landmark', 3)}, u({r}.residual), {_units(f'{r}.host', 6)}, "
+    f"{_units(f'{r}.target', 6)}"
+    for r in "ab"
+)
+_LINEARIZE = f"""
+    let (seen, a, b) = linearize::linearize({_pose(0)}, {_pose(12)}, {_SEEN});
+    [seen as u32, {_ROW}]
+"""
+_LINEARIZE_OWN = f"""
+    let (seen, a, b) = linearize::linearize_own({_SEEN});
+    [seen as u32, {_units("a")}, {_units("b")}]
+"""
+
+
+def _block(width: int) -> tuple[str, ...]:
+    return ("seen", *(f"[{i}][{j}]" for i in range(2) for j in range(width)))
+
+
 KERNELS = {
     "float": Kernel(FLOAT, ("float",), 2, _OPERATIONS, _float, pairs, optimise=True),
     "so3_exp": Kernel(_of_vector("exp"), _SO3, 3, _ENTRIES, _exp, vectors),
@@ -175,5 +228,9 @@ KERNELS = {
     "triangular": Kernel(
         *(_TRIANGULAR, ("qr", "cholesky"), 13, ("pivot", "inverse", "positive", *"hhhh", "x")),
         *(_triangular, rows(13)),
+    ),
+    "linearize": Kernel(_LINEARIZE, ("linearize",), 55, _block(16), _linearize, observations),
+    "linearize_own": Kernel(
+        _LINEARIZE_OWN, ("linearize",), 55, _block(4), _linearize_own, observations
     ),
 }

@@ -135,3 +135,37 @@ def rows(width: int) -> Callable[[int, int], np.ndarray]:
         return words
 
     return operands
+
+
+def observations(count: int, seed: int) -> np.ndarray:
+    """Return observations (count, 55) as words: host, target, camera, landmark, observed ray.
+
+    In the order of vio/linearize32.py: two poses metres apart, a camera beside the body, a landmark
+    at 0.3 m .. infinity, seen up to ten pixels off (some behind the camera). Every sixteenth has
+    words of random bits, every sixteenth special numbers.
+    """
+    from vio.geometry import exp_so3
+
+    rng = np.random.default_rng(seed)
+
+    def rotations(spread: float) -> np.ndarray:
+        return np.array([exp_so3(v).ravel() for v in rng.normal(0, spread, (count, 3))])
+
+    parts = [
+        *(rotations(0.7), rng.normal(0, 3, (count, 3)), rotations(0.7)),
+        *(rng.normal(0, 3, (count, 3)), rotations(0.05), rng.normal(0, 0.1, (count, 3))),
+        *(rotations(0.05), rng.normal(0, 0.1, (count, 3))),
+        *(rng.uniform(200, 800, (count, 1)), rng.uniform(1, 3, (count, 1))),
+        *(rng.uniform(-0.7, 0.7, (count, 2)), rng.uniform(0, 3, (count, 1))),
+        rng.uniform(-0.7, 0.7, (count, 2)),
+    ]
+    out = np.concatenate(parts, axis=1)
+    out[::4, 53:] = out[::4, 50:52] + rng.normal(0, 0.01, out[::4, 53:].shape)
+    words = out.astype(np.float32).view(np.uint32)
+    for first, nonsense in ((3, None), (11, special_numbers())):
+        some = words[first::16]
+        here = rng.integers(0, 8, some.shape) == 0
+        any_bits = rng.integers(0, _WORD, some.shape, np.uint64).astype(np.uint32)
+        other = any_bits if nonsense is None else rng.choice(nonsense, some.shape)
+        words[first::16] = np.where(here, other, some)
+    return words
