@@ -18,6 +18,7 @@ from vio.hw.schedule_cost import Call, runs_of
 from vio.hw.schedule_window import Landmark, Leaving, Structure
 
 VARIANTS = ("qr", "rows", "tops", "schur")
+CORE = 10  # landmarks eliminated at once: more cost their cube, fewer give more rows
 BATCH = 64  # a frame's rows cleared of its pose at once
 GROUP = 18  # rows folded into the triangle at once: few calls, little work on zeros
 LINEARIZE, ELIMINATE, SUM, SOLVE, UPDATE, MARGINALIZE = STAGES = (
@@ -237,7 +238,8 @@ def _solve_by_folding(
         yield from triangle.fold(15, wide, range(n))
     for host in range(len(s.dims)):
         hosted = [lm for lm in s.landmarks if lm.host == host and lm.rows >= 4]
-        yield from fold_landmarks(stages, s, hosted, first, triangle, n)
+        for k in range(0, len(hosted), CORE):
+            yield from fold_landmarks(stages, s, hosted[k : k + CORE], first, triangle, n)
     yield Call(SOLVE, "backward", (n,), ("R",))
 
 
@@ -307,7 +309,8 @@ def marginalize(leaving: Leaving, variant: str) -> list[Call]:
         calls += triangle.fold(15, wide, range(n))
     for host in leaving.frames:
         mine = [lm for lm in hosted if lm.host == host]
-        calls += fold_landmarks((m, m, m), s, mine, first, triangle, n)
+        for k in range(0, len(mine), CORE):
+            calls += fold_landmarks((m, m, m), s, mine[k : k + CORE], first, triangle, n)
     kept = (n - gone) * (n - gone + 1) // 2 + (n - gone)
     calls.append(Call(m, "clear", (kept,), ("R to prior",)))
     return calls

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from unittest import mock
 
 from vio.hw.energy import FLOAT_ADD_PJ, FLOAT_MULTIPLY_PJ, SMALLEST_KIB, access_pj, operation_pj
-from vio.hw.schedule import BATCH, STAGES, marginalize, optimize
+from vio.hw.schedule import BATCH, CORE, STAGES, marginalize, optimize
 from vio.hw.schedule_cost import Call, Cost, Machine, cost_of
 from vio.hw.schedule_window import Landmark, Leaving, Structure, leaving_of, structure_of
 
@@ -128,6 +128,7 @@ def memory_map(w: Window, variant: str) -> dict[str, int]:
 
 def _folding_words(landmarks: Sequence[Landmark], n: int) -> int:
     """Return the words to fold one host's landmarks: blocks, core, six rows a frame, a batch."""
+    landmarks = sorted(landmarks, key=lambda lm: -lm.rows)[:CORE]  # at once; the largest
     count = len(landmarks)
     if not count:
         return 0

@@ -150,7 +150,7 @@ def _relinearize(m: Machine, s: tuple[int, ...]) -> Cost:
             total[i] += count * part[i]
     mul = total[0] + 2 * (12 * cams + 3 * cams_host) + cams + cams_host
     add, div, _ = total[1:]
-    path = m.div + PATH_MUL * m.mul + PATH_ADD * m.add
+    path = m.div + 11 * m.mul + 19 * m.add  # through the ray into the column of depth
     rows = 2 * (cams + cams_host)
     cycles = m.issue + m.memory + path + -(-mul // m.lanes) + div * m.every
     read = 3 + 24 + 12 * frames + rows + rows // 2
