@@ -68,7 +68,7 @@ module frontend (
   wire command_reset;
   wire reset = rst || command_reset;
   wire enable, request_forget, done_forget, request_skip, skip_in, take, rotation_ready;
-  wire w_valid;
+  wire w_hold, w_valid;
   wire [2:0] w_select;
   wire [8:0] w_address;
   wire [23:0] w_data;
@@ -178,6 +178,7 @@ module frontend (
       .take(take),
       .armed(unused_armed),
       .rotation_ready(rotation_ready),
+      .w_hold(w_hold),
       .w_valid(w_valid),
       .w_select(w_select),
       .w_address(w_address),
@@ -364,6 +365,7 @@ module frontend (
       .run_stereo_correlation_min(stereo_correlation_min),
       .run_stereo_iterations(stereo_iterations),
       .run_max_refine(max_refine),
+      .w_hold(w_hold),
       .w_valid(w_valid),
       .w_select(w_select),
       .w_address(w_address),

@@ -397,10 +397,22 @@ module klt #(
   // ---- judgement of a step ----
   wire signed [POS_W-1:0] moved_u = ul_q - u0_q;
   wire signed [POS_W-1:0] moved_v = vl_q - v0_q;
-  wire [POS_W-1:0] far_u = moved_u[POS_W-1] ? -moved_u : moved_u;
-  wire [POS_W-1:0] far_v = moved_v[POS_W-1] ? -moved_v : moved_v;
-  wire [POS_W-1:0] limit = {{(POS_W - 14) {1'b0}}, stereo_q ? cfg_max_refine : cfg_max_shift};
-  wire too_far = far_u > limit || (!stereo_q && far_v > limit);
+  // How far it may be from the start is known long before: bounds, so that one comparison is left.
+  wire signed [POS_W:0] limit = {{(POS_W - 13) {1'b0}}, stereo_q ? cfg_max_refine : cfg_max_shift};
+  wire signed [POS_W:0] u_here = {ul_q[POS_W-1], ul_q};
+  wire signed [POS_W:0] v_here = {vl_q[POS_W-1], vl_q};
+  wire signed [POS_W:0] u_start = {u0_q[POS_W-1], u0_q};
+  wire signed [POS_W:0] v_start = {v0_q[POS_W-1], v0_q};
+  reg signed [POS_W:0] least_u_q, most_u_q, least_v_q, most_v_q;
+  always @(posedge clk) begin
+    least_u_q <= u_start - limit;
+    most_u_q  <= u_start + limit;
+    least_v_q <= v_start - limit;
+    most_v_q  <= v_start + limit;
+  end
+  wire too_far_u = u_here < least_u_q || u_here > most_u_q;
+  wire too_far_v = v_here < least_v_q || v_here > most_v_q;
+  wire too_far = too_far_u || (!stereo_q && too_far_v);
   wire all_done = count_q == (stereo_q ? cfg_stereo_iterations : cfg_max_iterations);
   reg small_q;
 
@@ -541,7 +553,7 @@ module klt #(
     if (cut_now || rows_now) issue_q <= cut_last || rows_last ? 5'd0 : issue_q + 5'd1;
     pause_q <= cut_now && !(cut_last && warped);
     if (cut_last) address_q <= at_y[4:0];
-    else if (places) address_q <= at_y[4:0] + {4'd0, begins_now};
+    else if (places) address_q <= at_y[4:0] + {4'd0, window_ready};  // if at all, it begins now
     else if (cut_now || rows_now) address_q <= address_q + 5'd1;
     else if (state_q == CUT || state_q == CHECK) begin
       if (!pause_q) address_q <= {3'd0, key_y_q[1:0]};

@@ -12,9 +12,10 @@
 //             ray to project has 18. Results have 18 bits, pixels 19; a ray behind is (0, 0).
 // Overflow:   saturates where the model narrows.
 // Latency:    clocks from s_valid && s_ready to m_valid (a pulse; the result stays until the next
-//             request): 29 unproject, 12 project, 14 turn, 45 compose, 4 copy.
+//             request): 29 unproject, 12 project, 14 turn, 45 compose, 5 copy.
 // Throughput: the next request with the pulse.
-// Writes:     tables and matrices are written while no operation that uses them is at work.
+// Writes:     tables and matrices are written while no operation that uses them is at work; matrices
+//             while w_hold is 0, or a clock after (it writes matrices itself while it is 1).
 //             w_select 0, 1: lens values of the left, right camera in the model's order; 2, 3: its
 //             inverse table; 4, 5: its forward table; 6: matrix, address {matrix, entry (4 bits)}.
 // Memory:     one block RAM of tables; values and matrices in LUT RAM. Multipliers: 2.
@@ -24,6 +25,7 @@ module rectify (
     input wire clk,
     input wire rst,
 
+    output wire       w_hold,
     input wire        w_valid,
     input wire [ 2:0] w_select,
     input wire [ 8:0] w_address,
@@ -158,7 +160,13 @@ module rectify (
         5'd8: {copy_d, component_d, end_d} = {1'b1, 2'd2, 1'b1};
         default: ;
       endcase
-      COPY, IDENTITY: {copy_d, component_d, end_d} = {1'b1, step_d[1:0], step_d[1]};
+      COPY, IDENTITY:
+      case (step_d)
+        5'd1: {copy_d, component_d} = {1'b1, 2'd0};
+        5'd2: {copy_d, component_d} = {1'b1, 2'd1};
+        5'd3: {copy_d, component_d, end_d} = {1'b1, 2'd2, 1'b1};
+        default: ;
+      endcase
       default: end_d = 1'b1;
     endcase
   end
@@ -242,6 +250,7 @@ module rectify (
   // ---- matrices ----
   wire signed [17:0] entry_0, entry_1, entry_2, result_0, result_1;
   wire w_entry = w_valid && w_select == 3'd6;
+  assign w_hold = (busy_q && (op_q == COMPOSE || op_q == COPY || op_q == IDENTITY)) || composed_q;
   // A composed entry is written a clock later, so that its sum need not get there in one clock.
   reg composed_q;
   reg [3:0] composed_place_q;

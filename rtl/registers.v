@@ -52,7 +52,8 @@ module registers #(
     input wire take,
     output wire armed,
     output wire rotation_ready,
-    // Write port of rectify's tables and matrices
+    // Write port of rectify's tables and matrices; hold: it writes matrices itself
+    input wire w_hold,
     output wire w_valid,
     output wire [2:0] w_select,
     output wire [8:0] w_address,
@@ -449,6 +450,7 @@ module registers #(
   wire rotation_write = write_enable && shadowed_d && write_index[9:4] == 6'h01 &&
       write_index[3:0] <= 4'd8;
 
+  wire load = loading_q && !w_hold;
   reg w_valid_q;
   reg [2:0] w_select_q, table_select_q;
   reg [8:0] w_address_q, table_address_q;
@@ -473,10 +475,10 @@ module registers #(
       loading_q <= 1'b0;
       entry_q <= 4'd0;
     end else begin
-      w_valid_q <= loading_q || table_write;
+      w_valid_q <= load || table_write;
       if (take && armed_q) loading_q <= 1'b1;
-      else if (entry_q == 4'd8) loading_q <= 1'b0;
-      entry_q <= loading_q && entry_q != 4'd8 ? entry_q + 4'd1 : 4'd0;
+      else if (load && entry_q == 4'd8) loading_q <= 1'b0;
+      if (load) entry_q <= entry_q != 4'd8 ? entry_q + 4'd1 : 4'd0;
     end
   end
 

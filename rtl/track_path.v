@@ -46,10 +46,11 @@ module track_path (
     input wire [                13:0] run_max_refine,
 
     // Tables and matrices of the point units
-    input wire        w_valid,
-    input wire [ 2:0] w_select,
-    input wire [ 8:0] w_address,
-    input wire [23:0] w_data,
+    output wire        w_hold,
+    input  wire        w_valid,
+    input  wire [ 2:0] w_select,
+    input  wire [ 8:0] w_address,
+    input  wire [23:0] w_data,
 
     // Frames (image_path)
     input  wire held,
@@ -598,6 +599,7 @@ module track_path (
   wire [WORD-1:0] pu_word;
   wire [161:0] cam_key, stereo_rotation;
   wire [323:0] unused_rotations;
+  wire unused_hold;  // it only turns and projects
 
   // schedule, new ray of a track, ray of a corner, prediction, curve
   point_arbiter #(
@@ -622,6 +624,7 @@ module track_path (
   rectify points_a (
       .clk(clk),
       .rst(rst),
+      .w_hold(w_hold),
       .w_valid(w_valid),
       .w_select(w_select),
       .w_address(w_address),
@@ -643,6 +646,7 @@ module track_path (
   rectify points_b (
       .clk(clk),
       .rst(rst),
+      .w_hold(unused_hold),
       .w_valid(w_valid),
       .w_select(w_select),
       .w_address(w_address),

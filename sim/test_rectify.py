@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(
     not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
 )
 UNPROJECT, PROJECT, TURN, TURN_BACK, COMPOSE, COPY, IDENTITY = range(7)
-LONGEST = {UNPROJECT: 29, PROJECT: 12, TURN: 14, TURN_BACK: 14, COMPOSE: 45, COPY: 4, IDENTITY: 4}
+LONGEST = {UNPROJECT: 29, PROJECT: 12, TURN: 14, TURN_BACK: 14, COMPOSE: 45, COPY: 5, IDENTITY: 5}
 Request = tuple[int, int, int, int, int]  # op, camera, matrix, x, y
 
 
@@ -139,6 +139,53 @@ async def matrices_are_composed_and_copied(dut) -> None:
                 assert (await _ask(dut, request))[0] == _expected(what, request)
         twin = Setup(what.lenses, what.matrices + 40)
         assert _expected(twin, (TURN, 0, 5, 90000, 9)) != _expected(what, (TURN, 0, 5, 90000, 9))
+
+
+@cocotb.test()
+async def the_host_writes_its_matrix_beside_operations_that_write_others(dut) -> None:
+    """At each distance; the host holds from the clock after w_hold, and nothing is lost."""
+    dut.s_valid.value = dut.w_valid.value = 0
+    await reset(dut)
+    what, generator = setup(0), random.Random(8)
+    await configure(dut, what)
+    held = 0
+    for n in range(90):
+        op, ahead = (COPY, IDENTITY, COMPOSE)[n % 3], generator.randrange(-12, 50)
+        rotation = setup(20 + n % 2).matrices[n % 7].ravel()
+
+        async def write(ahead: int, values: np.ndarray) -> int:
+            waits, k = 0, 0
+            for _ in range(max(ahead, 0)):
+                await RisingEdge(dut.clk)
+            while k < 9:
+                await ReadOnly()
+                hold = bool(dut.w_hold.value)
+                await RisingEdge(dut.clk)
+                dut.w_valid.value = not hold
+                dut.w_select.value, dut.w_address.value = 6, k
+                dut.w_data.value = int(values[k]) & 0xFFFFFF
+                k += not hold
+                waits += hold
+            await RisingEdge(dut.clk)
+            dut.w_valid.value = 0
+            return waits
+
+        writer = cocotb.start_soon(write(ahead, rotation))
+        for _ in range(max(-ahead, 0)):
+            await RisingEdge(dut.clk)
+        await _ask(dut, (op, 0, 5, 7, 6))
+        held += await writer
+        await RisingEdge(dut.clk)
+        A, B = what.matrices[5], what.matrices[6]
+        unit = 65536 * np.eye(3, dtype=np.int64)
+        what.matrices[7] = {COPY: A, IDENTITY: unit, COMPOSE: compose(SIGNALS, A, B)}[op]
+        what.matrices[0] = rotation.reshape(3, 3)
+        got = unpack(int(dut.m_stereo_rotation.value), 18, 9)
+        assert got == [int(e) for e in what.matrices[7].ravel()], (n, op, ahead)
+        for m in (0, 7):
+            request = (TURN, 0, m, 20000, -9000)
+            assert (await _ask(dut, request))[0] == _expected(what, request), (n, op, ahead)
+    assert held > 100
 
 
 @cocotb.test()

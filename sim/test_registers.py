@@ -56,7 +56,7 @@ async def _start(dut) -> Axil:
         inputs = name.startswith(("event_", "level_", "count_", "status_", "done_"))
         if inputs and not name.endswith("_q"):
             getattr(dut, name).value = 0
-    dut.take.value = 0
+    dut.take.value = dut.w_hold.value = 0
     bus = Axil(dut)
     await reset(dut)
     return bus
@@ -338,6 +338,23 @@ async def a_take_writes_the_rotation_to_matrix_0(dut) -> None:
     await RisingEdge(dut.clk)
     await _pulse(dut, "take")  # not armed: the matrix stays
     assert await _port_writes(dut, 0) == []
+
+    # The point unit writes matrices itself now and then: none in the clock after it says so.
+    generator = random.Random(3)
+    assert await bus.write(MAP["frame"].address, 2) == OKAY
+    await _pulse(dut, "take")
+    seen: list[tuple[int, int, int]] = []
+    hold = held = False
+    for _ in range(60):
+        await RisingEdge(dut.clk)
+        held, hold = hold, generator.random() < 0.6
+        dut.w_hold.value = hold
+        await ReadOnly()
+        if dut.w_valid.value:
+            assert not held
+            seen.append((int(dut.w_select.value), int(dut.w_address.value), int(dut.w_data.value)))
+        assert bool(dut.rotation_ready.value) == (len(seen) == 9 and not dut.w_valid.value)
+    assert seen == [(6, i, entry & 0xFFFFFF) for i, entry in enumerate(entries)]
 
 
 @cocotb.test()

@@ -82,6 +82,7 @@ module stereo_chip (
       rectify points (
           .clk(clk),
           .rst(rst),
+          .w_hold(),
           .w_valid(w_valid),
           .w_select(w_select),
           .w_address(w_address),

@@ -149,6 +149,7 @@ BODY = """
   wire rotation_write = write_enable && shadowed_d && write_index[9:4] == 6'h01 &&
       write_index[3:0] <= 4'd@LAST@;
 
+  wire load = loading_q && !w_hold;
   reg w_valid_q;
   reg [2:0] w_select_q, table_select_q;
   reg [8:0] w_address_q, table_address_q;
@@ -173,10 +174,10 @@ BODY = """
       loading_q <= 1'b0;
       entry_q <= 4'd0;
     end else begin
-      w_valid_q <= loading_q || table_write;
+      w_valid_q <= load || table_write;
       if (take && armed_q) loading_q <= 1'b1;
-      else if (entry_q == 4'd@LAST@) loading_q <= 1'b0;
-      entry_q <= loading_q && entry_q != 4'd@LAST@ ? entry_q + 4'd1 : 4'd0;
+      else if (load && entry_q == 4'd@LAST@) loading_q <= 1'b0;
+      if (load) entry_q <= entry_q != 4'd@LAST@ ? entry_q + 4'd1 : 4'd0;
     end
   end
 
