@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`vio hls` and its records, as far as they need no tools."""
+
+import json
+import sys
+
+import pytest
+
+from vio.cli import main
+from vio.errors import VioError
+from vio.hw.hls import xls_api
+from vio.hw.hls_blocks import BLOCKS, GEN, block_of
+from vio.hw.hls_kernels import KERNELS
+from vio.hw.hls_proofs import INTERPRETED, PROOFS
+from vio.hw.hls_results import BAR_MHZ, least_fmax, load, store
+from vio.report.hls import plot_stages
+
+AREA = {"float_add": (900, 0), "float_mul": (400, 4), "float_divide_root": (600, 0)}  # LUT4, MULT18
+
+
+@pytest.fixture(scope="module")
+def chosen():
+    entries = {(entry["block"], entry.get("stages")): entry for entry in load()}
+    return {name: entries[name, block.stages] for name, block in BLOCKS.items()}
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_each_unit_reaches_its_clock_at_three_seeds_in_its_area(chosen, name):
+    entry, block = chosen[name], BLOCKS[name]
+    assert set(entry["fmax_mhz"]) == {"1", "2", "3"}
+    assert least_fmax(entry) >= BAR_MHZ
+    assert entry["lut4"] <= AREA[name][0]
+    assert entry["mult18"] <= AREA[name][1]
+    assert (entry["latency"], entry["ii"]) == (block.latency(), block.ii)
+    text = (GEN / f"{name}.v").read_text()
+    assert f"{block.stages} stages, latency {block.latency()} clocks" in text
+
+
+def test_every_kernel_and_unit_is_proven_on_a_million_vectors():
+    proofs = {proof["kernel"]: proof for proof in json.loads(PROOFS.read_text())}
+    for name in set(KERNELS) - {"linearize_own"}:  # shares its steps with linearize
+        # A linearisation takes 0.1 ms: a fifth of a million.
+        assert proofs[name]["jit"] >= (200_000 if name == "linearize" else 1_000_000), name
+        assert proofs[name]["interpreter"] >= INTERPRETED, name
+    for name in BLOCKS:
+        assert proofs[name]["verilated"] >= 1_000_000, name
+
+
+def test_the_command_lists_what_is_recorded(capsys):
+    assert main(["hls"]) == 0
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in BLOCKS)
+
+
+def test_a_block_that_does_not_exist_is_refused_with_those_that_do(capsys):
+    with pytest.raises(VioError, match="float_add, float_mul"):
+        block_of("float_sub")
+    assert main(["hls", "nothing", "--prove", "10"]) == 2
+    assert "so3_exp" in capsys.readouterr().err
+
+
+def test_without_xls_the_error_says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "xls", None)
+    with pytest.raises(VioError, match=r"pip install 'kestrel-vio\[hw\]'"):
+        xls_api()
+
+
+def test_a_new_result_takes_the_place_of_the_old_one_of_as_many_stages(tmp_path):
+    path = tmp_path / "results.json"
+    for stages, lut4 in ((3, 10), (1, 20), (3, 30)):
+        store({"block": "b", "stages": stages, "lut4": lut4}, path)
+    assert [(e["stages"], e["lut4"]) for e in load(path)] == [(1, 20), (3, 30)]
+    path.write_text("[{}]")
+    with pytest.raises(VioError, match="no list of results"):
+        load(path)
+
+
+def test_the_plot_shows_the_sweep_and_asks_for_one_that_is_missing(tmp_path):
+    plot_stages(load(), tmp_path / "stages.png")
+    assert (tmp_path / "stages.png").stat().st_size > 10_000
+    with pytest.raises(VioError, match="vio hls float_add --stages"):
+        plot_stages([], tmp_path / "none.png")
