@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The float32 inertial front end (hls/imu.x, vio/imu32.py) against vio/imu.py in float64."""
 
+import argparse
+
 import numpy as np
 import pytest
 
 from vio import imu, imu32
+from vio.backend.inertial import make_preintegrate
+from vio.commands import run
+from vio.commands.outcome import config_from_arguments
+from vio.errors import VioError
 from vio.geometry import exp_so3
 
 NOISE = imu.ImuNoise(gyro_noise=3.4e-4, accel_noise=8e-3)
@@ -147,3 +153,21 @@ def test_the_result_is_of_the_type_that_is_asked_for() -> None:
         assert {x.dtype for x in pre[1:]} == {np.dtype(dtype)}
     assert pre.dt_s == pytest.approx(0.025)
     assert np.array_equal(pre.gyro_bias, bg.astype(np.float32).astype(np.float64))
+
+
+def test_the_setting_backend_imu_chooses_the_preintegration() -> None:
+    motion = rounded(flown_motion(5, 10))
+    plain, single = (make_preintegrate(name)(*motion, NOISE) for name in ("float", "numpy"))
+    assert np.array_equal(plain.dv, imu.preintegrate(*motion, NOISE).dv)
+    assert np.array_equal(single.dv, imu32.preintegrate(*motion, NOISE).dv)
+    assert not np.array_equal(plain.dv, single.dv)
+    with pytest.raises(VioError, match="float, numpy, hls"):
+        make_preintegrate("double")
+
+
+def test_the_command_line_sets_backend_imu() -> None:
+    parser = argparse.ArgumentParser()
+    run.add_arguments(parser)
+    arguments = parser.parse_args(["recording", "--imu", "numpy"])
+    assert config_from_arguments(arguments).backend.imu == "numpy"
+    assert config_from_arguments(parser.parse_args(["recording"])).backend.imu == "float"

@@ -68,6 +68,7 @@ class BackEndConfig:
     """Settings of the sliding window."""
 
     precision: str = "float64"  # float64 | float32
+    imu: str = "float"  # preintegration: float | numpy (float32, as hls/imu.x) | hls (hls/imu.v)
     solver: str = "cholesky"  # cholesky (normal equations of the reduced system) | qr
     recent_frames: int = 3  # frames with velocity and biases
     keyframes: int = 7  # older keyframes, poses only

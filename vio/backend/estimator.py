@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vio.backend.inertial import make_preintegrate
 from vio.backend.init import Initializer
 from vio.backend.landmarks import reprojection_errors
 from vio.backend.marginalize import marginalize
@@ -14,7 +15,7 @@ from vio.backend.window import ACTIVE, PENDING, Window
 from vio.camera import StereoRig
 from vio.config import Config
 from vio.geometry import matrix_from_quaternion, mul3, mul33, quaternion_from_matrix
-from vio.imu import ImuNoise, preintegrate
+from vio.imu import ImuNoise
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class Estimator:
 
     def __init__(self, rig: StereoRig, noise: ImuNoise, config: Config) -> None:
         self.rig, self.noise, self.config = rig, noise, config
-        self.initializer = Initializer(rig, noise, config)
+        self.preintegrate = make_preintegrate(config.backend.imu)
+        self.initializer = Initializer(rig, noise, config, self.preintegrate)
         self.window: Window | None = None
         self.slot = -1  # of the newest frame
         self.visible = 0  # landmarks seen and accepted in the newest frame
@@ -59,7 +61,7 @@ class Estimator:
         if self.window is not None:
             self.smoothed += [self._pose(s) for s in self.window.order]
         self.window = None
-        self.initializer = Initializer(self.rig, self.noise, self.config)
+        self.initializer = Initializer(self.rig, self.noise, self.config, self.preintegrate)
 
     def process(self, frame: FrameInput) -> bool:
         """Take one frame; return whether there is an estimate of it."""
@@ -89,7 +91,9 @@ class Estimator:
         last = self.slot
         v = w.vec[last].astype(np.float64)
         R = w.R[last].astype(np.float64)
-        pre = preintegrate(frame.dt_s, frame.gyro, frame.accel, v[6:9], v[9:12], w.noise, w.dtype)
+        pre = self.preintegrate(
+            frame.dt_s, frame.gyro, frame.accel, v[6:9], v[9:12], w.noise, w.dtype
+        )
         R_new, p_new, v_new = predict(R, v, pre.dR, pre.dv, pre.dp, pre.dt_s, w.gravity)
         R_new = matrix_from_quaternion(quaternion_from_matrix(R_new))
         vec = np.concatenate([p_new, v_new, v[6:12]])

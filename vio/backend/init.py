@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vio.backend.inertial import Preintegrate
 from vio.backend.landmarks import reprojection_errors
 from vio.backend.solve import least_squares
 from vio.backend.window import ACTIVE, Prior, Window
 from vio.camera import StereoRig
 from vio.config import Config
 from vio.geometry import exp_so3, log_so3, mul3, mul33, mulT33
-from vio.imu import GRAVITY_M_S2, ImuNoise, Preintegration, preintegrate
+from vio.imu import GRAVITY_M_S2, ImuNoise, Preintegration
 
 if TYPE_CHECKING:
     from vio.backend.estimator import FrameInput
@@ -27,8 +28,11 @@ if TYPE_CHECKING:
 class Initializer:
     """Collect frames until a window can be built from them."""
 
-    def __init__(self, rig: StereoRig, noise: ImuNoise, config: Config) -> None:
+    def __init__(
+        self, rig: StereoRig, noise: ImuNoise, config: Config, preintegrate: Preintegrate
+    ) -> None:
         self.rig, self.noise, self.config = rig, noise, config
+        self.preintegrate = preintegrate
         self.frames: list[FrameInput] = []
         self.reason = "no frame yet"
 
@@ -107,7 +111,7 @@ class Initializer:
     def _preintegrations(self, gyro_bias: np.ndarray) -> list[Preintegration]:
         zero = np.zeros(3)
         return [
-            preintegrate(f.dt_s, f.gyro, f.accel, gyro_bias, zero, self.noise)
+            self.preintegrate(f.dt_s, f.gyro, f.accel, gyro_bias, zero, self.noise)
             for f in self.frames[1:]
         ]
 
@@ -172,7 +176,7 @@ class Initializer:
             w.has_motion[slot] = True
             w.linearized[slot] = False
         for k, f in enumerate(self.frames[1:]):
-            pre = preintegrate(f.dt_s, f.gyro, f.accel, bias, np.zeros(3), w.noise, w.dtype)
+            pre = self.preintegrate(f.dt_s, f.gyro, f.accel, bias, np.zeros(3), w.noise, w.dtype)
             w.add_imu_factor(w.order[k], w.order[k + 1], pre)
         first = w.order[0]
         sigma = np.array(

@@ -31,6 +31,10 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
         "--engine",
         help="front end: float (default), fixed, rtl (the Verilog), opencv, or replay for tracks",
     )
+    parser.add_argument(
+        "--imu",
+        help="preintegration: float (default), numpy (float32 as in hls/), hls (the Verilog)",
+    )
     add_preset_arguments(parser)
 
 

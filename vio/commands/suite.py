@@ -93,6 +93,7 @@ def run(args: argparse.Namespace) -> int:
     arguments = ["--no-figures", "--preset", args.preset]
     arguments += [word for item in args.set for word in ("--set", item)]
     arguments += [] if args.engine is None else ["--engine", args.engine]
+    arguments += [] if args.imu is None else ["--imu", args.imu]
     arguments += [] if args.until is None else ["--until", str(args.until)]
     with progress("suite", len(jobs)) as done:
         result = run_suite(jobs, arguments, out, args.jobs or os.cpu_count() or 1, done)
