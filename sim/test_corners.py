@@ -42,7 +42,8 @@ def _expected(image: np.ndarray) -> list[tuple[int, int, int]]:
 async def _offer(dut, image: np.ndarray, stall) -> None:
     """Send a frame; the block takes a pixel in every clock that has one.
 
-    m_done must not come before the last pixel that the last score inside the border depends on.
+    m_done must not come before the last pixel that the last score inside the border depends on,
+    however long that is waited for.
     """
     last = (image.shape[0] - BORDER + 2) * image.shape[1] + image.shape[1] - BORDER + 2
     for i, value in enumerate(image.reshape(-1)):
@@ -50,6 +51,11 @@ async def _offer(dut, image: np.ndarray, stall) -> None:
         while stall():
             dut.s_valid.value = 0
             await RisingEdge(dut.clk)
+        if i == last and dut.cfg_detect.value:
+            dut.s_valid.value = 0
+            for _ in range(100):
+                await RisingEdge(dut.clk)
+            assert not dut.m_done.value
         dut.s_valid.value, dut.s_data.value, dut.s_user.value = 1, int(value), int(i == 0)
         await RisingEdge(dut.clk)
     dut.s_valid.value = 0

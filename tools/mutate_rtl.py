@@ -3,8 +3,9 @@
 
 A block's files are copied to build/mutation/<block> with all its drawn mutants inside (see
 vio/hw/mutants.py); each call of `simulate` in sim/test_*.py whose module uses a broken file is
-built once and run for each mutant that nothing has caught yet (sim/mutant_forks.py). Results go to
-sim/mutation.json, where the verdict on a survivor (`reason`) is kept as long as its mutant stands.
+built once and run for each mutant that nothing has caught yet (sim/mutant_forks.py); what is left
+goes to the proofs of rtl/formal that read its file. Results go to sim/mutation.json, where the
+verdict on a survivor (`reason`) is kept as long as its mutant stands.
 """
 
 import argparse
@@ -162,6 +163,21 @@ def run_call(call: dict[str, Any], numbers: list[int], rtl: Path) -> dict[int, s
     return caught
 
 
+def refuted_by(mutant: Mutant) -> str | None:
+    """Return the proof of rtl/formal that fails with a mutant; None: none does."""
+    from sim import test_formal
+
+    text = mutant.path.read_text()
+    broken = text[: mutant.start] + mutant.mutated + text[mutant.end :]
+    for proof in sorted(test_formal.TWINS):
+        files = (test_formal.FORMAL / f"{proof.partition(' ')[0]}.sby").read_text()
+        if f"../{mutant.path.name}\n" not in files:
+            continue
+        if test_formal.sby(proof, (mutant.path.name, text, broken)) == "FAIL":
+            return f"test_formal: {proof}"
+    return None
+
+
 def run_block(block: str, count: int, calls: list[dict[str, Any]], seed: int = SEED) -> list[dict]:
     """Draw mutants of a block, run its tests on each, and return what became of them."""
     drawn = choose(files_of(block), count, seed)
@@ -180,6 +196,9 @@ def run_block(block: str, count: int, calls: list[dict[str, Any]], seed: int = S
             caught.update(run_call(call, left, folder))
             parameters = call.get("parameters") or ""
             print(f"  {call['module']} {parameters}: {len(caught)} of {len(drawn)}", flush=True)
+    for n, m in mutants.items():
+        if n not in caught and (proof := refuted_by(m)) is not None:
+            caught[n] = proof
     return [
         {
             "file": f"rtl/{m.path.name}",
