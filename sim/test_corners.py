@@ -42,10 +42,10 @@ def _expected(image: np.ndarray) -> list[tuple[int, int, int]]:
 async def _offer(dut, image: np.ndarray, stall) -> None:
     """Send a frame; the block takes a pixel in every clock that has one.
 
-    m_done must not come before the last pixel that the last score inside the border depends on,
+    m_done must not come before the last pixel that the last candidate inside the border depends on,
     however long that is waited for.
     """
-    last = (image.shape[0] - BORDER + 2) * image.shape[1] + image.shape[1] - BORDER + 2
+    last = (image.shape[0] - BORDER + 3) * image.shape[1] + image.shape[1] - BORDER + 3
     for i, value in enumerate(image.reshape(-1)):
         assert i < 2 or i > last or not dut.cfg_detect.value or not dut.m_done.value, i
         while stall():
