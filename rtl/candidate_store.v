@@ -44,7 +44,9 @@ module candidate_store #(
     output wire                              m_done,   // of a search
     output wire [               SCORE_W-1:0] m_score,  // 0: there is none
     output wire [$clog2(COLS)+TILE_BITS-1:0] m_u,
-    output wire [$clog2(ROWS)+TILE_BITS-1:0] m_v
+    output wire [$clog2(ROWS)+TILE_BITS-1:0] m_v,
+
+    output wire [1:0] count_accesses  // words read and written
 );
 
   generate
@@ -161,6 +163,8 @@ module candidate_store #(
       end
     end
   endgenerate
+
+  assign count_accesses = {1'b0, busy_q} + {1'b0, w_valid || |erase2_q};
 
   // ---- 2: the best of the four ----
   wire [WORD-1:0] a = tiles2_q[WORD-1:0];

@@ -124,7 +124,8 @@ module frontend (
   wire [7:0] errors;
   wire [6:0] active;
   wire [CW-1:0] tracks;
-  wire [1:0] event_table, count_points, count_ransac;
+  wire [1:0] event_table, count_points, count_ransac, count_candidates;
+  wire [3:0] count_tracker;
   wire [3:0] count_stereo_iterations;
   wire [5:0] count_iterations;
   wire [7:0] count_stereo_columns;
@@ -260,7 +261,12 @@ module frontend (
       .count_region_writes(k_a_valid),
       .count_points(count_points),
       .count_ransac(count_ransac),
-      .count_search(s_a_valid)
+      .count_search(s_a_valid),
+      .count_region_reads(count_tracker[0]),
+      .count_samples(count_tracker[1]),
+      .count_template_writes(count_tracker[2]),
+      .count_template_reads(count_tracker[3]),
+      .count_candidates(count_candidates)
   );
 
   // ======== from pixels to what the tracker reads ========
@@ -419,6 +425,8 @@ module frontend (
       .count_stereo_iterations(count_stereo_iterations),
       .count_points(count_points),
       .count_ransac(count_ransac),
+      .count_candidates(count_candidates),
+      .count_tracker(count_tracker),
       .event_table(event_table)
   );
 

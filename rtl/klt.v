@@ -67,7 +67,10 @@ module klt #(
     output wire [   8:0] r_column,
     output wire [   8:0] r_row,
     input  wire          a_valid,
-    input  wire [1023:0] a_pixels
+    input  wire [1023:0] a_pixels,
+
+    // Accesses: a row of the basis read, written, a sample out of its region, a row out of a region
+    output wire [3:0] count_accesses
 );
 
   `include "vio_params.vh"
@@ -276,7 +279,7 @@ module klt #(
       .m_pixels(pixels)
   );
 
-  wire sampler_done, sampler_ok;
+  wire sampler_done, sampler_ok, count_sample;
   wire [(WINDOW+2)*(PIXEL_FRAC+8)-1:0] values;
   klt_sampler #(
       .SIDE(WINDOW),
@@ -300,13 +303,15 @@ module klt #(
       .m_done(sampler_done),
       .m_ok(sampler_ok),
       .r_row(issue_q),
-      .m_values(values)
+      .m_values(values),
+      .count_sample(count_sample)
   );
 
   // What is read of the regions, and what they or the sampler give now.
   reg read_q, read_template_q, pixels_q, values_q, first_q, pixels_first_q, template_q;
   reg [7:0] fraction_u_q, fraction_v_q;
   wire rows_valid, rows_template;
+  wire [1:0] count_basis;
   wire [27:0] x, y, g, one, square, xx, xy, yy, xg, yg, gg, sx, sy, sg;
   always @(posedge clk) begin
     read_q <= !rst && (rows_now || (cut_now && !warped));
@@ -350,8 +355,11 @@ module klt #(
       .m_gg(gg),
       .m_sx(sx),
       .m_sy(sy),
-      .m_sg(sg)
+      .m_sg(sg),
+      .count_basis(count_basis)
   );
+  reg [3:0] accesses_q;
+  always @(posedge clk) accesses_q <= {count_basis, count_sample, read_q};
 
   reg sums_q;  // sums of a window wait
   reg making_q, made_q;  // the template's scalars are not known yet; they are good
@@ -627,6 +635,7 @@ module klt #(
   assign m_v = v_result;
   assign m_status = status_q;
   assign m_iterations = {count_2_q, count_1_q, count_0_q};
+  assign count_accesses = accesses_q;
 
 endmodule
 

@@ -52,7 +52,9 @@ module klt_rows #(
     output wire [27:0] m_gg,
     output wire [27:0] m_sx,
     output wire [27:0] m_sy,
-    output wire [27:0] m_sg
+    output wire [27:0] m_sg,
+
+    output wire [1:0] count_basis  // a row of the basis is read, is written
 );
 
   `include "vio_params.vh"
@@ -342,6 +344,7 @@ module klt_rows #(
   assign m_valid = valid_q;
   assign m_template = made_q;
   assign {m_xg, m_yg, m_sy, m_gg, m_sg} = {m_x, m_y, m_g, m_square, m_1};
+  assign count_basis = {takes_c, b_q[0]};
 
 endmodule
 

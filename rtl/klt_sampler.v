@@ -42,7 +42,9 @@ module klt_sampler #(
     output wire m_ok,
 
     input  wire [                   4:0] r_row,
-    output wire [(SIDE+2)*(FRAC+8)-1:0] m_values
+    output wire [(SIDE+2)*(FRAC+8)-1:0] m_values,
+
+    output wire count_sample  // two pixels of two rows are read
 );
 
   `include "vio_params.vh"
@@ -316,6 +318,7 @@ module klt_sampler #(
   end
 
   assign m_values = values_q;
+  assign count_sample = state_q == SAMPLE;
 
 endmodule
 

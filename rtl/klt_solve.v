@@ -227,77 +227,74 @@ module klt_solve #(
   wire unused_saturated = &{1'b0, saturated};
   wire signed [53:0] adjugate_u = p0 - p1;
   wire signed [53:0] adjugate_v = p2 - p3;
-  wire unused_adjugate = &{1'b0, adjugate_u[53:46], adjugate_v[53:46]};
+  wire unused_adjugate = &{1'b0, adjugate_u[53:47], adjugate_v[53:47], adjugate_v[7:0]};
 
+  // Rounded products (the half is in them) without the bits that go, saturated.
   round_saturate #(
-      .IN_W (36),
-      .SHIFT(12),
+      .IN_W (24),
+      .SHIFT(0),
       .OUT_W(15)
-  ) round_mean_x (
-      .s_data(p0[35:0]),
+  ) saturate_mean_x (
+      .s_data(p0[35:12]),
       .m_data(mean_x),
       .m_saturated(saturated[0])
   );
   round_saturate #(
-      .IN_W (36),
-      .SHIFT(12),
+      .IN_W (24),
+      .SHIFT(0),
       .OUT_W(15)
-  ) round_mean_y (
-      .s_data(p1[35:0]),
+  ) saturate_mean_y (
+      .s_data(p1[35:12]),
       .m_data(mean_y),
       .m_saturated(saturated[1])
   );
   round_saturate #(
-      .IN_W (36),
-      .SHIFT(12),
+      .IN_W (24),
+      .SHIFT(0),
       .OUT_W(15)
-  ) round_mean_g (
-      .s_data(p2[35:0]),
+  ) saturate_mean_g (
+      .s_data(p2[35:12]),
       .m_data(mean_g),
       .m_saturated(saturated[2])
   );
   // A step of 2^34 and more saturates whatever the determinant is, so 35 bits are enough.
   round_saturate #(
-      .IN_W (46),
-      .SHIFT(8),
+      .IN_W (39),
+      .SHIFT(0),
       .OUT_W(35)
-  ) round_solved_u (
-      .s_data(adjugate_u[45:0]),
+  ) saturate_solved_u (
+      .s_data(adjugate_u[46:8]),
       .m_data(solved_u),
       .m_saturated(saturated[3])
   );
   round_saturate #(
-      .IN_W (46),
-      .SHIFT(8),
+      .IN_W (39),
+      .SHIFT(0),
       .OUT_W(35)
-  ) round_solved_v (
-      .s_data(adjugate_v[45:0]),
+  ) saturate_solved_v (
+      .s_data(adjugate_v[46:8]),
       .m_data(solved_v),
       .m_saturated(saturated[4])
   );
 
-  // Less the product without its last 4 bits, or 14 of what the grey value explains; the last bit
-  // that goes rounds.
+  // Less the rounded product without its last 4 bits, or 14 of what the grey value explains.
   wire explains = post_q == EXPLAIN;
   wire signed [34:0] less_xx = explains ? p0[48:14] : p0[38:4];
   wire signed [34:0] less_xy = explains ? p1[48:14] : p1[38:4];
   wire signed [34:0] less_yy = explains ? p2[48:14] : p1[38:4];
-  wire half_xx = explains ? p0[13] : p0[3];
-  wire half_xy = explains ? p1[13] : p1[3];
-  wire half_yy = explains ? p2[13] : p1[3];
-  wire signed [34:0] xx_less = xx_q - less_xx - {34'd0, half_xx};
-  wire signed [34:0] xy_less = xy_q - less_xy - {34'd0, half_xy};
-  wire signed [34:0] yy_less = yy_q - less_yy - {34'd0, half_yy};
-  wire signed [29:0] xg_less = xg_q - p2[33:4] - {29'd0, p2[3]};
-  wire signed [29:0] yg_less = yg_q - p2[33:4] - {29'd0, p2[3]};
-  wire signed [29:0] gg_less = gg_q - p3[33:4] - {29'd0, p3[3]};
+  wire signed [34:0] xx_less = xx_q - less_xx;
+  wire signed [34:0] xy_less = xy_q - less_xy;
+  wire signed [34:0] yy_less = yy_q - less_yy;
+  wire signed [29:0] xg_less = xg_q - p2[33:4];
+  wire signed [29:0] yg_less = yg_q - p2[33:4];
+  wire signed [29:0] gg_less = gg_q - p3[33:4];
 
-  // Along the curve: a sum and a product without its last 12 bits.
+  // Along the curve: a sum and a rounded product without its last 12 bits.
   wire signed [34:0] twice_xy = {{16{normal_xy_q[17]}}, normal_xy_q, 1'b0};
   wire signed [34:0] normal_xx = {{17{normal_xx_q[17]}}, normal_xx_q};
   wire signed [34:0] error_u = {{9{error_u_q[25]}}, error_u_q};
   wire signed [34:0] along = (post_q == OFFSET) ? twice_xy : (post_q == ALONG) ? error_u : normal_xx;
-  wire signed [34:0] along_more = along + p3[46:12] + {34'd0, p3[11]};
+  wire signed [34:0] along_more = along + p3[46:12];
   wire unused_p3 = &{1'b0, p3[53:47], p2[53:49]};
 
   // ---- shifter ----
@@ -358,6 +355,16 @@ module klt_solve #(
       .m_mantissa(mantissa),
       .m_bits(bits)
   );
+
+  // ---- signs ----
+  wire gg_positive = !gg_q[29] && |gg_q[28:0];
+  wire xx_positive = !xx_q[34] && |xx_q[33:0];
+  wire yy_positive = !yy_q[34] && |yy_q[33:0];
+  wire normal_xx_positive = !normal_xx_q[17] && |normal_xx_q[16:0];
+  wire normal_yy_positive = !normal_yy_q[17] && |normal_yy_q[16:0];
+  // Of a difference of products of 18 by 18 bits.
+  wire negative = adjugate_u[37];
+  wire positive = !adjugate_u[37] && |adjugate_u[36:0];
 
   // ---- what each step leaves ----
   always @(posedge clk) begin
@@ -465,7 +472,7 @@ module klt_solve #(
     end
     case ({op_q, step_q})
       {TEMPLATE, 5'd6}: begin
-        ok_q <= (gg_q > 30'sd0) && (xx_q > 35'sd0) && (yy_q > 35'sd0);
+        ok_q <= gg_positive && xx_positive && yy_positive;
         scaled_u_q <= {{5{xg_q[29]}}, xg_q};
         scaled_v_q <= {{5{yg_q[29]}}, yg_q};
       end
@@ -492,8 +499,7 @@ module klt_solve #(
       end
       {TEMPLATE, 5'd21}: normal_yy_q <= shifted_u[17:0];
       {TEMPLATE, 5'd23}:
-      ok_q <= ok_q && (normal_xx_q > 18'sd0) && (normal_yy_q > 18'sd0)
-              && (p0 > p1);
+      ok_q <= ok_q && normal_xx_positive && normal_yy_positive && positive;
 
       {STEP, 5'd5}: begin
         error_u_q <= shifted_u;
@@ -512,7 +518,7 @@ module klt_solve #(
       {STEREO, 5'd5}: begin
         error_u_q <= shifted_u;
         error_v_q <= shifted_v;
-        ok_q <= scaled_u_q > 35'sd0;
+        ok_q <= !scaled_u_q[34] && |scaled_u_q[33:0];
       end
       {STEREO, 5'd9}: begin
         amount_q <= bits_q + 6'd12;
@@ -527,8 +533,8 @@ module klt_solve #(
         normal_yy_q <= normal_yy_q - scaled_v_q[17:0];
       end
       {FINISH, 5'd5}: begin
-        flat_q <= (normal_xx_q <= 18'sd0) || (normal_yy_q <= 18'sd0) || (p0 < p1);
-        positive_q <= (gg_q > 30'sd0) && (xx_q > 35'sd0);
+        flat_q <= !normal_xx_positive || !normal_yy_positive || negative;
+        positive_q <= gg_positive && xx_positive;
         amount_q   <= {1'b0, exponent_d};
         limit_q    <= {2'd0, exponent_d} + 7'd17;
         shift_u_q  <= {{24{gg_q[29]}}, gg_q};

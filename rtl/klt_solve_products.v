@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Form the products of rtl/klt_solve.v: in each round up to four, of what its registers hold.
 //
-// Q formats:  integers, exact: 18 x 35 bits; in the round SCALE the 18 bits are unsigned.
+// Q formats:  integers: 18 x 35 bits; in the round SCALE the 18 bits are unsigned. Half of the last place
+//             that is kept of a product is added to it (see rtl/klt_solve.v), else it is exact: 2^11 to
+//             means and to what the slope gives, 2^3 to means by sums and the offset's part, 2^13 to the
+//             grey value's part, 2^7 to the first of the two products of a difference (SOLVE).
 // Latency:    s_round comes a clock ahead of its round, the products a clock after it. Throughput: a
 //             round a clock. Multipliers: 8.
 // Each multiplier has its own few choices of factors, so that their selection is shallow.
@@ -67,12 +70,29 @@ module klt_solve_products (
   wire signed [34:0] error_u = {{9{s_error_u[25]}}, s_error_u};
   wire signed [34:0] error_v = {{9{s_error_v[25]}}, s_error_v};
 
-  // ---- which factors each multiplier takes ----
+  // ---- which factors each multiplier takes, and what rounds its product ----
+  localparam [16:0] PLACE_3 = 17'd1 << 3;
+  localparam [16:0] PLACE_7 = 17'd1 << 7;
+  localparam [16:0] PLACE_11 = 17'd1 << 11;
+  localparam [16:0] PLACE_13 = 17'd1 << 13;
   reg [2:0] select_0_q, select_1_q, select_2_q, select_3_q;
   reg scales_q;
+  reg [16:0] half_0_q, half_1_q, half_2_q, half_3_q;
 
   always @(posedge clk) begin
     scales_q <= s_round == SCALE;
+    case (s_round)
+      MOMENTS, MOMENTS_Y, OFFSET: {half_0_q, half_1_q, half_2_q} <= {3{PLACE_3}};
+      EXPLAIN: {half_0_q, half_1_q, half_2_q} <= {3{PLACE_13}};
+      SOLVE: {half_0_q, half_1_q, half_2_q} <= {PLACE_7, 17'd0, PLACE_7};
+      SCALE, SQUARES: {half_0_q, half_1_q, half_2_q} <= {3{17'd0}};
+      default: {half_0_q, half_1_q, half_2_q} <= {3{PLACE_11}};
+    endcase
+    case (s_round)
+      MOMENTS, MOMENTS_Y: half_3_q <= PLACE_3;
+      SOLVE: half_3_q <= 17'd0;
+      default: half_3_q <= PLACE_11;
+    endcase
     case (s_round)
       MOMENTS, OFFSET: select_0_q <= 3'd1;
       SCALE: select_0_q <= 3'd2;
@@ -151,6 +171,7 @@ module klt_solve_products (
       .s_unsigned(scales_q),
       .s_a(a0_d),
       .s_b(b0_d),
+      .s_half(half_0_q),
       .m_signed(m_0),
       .m_unsigned(m_scaled_0)
   );
@@ -159,6 +180,7 @@ module klt_solve_products (
       .s_unsigned(scales_q),
       .s_a(a1_d),
       .s_b(b1_d),
+      .s_half(half_1_q),
       .m_signed(m_1),
       .m_unsigned(m_scaled_1)
   );
@@ -170,6 +192,7 @@ module klt_solve_products (
       .s_unsigned(1'b0),
       .s_a(a2_d),
       .s_b(b2_d),
+      .s_half(half_2_q),
       .m_signed(m_2),
       .m_unsigned(unused_unsigned_2)
   );
@@ -178,6 +201,7 @@ module klt_solve_products (
       .s_unsigned(1'b0),
       .s_a(a3_d),
       .s_b(b3_d),
+      .s_half(half_3_q),
       .m_signed(m_3),
       .m_unsigned(unused_unsigned_3)
   );

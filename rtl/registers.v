@@ -139,7 +139,12 @@ module registers #(
     input wire count_region_writes,
     input wire [1:0] count_points,
     input wire [1:0] count_ransac,
-    input wire count_search
+    input wire count_search,
+    input wire count_region_reads,
+    input wire count_samples,
+    input wire count_template_writes,
+    input wire count_template_reads,
+    input wire [1:0] count_candidates
 );
 
   `include "vio_params.vh"
@@ -558,6 +563,11 @@ module registers #(
   reg [7:0] recent_point_operations_q;
   reg [7:0] recent_ransac_accesses_q;
   reg [6:0] recent_search_writes_q;
+  reg [6:0] recent_region_reads_q;
+  reg [6:0] recent_samples_q;
+  reg [6:0] recent_template_writes_q;
+  reg [6:0] recent_template_reads_q;
+  reg [7:0] recent_candidates_q;
   reg [13:0] recent_d;
   wire [31:0] total = (known_q[at] ? total_mem[at] : 32'd0) + {18'd0, recent_d};
 
@@ -589,6 +599,11 @@ module registers #(
       5'd24: recent_d = {6'd0, recent_point_operations_q};
       5'd25: recent_d = {6'd0, recent_ransac_accesses_q};
       5'd26: recent_d = {7'd0, recent_search_writes_q};
+      5'd27: recent_d = {7'd0, recent_region_reads_q};
+      5'd28: recent_d = {7'd0, recent_samples_q};
+      5'd29: recent_d = {7'd0, recent_template_writes_q};
+      5'd30: recent_d = {7'd0, recent_template_reads_q};
+      5'd31: recent_d = {6'd0, recent_candidates_q};
       default: recent_d = 14'd0;
     endcase
   end
@@ -649,6 +664,16 @@ module registers #(
     if (update[25]) recent_ransac_accesses_q <= {6'd0, count_ransac};
     recent_search_writes_q <= recent_search_writes_q + {6'd0, count_search};
     if (update[26]) recent_search_writes_q <= {6'd0, count_search};
+    recent_region_reads_q <= recent_region_reads_q + {6'd0, count_region_reads};
+    if (update[27]) recent_region_reads_q <= {6'd0, count_region_reads};
+    recent_samples_q <= recent_samples_q + {6'd0, count_samples};
+    if (update[28]) recent_samples_q <= {6'd0, count_samples};
+    recent_template_writes_q <= recent_template_writes_q + {6'd0, count_template_writes};
+    if (update[29]) recent_template_writes_q <= {6'd0, count_template_writes};
+    recent_template_reads_q <= recent_template_reads_q + {6'd0, count_template_reads};
+    if (update[30]) recent_template_reads_q <= {6'd0, count_template_reads};
+    recent_candidates_q <= recent_candidates_q + {6'd0, count_candidates};
+    if (update[31]) recent_candidates_q <= {6'd0, count_candidates};
     known_q <= known_q | update;
     if (rst) begin
       known_q <= 32'd0;
@@ -680,6 +705,11 @@ module registers #(
       recent_point_operations_q <= 8'd0;
       recent_ransac_accesses_q <= 8'd0;
       recent_search_writes_q <= 7'd0;
+      recent_region_reads_q <= 7'd0;
+      recent_samples_q <= 7'd0;
+      recent_template_writes_q <= 7'd0;
+      recent_template_reads_q <= 7'd0;
+      recent_candidates_q <= 8'd0;
     end
   end
 
@@ -729,7 +759,7 @@ module registers #(
       10'h00b: read_d = status_done_frame;
       10'h00c: read_d = {17'd0, table_select_q, 3'd0, table_address_q};
       10'h083: read_d = count_cycles_q;
-      10'h09b: read_d = latency_q;
+      10'h0a0: read_d = latency_q;
       10'h010, 10'h011, 10'h012, 10'h013, 10'h014, 10'h015, 10'h016, 10'h017, 10'h018, 10'h01c,
       10'h01d, 10'h020, 10'h021, 10'h022, 10'h030, 10'h031, 10'h032, 10'h033, 10'h034, 10'h035,
       10'h036, 10'h037, 10'h038, 10'h039, 10'h03a, 10'h03b, 10'h03c, 10'h03d, 10'h03e, 10'h03f,
@@ -738,7 +768,8 @@ module registers #(
       read_d = stored;
       10'h080, 10'h081, 10'h082, 10'h084, 10'h085, 10'h086, 10'h087, 10'h088, 10'h089, 10'h08a,
       10'h08b, 10'h08c, 10'h08d, 10'h08e, 10'h08f, 10'h090, 10'h091, 10'h092, 10'h093, 10'h094,
-      10'h095, 10'h096, 10'h097, 10'h098, 10'h099, 10'h09a:
+      10'h095, 10'h096, 10'h097, 10'h098, 10'h099, 10'h09a, 10'h09b, 10'h09c, 10'h09d, 10'h09e,
+      10'h09f:
       read_d = total;
       10'h006, 10'h00d:
       read_d = 32'd0;

@@ -60,7 +60,9 @@ module selection #(
     output wire [ SIZE_W-1:0] m_v,
     output wire [SCORE_W-1:0] m_score,
 
-    output wire [$clog2(ROWS*COLS+1)-1:0] m_candidates  // tiles with a candidate, from m_loaded on
+    output wire [$clog2(ROWS*COLS+1)-1:0] m_candidates,  // tiles with a candidate, from m_loaded on
+
+    output wire [1:0] count_accesses  // words of the candidates read and written
 );
 
   generate
@@ -332,7 +334,8 @@ module selection #(
       .m_done(store_done),
       .m_score(store_score),
       .m_u(store_u),
-      .m_v(store_v)
+      .m_v(store_v),
+      .count_accesses(count_accesses)
   );
 
   always @(posedge clk) begin

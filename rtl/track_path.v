@@ -107,6 +107,8 @@ module track_path (
     output wire [                 3:0] count_stereo_iterations,
     output wire [                 1:0] count_points,
     output wire [                 1:0] count_ransac,
+    output wire [                 1:0] count_candidates,
+    output wire [                 3:0] count_tracker,  // basis read, written, sample, region read
     output wire [                 1:0] event_table  // write, read
 );
 
@@ -504,7 +506,8 @@ module track_path (
       .m_u(corner_u),
       .m_v(corner_v),
       .m_score(corner_score),
-      .m_candidates(unused_candidates)
+      .m_candidates(unused_candidates),
+      .count_accesses(count_candidates)
   );
   // The candidates are copied once it is known that they are wanted; a new frame waits for that.
   reg load_q;
@@ -750,7 +753,8 @@ module track_path (
       .r_column(k_r_column),
       .r_row(k_r_row),
       .a_valid(k_a_valid),
-      .a_pixels(k_a_pixels)
+      .a_pixels(k_a_pixels),
+      .count_accesses(count_tracker)
   );
 
   stereo matcher (

@@ -3,7 +3,7 @@
 //
 // Q formats:  s_a 18 bits, s_b 35 bits signed -> exact products, 54 bits signed: m_signed takes s_a
 //             as signed or, when s_unsigned, without its highest bit; m_unsigned as unsigned, only
-//             when s_unsigned.
+//             when s_unsigned. s_half, below 2^17, is added to both: what rounds them.
 // Overflow:   none.
 // Latency:    1 clock; the sum of the parts follows the registers. Throughput: one a clock.
 //             Multipliers: 2.
@@ -15,6 +15,7 @@ module wide_product (
     input wire               s_unsigned,
     input wire        [17:0] s_a,
     input wire signed [34:0] s_b,
+    input wire        [16:0] s_half,
 
     output wire signed [53:0] m_signed,
     output wire signed [53:0] m_unsigned
@@ -27,14 +28,17 @@ module wide_product (
 
   reg signed [35:0] low_q, high_q;
   reg signed [34:0] further_q;
+  reg [16:0] half_q;
 
   always @(posedge clk) begin
     low_q <= a * low;
     high_q <= a * high;
+    half_q <= s_half;
     further_q <= s_a[17] ? s_b : 35'sd0;
   end
 
-  wire signed [53:0] upper = {{high_q[35]}, high_q, 17'd0};
+  // Where the high product has no bits there is room for the half.
+  wire signed [53:0] upper = {{high_q[35]}, high_q, half_q};
   wire signed [53:0] further = {{2{further_q[34]}}, further_q, 17'd0};
 
   assign m_signed   = upper + {{18{low_q[35]}}, low_q};

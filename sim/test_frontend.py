@@ -3,8 +3,8 @@
 the streams: small images (preset tiny) in the Verilated library."""
 
 import os
-from collections.abc import Callable
-from pathlib import Path
+import re
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -38,15 +38,31 @@ def frames() -> list[StereoFrame]:
     return [scene.frame(k, pose) for k, pose in enumerate(POSES)]
 
 
+_chips: list[RtlFrontEnd] = []  # of the test that runs
+
+
 def _chip() -> RtlFrontEnd:
-    return RtlFrontEnd(RIG, CONFIG, COVERAGE)
+    _chips.append(RtlFrontEnd(RIG, CONFIG, COVERAGE))
+    return _chips[-1]
 
 
-def _keep_coverage(rtl: RtlFrontEnd, name: str) -> None:
+def _twin(seed: int = 1) -> TwinFrontEnd:
+    twin = TwinFrontEnd(RIG, CONFIG, COVERAGE, seed)
+    _chips.append(twin.rtl)
+    return twin
+
+
+@pytest.fixture(autouse=True)
+def kept_coverage(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Write what the chips of a test covered, where lines are counted."""
+    yield
     if COVERAGE:
         folder = BUILD / "coverage"
         folder.mkdir(parents=True, exist_ok=True)
-        rtl.chip.write_coverage(Path(folder / f"frontend-{name}.dat"))
+        name = re.sub(r"\W+", "-", request.node.name)
+        for number, rtl in enumerate(_chips):
+            rtl.chip.write_coverage(folder / f"frontend-{name}-{number}.dat")
+    _chips.clear()
 
 
 def without(frame: StereoFrame, left: bool = False, right: bool = False) -> StereoFrame:
@@ -58,7 +74,7 @@ def without(frame: StereoFrame, left: bool = False, right: bool = False) -> Ster
 
 def test_every_block_gives_the_words_of_the_golden_model(frames: list[StereoFrame]) -> None:
     """With a right image missing, a left one, and all tracks forgotten once."""
-    twin = TwinFrontEnd(RIG, CONFIG, COVERAGE)
+    twin = _twin()
     for k, frame in enumerate(frames):
         if k == 11:
             twin.reset()
@@ -71,11 +87,10 @@ def test_every_block_gives_the_words_of_the_golden_model(frames: list[StereoFram
     assert twin.rtl.driver.faults() == ["right_missing"]
     figures = summary(twin.results)
     assert figures["equal"] == figures["frames"] == COUNT
-    _keep_coverage(twin.rtl, "equal")
 
 
 def test_one_grey_level_in_one_pixel_is_found(frames: list[StereoFrame]) -> None:
-    twin = TwinFrontEnd(RIG, CONFIG, COVERAGE)
+    twin = _twin()
     twin.track(frames[0], TURNS[0])
     track = twin.rtl.track
 
@@ -93,7 +108,7 @@ def test_one_grey_level_in_one_pixel_is_found(frames: list[StereoFrame]) -> None
 
 @pytest.mark.parametrize("seed", [2, 3, 4])
 def test_what_has_no_reset_may_start_as_it_likes(frames: list[StereoFrame], seed: int) -> None:
-    twin = TwinFrontEnd(RIG, CONFIG, COVERAGE, seed)
+    twin = _twin(seed)
     for frame, R in zip(frames[:7], TURNS, strict=False):
         twin.track(frame, R)
     assert [r.different for r in twin.results if r.different] == []
@@ -102,7 +117,7 @@ def test_what_has_no_reset_may_start_as_it_likes(frames: list[StereoFrame], seed
 
 @pytest.mark.parametrize("seed", [1, 77])
 def test_stalls_on_all_streams_change_nothing(frames: list[StereoFrame], seed: int) -> None:
-    twin = TwinFrontEnd(RIG, CONFIG, COVERAGE)
+    twin = _twin()
     twin.rtl.chip.stall(seed)
     for frame, R in zip(frames[:8], TURNS, strict=False):
         twin.track(frame, R)
@@ -128,7 +143,6 @@ def test_the_next_frame_streams_in_while_tracks_are_followed(frames: list[Stereo
         assert different_fields(wanted, found) == []
     assert together >= COUNT // 2
     assert rtl.driver.faults() == []
-    _keep_coverage(rtl, "overlap")
 
 
 def test_a_frame_that_finds_no_room_is_lost_as_a_whole(frames: list[StereoFrame]) -> None:
@@ -148,7 +162,6 @@ def test_a_frame_that_finds_no_room_is_lost_as_a_whole(frames: list[StereoFrame]
         assert different_fields(wanted, found) == []
     assert 1 <= lost <= 3
     assert "overflow" in rtl.driver.faults()
-    _keep_coverage(rtl, "overflow")
 
 
 def test_a_third_frame_at_once_is_dropped_and_counted(frames: list[StereoFrame]) -> None:
@@ -243,7 +256,6 @@ def test_a_faulty_stream_is_repaired_and_said(
         assert different_fields(golden.track(changed, TURNS[0]), found) == []
         assert bool(found.counters["flags"] & 8) == (fault != "start")
         assert rtl.driver.faults() == [f"{fault}_{side}"]
-    _keep_coverage(rtl, f"{fault}-{side}")
 
 
 @pytest.mark.parametrize("side", ["left", "right"])

@@ -46,6 +46,8 @@ class Bench:
         self.busy_share = 0.0  # of the clocks in which the reader is not ready
         self.clocks = 0
         self.fetches = 0
+        # Rows out of a region, samples, rows of the basis written and read.
+        self.accesses = np.zeros(4, np.int64)
 
     async def start(self, width: int, height: int) -> None:
         """Reset; the settings are those of the registers."""
@@ -78,6 +80,8 @@ class Bench:
         ready = self.generator.random() >= self.busy_share
         d.r_ready.value = int(ready)
         await ReadOnly()
+        counted = int(d.count_accesses.value)
+        self.accesses += [counted >> n & 1 for n in range(4)]
         request = None
         if ready and d.r_valid.value:
             store, level = int(d.r_store.value), int(d.r_level.value)
@@ -178,6 +182,7 @@ async def windows_are_followed_as_by_the_model(dut) -> None:
     generator = np.random.default_rng(4)
     seen: dict[int, int] = {}
     refetched = 0  # tracks of which a window left its region
+    counted = 0  # tracks whose accesses are known from their iterations
     for round_ in range(4):
         k = klt_registers(config.frontend, config.hw)
         k = k._replace(levels=max(k.levels - (round_ == 2) - 2 * (round_ == 3), 1))
@@ -196,6 +201,7 @@ async def windows_are_followed_as_by_the_model(dut) -> None:
         differs = False
         for n in range(len(keys)):
             before = bench.clocks, bench.fetches
+            bench.accesses[:] = 0
             got = await bench.ask(
                 stereo=0,
                 u_key=keys[n, 0],
@@ -211,14 +217,29 @@ async def windows_are_followed_as_by_the_model(dut) -> None:
             seen[int(status[n])] = seen.get(int(status[n]), 0) + 1
             clocks, reads = bench.clocks - before[0], bench.fetches - before[1]
             refetched += reads > 8 * 2 * k.levels
+            if all(done[: k.levels]):  # no level was passed over: each iteration is a window
+                counted += 1
+                assert list(bench.accesses) == _accesses(k, sum(done)), (round_, n)
             if n < 6 and round_ == 0:
                 dut._log.info("track %d: %d clocks, %d reads, %s", n, clocks, reads, wanted)
         dut._log.info("%.1f clocks a track", bench.clocks / len(keys))
         assert differs
     dut._log.info("statuses %s, %d fetched anew", seen, refetched)
     assert refetched
+    assert counted > count // 3, counted
     # Few windows diverge or are flat: only the longer runs must have seen each status.
     assert set(seen) >= ({0, 1, 2, 3, 4} if count >= 60 else {0, 1, 4}), seen
+
+
+def _accesses(k: KltRegisters, windows: int) -> list[int]:
+    """Return what following takes: rows out of regions, samples, basis rows written and read."""
+    templates = (k.levels - 1) * (k.window + 3)  # those that are not warped
+    return [
+        windows * (k.window + 1) + templates,
+        (k.window + 2) ** 2,
+        k.levels * k.window,
+        windows * k.window,
+    ]
 
 
 class Match:

@@ -148,7 +148,7 @@ async def rows_are_those_of_the_model(dut) -> None:
 
 @cocotb.test()
 async def products_are_exact(dut) -> None:
-    """Signed and unsigned factors, random and at the ends of the words."""
+    """Signed and unsigned factors, random and at the ends of the words; some half is added."""
     generator = random.Random(10)
     await reset_free(dut)
     ends_a = (0, 1, (1 << 17) - 1, 1 << 17, (1 << 18) - 1)
@@ -159,13 +159,15 @@ async def products_are_exact(dut) -> None:
         for _ in range(500)
     ]
     for a, b, unsigned in cases:
+        half = generator.choice((0, 1 << generator.randrange(17), (1 << 17) - 1))
         dut.s_a.value, dut.s_b.value, dut.s_unsigned.value = a, b, unsigned
+        dut.s_half.value = half
         await RisingEdge(dut.clk)
         await ReadOnly()
         product = dut.m_unsigned if unsigned else dut.m_signed
         factor = a if unsigned or a < 1 << 17 else a - (1 << 18)
-        assert product.value.to_signed() == factor * b
-        assert b == 0 or product.value.to_signed() != (factor + 1) * b
+        assert product.value.to_signed() == factor * b + half
+        assert b == 0 or product.value.to_signed() != (factor + 1) * b + half
         await Timer(1, "ns")
 
 

@@ -198,6 +198,11 @@ _COUNTERS: list[tuple[str, str, int, str]] = [
     ("point_operations", "count_points", 2, "operations of both point units (tables, matrices)"),
     ("ransac_accesses", "count_ransac", 2, "accesses of the RANSAC set"),
     ("search_writes", "count_search", 1, "rows of blocks written for the stereo search"),
+    ("region_reads", "count_region_reads", 1, "rows read from the tracker's regions"),
+    ("samples", "count_samples", 1, "samples of a warped template: four pixels read each"),
+    ("template_writes", "count_template_writes", 1, "rows of a template's basis written"),
+    ("template_reads", "count_template_reads", 1, "rows of a template's basis read"),
+    ("candidates", "count_candidates", 2, "words of the corner candidates read and written"),
 ]
 
 
