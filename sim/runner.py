@@ -135,6 +135,9 @@ def simulate(
     os.environ.update(_environment())
     try:
         runner = get_runner(simulator)
+        whole = folder / "whole"  # a build that was interrupted may hold broken files
+        if folder.exists() and not whole.exists():
+            shutil.rmtree(folder)
         arguments = [*_WARNINGS, "-O3"] if simulator == "verilator" else ["-g2005", "-Wall"]
         arguments += ["--coverage-line"] if coverage else []
         runner.build(
@@ -148,6 +151,7 @@ def simulate(
             waves=waves,
             log_file=str(folder) + ".log",
         )
+        whole.touch()
         results = runner.test(
             hdl_toplevel=module,
             test_module=tests,

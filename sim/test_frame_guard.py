@@ -41,6 +41,19 @@ def _filled(image: np.ndarray, v: int, length: int) -> np.ndarray:
     return out
 
 
+def endless(image: np.ndarray, v: int) -> list[dict[str, int]]:
+    """Return the words of a frame up to line v, which goes on without an end."""
+    words = _cut_lines(image, {v: W + 4})[: v * W + W + 4]
+    return [*words[:-1], {**words[-1], "last": 0}]
+
+
+def _last_repeated(image: np.ndarray, v: int) -> np.ndarray:
+    """Return the frame with all lines after v made of the last pixel of line v."""
+    out = image.copy()
+    out[v + 1 :] = out[v, -1]
+    return out
+
+
 def _cases() -> list[tuple[str, list[dict[str, int]], list[np.ndarray], list[int], dict[str, int]]]:
     """Return name, words in, frames out, which of them are bad, and errors by kind."""
     a, b, c = _frame(1), _frame(2), _frame(3)
@@ -62,6 +75,22 @@ def _cases() -> list[tuple[str, list[dict[str, int]], list[np.ndarray], list[int
         ("long", _cut_lines(a, {2: 11}) + pixels(b), [a, b], [1, 0], {"long": 1}),
         ("long end", _cut_lines(a, {4: 12}) + pixels(b), [a, b], [1, 0], {"long": 1}),
         ("cut", pixels(b)[: 2 * W + 3] + pixels(c), [rest, c], [1, 0], {"cut": 1}),
+        # The surplus of a line has no end: a frame begins in it, after the last line or within.
+        ("long, then a start", endless(a, 4) + pixels(b), [a, b], [1, 0], {"long": 1}),
+        (
+            "long, then a short line",
+            endless(a, 4) + _cut_lines(b, {0: 1}),
+            [a, _filled(b, 0, 1)],
+            [1, 1],
+            {"long": 1, "short": 1},
+        ),
+        (
+            "long, then a cut",
+            endless(b, 2) + pixels(c),
+            [_last_repeated(b, 2), c],
+            [1, 0],
+            {"long": 1, "cut": 1},
+        ),
     ]
 
 

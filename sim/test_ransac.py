@@ -118,10 +118,12 @@ class Scene:
         self.R = _rotation(generator, 0.05)
         R = self.R / ONE
         X = generator.uniform((-4, -3, 2), (4, 3, 12), (count, 3))
+        if kind == "centre":  # around the epipole, where sizes hang on the last bits
+            X[:, :2] *= 0.05
         t = generator.normal(0, 0.4, 3)
         if kind == "still":
             t *= 0.0
-        elif kind == "forward":
+        elif kind in ("forward", "centre"):
             t = np.array([0.0, 0.0, -0.8])
         moved = X @ R.T + t
         noise = 0.0 if kind == "exact" else 0.002
@@ -239,11 +241,11 @@ async def tasks_are_those_of_the_model(dut) -> None:
     """Moving, still, forward and degenerate scenes of every size; all three tasks in turn."""
     await _idle(dut)
     most, draws = _bounds(dut)
-    kinds = ("moving", "still", "forward", "exact", "same", "extreme", "any")
+    kinds = ("moving", "still", "forward", "exact", "same", "extreme", "any", "centre")
     counts = (most, 8, 7, 1, 0, 4, 3, 9, 13, most - 1, most // 2)
     verdicts = {MONO: set(), STEREO: set()}
     changed = 0
-    for seed in range(21):
+    for seed in range(24):
         count = counts[seed % len(counts)]
         scene = Scene(seed, count, (0.2, 0.5, 0.0)[seed % 3], kinds[seed % len(kinds)], draws)
         for mode in (MONO, STEREO, POINTS):

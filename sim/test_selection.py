@@ -50,6 +50,79 @@ def expected(case: Case, tile: int) -> list[Corner]:
     return [(int(u) >> 8, int(v) >> 8, int(s)) for (u, v), s in zip(uv, scores, strict=True)]
 
 
+def accesses(case: Case, tile: int, tracks: np.ndarray) -> int:
+    """Return the reads and writes of the candidates' words, by playing the selection through.
+
+    A word holds four tiles of a row. Jobs: the copy, a box to clear for each track and each new
+    corner, a candidate to fetch, a cell to search for its next best. Scores must be unique.
+    """
+    rows, cols, _ = case.candidates.shape
+    left = case.candidates.copy()
+    reads, writes = 0, rows * cols  # the copy
+
+    def clear(u: int, v: int) -> None:
+        nonlocal reads, writes
+        low, high = np.array([u, v]) - case.distance + 1, np.array([u, v]) + case.distance - 1
+        size = np.array([cols, rows])
+        first = np.clip(low // tile, 0, size - 1)
+        last = np.clip(high // tile, 0, size - 1)
+        for row in range(first[1], last[1] + 1):
+            for word in range(first[0] // 4, last[0] // 4 + 1):
+                reads += 1
+                erased = False
+                for col in range(4 * word, min(4 * word + 4, cols)):
+                    c = left[row, col]
+                    # What is not there, or no more, lies at the tile's corner.
+                    at = c[:2] if c[2] else np.array([col, row]) * tile
+                    if (low <= at).all() and (at <= high).all():
+                        erased, c[2] = True, 0
+                # Tiles beyond the image, in its last word, are cleared as well.
+                for col in range(max(4 * word, cols), 4 * word + 4):
+                    at = np.array([col, row]) * tile
+                    erased |= bool((low <= at).all() and (at <= high).all())
+                writes += erased
+
+    def search(cell: tuple[int, int]) -> Corner | None:
+        r, c = cell[0] * case.cell[1], cell[1] * case.cell[0]
+        found = left[r : r + case.cell[1], c : c + case.cell[0]].reshape(-1, 3)
+        best = max(found, key=lambda x: x[2])
+        return (int(best[2]), int(best[0]), int(best[1])) if best[2] else None
+
+    def words(cell: tuple[int, int]) -> int:
+        c, r = cell[1] * case.cell[0], cell[0] * case.cell[1]
+        last = min(c + case.cell[0], cols) - 1
+        return (last // 4 - c // 4 + 1) * (min(r + case.cell[1], rows) - r)
+
+    cells = [
+        (r, c) for r in range(-(-rows // case.cell[1])) for c in range(-(-cols // case.cell[0]))
+    ]
+    best = {cell: search(cell) for cell in cells}
+    held = dict.fromkeys(cells, 0)
+    for u, v in (tracks + 128) >> 8:
+        clear(int(u), int(v))
+        held[int(v) // tile // case.cell[1], int(u) // tile // case.cell[0]] += 1
+    room = case.room
+    while room and any(best.values()):
+        cell = max((c for c in cells if best[c]), key=lambda c: best[c])
+        if held[cell] >= case.budget:
+            best[cell] = None
+            continue
+        reads += 1
+        _, u, v = best[cell]
+        if left[v // tile, u // tile, 2]:
+            held[cell] += 1
+            room -= 1
+            if not room:
+                break
+            clear(u, v)
+            if held[cell] >= case.budget:
+                best[cell] = None
+                continue
+        reads += words(cell)
+        best[cell] = search(cell)
+    return reads + writes
+
+
 def _settings(cell: tuple[int, int], budget: int, room: int, distance: int) -> dict:
     return {"cell": cell, "budget": budget, "room": room, "distance": distance}
 
@@ -208,6 +281,40 @@ async def other_settings_and_sizes_are_those_of_the_model(dut) -> None:
         case = make_case(generator, tile, size, min(n, hw.max_tracks - room), share, 40, **settings)
         await load(dut, case, cols, tile)
         assert await select(dut, case) == expected(case, tile), k
+
+
+@cocotb.test()
+async def accesses_are_counted(dut) -> None:
+    """Every word of the candidates that is read or written, with few and many corners."""
+    config, tile, cols, generator = await _start(dut)
+    hw = config.hw
+    size = hw.max_width, hw.max_height
+    counted = 0
+
+    async def count() -> None:
+        nonlocal counted
+        while True:
+            await ReadOnly()
+            counted += int(dut.count_accesses.value)
+            await RisingEdge(dut.clk)
+
+    for room, budget in ((0, 3), (3, 3), (hw.max_tracks // 2, 2), (hw.max_tracks, 9)):
+        case = make_case(generator, tile, size, 0, 0.8, 1, **_settings((5, 5), budget, room, 14))
+        there = case.candidates[:, :, 2] > 0
+        case.candidates[there, 2] = 1 + generator.permutation(np.count_nonzero(there))
+        inside = np.array([[0, 0], [size[0] - 1, size[1] - 1]]) << 8
+        tracks = generator.integers(inside[0], inside[1], (hw.max_tracks // 4, 2))
+        case = replace(case, tracks=tracks.astype(np.int64))
+        for _ in range(50):
+            await RisingEdge(dut.clk)
+        counted = 0
+        counter = cocotb.start_soon(count())
+        await load(dut, case, cols, tile)
+        assert await select(dut, case) == expected(case, tile)
+        for _ in range(300):  # what the last job still reads
+            await RisingEdge(dut.clk)
+        counter.cancel()
+        assert counted == accesses(case, tile, case.tracks), (room, budget)
 
 
 @cocotb.test()
