@@ -42,13 +42,22 @@ BLOCKS: dict[str, tuple[tuple[str, ...], int]] = {
     "klt": (("klt*", "curve_row", "wide_product", "shift_saturate", "fast_reciprocal"), 24),
     "rectify": (("rectify*", "predict"), 12),
     "stereo": (("stereo*", "stream_divider", "soft_*"), 24),
-    "ransac": (("ransac*", "epipolar_error", "product_pair", "lfsr"), 16),
+    "ransac": (
+        ("ransac*", "epipolar_error", "stereo_error", "stereo_point", "product_pair", "lfsr"),
+        20,
+    ),
+    "keyframe": (("keyframe",), 12),
     "selection": (("selection", "candidate_store", "tile_*", "tournament"), 12),
     "track_table": (("track_table",), 6),
     "registers": (("registers", "axi_lite"), 10),
     "camera": (("camera_*", "async_fifo"), 10),
 }
-TAKEN_BEFORE = {"tile_candidates": "selection"}  # stems that a pattern must not take
+# Stems that a pattern of a block must not take.
+TAKEN_BEFORE = {
+    "tile_candidates": "selection",
+    "stereo_error": "stereo",  # parts of RANSAC
+    "stereo_point": "stereo",
+}
 
 
 class _RecordedError(Exception):
