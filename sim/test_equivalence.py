@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sim.runner import simulators
+from sim.runner import BUILD, simulators
 from vio.config import load_config
 from vio.datasets import open_dataset
-from vio.hw.equivalence import compare, summary
+from vio.hw.equivalence import TwinFrontEnd, compare, summary
 from vio.hw.probes import PROBES, digest
 
 pytestmark = [
@@ -23,13 +23,20 @@ pytestmark = [
 ]
 CLIP = Path(os.environ.get("VIO_DATA", "datasets")) / "euroc" / "MH_01_easy"
 FRAMES = 5
+COVERAGE = bool(os.environ.get("KESTREL_COVERAGE"))
 
 
 @pytest.mark.skipif(
     not CLIP.exists(), reason=f"no EuRoC data in {CLIP.parent.parent}: set VIO_DATA"
 )
 def test_five_frames_of_the_real_clip_are_equal_in_every_block() -> None:
-    results = compare(open_dataset(CLIP), load_config("ecp5_85k"), FRAMES)
+    dataset, config = open_dataset(CLIP), load_config("ecp5_85k")
+    twin = TwinFrontEnd(dataset.rig, config, COVERAGE)
+    results = compare(dataset, config, FRAMES, twin=twin)
+    if COVERAGE:
+        folder = BUILD / "coverage"
+        folder.mkdir(parents=True, exist_ok=True)
+        twin.rtl.chip.write_coverage(folder / "frontend-clip.dat")
     figures = summary(results)
     assert figures["different"] == {}
     assert figures["equal"] == figures["frames"] == FRAMES

@@ -117,12 +117,12 @@ class Bench:
         await ReadOnly()
         if d.r_valid.value:
             self.index = int(d.r_index.value)
-            self.answers.append((g.randrange(1, 4), "row", self.index))
+            self.ask("row", self.index, 4)
         if d.q_valid.value and d.q_ready.value:
             track = self.tracks[self.index]
             asked = (_signed(int(d.q_x.value), 18), _signed(int(d.q_y.value), 18))
             assert asked == (track["x"], track["y"])
-            self.answers.append((g.randrange(1, 6), "pixel", self.index))
+            self.ask("pixel", self.index, 6)
         if d.p_valid.value and d.p_ready.value:
             self.operate()
         for step in range(7):
@@ -154,13 +154,20 @@ class Bench:
             asked = (x % (1 << 18), y % (1 << 18))
             assert asked == (track["x_key"], track["y_key"])
             assert (_signed(x, 19), _signed(y, 19)) == tuple(_signed(a, 18) for a in asked)
-        self.answers.append((self.generator.randrange(1, 6), "point", index))
+        self.ask("point", index, 6)
+
+    def ask(self, partner: str, index: int, limit: int) -> None:
+        """Note what a partner was asked; it answers within a limit and is not asked meanwhile."""
+        assert partner not in [p for _, p, _ in self.answers]
+        self.answers.append((self.generator.randrange(1, limit), partner, index))
 
     def begin_step(self, step: int) -> None:
         """Note a step that was started; no other may be under way."""
         assert self.busy is None
         assert not self.answers
         self.started.append(step)
+        # The right image is held until stereo is over.
+        assert bool(self.dut.stereo_pending.value) == (step <= STEREO and self.committed[1])
         self.busy = (self.generator.randrange(1, 30), step)
         if step == STEREO:
             self.stereo_matrix = self.matrices[STEREO_ROTATION].copy()

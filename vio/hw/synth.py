@@ -106,6 +106,8 @@ def digest_of(files: Mapping[str, str]) -> str:
 
 def prepare(block: SynthBlock, preset: str, overrides: Sequence[str] = ()) -> tuple[str, Path]:
     """Return the digest of a block and its folder, with sources, header and script in it."""
+    if str(ROOT) not in sys.path:
+        sys.path.append(str(ROOT))
     from sim.runner import needed  # of the repository, not of the package
 
     config = load_config(preset, list(overrides))
