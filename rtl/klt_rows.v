@@ -215,17 +215,18 @@ module klt_rows #(
     for (i = 0; i < N; i = i + 1) begin : g_lane
       wire signed [B_W-1:0] here = {values[V_W*i+V_W-1], values[V_W*i+:V_W]};
       wire signed [B_W-1:0] grey = {above[V_W*(i+1)+V_W-1], above[V_W*(i+1)+:V_W]};
-      wire signed [B_W-1:0] right = {above[V_W*(i+2)+V_W-1], above[V_W*(i+2)+:V_W]};
-      wire signed [B_W-1:0] left = {above[V_W*i+V_W-1], above[V_W*i+:V_W]};
+      wire signed [B_W-1:0] right = {values[V_W*(i+2)+V_W-1], values[V_W*(i+2)+:V_W]};
+      wire signed [B_W-1:0] left = {values[V_W*i+V_W-1], values[V_W*i+:V_W]};
       wire signed [B_W-1:0] under = {values[V_W*(i+1)+V_W-1], values[V_W*(i+1)+:V_W]};
       wire signed [B_W-1:0] over = {top[V_W*(i+1)+V_W-1], top[V_W*(i+1)+:V_W]};
-      wire signed [B_W-1:0] slope_x = right - left;
+      reg signed [B_W-1:0] slope_x_q;  // of the row above
+      always @(posedge clk) if (loads) slope_x_q <= right - left;
       wire signed [B_W-1:0] slope_y = under - over;
 
       // A template's second clock works on its grey values, a comparison on the window.
       wire takes_slopes = template4_q && !takes_b;
       wire signed [B_W-1:0] value = takes_b ? grey : here;
-      wire signed [B_W-1:0] first = takes_slopes ? slope_x : value;
+      wire signed [B_W-1:0] first = takes_slopes ? slope_x_q : value;
       wire signed [B_W-1:0] second = takes_slopes ? slope_y : value;
       wire [B_W-1:0] first_weighed;
       klt_weigh #(

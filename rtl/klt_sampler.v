@@ -7,7 +7,7 @@
 // Q formats:  pixels sQ10.8, map sQ1.14; positions cut to 8 fraction bits; values sQ7.PIXEL_FRAC, less
 //             128, one rounding.
 // Growth:     positions of samples are kept modulo 32 px, the region's side, where they all lie.
-// Latency:    7 clocks to f_valid, up to 7 to a refusal; then (WINDOW + 2)^2 + 8 clocks from f_done to m_done.
+// Latency:    7 clocks to f_valid, up to 7 to a refusal; then (WINDOW + 2)^2 + 9 clocks from f_done to m_done.
 //             Throughput: a sample a clock. Rows of samples are read with r_row, a clock later.
 // Memory:     4 x 8 x 256 bits of LUT RAM, WINDOW + 2 rows of samples in block RAM. Multipliers: 2.
 // Area:       the four pixels of a sample are taken out of 1024 bits by clearing the registers of all others
@@ -180,11 +180,12 @@ module klt_sampler #(
   wire [1:0] y_next = y[1:0] + 2'd1;
   wire unused_position = &{1'b0, at_x_q[5:0], at_y_q[5:0]};
   reg [7:0] fraction_x2_q, fraction_x3_q, fraction_x4_q, fraction_x5_q, fraction_x6_q;
-  reg [7:0] fraction_y2_q, fraction_y3_q, fraction_y4_q, fraction_y5_q, fraction_y6_q, fraction_y7_q;
+  reg [7:0] fraction_y2_q, fraction_y3_q, fraction_y4_q, fraction_y5_q, fraction_y6_q, fraction_y7_q,
+      fraction_y8_q;
   reg [1:0] odd2_q;  // of the pair of columns, the odd one: its block's parity, its half of the block
   reg [1:0] even2_q;  // the even one
   reg [3:0] odd_x_q, odd_y_q;  // of stages 2 to 5
-  reg [6:0] valid_q, ends_q, last_q;  // of stages 2 to 8
+  reg [7:0] valid_q, ends_q, last_q;  // of stages 2 to 9
 
   // ---- 3: the blocks; all others are 0; 4: of even and odd blocks the wanted columns ----
   reg [3:0] takes_even_q, takes_odd_q;  // columns 0 and 2 of the even block and of the odd; 1 and 3
@@ -253,7 +254,7 @@ module klt_sampler #(
     end
   endgenerate
 
-  // ---- 6: in order; 7: across; 8: down, one rounding ----
+  // ---- 6: in order; 7: across; 8: rise; 9: down, one rounding ----
   wire [15:0] lefts = odd_x_q[3] ? odd5_q : even5_q;
   wire [15:0] rights = odd_x_q[3] ? even5_q : odd5_q;
   reg [15:0] upper_q, lower_q;
@@ -267,26 +268,29 @@ module klt_sampler #(
   wire signed [8:0] slope = $signed({1'b0, lower_q[15:8]}) - $signed({1'b0, lower_q[7:0]});
   wire signed [17:0] run = {{9{slope[8]}}, slope} * $signed({10'd0, fraction_x6_q});
   wire [15:0] lower_line = {lower_q[7:0], 8'd0} + run[15:0];
+  reg [15:0] upper_line_q, lower_line_q;
   // The upper line with half of what is rounded away, and the rise to the lower.
   reg [23:0] base_q;
   reg signed [16:0] rise_q;
-  wire signed [25:0] risen = {{9{rise_q[16]}}, rise_q} * $signed({18'd0, fraction_y7_q});
+  wire signed [25:0] risen = {{9{rise_q[16]}}, rise_q} * $signed({18'd0, fraction_y8_q});
   wire [23:0] down = base_q + risen[23:0];
   wire unused = &{1'b0, risen[25:24], down[DROP-1:0], run[17:16]};
   always @(posedge clk) begin
     upper_q <= odd_y_q[3] ? {rights[15:8], lefts[15:8]} : {rights[7:0], lefts[7:0]};
     lower_q <= odd_y_q[3] ? {rights[7:0], lefts[7:0]} : {rights[15:8], lefts[15:8]};
-    base_q <= {upper_line, 8'd0} + HALF;
-    rise_q <= $signed({1'b0, lower_line}) - $signed({1'b0, upper_line});
+    upper_line_q <= upper_line;
+    lower_line_q <= lower_line;
+    base_q <= {upper_line_q, 8'd0} + HALF;
+    rise_q <= $signed({1'b0, lower_line_q}) - $signed({1'b0, upper_line_q});
   end
 
-  // ---- 8: a row of samples; 9: stored ----
+  // ---- 9: a row of samples; 10: stored ----
   reg [ROWS*V_W-1:0] line_q;
   reg [4:0] store_q;
   (* ram_style = "block" *) reg [ROWS*V_W-1:0] samples_mem[0:31];
   reg [ROWS*V_W-1:0] values_q;
-  wire store = valid_q[6] && ends_q[6];
-  assign stored_last = store && last_q[6];
+  wire store = valid_q[7] && ends_q[7];
+  assign stored_last = store && last_q[7];
 
   always @(posedge clk) begin
     fraction_x2_q <= at_x_q[13:6];
@@ -300,21 +304,22 @@ module klt_sampler #(
     fraction_y5_q <= fraction_y4_q;
     fraction_y6_q <= fraction_y5_q;
     fraction_y7_q <= fraction_y6_q;
+    fraction_y8_q <= fraction_y7_q;
     odd2_q <= x[2:1];
     even2_q <= even[1:0];
     takes_even_q <= 4'd1 << even2_q;
     takes_odd_q <= 4'd1 << odd2_q;
     odd_x_q <= {odd_x_q[2:0], x[0]};
     odd_y_q <= {odd_y_q[2:0], y[0]};
-    ends_q <= {ends_q[5:0], ends};
-    last_q <= {last_q[5:0], row_q == LAST};
-    if (valid_q[5]) line_q <= {~down[23], down[22:DROP], line_q[ROWS*V_W-1:V_W]};
+    ends_q <= {ends_q[6:0], ends};
+    last_q <= {last_q[6:0], row_q == LAST};
+    if (valid_q[6]) line_q <= {~down[23], down[22:DROP], line_q[ROWS*V_W-1:V_W]};
     if (store) samples_mem[store_q] <= line_q;
     values_q <= samples_mem[r_row];
     if (state_q == FETCH) store_q <= 5'd0;
     else if (store) store_q <= store_q + 5'd1;
-    if (rst || s_valid) valid_q <= 7'd0;
-    else valid_q <= {valid_q[5:0], state_q == SAMPLE};
+    if (rst || s_valid) valid_q <= 8'd0;
+    else valid_q <= {valid_q[6:0], state_q == SAMPLE};
   end
 
   assign m_values = values_q;
