@@ -54,6 +54,13 @@ def run(args: argparse.Namespace) -> int:
         if f"{kind}_clocks" in figures:
             clocks = figures[f"{kind}_clocks"]
             print(f"{kind} frames: mean {clocks['mean']:.0f} clocks, worst {clocks['worst']}")
+    kinds = [k for k in ("tracking", "keyframe") if f"{k}_counters" in figures]
+    counted = [figures[f"{kind}_counters"] for kind in kinds]
+    print_table(
+        "the chip's counters, mean a frame",
+        ["counter", *(f"{kind} frames" for kind in kinds)],
+        [[name, *(f"{c[name]:.0f}" for c in counted)] for name in (counted[0] if counted else {})],
+    )
     speed = figures["simulation"]
     print(
         f"simulation: {speed['clocks_per_second']:.0f} clocks a second, "

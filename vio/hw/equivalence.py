@@ -101,7 +101,10 @@ def compare(
 
 
 def summary(results: list[FrameResult]) -> dict[str, Any]:
-    """Return the figures of a comparison: equal frames, clocks by kind of frame, speed."""
+    """Return the figures of a comparison: equal frames, clocks by kind of frame, speed.
+
+    Clocks count from the last pixel to the last track; counters are the chip's own, mean a frame.
+    """
     blocks = sorted({name for r in results for name in r.compared})
     out: dict[str, Any] = {
         "frames": len(results),
@@ -119,6 +122,12 @@ def summary(results: list[FrameResult]) -> dict[str, Any]:
         clocks = [r.clocks for r in results if r.keyframe is wanted]
         if clocks:
             out[f"{kind}_clocks"] = {"mean": float(np.mean(clocks)), "worst": int(max(clocks))}
+            counted = [r.counters for r in results if r.keyframe is wanted]
+            out[f"{kind}_counters"] = {
+                name.removeprefix("rtl_"): float(np.mean([c[name] for c in counted]))
+                for name in counted[0]
+                if name.startswith("rtl_")
+            }
     seconds = sum(r.seconds for r in results)
     out["simulation"] = {
         "clocks_per_second": sum(r.simulated for r in results) / seconds,
