@@ -92,6 +92,87 @@ def test_epipolar_error(simulator: str) -> None:
     simulate("epipolar_error", __name__, only="scores_are", simulator=simulator)
 
 
+# ---- stereo_error ----
+Point = tuple[list[int], list[int], list[int], int]  # translation, point, ray, disparity
+
+
+def _point(generator: random.Random, limit: int) -> Point:
+    """Return a point and what is seen of it: exact, at the edges of the quarters, or anything."""
+    if generator.random() < 0.2:
+        edge = (-(1 << 21), -1, 0, 464, 465, 1 << 16, (1 << 17) - 1, 1 << 17, (1 << 21) - 1)
+        t, p = ([generator.choice(edge) for _ in range(3)] for _ in range(2))
+        ray = [generator.choice((-(1 << 17), -1, 0, (1 << 17) - 1)) for _ in range(2)]
+        return t, p, ray, generator.choice((0, 1, 64, 65535))
+    t = [generator.randint(-3000, 3000) for _ in range(3)]
+    depth = generator.choice((600, 5000, 40000, 200000, 1500000))
+    p = [generator.randint(-depth // 2, depth // 2), generator.randint(-depth // 2, depth // 2)]
+    p.append(depth + generator.randint(-50, 50))
+    z = max(p[2] + t[2], 1)
+    off = generator.choice((0.0, 0.6, 0.8, 0.93, 1.1)) * generator.choice((-1, 1)) * limit
+    ray = [round((p[k] + t[k]) / z * ONE) for k in range(2)]
+    ray[generator.randrange(2)] += round(off)
+    ray = [max(-(1 << 17), min((1 << 17) - 1, x)) for x in ray]
+    disparity = round(1024 / z * ONE + generator.choice((0, 0, off)))
+    return t, p, ray, max(0, min(disparity, 65535))
+
+
+def _rated(limit: int, t: list[int], p: list[int], ray: list[int], disparity: int) -> list[int]:
+    """Return score and verdict, as the inner loop of `stereo_ransac`."""
+
+    def scaled(value: int) -> int:
+        return (value * z + (ONE >> 1)) >> 16
+
+    x, y, z = (a + b for a, b in zip(t, p, strict=True))
+    if z < 465:
+        return [0, 0]
+    worst = max(abs(x - scaled(ray[0])), abs(y - scaled(ray[1])), abs(1024 - scaled(disparity)))
+    within = scaled(limit)
+    parts = (512, 724, 887)
+    if worst > within:
+        return [0, 0]
+    return [1 + sum(worst << 10 <= part * within for part in parts), 1]
+
+
+@cocotb.test()
+async def stereo_points_are_rated_as_by_the_model(dut) -> None:
+    """A point every second clock at most; scores from none to all, near and far points."""
+    generator = random.Random(12)
+    await reset(dut)
+    for limit in (STEREO_LIMIT, 4 * STEREO_LIMIT, (1 << 18) - 1):
+        dut.cfg_threshold.value = limit
+        points = [_point(generator, limit) for _ in range(3000)]
+        expected = [_rated(limit, *point) for point in points]
+        scores = {score for score, _ in expected}
+        assert scores == {0, 1, 2, 3, 4} or (scores >= {0, 4} and limit > ONE)
+        got: list[list[int]] = []
+        sent = 0
+        for clock in range(4 * len(points)):
+            offer = clock % 2 == 0 and sent < len(points) and generator.random() < 0.9
+            dut.s_valid.value = int(offer)
+            t, p, ray, disparity = points[min(sent, len(points) - 1)]
+            for names, values in (("tx ty tz", t), ("px py pz", p), ("x y", ray)):
+                for name, value in zip(names.split(), values, strict=True):
+                    port = getattr(dut, f"s_{name}")
+                    port.value = value
+            dut.s_disparity.value, dut.s_tag.value = disparity, sent & 1
+            sent += offer
+            await ReadOnly()
+            if dut.m_valid.value:
+                assert int(dut.m_tag.value) == len(got) & 1
+                got.append([int(dut.m_score.value), int(dut.m_inlier.value)])
+            await RisingEdge(dut.clk)
+            if len(got) == len(points):
+                break
+        assert got == expected
+        assert got != [_rated(limit * 9 // 8, *point) for point in points] or limit > ONE
+
+
+@pytest.mark.parametrize("simulator", simulators())
+def test_stereo_error(simulator: str) -> None:
+    """With the widths of the golden model."""
+    simulate("stereo_error", __name__, only="stereo_points_are", simulator=simulator)
+
+
 # ---- ransac ----
 def _words(values: np.ndarray, bits: int) -> int:
     """Return integers packed, first in the low bits."""
@@ -298,7 +379,8 @@ async def a_reset_in_a_task_leaves_no_trace(dut) -> None:
     await _idle(dut)
     scene = Scene(80, 12, draws=16)
     for mode in (MONO, STEREO, POINTS):
-        for clocks in (3, 40, 95, 130, 270, 400):
+        every = range(60, 110) if mode != POINTS else ()  # each clock of a few hypotheses
+        for clocks in (3, 40, *every, 130, 270, 400):
             await _start(dut, scene, mode)
             sending = cocotb.start_soon(send(dut, scene.items))
             dut.m_ready.value = 0
