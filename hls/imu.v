@@ -29,13 +29,16 @@ module imu (
   `include "imu_program.vh"
 
   wire [PC_W-1:0] program_address;
-  wire [(ADDERS+MULTIPLIERS)*UNIT_W-1:0] program_word;
+  wire [(ADDERS+MULTIPLIERS+DIVIDERS+LOGICS)*UNIT_W-1:0] program_word;
   wire [INDEX_W-1:0] layout_address;
   wire [BANK_W+ADDRESS_W+31:0] layout_word;
 
   sequencer #(
       .ADDERS(ADDERS),
       .MULTIPLIERS(MULTIPLIERS),
+      .DIVIDERS(DIVIDERS),
+      .LOGICS(LOGICS),
+      .OP_W(OP_W),
       .BANK_W(BANK_W),
       .ADDRESS_W(ADDRESS_W),
       .PC_W(PC_W),

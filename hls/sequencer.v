@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Run a program of float32 operations on a few shared adders and multipliers, once for each packet.
+// Run a program of float32 operations on a few shared units, once for each packet.
 //
+// Units, in this order: adders (x + y, or x - y), multipliers, dividers (x / y, or the root of x: one
+// question at a time), logic units (comparisons and bitwise operations, of which selections are made).
 // Formats: IEEE float32 words, rules of docs/float_rules.md. The program (hls/gen, made by
 // vio/hw/hls_program.py from DSLX) says clock by clock which operands a unit takes and where a
 // result goes that leaves it; so the units' latencies are in the program, not here.
@@ -8,7 +10,7 @@
 // unit. The upper half of a bank holds the state: pairs of places, of which one is old and one new;
 // a packet of samples ends by changing their roles, so that nothing is half done.
 // Packets, told by s_command with their first word:
-//   SAMPLE (0): SAMPLE_WORDS words; the program runs once.
+//   SAMPLE (0): SAMPLE_WORDS words; the program runs once. What it gives is read from the state.
 //   START (1): SETUP_WORDS words, which stay until the next START; the state begins anew. After a
 //     reset this comes first: without it a SAMPLE works on whatever the memories hold.
 //   READ (2; 3 is not used): one word that is ignored; the state comes out, STATE_WORDS words, m_last with the last.
@@ -20,7 +22,10 @@
 module sequencer #(
     parameter ADDERS = 1,
     parameter MULTIPLIERS = 1,
-    parameter BANK_W = 1,  // of a unit's number: $clog2(ADDERS + MULTIPLIERS)
+    parameter DIVIDERS = 0,
+    parameter LOGICS = 0,
+    parameter OP_W = 1,  // 3 where there are dividers or logic units
+    parameter BANK_W = 1,  // of a unit's number: $clog2 of all units
     parameter ADDRESS_W = 9,  // of a word of a bank; the upper half is the state's
     parameter PC_W = 10,
     parameter PROGRAM_WORDS = 574,  // clocks of a call
@@ -29,9 +34,10 @@ module sequencer #(
     parameter STATE_WORDS = 105,
     parameter SETUP_WORDS = 8,  // in the last bank at 0, 1, ...
     parameter SAMPLE_WORDS = 7,  // in the last bank after them
-    // of a unit's part of a program word: two operands with bank and address, negation of the
-    // second, write enable and address
-    parameter UNIT_W = 2 * (BANK_W + ADDRESS_W) + 1 + 1 + ADDRESS_W
+    // of a unit's part of a program word: two operands with bank and address, operation (adder: bit 0
+    // negates the second; divider: bit 0 root, bit 1 start; logic: see hls/units.x), write enable
+    // and address
+    parameter UNIT_W = 2 * (BANK_W + ADDRESS_W) + OP_W + 1 + ADDRESS_W
 ) (
     input wire clk,
     input wire rst,
@@ -47,12 +53,12 @@ module sequencer #(
     output wire m_last,
     // program and layout, registered memories of the program's module
     output wire [PC_W-1:0] program_address,
-    input wire [(ADDERS+MULTIPLIERS)*UNIT_W-1:0] program_word,
+    input wire [(ADDERS+MULTIPLIERS+DIVIDERS+LOGICS)*UNIT_W-1:0] program_word,
     output wire [INDEX_W-1:0] layout_address,
     input wire [BANK_W+ADDRESS_W+31:0] layout_word
 );
 
-  localparam UNITS = ADDERS + MULTIPLIERS;
+  localparam UNITS = ADDERS + MULTIPLIERS + DIVIDERS + LOGICS;
   localparam [1:0] START = 2'd1, READ = 2'd2;
   localparam [2:0] TAKE = 3'd0, RUN = 3'd1, FILL = 3'd2, FILLED = 3'd3, EMIT = 3'd4;
   localparam [PC_W-1:0] LAST_PC = PROGRAM_WORDS[PC_W-1:0] - 1'b1;
@@ -177,7 +183,7 @@ module sequencer #(
       // write port of this unit's bank
       reg w_enable_q;
       reg [ADDRESS_W-1:0] w_address_q;
-      reg negate_q, negate_operand_q;
+      reg [OP_W-1:0] op_q, op_read_q;  // the latter goes with r_data, `operand` is one clock later
       wire [ADDRESS_W-1:0] w_field = part[UNIT_W-2-:ADDRESS_W];
       wire own_load = load_q && load_bank_q == u[BANK_W-1:0];
       wire w_enable = own_load || w_enable_q;
@@ -189,8 +195,8 @@ module sequencer #(
         w_address_q <= {
           w_field[ADDRESS_W-1:1], w_field[0] ^ (w_field[ADDRESS_W-1] && parity_q)
         };
-        negate_q <= part[2*(BANK_W+ADDRESS_W)];
-        negate_operand_q <= negate_q;
+        op_q <= part[2*(BANK_W+ADDRESS_W)+:OP_W];
+        op_read_q <= op_q;
       end
 
       for (o = 0; o < 2; o = o + 1) begin : g_operand
@@ -206,7 +212,7 @@ module sequencer #(
           r_address_q <= {field[ADDRESS_W-1:1], field[0] ^ (field[ADDRESS_W-1] && parity_q)};
           r_bank_q <= field[ADDRESS_W+:BANK_W];
           bank_q <= r_bank_q;
-          operand_q <= read[32*bank_q+:32] ^ {o == 1 && negate_operand_q, 31'd0};
+          operand_q <= read[32*bank_q+:32] ^ {u < ADDERS && o == 1 && op_read_q[0], 31'd0};
         end
 
         for (b = 0; b < UNITS; b = b + 1) begin : g_bank
@@ -232,9 +238,40 @@ module sequencer #(
             .y(operand[64*u+32+:32]),
             .out(result[32*u+:32])
         );
-      end else begin : g_multiplier
+      end else if (u < ADDERS + MULTIPLIERS) begin : g_multiplier
         unit_mul multiplier (
             .clk(clk),
+            .x(operand[64*u+:32]),
+            .y(operand[64*u+32+:32]),
+            .out(result[32*u+:32])
+        );
+      end else if (u < ADDERS + MULTIPLIERS + DIVIDERS) begin : g_divider
+        reg start_q, start_read_q, start_operand_q, root_q;
+
+        always @(posedge clk) begin
+          start_q <= !rst && running_q && part[2*(BANK_W+ADDRESS_W)+1];
+          start_read_q <= !rst && start_q;
+          start_operand_q <= !rst && start_read_q;
+          root_q <= op_read_q[0];
+        end
+
+        unit_divide_root divider (
+            .clk(clk),
+            .rst(rst),
+            .start(start_operand_q),
+            .root(root_q),
+            .x(operand[64*u+:32]),
+            .y(operand[64*u+32+:32]),
+            .out(result[32*u+:32])
+        );
+      end else begin : g_logic
+        reg [OP_W-1:0] op_operand_q;
+
+        always @(posedge clk) op_operand_q <= op_read_q;
+
+        unit_logic logic_i (
+            .clk(clk),
+            .op(op_operand_q),
             .x(operand[64*u+:32]),
             .y(operand[64*u+32+:32]),
             .out(result[32*u+:32])

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // A compiled unit of hls/gen in a shared library: operands in, results out (ctypes).
 //
-// UNIT is the Verilated class, UNIT_H its header. With HANDSHAKE the unit has channels; both sides
+// With HANDSHAKE the unit has channels; both sides
 // may stall (seeded), and the clocks from an accepted question to its answer are measured.
 #include <cstdint>
 
-#include UNIT_H
+#include "Vunit.h"
 #include "verilated.h"
 
 namespace {
 
-void clock(UNIT& top) {
+void clock(Vunit& top) {
   top.clk = 0;
   top.eval();
   top.clk = 1;
@@ -41,7 +41,7 @@ extern "C" int run(int64_t count, const uint32_t* words, uint32_t* out, uint32_t
   VerilatedContext context;
   context.randReset(2);
   context.randSeed(7);
-  UNIT top{&context};
+  Vunit top{&context};
   Random source{seed}, sink{seed * 2654435761u};
   int64_t asked = 0, answered = 0, now = 0, accepted = -1, longest = 0;
   *interval = INT64_MAX;
@@ -101,7 +101,7 @@ extern "C" int run(int64_t count, const uint32_t* words, uint32_t* out, int64_t 
   VerilatedContext context;
   context.randReset(2);
   context.randSeed(7);
-  UNIT top{&context};
+  Vunit top{&context};
   for (int64_t i = 0; i < count + latency; ++i) {
     const int64_t k = i < count ? i : count - 1;
     top.x = words[2 * k];

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from vio import fp32
+from vio.hw.hls_microcode import ROOT
+from vio.hw.hls_program import KINDS, Units
 
 
 def read_sizes(text: str) -> dict[str, int]:
@@ -20,18 +22,32 @@ def read_memory(text: str, name: str) -> list[int]:
     return [int(word, 16) for word in words]
 
 
+def logic(code: int, x: np.float32, y: np.float32) -> np.float32:
+    """Return what the logic unit gives: comparisons are masks."""
+    kind = KINDS[3][code]
+    a, b = np.uint32(fp32.bits(x)), np.uint32(fp32.bits(y))
+    if kind in ("lt", "le", "eq"):
+        true = {"lt": fp32.lt, "le": fp32.le, "eq": fp32.eq}[kind](x, y)
+        return fp32.from_bits(np.uint32(0xFFFFFFFF if true else 0))
+    bits = {"and": a & b, "andn": ~a & b, "or": a | b, "xor": a ^ b}[kind]
+    return fp32.from_bits(np.uint32(bits))
+
+
 class Sequencer:
-    """Run the program of a folder's <name>_program.v; stages: of the adders, the multipliers."""
+    """Run the program of a folder's <name>_program.v."""
 
     def __init__(self, folder: Path, name: str) -> None:
         text = (folder / f"{name}_program.v").read_text()
         self.sizes = read_sizes((folder / f"{name}_program.vh").read_text())
         said = re.search(r"adders of (\d+) stages and \d+ multipliers of (\d+)", text)
         assert said is not None
-        self.stages = int(said[1]), int(said[2])
+        unit = Units()
+        self.stages = int(said[1]), int(said[2]), unit.divider_stages, unit.logic_stages
         self.program = read_memory(text, "words_mem")
         self.layout = read_memory(text, "layout_mem")
-        self.units = self.sizes["ADDERS"] + self.sizes["MULTIPLIERS"]
+        counts = [self.sizes[n] for n in ("ADDERS", "MULTIPLIERS", "DIVIDERS", "LOGICS")]
+        self.kinds = [k for k, count in enumerate(counts) for _ in range(count)]  # of each unit
+        self.units = len(self.kinds)
         self.depth = 1 << self.sizes["ADDRESS_W"]
         # A word that nobody has written is NaN, which no result survives.
         self.banks = np.full((self.units, self.depth), fp32.NAN, np.float32)
@@ -68,19 +84,25 @@ class Sequencer:
                         for o in range(2)
                     )
                 )
-                negate = part >> 2 * place_w & 1
-                adder = u < self.sizes["ADDERS"]
-                done = clock + 2 + self.stages[0 if adder else 1]
-                if adder:
-                    results[u, done] = fp32.sub(x, y) if negate else fp32.add(x, y)
-                else:
-                    results[u, done] = fp32.mul(x, y)
+                code = part >> 2 * place_w & (1 << self.sizes["OP_W"]) - 1
+                done = clock + 2 + self.stages[self.kinds[u]]
+                results[u, done] = self._result(self.kinds[u], code, x, y)
             for u, part in enumerate(parts):
-                written = part >> 2 * place_w + 1
+                written = part >> 2 * place_w + self.sizes["OP_W"]
                 address, enable = written % self.depth, written // self.depth
                 if enable:
                     self.banks[u, self._address(address)] = results[u, clock]
         self.parity ^= 1
+
+    @staticmethod
+    def _result(kind: int, code: int, x: np.float32, y: np.float32) -> np.float32:
+        if kind == 0:
+            return fp32.sub(x, y) if code else fp32.add(x, y)
+        if kind == 1:
+            return fp32.mul(x, y)
+        if kind == 2:
+            return fp32.sqrt(x) if code == ROOT else fp32.div(x, y)
+        return logic(code, x, y)
 
     def read(self) -> np.ndarray:
         """Return the words of a READ."""

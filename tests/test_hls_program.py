@@ -83,7 +83,7 @@ def test_no_operation_reads_before_its_operands_are_written(units: Units) -> Non
     assert len({(s.clock, s.unit) for s in steps}) == len(steps)  # one operation a unit and clock
     for step, operation in zip(steps, graph.operations, strict=True):
         assert step.unit in units.of(operation.kind)
-        assert step.written == step.clock + 2 + units.stages(step.unit)
+        assert step.written == step.clock + 2 + units.stages(operation.kind)
         for value in operation.operands:
             if value >= graph.first_operation:
                 assert steps[value - graph.first_operation].written < step.clock
@@ -152,7 +152,7 @@ def test_a_program_that_writes_one_word_elsewhere_is_found() -> None:
     """The twin of the test above."""
     model = Sequencer(GEN, "imu")
     enable = model.sizes["UNIT_W"] - 1  # of the first adder's writing
-    clock = next(k for k in range(200, 346) if model.program[k] >> enable & 1)
+    clock = next(k for k in range(200, 357) if model.program[k] >> enable & 1)
     model.program[clock] ^= 1 << enable - 2
     setup = np.array([0.01, -0.02, 0.03, 0.1, 0.2, -0.1, 1e-7, 6e-5], np.float32)
     sample = np.array([0.005, 1, -2, 3, 4, -5, 9], np.float32)

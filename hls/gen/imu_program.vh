@@ -2,10 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 localparam ADDERS = 2;
 localparam MULTIPLIERS = 2;
+localparam DIVIDERS = 0;
+localparam LOGICS = 0;
+localparam OP_W = 1;
 localparam BANK_W = 2;
 localparam ADDRESS_W = 9;
 localparam PC_W = 9;
-localparam PROGRAM_WORDS = 346;
+localparam PROGRAM_WORDS = 357;
 localparam INDEX_W = 7;
 localparam LAYOUT_WORDS = 119;
 localparam STATE_WORDS = 105;

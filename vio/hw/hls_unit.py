@@ -2,20 +2,16 @@
 """Run a compiled unit of hls/gen in Verilator: millions of operands, bit for bit."""
 
 import ctypes
-import hashlib
-import subprocess
 from pathlib import Path
 
 import numpy as np
 
 from vio.errors import VioError
-from vio.hw.engine import _verilator
 from vio.hw.hls import HLS
 from vio.hw.hls_blocks import Block
+from vio.hw.verilated import shared_library
 
 HARNESS = HLS.parent / "sim" / "hls_unit.cpp"
-BUILD = HLS.parent / "build" / "hls"
-TIMEOUT_S = 600
 
 
 def build_unit(block: Block, text: str) -> Path:
@@ -23,30 +19,9 @@ def build_unit(block: Block, text: str) -> Path:
 
     Raises VioError when Verilator is missing or fails.
     """
-    home, environment = _verilator()
-    key = hashlib.blake2b(HARNESS.read_bytes() + text.encode(), digest_size=8).hexdigest()
-    folder = BUILD / f"{block.name}-{key}"
-    library = folder / f"lib{block.name}.so"
-    if library.is_file():
-        return library
-    folder.mkdir(parents=True, exist_ok=True)
-    source = folder / f"{block.name}.v"
-    source.write_text(text)
-    defines = f'-DUNIT=V{block.name} -DUNIT_H=\\"V{block.name}.h\\"'
-    if block.is_proc:
-        defines += " -DHANDSHAKE"
-    command = [
-        *(str(home / "bin" / "verilator_bin"), "--cc", "--exe", "--build", "-O3", "-Wno-fatal"),
-        *("--prefix", f"V{block.name}", "--top-module", block.name, "--Mdir", str(folder / "obj")),
-        *("-CFLAGS", f"-O2 -fPIC {defines}", "-LDFLAGS", "-shared"),
-        *("-o", str(library), str(source), str(HARNESS)),
-    ]
-    done = subprocess.run(
-        command, capture_output=True, text=True, env=environment, timeout=TIMEOUT_S
-    )
-    if done.returncode:
-        raise VioError(f"verilator failed on {block.name}: {done.stderr.strip()[-2000:]}")
-    return library
+    defines = "-DHANDSHAKE" if block.is_proc else ""
+    files = {f"{block.name}.v": text}
+    return shared_library(block.name, block.name, files, HARNESS, prefix="Vunit", cflags=defines)
 
 
 def run_pipeline(block: Block, text: str, operands: np.ndarray, latency: int) -> np.ndarray:

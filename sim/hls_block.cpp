@@ -1,31 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-// The inertial block hls/imu.v in a shared library: packets in, its state out (ctypes).
+// A block around hls/sequencer.v in a shared library: packets in, its state out (ctypes).
 //
 // Both streams may stall (seeded): what comes out must not depend on it.
 #include <cstdint>
 
-#include "Vimu.h"
+#include "Vblock.h"
 #include "verilated.h"
 
 namespace {
 
-constexpr int kRead = 2;
+constexpr int kSample = 0, kRead = 2;
 
-struct Imu {
+struct Block {
   VerilatedContext context;
-  Vimu* top = nullptr;
+  Vblock* top = nullptr;
   uint64_t clocks = 0;
   uint32_t stall_seed = 0;  // 0: never stalls
 
   // Memories and registers without a reset start with random bits, as in a chip.
-  explicit Imu(int seed) {
+  explicit Block(int seed) {
     context.randReset(2);
     context.randSeed(seed);
-    top = new Vimu{&context};
+    top = new Vblock{&context};
     top->s_valid = top->m_ready = 0;
     reset();
   }
-  ~Imu() {
+  ~Block() {
     top->final();
     delete top;
   }
@@ -38,18 +38,22 @@ struct Imu {
     return (stall_seed & 7) < 3;
   }
 
-  void clock() {
+  // Let the inputs settle before the next edge.
+  void settle() {
     top->clk = 0;
     top->eval();
+  }
+
+  // The edge after `settle`.
+  void edge() {
     top->clk = 1;
     top->eval();
     clocks++;
   }
 
-  // Let the inputs settle before the next edge.
-  void settle() {
-    top->clk = 0;
-    top->eval();
+  void clock() {
+    settle();
+    edge();
   }
 
   void reset() {
@@ -72,11 +76,21 @@ struct Imu {
       top->s_command = at == 0 ? command : 3;  // only the first word's counts
       settle();
       const bool taken = top->s_valid && top->s_ready;
-      clock();
+      edge();
       if (taken) at++, offered = false;
     }
     top->s_valid = 0;
     return at == count;
+  }
+
+  // A sample of `inputs` words and its `results` for each of `count` calls; the calls that gave all.
+  uint64_t calls(const uint32_t* words, uint64_t count, uint64_t inputs, uint32_t* out,
+                 uint64_t results, uint64_t limit) {
+    for (uint64_t k = 0; k < count; k++) {
+      if (!put(kSample, words + k * inputs, inputs, limit)) return k;
+      if (get(out + k * results, results, limit) != static_cast<int64_t>(results)) return k;
+    }
+    return count;
   }
 
   // Read the state; returns its words, or -1 when the last does not come within `limit` clocks.
@@ -90,7 +104,7 @@ struct Imu {
       settle();
       const bool taken = top->m_valid && top->m_ready, last = top->m_last;
       if (taken && count < room) words[count] = top->m_data;
-      clock();
+      edge();
       count += taken;
       if (taken && last) {
         top->m_ready = 0;
@@ -104,18 +118,22 @@ struct Imu {
 }  // namespace
 
 extern "C" {
-void* kestrel_imu_new(int seed) { return new Imu(seed); }
-void kestrel_imu_free(void* h) { delete static_cast<Imu*>(h); }
-void kestrel_imu_reset(void* h) { static_cast<Imu*>(h)->reset(); }
-void kestrel_imu_stall(void* h, uint32_t seed) { static_cast<Imu*>(h)->stall_seed = seed; }
-uint64_t kestrel_imu_clocks(void* h) { return static_cast<Imu*>(h)->clocks; }
-void kestrel_imu_run(void* h, uint64_t clocks) {
-  while (clocks--) static_cast<Imu*>(h)->clock();
+void* kestrel_block_new(int seed) { return new Block(seed); }
+void kestrel_block_free(void* h) { delete static_cast<Block*>(h); }
+void kestrel_block_reset(void* h) { static_cast<Block*>(h)->reset(); }
+void kestrel_block_stall(void* h, uint32_t seed) { static_cast<Block*>(h)->stall_seed = seed; }
+uint64_t kestrel_block_clocks(void* h) { return static_cast<Block*>(h)->clocks; }
+void kestrel_block_run(void* h, uint64_t clocks) {
+  while (clocks--) static_cast<Block*>(h)->clock();
 }
-int kestrel_imu_put(void* h, int command, const uint32_t* words, uint64_t count, uint64_t limit) {
-  return static_cast<Imu*>(h)->put(command, words, count, limit);
+int kestrel_block_put(void* h, int command, const uint32_t* words, uint64_t count, uint64_t limit) {
+  return static_cast<Block*>(h)->put(command, words, count, limit);
 }
-int64_t kestrel_imu_get(void* h, uint32_t* words, uint64_t room, uint64_t limit) {
-  return static_cast<Imu*>(h)->get(words, room, limit);
+int64_t kestrel_block_get(void* h, uint32_t* words, uint64_t room, uint64_t limit) {
+  return static_cast<Block*>(h)->get(words, room, limit);
+}
+uint64_t kestrel_block_calls(void* h, const uint32_t* words, uint64_t count, uint64_t inputs,
+                             uint32_t* out, uint64_t results, uint64_t limit) {
+  return static_cast<Block*>(h)->calls(words, count, inputs, out, results, limit);
 }
 }
