@@ -69,6 +69,9 @@ class BackEndConfig:
 
     precision: str = "float64"  # float64 | float32
     imu: str = "float"  # preintegration: float | numpy (float32, as hls/imu.x) | hls (hls/imu.v)
+    arithmetic: str = (
+        "float"  # float | numpy (float32, as hls/) | hls (compiled) | hls-rtl (Verilog)
+    )
     solver: str = "cholesky"  # cholesky (normal equations of the reduced system) | qr
     recent_frames: int = 3  # frames with velocity and biases
     keyframes: int = 7  # older keyframes, poses only

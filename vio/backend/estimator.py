@@ -12,6 +12,7 @@ from vio.backend.landmarks import reprojection_errors
 from vio.backend.marginalize import marginalize
 from vio.backend.triangulate import stereo_inverse_depth, triangulate_rows
 from vio.backend.window import ACTIVE, PENDING, Window
+from vio.backend.window32 import make_lanes
 from vio.camera import StereoRig
 from vio.config import Config
 from vio.geometry import matrix_from_quaternion, mul3, mul33, quaternion_from_matrix
@@ -50,7 +51,8 @@ class Estimator:
     def __init__(self, rig: StereoRig, noise: ImuNoise, config: Config) -> None:
         self.rig, self.noise, self.config = rig, noise, config
         self.preintegrate = make_preintegrate(config.backend.imu)
-        self.initializer = Initializer(rig, noise, config, self.preintegrate)
+        self.lanes = make_lanes(config.backend.arithmetic)
+        self.initializer = Initializer(rig, noise, config, self.preintegrate, self.lanes)
         self.window: Window | None = None
         self.slot = -1  # of the newest frame
         self.visible = 0  # landmarks seen and accepted in the newest frame
@@ -61,7 +63,9 @@ class Estimator:
         if self.window is not None:
             self.smoothed += [self._pose(s) for s in self.window.order]
         self.window = None
-        self.initializer = Initializer(self.rig, self.noise, self.config, self.preintegrate)
+        self.initializer = Initializer(
+            self.rig, self.noise, self.config, self.preintegrate, self.lanes
+        )
 
     def process(self, frame: FrameInput) -> bool:
         """Take one frame; return whether there is an estimate of it."""

@@ -14,8 +14,10 @@ import numpy as np
 
 from vio.backend.inertial import Preintegrate
 from vio.backend.landmarks import reprojection_errors
+from vio.backend.lanes import Lanes
 from vio.backend.solve import least_squares
 from vio.backend.window import ACTIVE, Prior, Window
+from vio.backend.window32 import make_window
 from vio.camera import StereoRig
 from vio.config import Config
 from vio.geometry import exp_so3, log_so3, mul3, mul33, mulT33
@@ -29,10 +31,15 @@ class Initializer:
     """Collect frames until a window can be built from them."""
 
     def __init__(
-        self, rig: StereoRig, noise: ImuNoise, config: Config, preintegrate: Preintegrate
+        self,
+        rig: StereoRig,
+        noise: ImuNoise,
+        config: Config,
+        preintegrate: Preintegrate,
+        lanes: Lanes | None = None,
     ) -> None:
         self.rig, self.noise, self.config = rig, noise, config
-        self.preintegrate = preintegrate
+        self.preintegrate, self.lanes = preintegrate, lanes
         self.frames: list[FrameInput] = []
         self.reason = "no frame yet"
 
@@ -74,7 +81,7 @@ class Initializer:
         from vio.backend.estimator import add_landmarks, observe, remove_outliers
 
         c = self.config
-        w = Window(self.rig, self.noise, c.backend, self._capacity())
+        w = make_window(self.rig, self.noise, c.backend, self._capacity(), self.lanes)
         R, p = np.eye(3), np.zeros(3)
         for k, f in enumerate(self.frames):
             if k:

@@ -7,9 +7,6 @@ Bundle Adjustment", ICCV 2021. First estimates of all states that the prior touc
 
 import numpy as np
 
-from vio.backend.landmarks import reduced_rows
-from vio.backend.solve import triangularize
-from vio.backend.states import local_difference, matvec
 from vio.backend.window import ACTIVE, Prior, Window
 
 
@@ -77,17 +74,17 @@ def marginalize(window: Window, frames: list[int], motions: list[int]) -> None:
     pose_column = np.full(len(window.t_ns), -1, np.int64)
     for s in full:
         pose_column[s] = columns[s][0]
-    m = reduced_rows(hosted, window.rig, visual, pose_column, A, m)
+    m = window.reduced_rows(hosted, visual, pose_column, A, m)
 
     # The prior counts from the first estimates: r(lin) = r(current) - J (current - lin).
     order = np.array(full, np.int64)
     sizes = np.array([len(columns[s]) for s in full], np.int64)
-    delta = local_difference(window.R, window.vec, window.R_lin, window.vec_lin, order, sizes)
+    delta = window.local_difference(order, sizes)
     dx = np.zeros(n, window.dtype)
     dx[np.concatenate([columns[s] for s in full])] = delta
-    A[:m, n] -= matvec(np.ascontiguousarray(A[:m, :n]), dx)
+    A[:m, n] -= window.matvec(np.ascontiguousarray(A[:m, :n]), dx)
 
-    triangularize(A, m, n, n + 1)
+    window.triangularize(A, m, n)
     last = min(m, n)
     window.prior = Prior(
         np.ascontiguousarray(A[gone:last, gone:n]), A[gone:last, n].copy(), kept, kept_dims

@@ -174,10 +174,45 @@ class Window:
         """Return the prior's residual at the current states."""
         assert self.prior is not None
         p = self.prior
-        dx = local_difference(
-            self.R, self.vec, self.R_lin, self.vec_lin, np.array(p.slots), np.array(p.dims)
+        dx = self.local_difference(np.array(p.slots), np.array(p.dims))
+        return self.matvec(p.J, dx) + p.r
+
+    # The arithmetic that vio/backend/window32.py replaces ------------------------------------
+
+    def local_difference(self, slots: np.ndarray, dims: np.ndarray) -> np.ndarray:
+        """Return the difference (n,) of the states in `slots` from their first estimates."""
+        return local_difference(self.R, self.vec, self.R_lin, self.vec_lin, slots, dims)
+
+    def matvec(self, A: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """Return A x."""
+        return matvec(A, x)
+
+    def reduced_rows(
+        self,
+        rows: np.ndarray,
+        visual: VisualArrays,
+        col_of_slot: np.ndarray,
+        out: np.ndarray,
+        start: int,
+    ) -> int:
+        """Write the landmark-free rows of all blocks in `rows` to out (M, n + 1) from `start`."""
+        return reduced_rows(rows, self.rig, visual, col_of_slot, out, start)
+
+    def triangularize(self, A: np.ndarray, rows: int, columns: int) -> None:
+        """Make the first `columns` columns of A[:rows] upper triangular, in place."""
+        triangularize(A, rows, columns, A.shape[1])
+
+    def _solve(self, H: np.ndarray, g: np.ndarray, damping: float) -> tuple[bool, np.ndarray]:
+        ok, dx, _ = solve_normal(H, g, damping)
+        return ok, dx
+
+    def _retract(self, slots: np.ndarray, dims: np.ndarray, dx: np.ndarray) -> None:
+        retract(self.R, self.vec, slots, dims, dx)
+
+    def _substitute(self, rows: np.ndarray, dx: np.ndarray, col_of_slot: np.ndarray) -> None:
+        substitute_landmarks(
+            rows, dx, col_of_slot, self._top, self._top_slots, self._top_frames, self.lm
         )
-        return matvec(p.J, dx) + p.r
 
     def _other_rows(
         self, col_of_slot: np.ndarray
@@ -241,15 +276,13 @@ class Window:
             if self.config.solver == "qr":
                 dx = self._solve_qr()
             else:
-                ok, dx, _ = solve_normal(H, g, damping)
+                ok, dx = self._solve(H, g, damping)
                 if not ok:
                     damping = max(10.0 * damping, 1e-6)
                     continue
             saved = self.R.copy(), self.vec.copy(), self.lm.copy()
-            retract(self.R, self.vec, slots, dims, dx)
-            substitute_landmarks(
-                rows, dx, col_of_slot, self._top, self._top_slots, self._top_frames, self.lm
-            )
+            self._retract(slots, dims, dx)
+            self._substitute(rows, dx, col_of_slot)
             if iteration + 1 == iterations:
                 break
             H_new, g_new, cost_new = self.linearize()

@@ -12,12 +12,14 @@ if TYPE_CHECKING:
 
 
 def config_from_arguments(args: argparse.Namespace) -> "Config":
-    """Return what --preset, --set, --engine and --imu ask for; raises VioError."""
+    """Return what --preset, --set, --engine, --imu and --backend ask for; raises VioError."""
     from vio.config import load_config
 
     overrides = list(args.set)
     if args.engine is not None:
         overrides.append(f'frontend.engine="{args.engine}"')
+    if args.backend is not None:
+        overrides.append(f'backend.arithmetic="{args.backend}"')
     if args.imu is not None:
         overrides.append(f'backend.imu="{args.imu}"')
     return load_config(args.preset, overrides)

@@ -35,6 +35,11 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
         "--imu",
         help="preintegration: float (default), numpy (float32 as in hls/), hls (the Verilog)",
     )
+    parser.add_argument(
+        "--backend",
+        help="its arithmetic: float (default), numpy (float32 as in hls/), hls (as XLS compiles "
+        "it), hls-rtl (its Verilog)",
+    )
     add_preset_arguments(parser)
 
 
