@@ -104,65 +104,69 @@ def simulate(
     simulator: str = "verilator",
     waves: bool = False,
     preset: str | None = None,
+    folder: Path | None = None,
 ) -> None:
     """Run the cocotb tests of the Python module `tests` on rtl/<module>.v; raise when one fails.
 
     sources: further stems of rtl/ that it instantiates (by default all that are found). preset:
-    whose vio_params.vh it includes (by default the one in rtl/). parameters: of the module. only:
+    whose vio_params.vh it includes (by default the one in rtl/). folder: that holds all sources and
+    headers, where the module is not one of rtl/. parameters: of the module. only:
     regular expression of the tests to run. plusargs: read by the tests through `argument`. A build
     is kept and used again for the same sources, parameters and simulator. Where the environment
     has KESTREL_COVERAGE, Verilator counts lines (see tools/merge_coverage.py).
     """
     from cocotb_tools.runner import get_results, get_runner
 
-    stems = needed(module) if sources is None else [*sources, module]
-    files = [source(stem) for stem in stems]
+    if folder:
+        files, headers = sorted(folder.glob("*.v")), sorted(folder.glob("*.vh"))
+    else:
+        stems = needed(module) if sources is None else [*sources, module]
+        files, headers = [source(stem) for stem in stems], [params_header(preset)]
     parameters = dict(parameters or {})
-    header = params_header(preset)
     waves = waves or os.environ.get("KESTREL_WAVES") == module  # vio sim --waves
     key = hashlib.blake2b(digest_size=8)
-    for file in [*files, header]:
+    for file in [*files, *headers]:
         key.update(file.read_bytes())
     coverage = simulator == "verilator" and bool(os.environ.get("KESTREL_COVERAGE"))
     key.update(json.dumps([module, parameters, simulator, waves, coverage]).encode())
-    folder = BUILD / simulator / f"{module}-{key.hexdigest()}"
+    build = BUILD / simulator / f"{module}-{key.hexdigest()}"
     given = [f"+{name}={value}" for name, value in (plusargs or {}).items()]
     if coverage:
         run = hashlib.blake2b(repr([tests, only, given]).encode(), digest_size=4).hexdigest()
         COVERAGE.mkdir(parents=True, exist_ok=True)
-        given.append(f"+verilator+coverage+file+{COVERAGE / folder.name}-{run}.dat")
+        given.append(f"+verilator+coverage+file+{COVERAGE / build.name}-{run}.dat")
     saved = dict(os.environ)
     os.environ.update(_environment())
     try:
         runner = get_runner(simulator)
-        whole = folder / "whole"  # a build that was interrupted may hold broken files
-        if folder.exists() and not whole.exists():
-            shutil.rmtree(folder)
+        whole = build / "whole"  # a build that was interrupted may hold broken files
+        if build.exists() and not whole.exists():
+            shutil.rmtree(build)
         arguments = [*_WARNINGS, "-O3"] if simulator == "verilator" else ["-g2005", "-Wall"]
         arguments += ["--coverage-line"] if coverage else []
         runner.build(
             sources=files,
-            includes=[header.parent],
+            includes=[path.parent for path in headers[:1]],
             hdl_toplevel=module,
             parameters=parameters,
             build_args=arguments,
-            build_dir=folder,
+            build_dir=build,
             timescale=("1ns", "1ps"),
             waves=waves,
-            log_file=str(folder) + ".log",
+            log_file=str(build) + ".log",
         )
         whole.touch()
         results = runner.test(
             hdl_toplevel=module,
             test_module=tests,
             test_filter=only,
-            build_dir=folder,
-            test_dir=folder,
+            build_dir=build,
+            test_dir=build,
             plusargs=given,
             parameters=parameters if simulator == "icarus" else None,
             waves=waves,
-            results_xml=str(folder / f"results-{os.getpid()}.xml"),
-            log_file=str(folder / "test.log"),
+            results_xml=str(build / f"results-{os.getpid()}.xml"),
+            log_file=str(build / "test.log"),
         )
     finally:
         os.environ.clear()
@@ -171,7 +175,7 @@ def simulate(
     if ran == 0:
         raise VioError(f"no cocotb test of {tests} was run on {module}")
     if failed:
-        raise AssertionError(f"{failed} of {ran} tests failed on {module}: {folder}/test.log")
+        raise AssertionError(f"{failed} of {ran} tests failed on {module}: {build}/test.log")
 
 
 def lint(path: Path, parameter: str | None = None) -> str:

@@ -8,11 +8,20 @@ import numpy as np
 import pytest
 
 from vio import imu32
+from vio.backend.inertial import make_preintegrate
 from vio.datasets import open_dataset
-from vio.hw.hls import adapter, intermediate, xls_api
+from vio.hw import hls
 from vio.hw.hls_imu import imu_files, imu_graph, imu_program
 from vio.hw.hls_operands import pairs
 from vio.hw.imu_block import ImuBlock
+from vio.hw.imu_proof import (
+    compare_block,
+    compare_steps,
+    imu_words,
+    motions,
+    recorded_motions,
+    recording,
+)
 from vio.hw.sequencer_block import SAMPLE, START
 from vio.imu import GRAVITY_M_S2, ImuNoise, intervals
 
@@ -165,67 +174,52 @@ def test_a_sample_takes_the_clocks_that_are_promised(block: ImuBlock) -> None:
 
 
 @pytest.fixture(scope="module")
-def compiled():
-    """hls/imu.x as native code; not optimised, which takes longer than it saves."""
-    m3 = "[{}]"
-
-    def vector(k: int) -> str:
-        return m3.format(", ".join(f"f(w[{i}])" for i in range(k, k + 3)))
-
-    def matrix(k: int) -> str:
-        return m3.format(", ".join(vector(i) for i in range(k, k + 9, 3)))
-
-    def half(k: int) -> str:
-        return m3.format(", ".join(f"f(w[{i}])" for i in range(k, k + 6)))
-
-    names = (
-        ("dR", matrix), ("dv", vector), ("dp", vector), ("J_r_gyro", matrix),
-        ("J_v_gyro", matrix), ("J_v_accel", matrix), ("J_p_gyro", matrix),
-        ("J_p_accel", matrix), ("P_rr", half), ("P_rv", matrix), ("P_rp", matrix),
-        ("P_vv", half), ("P_vp", matrix), ("P_pp", half),
-    )  # fmt: skip
-    size = {matrix: 9, vector: 3, half: 6}
-    at, fields, results = 0, [], []
-    for name, kind in names:
-        fields.append(f"{name}: {kind(at)}")
-        at += size[kind]
-        results += [
-            f"u(s.{name}[{i // 3}][{i % 3}])" if kind is matrix else f"u(s.{name}[{i}])"
-            for i in range(size[kind])
-        ]
-    body = f"""
-    let state = imu::State {{ {", ".join(fields)} }};
-    let setup = imu::Setup {{ gyro_bias: {vector(105)}, accel_bias: {vector(108)},
-        gyro_density2: f(w[111]), accel_density2: f(w[112]) }};
-    let sample = imu::Sample {{ dt: f(w[113]), gyro: {vector(114)}, accel: {vector(117)} }};
-    let s = imu::imu(state, setup, sample);
-    [{", ".join(results)}]
-    """
-    text = adapter(body, 120, 105, ("imu",))
-    package = xls_api().parse_ir_package(intermediate(text, "words"))
-    jit = package.get_function("__words__words").to_jit()
-
-    def run(state: np.ndarray, setup: np.ndarray, samples: np.ndarray) -> np.ndarray:
-        for sample in samples:
-            words = np.concatenate([state, setup, sample]).view(np.uint32).astype(np.int64)
-            got = xls_api().jit_fn_predict(jit, words, 32, 120, 105)
-            state = np.asarray(got).ravel().astype(np.uint32).view(np.float32)
-        return state
-
-    yield run
-    del package
+def compiled() -> hls.Words:
+    return imu_words()
 
 
-def test_the_dslx_run_by_xls_gives_the_bits_of_the_reference(compiled) -> None:
-    for seed in range(40):
-        for setup, samples in (random_words(seed, 10), extreme_words(seed, 2)):
-            got = compiled(imu32.start(), setup, samples)
-            assert not len(differing(got, imu32.integrate(setup, samples))), seed
+def test_the_dslx_run_by_xls_gives_the_bits_of_the_reference(compiled: hls.Words) -> None:
+    given = [motion for k in range(40) for motion in (random_words(k, 10), extreme_words(k, 2))]
+    assert not compare_steps(compiled.run, given)
+    assert not compare_steps(compiled.interpret, given[::20])
 
 
-def test_the_dslx_run_by_xls_sees_a_changed_bit(compiled) -> None:
-    setup, samples = random_words(3, 3)
-    broken = setup.copy()
-    broken.view(np.uint32)[4] ^= 1 << 10
-    got = compiled(imu32.start(), broken, samples)
-    assert len(differing(got, imu32.integrate(setup, samples)))
+def test_the_dslx_run_by_xls_sees_a_changed_bit(compiled: hls.Words) -> None:
+    def broken(words: np.ndarray) -> np.ndarray:
+        words[7, imu32.STATE_WORDS + 4] ^= 1 << 10
+        return compiled.run(words)
+
+    assert "results differ" in compare_steps(broken, [random_words(3, 10)])
+
+
+def test_motions_with_resets_and_stalls_are_proven_and_a_broken_one_is_found(
+    block: ImuBlock,
+) -> None:
+    given = motions(600, 5)
+    found, resets = compare_block(block, given, 6)
+    assert not found
+    assert resets == 7
+    setup, samples = given[1]
+    other = setup.copy()
+    other.view(np.uint32)[3] ^= 1 << 15
+
+    class Broken(ImuBlock):
+        def put(self, command: int, words: np.ndarray) -> None:
+            super().put(command, other if command == START else words)
+
+    assert "motion 0, sample 9" in compare_block(Broken(), [(setup, samples)], 6)[0]
+
+
+def test_what_a_run_asks_is_recorded_and_read_back(tmp_path) -> None:
+    with recording() as recorder:
+        preintegrate = make_preintegrate("numpy")
+        asked = [random_words(k, 3 * k) for k in range(3)]
+        got = [preintegrate(s[:, 0], s[:, 1:4], s[:, 4:], b[:3], b[3:6], NOISE) for b, s in asked]
+    recorder.save(tmp_path / "run.npz")
+    back = recorded_motions(tmp_path / "run.npz")
+    assert len(back) == 2  # the one without samples is left out
+    for (setup, samples), (b, s), pre in zip(back, asked[1:], got[1:], strict=True):
+        assert np.array_equal(samples, s)
+        assert np.array_equal(setup[:6], b[:6])
+        assert np.array_equal(imu32.integrate(setup, samples)[9:12], pre.dv.astype(np.float32))
+    assert make_preintegrate("numpy") is imu32.preintegrate

@@ -24,6 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--prove", type=int, metavar="N", help="compare N random vectors with the reference"
     )
+    parser.add_argument(
+        "--by", choices=("jit", "interpreter", "verilated"), help="what --prove runs (default: all)"
+    )
     what.add_argument(
         "--prove-recorded", metavar="FILE.npz", help="compare the operands that a run recorded"
     )
@@ -133,7 +136,7 @@ def _prove(args: argparse.Namespace) -> int:
     from vio.hw.hls_proofs import prove, prove_recorded
 
     if args.prove:
-        found = prove(args.block, args.prove)
+        found = prove(args.block, args.prove, args.by)
     else:
         found = prove_recorded(args.block, Path(args.prove_recorded))
     for line in found.lines:

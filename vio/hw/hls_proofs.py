@@ -41,22 +41,24 @@ def _chunks(count: int) -> list[tuple[int, int]]:
     return [(size, SEED + k) for k, size in enumerate(sizes)]
 
 
-def prove(name: str, count: int) -> Proof:
+def prove(name: str, count: int, by: str | None = None) -> Proof:
     """Compare a kernel by XLS's JIT and interpreter and its Verilog with the reference.
 
-    A unit, which is a part of the kernel `float`: its Verilog. Writes the record. Raises VioError
-    for an unknown name or missing tools.
+    A unit, which is a part of the kernel `float`: its Verilog. by: jit, interpreter or verilated,
+    the only one of a kernel's to run. Writes the record. Raises VioError for an unknown name or
+    missing tools.
     """
     more: dict[str, Any] = {}
     if name == "imu":
-        compared, more = _prove_imu(count)
+        compared, more = _prove_imu(count, by)
     elif name in KERNELS:
-        compared, more = _prove_kernel(name, count)
+        compared, more = _prove_kernel(name, count, by)
     elif name in BLOCKS:
         compared = {"verilated": (count, _prove_unit(name, count))}
     else:
         raise VioError(f"no kernel {name}; there are {', '.join(['imu', *KERNELS, *BLOCKS])}")
-    return _proof(name, compared, more | {"command": f"vio hls {name} --prove {count}"})
+    command = f"vio hls {name} --prove {count}" + (f" --by {by}" if by else "")
+    return _proof(name, compared, more | {f"command_{by}" if by else "command": command})
 
 
 def prove_recorded(name: str, path: Path) -> Proof:
@@ -117,50 +119,61 @@ def _proof(name: str, compared: Compared, record: dict[str, Any]) -> Proof:
     return Proof(lines, failed)
 
 
-def _prove_kernel(name: str, count: int) -> tuple[Compared, dict[str, Any]]:
+def _prove_kernel(name: str, count: int, by: str | None) -> tuple[Compared, dict[str, Any]]:
     kernel = KERNELS[name]
-    words = kernel.words()
-    block = KernelBlock(name) if name in SEQUENCED else None
-    native, verilated = "", ""
-    for size, seed in _chunks(count):
-        operands = kernel.operands(size, seed)
-        native = native or compare(kernel, words.run, [operands])
-        if block:
-            verilated = verilated or compare(kernel, block.calls, [operands])
+    compared: Compared = {}
+    more: dict[str, Any] = {}
     few = kernel.operands(min(10 * INTERPRETED, max(count, 10)), SEED - 1)[::10]
-    slow = compare(kernel, words.interpret, [few])
-    compared = {"jit": (count, native), "interpreter": (len(few), slow)}
-    if block is None:
-        return compared, {}
-    before = block.clocks
-    block.calls(few[:1])
-    compared["verilated"] = count, verilated
-    return compared, {"clocks": block.clocks - before}
+    ways: dict[str, Callable[[np.ndarray], np.ndarray]] = {}
+    if by != "verilated":
+        words = kernel.words()
+        if by != "interpreter":
+            ways["jit"] = words.run
+        if by != "jit":
+            compared["interpreter"] = len(few), compare(kernel, words.interpret, [few])
+    if by in (None, "verilated") and name in SEQUENCED:
+        block = KernelBlock(name)
+        block.calls(few[:1])  # after the constants have been written
+        before = block.clocks
+        block.calls(few[:1])
+        more["clocks"] = block.clocks - before
+        ways["verilated"] = block.calls
+    found = dict.fromkeys(ways, "")
+    for size, seed in _chunks(count) if ways else ():
+        operands = kernel.operands(size, seed)
+        found = {way: found[way] or compare(kernel, ways[way], [operands]) for way in ways}
+    return compared | {way: (count, what) for way, what in found.items()}, more
 
 
-def _prove_imu(count: int) -> tuple[Compared, dict[str, Any]]:
-    words, block = imu_proof.imu_words(), ImuBlock()
-    native, verilated, resets = "", "", 0
-    for size, seed in _chunks(count):
-        given = imu_proof.motions(size, seed * CHUNK)
-        native = native or imu_proof.compare_steps(words.run, given)
-        found, more = imu_proof.compare_block(block, given, seed)
-        verilated, resets = verilated or found, resets + more
+def _prove_imu(count: int, by: str | None) -> tuple[Compared, dict[str, Any]]:
+    compared: Compared = {}
+    more: dict[str, Any] = {}
     few = imu_proof.motions(min(INTERPRETED, count), SEED)
-    slow = imu_proof.compare_steps(words.interpret, few)
-    block.stall(0)
-    setup, samples = few[0]
-    block.put(START, setup)
-    block.put(SAMPLE, samples[0])
-    before = block.clocks
-    block.put(SAMPLE, samples[0])  # waits for the program of the one before
-    clocks = block.clocks - before
-    compared = {
-        "jit": (count, native),
-        "interpreter": (min(INTERPRETED, count), slow),
-        "verilated": (count, verilated),
-    }
-    return compared, {"resets": resets, "clocks": clocks}
+    if by != "verilated":
+        words, native = imu_proof.imu_words(), ""
+        if by != "jit":
+            slow = imu_proof.compare_steps(words.interpret, few)
+            compared["interpreter"] = min(INTERPRETED, count), slow
+        if by != "interpreter":
+            for size, seed in _chunks(count):
+                given = imu_proof.motions(size, seed * CHUNK)
+                native = native or imu_proof.compare_steps(words.run, given)
+            compared["jit"] = count, native
+    if by in (None, "verilated"):
+        block, found, resets = ImuBlock(), "", 0
+        for size, seed in _chunks(count):
+            given = imu_proof.motions(size, seed * CHUNK)
+            what, some = imu_proof.compare_block(block, given, seed)
+            found, resets = found or what, resets + some
+        compared["verilated"] = count, found
+        block.stall(0)
+        setup, samples = few[0]
+        block.put(START, setup)
+        block.put(SAMPLE, samples[0])
+        before = block.clocks
+        block.put(SAMPLE, samples[0])  # waits for the program of the one before
+        more = {"resets": resets, "clocks": block.clocks - before}
+    return compared, more
 
 
 def _prove_unit(name: str, count: int) -> str:
@@ -182,11 +195,12 @@ def _prove_unit(name: str, count: int) -> str:
     return found
 
 
-def _store(entry: dict[str, Any], path: Path = PROOFS) -> None:
-    """Put an entry in its place; a proof on recorded operands joins that on random ones."""
-    entries = json.loads(path.read_text()) if path.is_file() else []
+def _store(entry: dict[str, Any]) -> None:
+    """Put an entry in its place; what it does not say stays as it was recorded."""
+    entries = json.loads(PROOFS.read_text()) if PROOFS.is_file() else []
     old: dict[str, Any] = next((e for e in entries if e["kernel"] == entry["kernel"]), {})
-    kept = old if "recorded" in entry else {k: old[k] for k in ("recorded",) if k in old}
     others = [e for e in entries if e["kernel"] != entry["kernel"]]
-    others.append(kept | entry)
-    path.write_text(json.dumps(sorted(others, key=lambda e: e["kernel"]), indent=2) + "\n")
+    if "command" in entry:  # one for all ways
+        old = {key: value for key, value in old.items() if not key.startswith("command_")}
+    others.append(old | entry)
+    PROOFS.write_text(json.dumps(sorted(others, key=lambda e: e["kernel"]), indent=2) + "\n")
