@@ -208,9 +208,6 @@ module klt_rows #(
   wire [N*3*B_W-1:0] made;
   always @(posedge clk) if (b_q[0]) basis_mem[row5_q] <= made;
 
-  reg by_down_q;  // of a template: its slope down, in its second clock too
-  always @(posedge clk) if (!b_q[0]) by_down_q <= takes_b;
-
   wire [N*P_W-1:0] x_products, y_products, g_products, s_products;
   wire [N*B_W-1:0] weighed;
 
@@ -243,16 +240,13 @@ module klt_rows #(
 
       // Operands. A template: bx gx, bx gy, weight gy, sum of bx; then bx g, by g, sum of by, bg g, sum of bg;
       // then by gy.
-      reg signed [B_W-1:0] bx_q, by_q, bg_q, down_q, weighed_q, weighed6_q;
+      reg signed [B_W-1:0] bx_q, by_q, bg_q, weighed_q, weighed6_q;
       reg signed [B_W-1:0] vx_q, vy_q, vg_q, vs_q, ws_q, slope_q;
       reg signed [P_W-1:0] px_q, py_q, pg_q, ps_q;
       wire signed [P_W-1:0] square = {{(P_W - B_W) {ws_q[B_W-1]}}, ws_q}
           * {{(P_W - B_W) {vs_q[B_W-1]}}, vs_q};
       wire [B_W-1:0] slope_weighed = square[WEIGHT_BITS+:B_W]
           + {{(B_W - 1) {1'b0}}, square[WEIGHT_BITS-1]};
-      // The weighed slope down has a register of its own: it is known late.
-      wire signed [B_W-1:0] by = by_down_q ? down_q : by_q;
-      wire signed [B_W-1:0] bg = b_q[0] ? down_q : bg_q;
       always @(posedge clk) begin
         weighed_q <= first_weighed;
         vx_q <= first;
@@ -261,18 +255,17 @@ module klt_rows #(
         ws_q <= takes_slopes ? {{(B_W - WEIGHT_BITS) {1'b0}}, weights_q[WEIGHT_BITS*i+:WEIGHT_BITS]} : first_weighed;
         if (takes_b) vg_q <= {{(B_W - 1) {1'b0}}, 1'b1};
         else vg_q <= second;
-        if (takes_b) down_q <= slope_weighed;
-        bg_q <= template4_q ? first_weighed : basis[B_W*(3*i+2)+:B_W];
+        bg_q <= takes_b ? slope_weighed : template4_q ? first_weighed : basis[B_W*(3*i+2)+:B_W];
         if (!takes_b) bx_q <= template4_q ? first_weighed : basis[B_W*3*i+:B_W];
-        by_q <= basis[B_W*(3*i+1)+:B_W];
+        if (!b_q[0]) by_q <= a_q[0] ? slope_weighed : basis[B_W*(3*i+1)+:B_W];
         if (takes_a) slope_q <= slope_y;
         px_q <= {{(P_W - B_W) {bx_q[B_W-1]}}, bx_q} * {{(P_W - B_W) {vx_q[B_W-1]}}, vx_q};
-        py_q <= {{(P_W - B_W) {by[B_W-1]}}, by} * {{(P_W - B_W) {vy_q[B_W-1]}}, vy_q};
-        pg_q <= {{(P_W - B_W) {bg[B_W-1]}}, bg} * {{(P_W - B_W) {vg_q[B_W-1]}}, vg_q};
+        py_q <= {{(P_W - B_W) {by_q[B_W-1]}}, by_q} * {{(P_W - B_W) {vy_q[B_W-1]}}, vy_q};
+        pg_q <= {{(P_W - B_W) {bg_q[B_W-1]}}, bg_q} * {{(P_W - B_W) {vg_q[B_W-1]}}, vg_q};
         ps_q <= square;
         weighed6_q <= weighed_q;
       end
-      assign made[B_W*3*i+:3*B_W] = {weighed_q, by, bx_q};
+      assign made[B_W*3*i+:3*B_W] = {weighed_q, by_q, bx_q};
       assign x_products[P_W*i+:P_W] = px_q;
       assign y_products[P_W*i+:P_W] = py_q;
       assign g_products[P_W*i+:P_W] = pg_q;

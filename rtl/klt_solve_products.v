@@ -75,23 +75,7 @@ module klt_solve_products (
   localparam [16:0] PLACE_7 = 17'd1 << 7;
   localparam [16:0] PLACE_11 = 17'd1 << 11;
   localparam [16:0] PLACE_13 = 17'd1 << 13;
-  // One bit for each choice of a factor: known a clock ahead, so that it costs two levels of logic.
-  reg [5:0] takes_a0_q;
-  reg [4:0] takes_b0_q;
-  reg [5:0] takes_a1_q;
-  reg [4:0] takes_b1_q;
-  reg [5:0] takes_a2_q;
-  reg [2:0] takes_b2_q;
-  reg [2:0] takes_a3_q;
-  reg [4:0] takes_b3_q;
-  wire explains = s_round == EXPLAIN;
-  wire offsets = s_round == OFFSET;
-  wire solves = s_round == SOLVE;
-  wire moments = s_round == MOMENTS;
-  wire moments_y = s_round == MOMENTS_Y;
-  wire squares = s_round == SQUARES;
-  wire scales = s_round == SCALE;
-  wire along = s_round == ALONG;
+  reg [2:0] select_0_q, select_1_q, select_2_q, select_3_q;
   reg scales_q;
   reg [16:0] half_0_q, half_1_q, half_2_q, half_3_q;
 
@@ -109,65 +93,84 @@ module klt_solve_products (
       SOLVE: half_3_q <= 17'd0;
       default: half_3_q <= PLACE_11;
     endcase
-    takes_a0_q <= {moments || offsets, scales, explains, squares, solves,
-                   !(moments || offsets || scales || explains || squares || solves)};
-    takes_b0_q <= {!(scales || explains || squares || solves), scales, explains, squares, solves};
-    takes_a1_q <= {moments, moments_y || offsets, scales, explains, squares || solves,
-                   !(moments || moments_y || offsets || scales || explains || squares || solves)};
-    takes_b1_q <= {!(scales || explains || squares || solves), scales, explains, squares, solves};
-    takes_a2_q <= {moments, moments_y, offsets, explains, solves,
-                   !(moments || moments_y || offsets || explains || solves)};
-    takes_b2_q <= {!(explains || solves), explains, solves};
-    takes_a3_q <= {explains || along || offsets, solves, !(explains || along || offsets || solves)};
-    takes_b3_q <= {explains, along, solves, offsets, !(explains || along || solves || offsets)};
+    case (s_round)
+      MOMENTS, OFFSET: select_0_q <= 3'd1;
+      SCALE: select_0_q <= 3'd2;
+      EXPLAIN: select_0_q <= 3'd3;
+      SQUARES: select_0_q <= 3'd4;
+      SOLVE: select_0_q <= 3'd5;
+      default: select_0_q <= 3'd0;
+    endcase
+    case (s_round)
+      MOMENTS: select_1_q <= 3'd1;
+      MOMENTS_Y, OFFSET: select_1_q <= 3'd2;
+      SCALE: select_1_q <= 3'd3;
+      EXPLAIN: select_1_q <= 3'd4;
+      SQUARES: select_1_q <= 3'd5;
+      SOLVE: select_1_q <= 3'd6;
+      default: select_1_q <= 3'd0;
+    endcase
+    case (s_round)
+      MOMENTS: select_2_q <= 3'd1;
+      MOMENTS_Y: select_2_q <= 3'd2;
+      OFFSET: select_2_q <= 3'd3;
+      EXPLAIN: select_2_q <= 3'd4;
+      SOLVE: select_2_q <= 3'd5;
+      default: select_2_q <= 3'd0;
+    endcase
+    case (s_round)
+      EXPLAIN: select_3_q <= 3'd1;
+      ALONG: select_3_q <= 3'd2;
+      SOLVE: select_3_q <= 3'd3;
+      OFFSET: select_3_q <= 3'd4;
+      default: select_3_q <= 3'd0;
+    endcase
   end
 
   // ---- factors ----
-  wire [17:0] a0 = ({18{takes_a0_q[5]}} & mean_x)
-      | ({18{takes_a0_q[4]}} & s_factor)
-      | ({18{takes_a0_q[3]}} & s_share_x)
-      | ({18{takes_a0_q[2]}} & s_normal_xx)
-      | ({18{takes_a0_q[1]}} & s_normal_yy)
-      | ({18{takes_a0_q[0]}} & MEAN_FACTOR);
-  wire signed [34:0] b0 = ({35{takes_b0_q[4]}} & first_x)
-      | ({35{takes_b0_q[3]}} & s_scaled_u)
-      | ({35{takes_b0_q[2]}} & xg)
-      | ({35{takes_b0_q[1]}} & normal_yy)
-      | ({35{takes_b0_q[0]}} & error_u);
-  wire [17:0] a1 = ({18{takes_a1_q[5]}} & mean_x)
-      | ({18{takes_a1_q[4]}} & mean_y)
-      | ({18{takes_a1_q[3]}} & s_factor)
-      | ({18{takes_a1_q[2]}} & s_share_x)
-      | ({18{takes_a1_q[1]}} & s_normal_xy)
-      | ({18{takes_a1_q[0]}} & MEAN_FACTOR);
-  wire signed [34:0] b1 = ({35{takes_b1_q[4]}} & first_y)
-      | ({35{takes_b1_q[3]}} & s_scaled_v)
-      | ({35{takes_b1_q[2]}} & yg)
-      | ({35{takes_b1_q[1]}} & normal_xy)
-      | ({35{takes_b1_q[0]}} & error_v);
-  wire [17:0] a2 = ({18{takes_a2_q[5]}} & mean_x)
-      | ({18{takes_a2_q[4]}} & mean_y)
-      | ({18{takes_a2_q[3]}} & mean_g)
-      | ({18{takes_a2_q[2]}} & s_share_y)
-      | ({18{takes_a2_q[1]}} & s_normal_xx)
-      | ({18{takes_a2_q[0]}} & MEAN_FACTOR);
-  wire signed [34:0] b2 = ({35{takes_b2_q[2]}} & first_g)
-      | ({35{takes_b2_q[1]}} & yg)
-      | ({35{takes_b2_q[0]}} & error_v);
-  wire [17:0] a3 = ({18{takes_a3_q[2]}} & slope)
-      | ({18{takes_a3_q[1]}} & s_normal_xy)
-      | ({18{takes_a3_q[0]}} & mean_g);
-  wire signed [34:0] b3 = ({35{takes_b3_q[4]}} & s_scaled_u)
-      | ({35{takes_b3_q[3]}} & error_v)
-      | ({35{takes_b3_q[2]}} & error_u)
-      | ({35{takes_b3_q[1]}} & normal_yy)
-      | ({35{takes_b3_q[0]}} & first_g);
+  reg [17:0] a0_d, a1_d, a2_d, a3_d;
+  reg signed [34:0] b0_d, b1_d, b2_d, b3_d;
+
+  always @* begin
+    case (select_0_q)
+      3'd1: {a0_d, b0_d} = {mean_x, first_x};
+      3'd2: {a0_d, b0_d} = {s_factor, s_scaled_u};
+      3'd3: {a0_d, b0_d} = {s_share_x, xg};
+      3'd4: {a0_d, b0_d} = {s_normal_xx, normal_yy};
+      3'd5: {a0_d, b0_d} = {s_normal_yy, error_u};
+      default: {a0_d, b0_d} = {MEAN_FACTOR, first_x};
+    endcase
+    case (select_1_q)
+      3'd1: {a1_d, b1_d} = {mean_x, first_y};
+      3'd2: {a1_d, b1_d} = {mean_y, first_y};
+      3'd3: {a1_d, b1_d} = {s_factor, s_scaled_v};
+      3'd4: {a1_d, b1_d} = {s_share_x, yg};
+      3'd5: {a1_d, b1_d} = {s_normal_xy, normal_xy};
+      3'd6: {a1_d, b1_d} = {s_normal_xy, error_v};
+      default: {a1_d, b1_d} = {MEAN_FACTOR, first_y};
+    endcase
+    case (select_2_q)
+      3'd1: {a2_d, b2_d} = {mean_x, first_g};
+      3'd2: {a2_d, b2_d} = {mean_y, first_g};
+      3'd3: {a2_d, b2_d} = {mean_g, first_g};
+      3'd4: {a2_d, b2_d} = {s_share_y, yg};
+      3'd5: {a2_d, b2_d} = {s_normal_xx, error_v};
+      default: {a2_d, b2_d} = {MEAN_FACTOR, first_g};
+    endcase
+    case (select_3_q)
+      3'd1: {a3_d, b3_d} = {slope, s_scaled_u};
+      3'd2: {a3_d, b3_d} = {slope, error_v};
+      3'd3: {a3_d, b3_d} = {s_normal_xy, error_u};
+      3'd4: {a3_d, b3_d} = {slope, normal_yy};
+      default: {a3_d, b3_d} = {mean_g, first_g};
+    endcase
+  end
 
   wide_product product_0 (
       .clk(clk),
       .s_unsigned(scales_q),
-      .s_a(a0),
-      .s_b(b0),
+      .s_a(a0_d),
+      .s_b(b0_d),
       .s_half(half_0_q),
       .m_signed(m_0),
       .m_unsigned(m_scaled_0)
@@ -175,8 +178,8 @@ module klt_solve_products (
   wide_product product_1 (
       .clk(clk),
       .s_unsigned(scales_q),
-      .s_a(a1),
-      .s_b(b1),
+      .s_a(a1_d),
+      .s_b(b1_d),
       .s_half(half_1_q),
       .m_signed(m_1),
       .m_unsigned(m_scaled_1)
@@ -187,8 +190,8 @@ module klt_solve_products (
   wide_product product_2 (
       .clk(clk),
       .s_unsigned(1'b0),
-      .s_a(a2),
-      .s_b(b2),
+      .s_a(a2_d),
+      .s_b(b2_d),
       .s_half(half_2_q),
       .m_signed(m_2),
       .m_unsigned(unused_unsigned_2)
@@ -196,8 +199,8 @@ module klt_solve_products (
   wide_product product_3 (
       .clk(clk),
       .s_unsigned(1'b0),
-      .s_a(a3),
-      .s_b(b3),
+      .s_a(a3_d),
+      .s_b(b3_d),
       .s_half(half_3_q),
       .m_signed(m_3),
       .m_unsigned(unused_unsigned_3)
