@@ -13,6 +13,7 @@ from tests.test_backend32 import by_kernels, config
 from vio.backend.lanes import COMPOSITE, SIMPLE, Lanes
 from vio.backend.marginalize import marginalize
 from vio.backend.window import Window
+from vio.hw import lanes_proof
 from vio.hw.hls_kernels import KERNELS
 from vio.hw.hls_lanes import JitLanes, RtlLanes
 from vio.hw.hls_operands import pairs
@@ -92,6 +93,17 @@ def test_a_run_by_compiled_kernels_gives_the_bytes_of_the_reference(
     assert _run(jit, monkeypatch, 0.9) == expected
     assert jit.lanes["multiply_add"] > 100_000
     assert _run(BrokenLanes(), monkeypatch, 0.9) != expected
+
+
+def test_what_a_run_gives_the_kernels_is_recorded_and_proven(jit: JitLanes) -> None:
+    sim = Simulation(7, seconds=0.9)
+    given = lanes_proof.record(sim, config('backend.arithmetic="numpy"'))
+    assert set(given) == set(lanes_proof.KERNELS)
+    assert min(len(words) for words in given.values()) > 5
+    assert max(len(words) for words in given.values()) <= lanes_proof.MOST
+    assert set(lanes_proof.differences(given, jit).values()) == {0}
+    wrong = lanes_proof.differences(given, BrokenLanes())
+    assert wrong["multiply_add"] == -(-len(given["multiply_add"]) // 1000)
 
 
 def _stepped(w: Window, lanes: Lanes) -> list[np.ndarray]:

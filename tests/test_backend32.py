@@ -3,6 +3,7 @@
 
 import copy
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from vio.backend.solve32 import add_products, solve_normal, triangularize
 from vio.backend.window import ImuFactor, Prior, Window
 from vio.backend.window32 import Window32, make_lanes
 from vio.errors import VioError
+from vio.hw import lanes_proof
 from vio.pipeline import Odometry, run
 
 EPS = 2.0**-24  # of one rounding
@@ -254,3 +256,14 @@ def test_what_has_no_kernels_is_refused() -> None:
     with pytest.raises(VioError, match="no kernels"):
         for _ in run(sim, settings, odometry=Odometry(sim.rig, sim.imu_noise, settings)):
             pass
+
+
+def test_a_file_without_operands_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.npz"
+    with pytest.raises(VioError, match="holds no operands"):
+        lanes_proof.load(path)
+    np.savez(path, images=np.zeros(3))
+    with pytest.raises(VioError, match="images"):
+        lanes_proof.load(path)
+    with pytest.raises(VioError, match="nothing to record"):
+        lanes_proof.record(Simulation(7, seconds=0.5), config())

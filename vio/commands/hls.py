@@ -31,8 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--prove-recorded", metavar="FILE.npz", help="compare the operands that a run recorded"
     )
     what.add_argument(
-        "--record", nargs=2, metavar=("DATASET", "FILE.npz"), help="of imu: record a run's operands"
+        "--record",
+        nargs=2,
+        metavar=("DATASET", "FILE.npz"),
+        help="of imu or backend: record a run's operands",
     )
+    parser.add_argument("--until", type=float, metavar="S", help="of --record: seconds of the run")
     what.add_argument("--write", action="store_true", help="write the Verilog into hls/gen")
     what.add_argument(
         "--plot", metavar="FILE", help="draw area and clock rate against stages, as recorded"
@@ -59,7 +63,8 @@ def run(args: argparse.Namespace) -> int:
         print_table("ECP5-85F, speed 6", HEADER, [row(entry) for entry in load()])
         return 0
     if args.record:
-        return _record(args.block, *args.record)
+        dataset, file = args.record
+        return _record(args.block, dataset, file, args.until)
     if args.prove or args.prove_recorded:
         return _prove(args)
     return _measure(args)
@@ -109,8 +114,10 @@ def _measure(args: argparse.Namespace) -> int:
     return 0 if reached else EXIT_NEGATIVE
 
 
-def _record(name: str, dataset: str, file: str) -> int:
+def _record(name: str, dataset: str, file: str, until_s: float | None) -> int:
     from pathlib import Path
+
+    import numpy as np
 
     from vio.config import load_config
     from vio.datasets import open_dataset
@@ -118,11 +125,21 @@ def _record(name: str, dataset: str, file: str) -> int:
     from vio.hw.imu_proof import recording
     from vio.pipeline import run as run_odometry
 
-    if name != "imu":
-        raise VioError(f"only the operands of imu are recorded so, not those of {name}")
-    source, config = open_dataset(Path(dataset)), load_config("euroc", ["backend.imu=numpy"])
+    if name not in ("imu", "backend"):
+        raise VioError(f"only the operands of imu and backend are recorded so, not those of {name}")
+    source = open_dataset(Path(dataset))
+    until_ns = None if until_s is None else int(source.frame_t_ns[0] + until_s * 1e9)
+    if name == "backend":
+        from vio.hw import lanes_proof
+
+        settings = load_config("euroc", ["backend.arithmetic=numpy"])
+        kept = lanes_proof.record(source, settings, until_ns)
+        np.savez_compressed(Path(file), **kept)  # type: ignore[arg-type]
+        print(f"{sum(map(len, kept.values()))} operands of {len(kept)} kernels in {file}")
+        return 0
+    config = load_config("euroc", ["backend.imu=numpy"])
     with recording() as recorder:
-        for _ in run_odometry(source, config):
+        for _ in run_odometry(source, config, until_ns=until_ns):
             pass
     recorder.save(Path(file))
     print(f"{sum(len(s) for _, s in recorder.motions)} samples in {file}")
@@ -135,6 +152,8 @@ def _prove(args: argparse.Namespace) -> int:
     from vio.cli import EXIT_NEGATIVE
     from vio.hw.hls_proofs import prove, prove_recorded
 
+    if args.block == "backend":
+        return _prove_backend(args)
     if args.prove:
         found = prove(args.block, args.prove, args.by)
     else:
@@ -142,3 +161,27 @@ def _prove(args: argparse.Namespace) -> int:
     for line in found.lines:
         print(line)
     return EXIT_NEGATIVE if found.failed else 0
+
+
+def _prove_backend(args: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from vio.cli import EXIT_NEGATIVE
+    from vio.errors import VioError
+    from vio.hw import lanes_proof
+    from vio.hw.hls_lanes import JitLanes, RtlLanes
+    from vio.hw.hls_proofs import store
+
+    if not args.prove_recorded:
+        raise VioError("the kernels of backend are proven on a run: --prove-recorded FILE.npz")
+    path = Path(args.prove_recorded)
+    given = lanes_proof.load(path)
+    failed = False
+    for lanes, by in ((JitLanes(), "jit"), (RtlLanes(), "verilated")):
+        for name, wrong in lanes_proof.differences(given, lanes).items():
+            print(f"{name}: {len(given[name])} operands, {by}: {wrong or 'none'} differ")
+            failed |= wrong > 0
+    if not failed:
+        counts = {name: len(words) for name, words in given.items()}
+        store({"kernel": "backend", "recorded": {"vectors": counts, "of": path.stem}})
+    return EXIT_NEGATIVE if failed else 0
