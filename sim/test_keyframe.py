@@ -63,7 +63,7 @@ class Bench:
         """Draw what the partners say about each track in this frame."""
         g = self.generator
         for track in self.tracks:
-            spread = 900 if near else 90000
+            spread = 900 if near else 250000
             track.update(
                 x=g.randrange(-(1 << 17), 1 << 17) if not near else g.randrange(-9000, 9000),
                 y=g.randrange(-9000, 9000),
