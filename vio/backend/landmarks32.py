@@ -134,6 +134,8 @@ def reflect(lanes: Lanes, A: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     The columns below the three pivots keep v; what is returned has v0 before it.
     """
     steps = []
+    if lanes.listener is not None:
+        lanes.listener("landmarks", A)
     for c in range(3):
         alpha = A[:, c, c].copy()
         norm2 = lanes.mul(alpha, alpha)

@@ -98,7 +98,9 @@ COMPOSITE = (
 class Lanes:
     """Compute kernels on batches; arrays are float32 and are broadcast against one another.
 
-    calls, lanes: how often each kernel was called, and on how many lanes in all.
+    calls, lanes: how often each kernel was called, and on how many lanes in all. listener: is told
+    of every batch, and of the matrices of which `vio.hw.lanes_proof` makes operands of kernels on
+    blocks.
     """
 
     def __init__(self) -> None:

@@ -40,12 +40,16 @@ def solve_normal(
     for k in range(n):
         if not U[k, k] > 0:
             return False, np.zeros(n, np.float32)
+        pivot = U[k, k]
         root, inv = lanes.pivot(U[k, k : k + 1])
         U[k, k], inverse[k] = root[0], inv[0]
         if k + 1 == n:
             break
         # The right side is one more column of the system.
         row = lanes.mul(np.append(U[k, k + 1 :], y[k]), inv)
+        if lanes.listener is not None:
+            below = np.append(U[k + 1, k + 1 :], y[k + 1])
+            lanes.listener("column", np.stack([row, below, np.full_like(row, pivot)]))
         U[k, k + 1 :], y[k] = row[:-1], row[-1]
         a, b = triangle(n - k - 1)
         rest = np.concatenate([U[k + 1 + a, k + 1 + b], y[k + 1 :]])
@@ -67,6 +71,8 @@ def triangularize(lanes: Lanes, A: np.ndarray, rows: int, columns: int) -> None:
         below = c + 1 + np.flatnonzero(A[c + 1 : rows, c])  # zeros change no sum
         if not len(below):
             continue
+        if lanes.listener is not None:
+            lanes.listener("rows", A[[c, *below], c:])
         v = A[below, c]
         alpha = A[c, c : c + 1]
         norm2 = lanes.add(lanes.mul(alpha, alpha), lanes.rows_sum(v, v[:, None]))

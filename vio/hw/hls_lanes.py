@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The back end's kernels as XLS compiles them: run on the CPU, or as Verilog in Verilator."""
 
+from functools import cache
+
 import numpy as np
 
-from vio.backend.lanes import COMPOSITE, SIMPLE, Lanes
+from vio.backend.lanes import SIMPLE, Lanes
 from vio.hw.hls import Words, adapter
 
 WIDTH = 16  # lanes of a call of a simple kernel
@@ -80,38 +82,34 @@ class RtlLanes(Lanes):
 
     def __init__(self) -> None:
         super().__init__()
+        from vio.hw.hls_blocks import BLOCKS, GEN
         from vio.hw.kernel_block import KernelBlock
 
-        self._blocks = {name: KernelBlock(name) for name in COMPOSITE}
+        self._block = cache(KernelBlock)
+        self._units = {n: (block, (GEN / f"{n}.v").read_text()) for n, block in BLOCKS.items()}
 
     def run(self, kernel: str, words: np.ndarray) -> np.ndarray:
         """Return the results (N, outputs) float32 of a kernel for words (N, inputs)."""
-        if kernel in COMPOSITE:
-            return self._blocks[kernel].calls(words.view(np.uint32)).view(np.float32)
+        if kernel not in SIMPLE:
+            return self._block(kernel).calls(words.view(np.uint32)).view(np.float32)
         columns = [np.ascontiguousarray(words[:, k]) for k in range(words.shape[1])]
         results = getattr(self, f"_{kernel}")(*columns)
         return np.stack(results if isinstance(results, tuple) else (results,), axis=1)
 
-    @staticmethod
-    def _pipeline(unit: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        from vio.hw.hls_blocks import BLOCKS, GEN
+    def _pipeline(self, unit: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         from vio.hw.hls_unit import run_pipeline
 
         operands = np.stack([x.view(np.uint32), y.view(np.uint32)], axis=1)
-        block = BLOCKS[unit]
-        text = (GEN / f"{unit}.v").read_text()
+        block, text = self._units[unit]
         return run_pipeline(block, text, operands, block.latency()).view(np.float32)
 
-    @staticmethod
-    def _asked(root: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        from vio.hw.hls_blocks import BLOCKS, GEN
+    def _asked(self, root: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         from vio.hw.hls_unit import run_handshake
 
         questions = np.empty((len(x), 3), np.uint32)
         questions[:, 0] = root
         questions[:, 1], questions[:, 2] = x.view(np.uint32), y.view(np.uint32)
-        text = (GEN / "float_divide_root.v").read_text()
-        return run_handshake(BLOCKS["float_divide_root"], text, questions)[0].view(np.float32)
+        return run_handshake(*self._units["float_divide_root"], questions)[0].view(np.float32)
 
     def _add(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return self._pipeline("float_add", x, y)

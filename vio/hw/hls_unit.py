@@ -2,7 +2,9 @@
 """Run a compiled unit of hls/gen in Verilator: millions of operands, bit for bit."""
 
 import ctypes
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,12 +26,21 @@ def build_unit(block: Block, text: str) -> Path:
     return shared_library(block.name, block.name, files, HARNESS, prefix="Vunit", cflags=defines)
 
 
+@lru_cache(maxsize=32)
+def _entry(block: Block, text: str) -> Any:
+    """Return the harness's function; kept, as a back end calls it a hundred thousand times."""
+    run = ctypes.CDLL(str(build_unit(block, text))).run
+    operands: list[Any] = [ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p]
+    stalls: list[Any] = [ctypes.c_uint32, ctypes.c_int64, ctypes.c_void_p]
+    run.argtypes = [*operands, *(stalls if block.is_proc else [ctypes.c_int64])]
+    return run
+
+
 def run_pipeline(block: Block, text: str, operands: np.ndarray, latency: int) -> np.ndarray:
     """Return what the unit gives for operands (N, 2) uint32, one pair a clock."""
     words = np.ascontiguousarray(operands, np.uint32)
     out = np.zeros(len(words), np.uint32)
-    run = ctypes.CDLL(str(build_unit(block, text))).run
-    run.argtypes = [ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64]
+    run = _entry(block, text)
     run(len(words), words.ctypes.data, out.ctypes.data, latency)
     return out
 
@@ -45,12 +56,7 @@ def run_handshake(
     words = np.ascontiguousarray(questions, np.uint32)
     out = np.zeros(len(words), np.uint32)
     interval = ctypes.c_int64(0)
-    run = ctypes.CDLL(str(build_unit(block, text))).run
-    run.argtypes = [
-        *(ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_int64),
-        ctypes.c_void_p,
-    ]
-    latency = run(
+    latency = _entry(block, text)(
         *(len(words), words.ctypes.data, out.ctypes.data, seed, reset_after),
         ctypes.byref(interval),
     )

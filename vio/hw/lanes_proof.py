@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the back end's kernels were given in a run, and their proof on it: `vio hls backend`."""
+"""What the back end's kernels were given in a run, and their proof on it: `vio hls backend`.
 
+The driver calls lanes of a Householder step or of a Cholesky column one by one, over whole
+matrices. What the kernels on blocks (qr_householder, qr_givens, triangular) are given here are the
+corners of those matrices, four words wide.
+"""
+
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +17,48 @@ from vio.datasets.base import Dataset
 from vio.errors import VioError
 from vio.pipeline import Odometry, run
 
-KERNELS = (*SIMPLE, *COMPOSITE)
+BLOCKS = ("qr_householder", "qr_givens", "triangular")
+KERNELS = (*SIMPLE, *COMPOSITE, *BLOCKS)
+WIDTH = 4  # of the kernels on blocks
 MOST = 20_000  # operands that are kept of a kernel
+
+
+Operands = dict[str, np.ndarray]
+
+
+def _of_landmarks(A: np.ndarray) -> Operands:
+    """Return Householder's operands: [J_l, r] of each landmark's first frame (L, M, w >= 4)."""
+    blocks = A[:, : A.shape[1] // WIDTH * WIDTH, :WIDTH].reshape(len(A), -1, WIDTH, WIDTH)
+    seen = np.any(blocks != 0, axis=(2, 3))
+    k = np.flatnonzero(seen.any(axis=1))
+    return {"qr_householder": blocks[k, np.argmax(seen[k], axis=1)].reshape(-1, WIDTH * WIDTH)}
+
+
+def _of_rows(A: np.ndarray) -> Operands:
+    """Return operands of a step of a QR decomposition: the first rows of A (m >= 2, w)."""
+    if A.shape[1] < WIDTH:
+        return {}
+    corner = A[:WIDTH, :WIDTH]
+    turned = {"qr_givens": corner[:2].reshape(1, -1)}
+    return turned | ({"qr_householder": corner.reshape(1, -1)} if len(corner) == WIDTH else {})
+
+
+def _of_column(A: np.ndarray) -> Operands:
+    """Return operands of a column of Cholesky: A (3, w) its row, the row below, its pivot."""
+    row, below, pivot = A[0], A[1, :-1], A[2, 0]
+    if len(below) < WIDTH:
+        return {}
+    # The next unknown: (b - row[0] y) / diagonal, b and y in the last column.
+    unknown = [A[1, -1], row[0] * row[-1], below[0]]
+    words = [pivot, row[0], *below[:WIDTH], *row[:WIDTH], *unknown]
+    return {"triangular": np.array([words], np.float32)}
+
+
+_CORNERS: dict[str, Callable[[np.ndarray], Operands]] = {
+    "landmarks": _of_landmarks,
+    "rows": _of_rows,
+    "column": _of_column,
+}
 
 
 class _Recorder:
@@ -24,6 +70,12 @@ class _Recorder:
         self.calls = dict.fromkeys(KERNELS, 0)
 
     def __call__(self, kernel: str, words: np.ndarray) -> None:
+        if kernel in _CORNERS:
+            for name, corner in _CORNERS[kernel](words).items():
+                self(name, np.ascontiguousarray(corner, np.float32))
+            return
+        if not len(words):
+            return
         self.calls[kernel] += 1
         if self.calls[kernel] % self.every[kernel] == 0:
             self.kept[kernel].append(words.view(np.uint32)[-100:].copy())
@@ -32,7 +84,7 @@ class _Recorder:
                 self.every[kernel] *= 2
 
 
-def record(dataset: Dataset, config: Config, until_ns: int | None = None) -> dict[str, np.ndarray]:
+def record(dataset: Dataset, config: Config, until_ns: int | None = None) -> Operands:
     """Return {kernel: operands (N, inputs) uint32} of a run by the reference kernels."""
     odometry = Odometry(dataset.rig, dataset.imu_noise, config)
     lanes = odometry.estimator.lanes
@@ -45,7 +97,7 @@ def record(dataset: Dataset, config: Config, until_ns: int | None = None) -> dic
     return {name: np.concatenate(words) for name, words in recorder.kept.items() if words}
 
 
-def load(path: Path) -> dict[str, np.ndarray]:
+def load(path: Path) -> Operands:
     """Return what `record` gave, from an .npz file; raises VioError for another one."""
     try:
         with np.load(path) as file:
@@ -58,7 +110,7 @@ def load(path: Path) -> dict[str, np.ndarray]:
     return found
 
 
-def differences(given: dict[str, np.ndarray], lanes: Lanes) -> dict[str, int]:
+def differences(given: Operands, lanes: Lanes) -> dict[str, int]:
     """Return how many operands of each kernel give another result than the reference's."""
     out = {}
     for name, words in given.items():
