@@ -8,7 +8,7 @@
 //   READ: out come dR (9, by rows), dv, dp, the Jacobians of r, v, v, p, p by the biases of gyro,
 //     gyro, accel, gyro, accel (9 each), and the covariance's blocks rr (6), rv (9), rp (9), vv (6),
 //     vp (9), pp (6); of the symmetric ones the upper triangle by rows.
-// Latency and throughput: see `sequencer`.
+// Latency: that of `sequencer`, and so is the throughput.
 `default_nettype none
 
 module imu (

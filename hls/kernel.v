@@ -6,7 +6,7 @@
 //   START: one word that is ignored; writes the constants, once after a reset.
 //   SAMPLE: the operands of one call.
 //   READ: the results of the last call.
-// Latency and throughput: see `sequencer`.
+// Latency: that of `sequencer`, and so is the throughput.
 `default_nettype none
 
 module kernel (

@@ -14,7 +14,7 @@
 //   START (1): SETUP_WORDS words, which stay until the next START; the state begins anew. After a
 //     reset this comes first: without it a SAMPLE works on whatever the memories hold.
 //   READ (2; 3 is not used): one word that is ignored; the state comes out, STATE_WORDS words, m_last with the last.
-// Latency and throughput: a SAMPLE takes SAMPLE_WORDS + PROGRAM_WORDS clocks from its first word to
+// Latency: a SAMPLE takes SAMPLE_WORDS + PROGRAM_WORDS clocks from its first word to
 // the next packet's; a START SETUP_WORDS + LAYOUT_WORDS + 1; a READ 1 + 5 for each word.
 // rst in mid-packet: the packet is forgotten; the next one has to be a START.
 `default_nettype none

@@ -178,17 +178,25 @@ def simulate(
         raise AssertionError(f"{failed} of {ran} tests failed on {module}: {build}/test.log")
 
 
-def lint(path: Path, parameter: str | None = None) -> str:
+def lint(
+    path: Path,
+    parameter: str | None = None,
+    folders: Sequence[Path] = (RTL,),
+    waivers: Sequence[Path] = (),
+) -> str:
     """Return what `verilator -Wall` says of a module, empty when it is clean.
 
-    parameter: NAME=VALUE of the module. Raises VioError when there is no such file.
+    parameter: NAME=VALUE of the module. folders: where other modules and included files lie.
+    waivers: .vlt files. Raises VioError when there is no such file.
     """
     if not path.is_file():
         raise VioError(f"{path} is not there; modules are the .v files of rtl/")
     environment = {**os.environ, **_environment()}
     binary = Path(environment["VERILATOR_ROOT"]) / "bin" / "verilator_bin"
-    command = [str(binary), "--lint-only", "-Wall", "--language", "1364-2005", "-y", str(RTL)]
+    command = [str(binary), "--lint-only", "-Wall", "--language", "1364-2005"]
+    command += [word for folder in folders for word in ("-y", str(folder), f"-I{folder}")]
     command += [f"-G{parameter}"] if parameter else []
+    command += map(str, waivers)
     done = subprocess.run([*command, str(path)], capture_output=True, text=True, env=environment)
     said = "\n".join(line for line in done.stderr.splitlines() if not line.startswith("- "))
     return said or ("verilator failed without a word" if done.returncode else "")

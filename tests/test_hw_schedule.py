@@ -22,9 +22,9 @@ from vio.backend.window import FREE, Window
 from vio.config import load_config
 from vio.errors import VioError
 from vio.hw import schedule_cost as cost
-from vio.hw.schedule import VARIANTS, marginal_order, marginalize, optimize
+from vio.hw.schedule import CORE, VARIANTS, marginal_order, marginalize, optimize
 from vio.hw.schedule_account import Window as Case
-from vio.hw.schedule_account import accounts, watched_windows
+from vio.hw.schedule_account import accounts, waiting_words, watched_windows
 from vio.hw.schedule_cost import Call, Cost, Machine, cost_of
 from vio.hw.schedule_run import Execution
 from vio.hw.schedule_window import leaving_of, structure_of, worst_case
@@ -372,6 +372,15 @@ def test_four_lanes_reach_navions_slowest_rate_on_the_full_window() -> None:
     account = accounts(Case("full", step, (leaving,)), "tops", [Machine(lanes=4)])[0]
     assert account.keyframes_s >= 16.0
     assert account.memory_kib <= 412.6
+
+
+@pytest.mark.parametrize("age", [None, 10])
+def test_the_rows_of_every_folding_step_have_their_place_in_memory(age: int | None) -> None:
+    structure, leaving = worst_case(20, 200, age)
+    place = waiting_words(CORE, structure.columns)
+    steps = [call.sizes for call in marginalize(leaving, "tops") if call.kernel == "step"]
+    taken = [rows * (1 + sum(runs)) for rows, *runs in steps]
+    assert place / 2 < max(taken) <= place
 
 
 def test_more_lanes_take_fewer_cycles_and_the_same_operations() -> None:

@@ -7,13 +7,14 @@ from dataclasses import asdict, dataclass
 from unittest import mock
 
 from vio.hw.energy import FLOAT_ADD_PJ, FLOAT_MULTIPLY_PJ, SMALLEST_KIB, access_pj, operation_pj
-from vio.hw.schedule import BATCH, CORE, STAGES, marginalize, optimize
+from vio.hw.schedule import BATCH, CORE, GROUP, STAGES, marginalize, optimize
 from vio.hw.schedule_cost import Call, Cost, Machine, cost_of
 from vio.hw.schedule_window import Landmark, Leaving, Structure, leaving_of, structure_of
 
 CLOCK_HZ = 83.3e6
 LANES = (1, 2, 4, 8)
 WORD = 4  # bytes
+MOST_ROWS = 4  # of a landmark in one frame: two cameras
 DIGITS = 26  # additions of 26 bits that a division or a root takes
 
 
@@ -135,7 +136,18 @@ def _folding_words(landmarks: Sequence[Landmark], n: int) -> int:
     frames = len({f for lm in landmarks for f, _ in lm.views})
     blocks = sum(lm.rows * 16 for lm in landmarks)
     core = (3 * count + 6) * (3 * count + n + 1)
-    return blocks + core + frames * 6 * (3 * count + 13) + BATCH * (3 * count + n + 1)
+    return blocks + core + frames * 6 * (3 * count + 13) + waiting_words(count, n)
+
+
+def waiting_words(landmarks: int, n: int) -> int:
+    """Return the words of the rows that wait for a step, of so many landmarks and n columns.
+
+    Rows of one frame, which know its pose, the host's and the landmarks; or, freed of the landmarks
+    by the core, a group's, beside six that are not yet.
+    """
+    of_frame = (BATCH + MOST_ROWS - 1) * (3 * landmarks + 13)
+    of_group = (GROUP - 1) * (n + 1) + 6 * (3 * landmarks + n + 1)
+    return max(of_frame, of_group)
 
 
 def calls_of(w: Window, variant: str) -> list[Call]:
