@@ -107,28 +107,61 @@ ROBUST = (7, 3, 1, 2)  # both rows' residual and Huber's weight
 PATH_DIV, PATH_SQRT, PATH_MUL, PATH_ADD = 2, 2, 15, 14  # longest chain of dependent operations
 
 
+Part = tuple[int, int, int, int]
+
+
+def _sum(*parts: tuple[int, Part], extra_mul: int = 0) -> Part:
+    """Return the operations of (count, part), and of `extra_mul` products."""
+    mul, add, div, sqrt = (sum(count * part[k] for count, part in parts) for k in range(4))
+    return mul + extra_mul, add, div, sqrt
+
+
+def loop_cycles(m: Machine, bodies: Sequence[tuple[int, Part]], path: int) -> int:
+    """Return the cycles of loops, (times, operations of the body), and the longest path of one.
+
+    No turn waits for another, so that a new one begins as soon as the units have room for it
+    (modulo scheduling: Rau, MICRO 1994): the unit that is asked most decides. One turn more is for
+    operations of the last one that wait for their unit beside the longest path.
+    """
+    turns = [
+        (times, max(-(-mul // m.lanes), -(-add // m.lanes), (div + sqrt) * m.every))
+        for times, (mul, add, div, sqrt) in bodies
+        if times
+    ]
+    longest = max((each for _, each in turns), default=0)
+    return path + longest + sum(times * each for times, each in turns)
+
+
+def _observations(s: tuple[int, ...], first_time: bool) -> list[tuple[int, Part]]:
+    """Return the loops over a landmark's frames and observations, see `Call.sizes`.
+
+    first_time: with residual and robust weight, and with the rays at the states where these are not
+    the first estimates; else three words a ray were kept.
+    """
+    host_twice, frames_twice, frames_once, cams_twice, cams_once, cams_host = s
+    robust = (1, ROBUST if first_time else (1, 0, 0, 0))
+    again = int(first_time)
+
+    def seen(rays: int, row: Part, weighted: int) -> Part:
+        return _sum((rays, CAMERA), (2, row), robust, extra_mul=2 * weighted)
+
+    return [
+        (1, _sum((1 + again * host_twice, POINT))),
+        (frames_twice, _sum((1 + again, TARGET))),
+        (frames_once, TARGET),
+        (cams_twice, seen(1 + again, ROW, 12)),
+        (cams_once, seen(1, ROW, 12)),
+        (cams_host, seen(1, ROW_SAME, 3)),
+    ]
+
+
 def _linearize(m: Machine, s: tuple[int, ...]) -> Cost:
     host_twice, frames_twice, frames_once, cams_twice, cams_once, cams_host = s
-    total = [0, 0, 0, 0]
-
-    def take(count: int, part: Sequence[int]) -> None:
-        for i in range(4):
-            total[i] += count * part[i]
-
-    cams = cams_twice + cams_once
-    take(1 + host_twice, POINT)
-    take(2 * frames_twice + frames_once, TARGET)
-    take(2 * cams_twice + cams_once + cams_host, CAMERA)
-    take(2 * cams, ROW)
-    take(2 * cams_host, ROW_SAME)
-    take(cams + cams_host, ROBUST)
-    mul = total[0] + 2 * (12 * cams + 3 * cams_host)  # rows times their weight
-    add, div, sqrt = total[1:]
+    bodies = _observations(s, True)
+    mul, add, div, sqrt = _sum(*bodies)
     path = PATH_DIV * m.div + PATH_SQRT * m.sqrt + PATH_MUL * m.mul + PATH_ADD * m.add
-    rows = 2 * (cams + cams_host)
-    # Graham's bound of any list schedule: the longest path, and the work shared by the lanes.
-    # Additions beside a multiplication take no slot of their own: at most as many as products.
-    cycles = m.issue + m.memory + path + -(-mul // m.lanes) + (div + sqrt) * m.every
+    rows = 2 * (cams_twice + cams_once + cams_host)
+    cycles = m.issue + m.memory + loop_cycles(m, bodies, path)
     read = 3 + 24 * (1 + host_twice) + 12 * (2 * frames_twice + frames_once) + rows
     return Cost(cycles, mul, add, div, sqrt, read, rows * 16, 3 * (mul + add))
 
@@ -136,24 +169,12 @@ def _linearize(m: Machine, s: tuple[int, ...]) -> Cost:
 def _relinearize(m: Machine, s: tuple[int, ...]) -> Cost:
     """The Jacobians once more; the residuals and weights were kept (three words a ray)."""
     _, frames_twice, frames_once, cams_twice, cams_once, cams_host = s
-    frames, cams = frames_twice + frames_once, cams_twice + cams_once
-    total = [0, 0, 0, 0]
-    parts = (
-        (1, POINT),
-        (frames, TARGET),
-        (cams + cams_host, CAMERA),
-        (2 * cams, ROW),
-        (2 * cams_host, ROW_SAME),
-    )
-    for count, part in parts:
-        for i in range(4):
-            total[i] += count * part[i]
-    mul = total[0] + 2 * (12 * cams + 3 * cams_host) + cams + cams_host
-    add, div, _ = total[1:]
+    bodies = _observations(s, False)
+    mul, add, div, _ = _sum(*bodies)
     path = m.div + 11 * m.mul + 19 * m.add  # through the ray into the column of depth
-    rows = 2 * (cams + cams_host)
-    cycles = m.issue + m.memory + path + -(-mul // m.lanes) + div * m.every
-    read = 3 + 24 + 12 * frames + rows + rows // 2
+    rows = 2 * (cams_twice + cams_once + cams_host)
+    cycles = m.issue + m.memory + loop_cycles(m, bodies, path)
+    read = 3 + 24 + 12 * (frames_twice + frames_once) + rows + rows // 2
     return Cost(cycles, mul, add, div, 0, read, rows * 16, 3 * (mul + add))
 
 
