@@ -39,6 +39,7 @@ struct Random {
 extern "C" int run(int64_t count, const uint32_t* words, uint32_t* out, uint32_t seed,
                    int64_t reset_after, int64_t* interval) {
   VerilatedContext context;
+  context.threads(1);
   context.randReset(2);
   context.randSeed(7);
   Vunit top{&context};
@@ -99,6 +100,7 @@ extern "C" int run(int64_t count, const uint32_t* words, uint32_t* out, uint32_t
 // words: (count, 2) x, y, one a clock; out[i] is what stands at the output `latency` clocks later.
 extern "C" int run(int64_t count, const uint32_t* words, uint32_t* out, int64_t latency) {
   VerilatedContext context;
+  context.threads(1);
   context.randReset(2);
   context.randSeed(7);
   Vunit top{&context};
