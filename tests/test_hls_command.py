@@ -9,6 +9,7 @@ import pytest
 from tests.sequencer_model import read_sizes
 from vio.cli import main
 from vio.errors import VioError
+from vio.hw import lanes_proof
 from vio.hw.hls import xls_api
 from vio.hw.hls_blocks import BLOCKS, GEN, block_of
 from vio.hw.hls_kernels import KERNELS
@@ -74,6 +75,9 @@ def test_every_kernel_and_unit_is_proven_on_as_many_vectors_as_is_said():
     assert proofs["imu"]["resets"] >= 500
     for name, count in RECORDED.items():
         assert proofs[name]["recorded"]["vectors"] >= count, name
+    recorded = proofs["backend"]["recorded"]["vectors"]
+    assert set(recorded) == set(lanes_proof.KERNELS)
+    assert min(recorded.values()) >= 500
 
 
 def test_the_command_lists_what_is_recorded(capsys):

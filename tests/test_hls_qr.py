@@ -4,6 +4,8 @@
 import numpy as np
 
 from vio import qr32
+from vio.backend.landmarks32 import reflect
+from vio.backend.lanes import Lanes
 
 
 def test_householder_steps_make_the_triangle_of_numpy_up_to_signs():
@@ -16,6 +18,44 @@ def test_householder_steps_make_the_triangle_of_numpy_up_to_signs():
         theirs = np.linalg.qr(A.astype(np.float64), mode="r")
         for c in range(4):
             np.testing.assert_allclose(np.abs(mine[c, c:]), np.abs(theirs[c, c:]), atol=3e-6)
+
+
+def test_the_nullspace_projection_is_free_of_the_landmark_and_keeps_lengths():
+    rng = np.random.default_rng(4)
+    J_l, J_p = rng.normal(size=(8, 3)), rng.normal(size=(8, 13))
+    block = np.concatenate([J_l, J_p], axis=1).astype(np.float32)
+    whole = block.astype(np.float64)
+    qr32.nullspace(block)
+    # What no step of the landmark can take away: the part of J_p off the columns of J_l.
+    Q = np.linalg.qr(whole[:, :3])[0]
+    off = whole[:, 3:] - Q @ (Q.T @ whole[:, 3:])
+    left = block[3:, 3:].astype(np.float64)
+    np.testing.assert_allclose(left.T @ left, off.T @ off, atol=2e-5)
+
+
+def test_the_nullspace_projection_takes_the_steps_of_the_back_end_to_the_bit():
+    blocks = np.random.default_rng(5).normal(size=(20, 8, 16)).astype(np.float32)
+    wide = np.concatenate([blocks, np.zeros((20, 4, 16), np.float32)], axis=1)  # a frame unseen
+    reflect(Lanes(), wide)
+    for block, expected in zip(blocks, wide[:, :8], strict=True):
+        qr32.nullspace(block)
+        assert block.tobytes() == expected.tobytes()
+
+
+def test_dot_products_and_triangular_solves_are_those_of_numpy():
+    rng = np.random.default_rng(6)
+    lanes = Lanes()
+    for _ in range(20):
+        x, y = rng.normal(size=(2, 24)).astype(np.float32)
+        got = qr32.dot(x, y)
+        np.testing.assert_allclose(got, x.astype(np.float64) @ y, atol=1e-5)
+        assert got == lanes.rows_sum(x, y[:, None])[0]
+        U = np.triu(rng.normal(size=(3, 3)) + 3 * np.eye(3)).astype(np.float32)
+        b = rng.normal(size=3).astype(np.float32)
+        expected = np.linalg.solve(U.astype(np.float64), b)
+        np.testing.assert_allclose(qr32.solve(U, b), expected, rtol=2e-5, atol=1e-6)
+    U[1, 1] = 1e-7
+    assert qr32.solve(U, b)[1] == 0.0
 
 
 def test_a_column_of_zeros_is_left_alone():

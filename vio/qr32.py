@@ -2,16 +2,18 @@
 """The back end's row operations in float32, as hls/qr.x and hls/cholesky.x compute them to the bit.
 
 Every step is one of vio/fp32.py, in the order of the DSLX. Source: Golub and Van Loan, "Matrix
-Computations", 4th ed., 4.2, 5.1.
+Computations", 4th ed., 3.1, 4.2, 5.1; nullspace projection: Demmel et al., "Square root bundle
+adjustment for large-scale reconstruction", CVPR 2021.
 """
 
 import numpy as np
 from numba import njit
 
-from vio.fp32 import add, div, lt, mul, neg, select, sqrt, sub
+from vio.fp32 import absolute, add, div, lt, mul, neg, select, sqrt, sub
 
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
 _NOTHING = np.float32(1e-30)
+_SINGULAR = np.float32(1e-6)
 
 
 @njit(cache=True)
@@ -60,6 +62,31 @@ def householder(pivot: np.ndarray, rows: np.ndarray) -> None:
 
 
 @njit(cache=True)
+def nullspace(block: np.ndarray) -> None:
+    """Make the first three columns of a landmark's block (m, w) upper triangular, in place.
+
+    The rows below the third are then its projection on the left nullspace of these columns, which
+    keep v below their pivots.
+    """
+    for c in range(3):
+        householder(block[c, c:], block[c + 1 :, c:])
+
+
+@njit(cache=True)
+def dot(x: np.ndarray, y: np.ndarray) -> np.float32:
+    """Return x'y of (n,) vectors, n a multiple of 8: eight partial sums, then a tree of halves."""
+    sums = np.empty(8, np.float32)
+    for k in range(8):
+        sums[k] = mul(x[k], y[k])
+    for k in range(8, len(x)):
+        sums[k % 8] = add(sums[k % 8], mul(x[k], y[k]))
+    for half in (4, 2, 1):
+        for k in range(half):
+            sums[k] = add(sums[k], sums[k + half])
+    return sums[0]
+
+
+@njit(cache=True)
 def givens(a: np.float32, b: np.float32) -> tuple[np.float32, np.float32, np.float32]:
     """Return (c, s, r) with c a + s b = r and c b - s a = 0."""
     norm2 = add(mul(a, a), mul(b, b))
@@ -83,6 +110,19 @@ def rotate(c: np.float32, s: np.float32, x: np.ndarray, y: np.ndarray) -> None:
 def solve_step(b: np.float32, total: np.float32, diagonal: np.float32) -> np.float32:
     """Return one unknown of a triangular system: (b - total) / diagonal."""
     return div(sub(b, total), diagonal)
+
+
+@njit(cache=True)
+def solve(U: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return x (n,) of U x = b, U (n, n) upper triangular; 0 where its diagonal is below 1e-6."""
+    x = np.zeros(len(b), np.float32)
+    for i in range(len(b) - 1, -1, -1):
+        total = _ZERO
+        for j in range(i + 1, len(b)):
+            total = add(total, mul(U[i, j], x[j]))
+        free = lt(_SINGULAR, absolute(U[i, i]))
+        x[i] = select(free, solve_step(b[i], total, select(free, U[i, i], _ONE)), _ZERO)
+    return x
 
 
 @njit(cache=True)

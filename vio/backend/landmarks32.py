@@ -134,8 +134,6 @@ def reflect(lanes: Lanes, A: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     The columns below the three pivots keep v; what is returned has v0 before it.
     """
     steps = []
-    if lanes.listener is not None:
-        lanes.listener("landmarks", A)
     for c in range(3):
         alpha = A[:, c, c].copy()
         norm2 = lanes.mul(alpha, alpha)
@@ -197,6 +195,8 @@ class LandmarkBlocks:
             A[seen.index, at + i] = seen.rows[:, i, :4]
             host[seen.index, at + i] = seen.rows[:, i, 4:10]
             target[seen.index, at + i] = seen.rows[:, i, 10:]
+        if lanes.listener is not None:
+            lanes.listener("landmarks", np.concatenate([A, host, target], axis=2))
         steps = reflect(lanes, A)
         Q = orthonormal(lanes, steps).reshape(L, F, 4, 3)
         self.R, self.r = A[:, :3, :3], A[:, :3, 3]
@@ -271,6 +271,8 @@ class LandmarkBlocks:
             for d in range(6):
                 total = lanes.multiply_add(total, self.top[:, f, :, d], dx[first[f] + d])
         right = -total
+        if lanes.listener is not None:
+            lanes.listener("triangles", np.concatenate([self.R, right[:, :, None]], axis=2))
         y = np.zeros_like(right)
         for i in (2, 1, 0):
             known = np.zeros(len(y), np.float32)

@@ -220,7 +220,7 @@ class _Walk:
         if node.op == "array_index":
             value = given[0]
             for index in indices:
-                value = value[index]
+                value = value[min(index, len(value) - 1)]  # XLS's rule beyond the end
             return value
         if node.op == "array_update":
             return _updated(given[0], given[1], indices)

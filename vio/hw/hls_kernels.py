@@ -90,6 +90,30 @@ def _householder(x: np.ndarray, out: np.ndarray) -> None:
 
 
 @njit(cache=True)
+def _nullspace(x: np.ndarray, out: np.ndarray) -> None:
+    for i in range(len(x)):
+        block = x[i].copy().reshape(8, 16)
+        qr32.nullspace(block)
+        out[i] = block.ravel()
+
+
+@njit(cache=True)
+def _dot(x: np.ndarray, out: np.ndarray) -> None:
+    for i in range(len(x)):
+        out[i, 0] = qr32.dot(x[i, :16], x[i, 16:])
+
+
+@njit(cache=True)
+def _solve(x: np.ndarray, out: np.ndarray) -> None:
+    U = np.zeros((3, 3), np.float32)
+    for i in range(len(x)):
+        U[0] = x[i, :3]
+        U[1, 1:] = x[i, 3:5]
+        U[2, 2] = x[i, 5]
+        out[i] = qr32.solve(U, x[i, 6:])
+
+
+@njit(cache=True)
 def _givens(x: np.ndarray, out: np.ndarray) -> None:
     for i in range(len(x)):
         block = x[i].copy().reshape(2, 4)
@@ -164,6 +188,18 @@ _HOUSEHOLDER = f"""
     let (p, r) = qr::householder({_array(0)}, [{_array(4)}, {_array(8)}, {_array(12)}]);
     [{_units("p")}, {_units("r[0]")}, {_units("r[1]")}, {_units("r[2]")}]
 """
+# Landmark 3 | residual | host 6 | target 6 of four observations, as `linearize` gives them.
+_NULLSPACE = f"""
+    let r = qr::nullspace([{", ".join(_array(16 * i, 16) for i in range(8))}]);
+    [{", ".join(_units(f"r[{i}]", 16) for i in range(8))}]
+"""
+_DOT = f"[u(qr::dot({_array(0, 16)}, {_array(16, 16)}))]"
+_SOLVE = f"""
+    let zero = f(u32:0);
+    let U = [{_array(0, 3)}, [zero, f(w[3]), f(w[4])], [zero, zero, f(w[5])]];
+    let x = qr::solve(U, {_array(6, 3)});
+    [{_units("x", 3)}]
+"""
 _GIVENS = f"""
     let (c, s, r) = qr::givens(f(w[0]), f(w[4]));
     let (x, y) = qr::rotate(c, s, {_array(0)}, {_array(4)});
@@ -222,6 +258,12 @@ KERNELS = {
         *(_HOUSEHOLDER, ("qr",), 16, tuple(f"[{i}][{j}]" for i in range(4) for j in range(4))),
         *(_householder, rows(16)),
     ),
+    "qr_nullspace": Kernel(
+        *(_NULLSPACE, ("qr",), 128, tuple(f"[{i}][{j}]" for i in range(8) for j in range(16))),
+        *(_nullspace, rows(128)),
+    ),
+    "qr_dot": Kernel(_DOT, ("qr",), 32, ("x'y",), _dot, rows(32)),
+    "qr_solve": Kernel(_SOLVE, ("qr",), 9, ("x0", "x1", "x2"), _solve, rows(9)),
     "qr_givens": Kernel(
         *(_GIVENS, ("qr",), 8, ("c", "s", "r", *"xxxxyyyy"), _givens, rows(8)),
     ),

@@ -85,6 +85,7 @@ def measure_sequenced(
     return {
         "block": name,
         "clock_mhz": BAR_MHZ,
+        "stages": None,  # a program on units, no pipeline
         "units": list(program.units.counts),
         "program": program.length,
         "latency": clocks,
@@ -105,5 +106,5 @@ HEADER = ("block", "stages", "latency", "II", "LUT4", "FF", "DP16KD", "MULT18", 
 def row(entry: dict[str, Any]) -> list[str]:
     """Return a line of the table on the screen."""
     keys = ("stages", "latency", "ii", "lut4", "ff", "dp16kd", "mult18")
-    figures = [str(entry.get(key, "-")) for key in keys]
+    figures = ["-" if entry.get(key) is None else str(entry[key]) for key in keys]
     return [entry["block"], *figures, f"{least_fmax(entry):.1f}", ",".join(entry["fmax_mhz"])]

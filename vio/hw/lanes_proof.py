@@ -2,8 +2,7 @@
 """What the back end's kernels were given in a run, and their proof on it: `vio hls backend`.
 
 The driver calls lanes of a Householder step or of a Cholesky column one by one, over whole
-matrices. What the kernels on blocks (qr_householder, qr_givens, triangular) are given here are the
-corners of those matrices, four words wide.
+matrices. What the kernels on blocks (`BLOCKS`) are given here are parts of those matrices.
 """
 
 from collections.abc import Callable
@@ -17,9 +16,13 @@ from vio.datasets.base import Dataset
 from vio.errors import VioError
 from vio.pipeline import Odometry, run
 
-BLOCKS = ("qr_householder", "qr_givens", "triangular")
+BLOCKS = (
+    *("qr_householder", "qr_nullspace", "qr_dot", "qr_givens", "qr_solve"),
+    "triangular",
+)
 KERNELS = (*SIMPLE, *COMPOSITE, *BLOCKS)
-WIDTH = 4  # of the kernels on blocks
+WIDTH = ROWS = 4  # of a step's block; a landmark has as many rows in a frame
+TERMS = 16  # of a dot product
 MOST = 20_000  # operands that are kept of a kernel
 
 
@@ -27,20 +30,35 @@ Operands = dict[str, np.ndarray]
 
 
 def _of_landmarks(A: np.ndarray) -> Operands:
-    """Return Householder's operands: [J_l, r] of each landmark's first frame (L, M, w >= 4)."""
-    blocks = A[:, : A.shape[1] // WIDTH * WIDTH, :WIDTH].reshape(len(A), -1, WIDTH, WIDTH)
+    """Return operands of landmarks (L, 4 F, 16): the rows of the first two frames that see each."""
+    blocks = A.reshape(len(A), -1, ROWS, A.shape[2])
     seen = np.any(blocks != 0, axis=(2, 3))
-    k = np.flatnonzero(seen.any(axis=1))
-    return {"qr_householder": blocks[k, np.argmax(seen[k], axis=1)].reshape(-1, WIDTH * WIDTH)}
+    k = np.flatnonzero(np.count_nonzero(seen, axis=1) > 1)
+    first = np.argsort(~seen[k], axis=1, kind="stable")[:, :2]
+    pairs = blocks[k[:, None], first]
+    return {
+        "qr_householder": pairs[:, 0, :, :WIDTH].reshape(len(k), ROWS * WIDTH),
+        "qr_nullspace": pairs.reshape(len(k), -1),
+    }
+
+
+def _of_triangles(A: np.ndarray) -> Operands:
+    """Return operands of landmarks' triangles beside their right sides (L, 3, 4)."""
+    i, j = np.triu_indices(3)
+    return {"qr_solve": np.concatenate([A[:, i, j], A[:, :, 3]], axis=1)}
 
 
 def _of_rows(A: np.ndarray) -> Operands:
     """Return operands of a step of a QR decomposition: the first rows of A (m >= 2, w)."""
     if A.shape[1] < WIDTH:
         return {}
-    corner = A[:WIDTH, :WIDTH]
-    turned = {"qr_givens": corner[:2].reshape(1, -1)}
-    return turned | ({"qr_householder": corner.reshape(1, -1)} if len(corner) == WIDTH else {})
+    columns = np.zeros((2, TERMS), np.float32)
+    below = A[1 : 1 + TERMS]
+    columns[:, : len(below)] = below[:, :2].T
+    out = {"qr_givens": A[:2, :WIDTH].reshape(1, -1), "qr_dot": columns.reshape(1, -1)}
+    if len(A) >= ROWS:
+        out["qr_householder"] = A[:ROWS, :WIDTH].reshape(1, -1)
+    return out
 
 
 def _of_column(A: np.ndarray) -> Operands:
@@ -54,8 +72,9 @@ def _of_column(A: np.ndarray) -> Operands:
     return {"triangular": np.array([words], np.float32)}
 
 
-_CORNERS: dict[str, Callable[[np.ndarray], Operands]] = {
+_PARTS: dict[str, Callable[[np.ndarray], Operands]] = {
     "landmarks": _of_landmarks,
+    "triangles": _of_triangles,
     "rows": _of_rows,
     "column": _of_column,
 }
@@ -70,9 +89,9 @@ class _Recorder:
         self.calls = dict.fromkeys(KERNELS, 0)
 
     def __call__(self, kernel: str, words: np.ndarray) -> None:
-        if kernel in _CORNERS:
-            for name, corner in _CORNERS[kernel](words).items():
-                self(name, np.ascontiguousarray(corner, np.float32))
+        if kernel in _PARTS:
+            for name, part in _PARTS[kernel](words).items():
+                self(name, np.ascontiguousarray(part, np.float32))
             return
         if not len(words):
             return
