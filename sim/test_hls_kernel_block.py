@@ -42,13 +42,12 @@ def test_a_kernels_program_gives_the_bits_of_the_reference_and_a_broken_one_does
 
     operands = kernel.operands(16, 7)
     assert not compare(kernel, called, [operands])
-    broken = operands.copy()
-    broken[5] ^= 1 << 14
+    broken = operands ^ np.uint32(1 << 14)  # of all rows: a singular system's result is 0 anyway
     assert differences(called(broken), kernel.reference(operands), operands, kernel.results)
     width, units = model.sizes["UNIT_W"], range(model.units)
-    clock, enable = next(  # of the last writing; its address is below it
+    clock, enable = next(  # of the first writing; its address is below it
         (k, bit)
-        for k in reversed(range(len(model.program)))
+        for k in range(len(model.program))
         for bit in (width * u + width - 1 for u in units)
         if model.program[k] >> bit & 1
     )
