@@ -6,8 +6,9 @@ import pytest
 
 from sim.test_hls_float import reference
 from vio.hw.hls import differences
-from vio.hw.hls_blocks import BLOCKS, GEN, verilog
+from vio.hw.hls_blocks import BLOCKS, GEN, model_ns, optimised, verilog
 from vio.hw.hls_operands import pairs
+from vio.hw.hls_results import load
 from vio.hw.hls_unit import run_handshake, run_pipeline
 
 pytest.importorskip("xls", reason="pip install 'kestrel-vio[hw]'")
@@ -24,6 +25,15 @@ def checked_in(block):
 @pytest.mark.parametrize("name", BLOCKS)
 def test_the_checked_in_verilog_is_what_xls_makes_of_the_dslx(name):
     assert checked_in(BLOCKS[name]) == verilog(BLOCKS[name]), "remake it with: vio hls --write"
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_the_recorded_delays_are_those_of_xls_and_fall_with_the_stages(name):
+    recorded = {e["stages"]: e["model_ns"] for e in load() if e["block"] == name}
+    ir = optimised(BLOCKS[name])
+    assert {n: model_ns(BLOCKS[name], n, ir) for n in recorded} == recorded
+    by_stages = [recorded[n] for n in sorted(recorded)]
+    assert by_stages == sorted(by_stages, reverse=True)
 
 
 @pytest.mark.parametrize(("name", "column"), [("float_add", 0), ("float_mul", 2)])

@@ -14,7 +14,15 @@ from vio.hw.hls import xls_api
 from vio.hw.hls_blocks import BLOCKS, GEN, block_of
 from vio.hw.hls_kernels import KERNELS
 from vio.hw.hls_proofs import INTERPRETED, PROOFS
-from vio.hw.hls_results import BAR_MHZ, least_fmax, load, store
+from vio.hw.hls_results import (
+    BAR_MHZ,
+    MOST_STAGES,
+    calibrate,
+    fewest_stages,
+    least_fmax,
+    load,
+    store,
+)
 from vio.hw.kernel_block import SEQUENCED
 from vio.hw.schedule_cost import Machine
 from vio.report.hls import plot_stages
@@ -107,6 +115,40 @@ def test_a_new_result_takes_the_place_of_the_old_one_of_as_many_stages(tmp_path)
     path.write_text("[{}]")
     with pytest.raises(VioError, match="no list of results"):
         load(path)
+
+
+def test_xls_delays_calibrated_by_the_adder_predict_the_other_units():
+    """Within 15 % of the period that nextpnr gives, one by the other's line."""
+    entries = [entry for entry in load() if entry.get("model_ns")]
+    line = calibrate([entry for entry in entries if entry["block"] == "float_add"])
+    for entry in entries:
+        routed = 1000.0 / least_fmax(entry)
+        assert line.period_ns(entry["model_ns"]) == pytest.approx(routed, rel=0.15), entry[
+            "command"
+        ]
+        assert routed > 2.0 * entry["model_ns"]  # uncalibrated it promises far too much
+    with pytest.raises(VioError, match="vio hls float_add --stages"):
+        calibrate(entries[:1])
+
+
+@pytest.mark.parametrize(
+    ("rates", "expected", "found", "tried"),
+    [
+        ([20, 40, 60, 80], [20, 40, 60, 80], 3, [3, 2]),  # as expected
+        ([20, 40, 60, 80], [60, 60, 60, 80], 3, [1, 2, 3]),  # slower than expected: up
+        ([60, 70, 80, 90], [20, 40, 60, 80], 1, [3, 2, 1]),  # faster: down
+        ([10, 10, 10, 10], [10, 10, 10, 10], None, [MOST_STAGES]),
+    ],
+)
+def test_the_fewest_stages_are_searched_from_the_expected_ones(rates, expected, found, tried):
+    asked = []
+
+    def rate(stages):
+        asked.append(stages)
+        return rates[min(stages, len(rates)) - 1]
+
+    assert fewest_stages(60.0, lambda n: expected[min(n, len(expected)) - 1], rate) == found
+    assert asked == tried
 
 
 def test_the_plot_shows_the_sweep_and_asks_for_one_that_is_missing(tmp_path):

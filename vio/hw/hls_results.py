@@ -2,9 +2,12 @@
 """hls/results.json: what each compiled block takes of an ECP5 and how fast it is, by stages."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from vio.errors import VioError
 from vio.hw.hls import HLS
@@ -15,6 +18,7 @@ from vio.hw.synth import BUILD, digest_of, route, script, synthesise
 RESULTS = HLS / "results.json"
 AIM_MHZ = 100.0  # that nextpnr is asked for: above every bar, so that it doesn't stop early
 BAR_MHZ = 83.3
+MOST_STAGES = 12  # that `fewest_stages` tries
 DEVICE, SPEED = "85k", 6
 
 
@@ -65,14 +69,17 @@ def _implemented(name: str, top: str, texts: Mapping[str, str], seeds: list[int]
     }
 
 
-def measure(block: Block, stages: int, text: str, seeds: list[int]) -> dict[str, Any]:
-    """Return the entry of a compiled block's Verilog."""
+def measure(
+    block: Block, stages: int, text: str, model_ns: float, seeds: list[int]
+) -> dict[str, Any]:
+    """Return the entry of a compiled block's Verilog; model_ns: its period by XLS's delays."""
     return {
         "block": block.name,
         "clock_mhz": BAR_MHZ,
         "stages": stages,
         "latency": block.latency(stages),
         "ii": block.ii,
+        "model_ns": model_ns,
         **_implemented(block.name, block.name, {f"{block.name}.v": text}, seeds),
         "command": f"vio hls {block.name} --stages {stages} --seed {','.join(map(str, seeds))}",
     }
@@ -95,16 +102,64 @@ def measure_sequenced(
     }
 
 
-def least_fmax(entry: dict[str, Any]) -> float:
+def least_fmax(entry: Mapping[str, Any]) -> float:
     """Return the Fmax of an entry's slowest seed."""
     return min(entry["fmax_mhz"].values(), default=float("nan"))
 
 
-HEADER = ("block", "stages", "latency", "II", "LUT4", "FF", "DP16KD", "MULT18", "MHz", "seeds")
+@dataclass(frozen=True)
+class Calibration:
+    """Hold what a clock period by XLS's delay model is on an ECP5: offset_ns + factor x period.
+
+    The offset is what each stage adds to its logic: a register's clock to output and the way to it.
+    """
+
+    offset_ns: float
+    factor: float
+
+    def period_ns(self, model_ns: float) -> float:
+        """Return the period to expect of nextpnr, at its slowest seed."""
+        return self.offset_ns + self.factor * model_ns
+
+
+def calibrate(entries: Sequence[Mapping[str, Any]]) -> Calibration:
+    """Return the least-squares line through the recorded pipelines: period by nextpnr over model's.
+
+    Raises VioError when fewer than two periods are recorded.
+    """
+    pairs = [(e["model_ns"], 1000.0 / least_fmax(e)) for e in entries if e.get("model_ns")]
+    if len({model for model, _ in pairs}) < 2:
+        raise VioError("no pipelines to calibrate by; measure some: vio hls float_add --stages 1-7")
+    model, routed = np.array(pairs).T
+    factor, offset = np.polyfit(model, routed, 1)
+    return Calibration(float(offset), float(factor))
+
+
+def fewest_stages(
+    mhz: float, expected: Callable[[int], float], measured: Callable[[int], float]
+) -> int | None:
+    """Return the fewest stages whose measured clock rate is at least mhz, None above MOST_STAGES.
+
+    expected and measured give the rate of a number of stages; what is expected decides where to
+    begin: from there up until the rate is reached, or down as long as it is.
+    """
+    every = range(1, MOST_STAGES + 1)
+    first = next((n for n in every if expected(n) >= mhz), MOST_STAGES)
+    if measured(first) < mhz:
+        return next((n for n in every[first:] if measured(n) >= mhz), None)
+    while first > 1 and measured(first - 1) >= mhz:
+        first -= 1
+    return first
+
+
+HEADER = (
+    *("block", "stages", "latency", "II", "LUT4", "FF", "DP16KD", "MULT18"),
+    *("model ns", "MHz", "seeds"),
+)
 
 
 def row(entry: dict[str, Any]) -> list[str]:
     """Return a line of the table on the screen."""
-    keys = ("stages", "latency", "ii", "lut4", "ff", "dp16kd", "mult18")
+    keys = ("stages", "latency", "ii", "lut4", "ff", "dp16kd", "mult18", "model_ns")
     figures = ["-" if entry.get(key) is None else str(entry[key]) for key in keys]
     return [entry["block"], *figures, f"{least_fmax(entry):.1f}", ",".join(entry["fmax_mhz"])]
