@@ -187,9 +187,9 @@ def thinned(window: Window, count: int, host: int | None = None) -> Window:
     return w
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(("variant", "core"), [*((v, CORE) for v in VARIANTS), ("qr", 3)])
 def test_executing_the_schedule_gives_the_windows_own_step(
-    recorded: tuple[Window, Any], variant: str
+    recorded: tuple[Window, Any], variant: str, core: int
 ) -> None:
     window = thinned(recorded[0], 30)
     reference = copy.deepcopy(window)
@@ -201,7 +201,7 @@ def test_executing_the_schedule_gives_the_windows_own_step(
         ok, dx, _ = solve_normal(H, g, reference.config.damping)
         assert ok
     execution = Execution(window, lambda a: np.array(a, np.float64))
-    execution.run(optimize(structure_of(window), variant))
+    execution.run(optimize(structure_of(window), variant, core))
     assert np.linalg.norm(execution.dx - dx) < 1e-6 * np.linalg.norm(dx)
     slots, dims, col = reference.columns()
     states.retract(reference.R, reference.vec, slots, dims, dx)
@@ -227,9 +227,9 @@ def test_a_schedule_without_one_of_its_landmarks_gives_another_step(
     assert np.linalg.norm(steps[0] - steps[1]) > 1e-4 * np.linalg.norm(steps[0])
 
 
-@pytest.mark.parametrize("variant", ["tops", "schur"])
+@pytest.mark.parametrize(("variant", "core"), [("tops", CORE), ("tops", 2), ("schur", CORE)])
 def test_executing_the_schedule_gives_the_references_prior(
-    recorded: tuple[Window, tuple[Window, list[int], list[int]]], variant: str
+    recorded: tuple[Window, tuple[Window, list[int], list[int]]], variant: str, core: int
 ) -> None:
     window, frames, motions = recorded[1]
     leaving = leaving_of(window, frames, motions)
@@ -239,7 +239,7 @@ def test_executing_the_schedule_gives_the_references_prior(
     assert reference.prior is not None
     J, r = reference.prior.J, reference.prior.r
     execution = Execution(copy.deepcopy(window), lambda a: np.array(a, np.float64), leaving)
-    execution.run(marginalize(leaving, variant))
+    execution.run(marginalize(leaving, variant, core))
     n, gone = execution.n, marginal_order(leaving)[1]
     if variant == "schur":
         H = execution.H[gone:, gone:]
@@ -374,11 +374,26 @@ def test_four_lanes_reach_navions_slowest_rate_on_the_full_window() -> None:
     assert account.memory_kib <= 412.6
 
 
-@pytest.mark.parametrize("age", [None, 10])
-def test_the_rows_of_every_folding_step_have_their_place_in_memory(age: int | None) -> None:
+def test_fewer_landmarks_at_once_fit_half_of_navions_memory_with_tracks_of_ten_frames() -> None:
+    step, leaving = worst_case(20, 200, 10)
+    machines = [Machine(lanes=4)]
+    ten, seven = (
+        accounts(Case("ten frames", step, (leaving,), core), "tops", machines)[0]
+        for core in (CORE, 7)
+    )
+    assert seven.memory_kib * 1.024 < 200.0 < ten.memory_kib
+    assert 16.0 < seven.keyframes_s < ten.keyframes_s
+    with pytest.raises(VioError, match="one at least"):
+        accounts(Case("none", step, (leaving,), 0), "tops", machines)
+
+
+@pytest.mark.parametrize(("age", "core"), [(None, CORE), (10, CORE), (10, 7)])
+def test_the_rows_of_every_folding_step_have_their_place_in_memory(
+    age: int | None, core: int
+) -> None:
     structure, leaving = worst_case(20, 200, age)
-    place = waiting_words(CORE, structure.columns)
-    steps = [call.sizes for call in marginalize(leaving, "tops") if call.kernel == "step"]
+    place = waiting_words(core, structure.columns)
+    steps = [call.sizes for call in marginalize(leaving, "tops", core) if call.kernel == "step"]
     taken = [rows * (1 + sum(runs)) for rows, *runs in steps]
     assert place / 2 < max(taken) <= place
 

@@ -28,6 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--age", type=int, metavar="FRAMES", help="frames that see a track (default: all)"
     )
     parser.add_argument(
+        "--core",
+        type=int,
+        metavar="N",
+        help="landmarks folded at once: fewer take less memory and more cycles (10)",
+    )
+    parser.add_argument(
         "--variant", action="append", help="qr, rows, tops or schur (repeatable; default: all)"
     )
     parser.add_argument("--lanes", default="1,2,4,8", metavar="N[,N]", help="default: 1,2,4,8")
@@ -39,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the accounts."""
+    from dataclasses import replace
     from pathlib import Path
 
     from vio.console import parse_range, print_table
@@ -51,6 +58,8 @@ def run(args: argparse.Namespace) -> int:
     variants = args.variant or list(VARIANTS)
     machines = [Machine(lanes=lanes) for lanes in parse_range(args.lanes)]
     windows = _recorded(args) if args.dataset else _made_up(args)
+    if args.core is not None:
+        windows = [replace(w, core=args.core) for w in windows]
     rows, records = [], []
     for w in windows:
         for variant in variants:

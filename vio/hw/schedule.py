@@ -175,8 +175,13 @@ def _prior_columns(s: Structure, first: Sequence[int]) -> tuple[int, ...]:
     return tuple(first[f] + d for f, dims in s.prior for d in range(dims))
 
 
-def optimize(s: Structure, variant: str) -> list[Call]:
-    """Return the calls of one Gauss-Newton step; raises VioError for an unknown variant."""
+def optimize(s: Structure, variant: str, core: int = CORE) -> list[Call]:
+    """Return the calls of one Gauss-Newton step.
+
+    core: landmarks folded at once. Raises VioError for an unknown variant and a core of none.
+    """
+    if core < 1:
+        raise VioError(f"{core} landmarks folded at once: one at least")
     if variant not in VARIANTS:
         raise VioError(f"unknown schedule {variant!r}: choose from {', '.join(VARIANTS)}")
     n, first = s.columns, s.first
@@ -189,7 +194,7 @@ def optimize(s: Structure, variant: str) -> list[Call]:
         if variant != "schur":
             calls.append(Call(LINEARIZE, "product", (s.prior_rows, width), ("prior",)))
     if variant == "qr":
-        calls += _solve_by_folding(s, first, n, stages)
+        calls += _solve_by_folding(s, first, n, stages, core)
     else:
         calls.append(Call(SUM, "clear", (n * (n + 1) // 2 + n,), ("H",)))
         for lm in s.landmarks:
@@ -223,7 +228,7 @@ def optimize(s: Structure, variant: str) -> list[Call]:
 
 
 def _solve_by_folding(
-    s: Structure, first: Sequence[int], n: int, stages: tuple[str, str, str]
+    s: Structure, first: Sequence[int], n: int, stages: tuple[str, str, str], core: int
 ) -> Iterator[Call]:
     triangle = Folding(SUM, "R")
     if s.prior:
@@ -238,8 +243,8 @@ def _solve_by_folding(
         yield from triangle.fold(15, wide, range(n))
     for host in range(len(s.dims)):
         hosted = [lm for lm in s.landmarks if lm.host == host and lm.rows >= 4]
-        for k in range(0, len(hosted), CORE):
-            yield from fold_landmarks(stages, s, hosted[k : k + CORE], first, triangle, n)
+        for k in range(0, len(hosted), core):
+            yield from fold_landmarks(stages, s, hosted[k : k + core], first, triangle, n)
     yield Call(SOLVE, "backward", (n,), ("R",))
 
 
@@ -270,8 +275,11 @@ def eliminate_columns(pattern: list[set[int]], columns: Iterable[int], stage: st
     return calls
 
 
-def marginalize(leaving: Leaving, variant: str) -> list[Call]:
-    """Return the calls of a marginalisation: by folding into the prior, or of its information."""
+def marginalize(leaving: Leaving, variant: str, core: int = CORE) -> list[Call]:
+    """Return the calls of a marginalisation: by folding into the prior, or of its information.
+
+    core: landmarks folded at once.
+    """
     s, m = leaving.structure, MARGINALIZE
     order, gone = marginal_order(leaving)
     n = sum(len(c) for c in order.values())
@@ -309,8 +317,8 @@ def marginalize(leaving: Leaving, variant: str) -> list[Call]:
         calls += triangle.fold(15, wide, range(n))
     for host in leaving.frames:
         mine = [lm for lm in hosted if lm.host == host]
-        for k in range(0, len(mine), CORE):
-            calls += fold_landmarks((m, m, m), s, mine[k : k + CORE], first, triangle, n)
+        for k in range(0, len(mine), core):
+            calls += fold_landmarks((m, m, m), s, mine[k : k + core], first, triangle, n)
     kept = (n - gone) * (n - gone + 1) // 2 + (n - gone)
     calls.append(Call(m, "clear", (kept,), ("R to prior",)))
     return calls

@@ -20,11 +20,15 @@ DIGITS = 26  # additions of 26 bits that a division or a root takes
 
 @dataclass(frozen=True)
 class Window:
-    """Hold a window to account for: the structures of its step and of its marginalisations."""
+    """Hold a window to account for: the structures of its step and of its marginalisations.
+
+    core: landmarks that a schedule folds at once.
+    """
 
     name: str
     step: Structure
     leaving: tuple[Leaving, ...]
+    core: int = CORE
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,7 @@ def memory_map(w: Window, variant: str) -> dict[str, int]:
     by_host = [[lm for lm in s.landmarks if lm.host == h] for h in range(frames)]
     folded = by_host + hosted if variant == "qr" else [] if variant == "schur" else hosted
     largest = max((lm.rows for lm in [*s.landmarks, *landmarks]), default=0)
-    fold = max((_folding_words(group, n) for group in folded), default=0)
+    fold = max((_folding_words(group, n, w.core) for group in folded), default=0)
     kept = s.observations * 3
     prior = s.prior_rows * (s.prior_rows + 1) // 2 + s.prior_rows
     return {
@@ -127,9 +131,9 @@ def memory_map(w: Window, variant: str) -> dict[str, int]:
     }
 
 
-def _folding_words(landmarks: Sequence[Landmark], n: int) -> int:
+def _folding_words(landmarks: Sequence[Landmark], n: int, most: int) -> int:
     """Return the words to fold one host's landmarks: blocks, core, six rows a frame, a batch."""
-    landmarks = sorted(landmarks, key=lambda lm: -lm.rows)[:CORE]  # at once; the largest
+    landmarks = sorted(landmarks, key=lambda lm: -lm.rows)[:most]  # at once; the largest
     count = len(landmarks)
     if not count:
         return 0
@@ -152,9 +156,9 @@ def waiting_words(landmarks: int, n: int) -> int:
 
 def calls_of(w: Window, variant: str) -> list[Call]:
     """Return all calls of a keyframe."""
-    calls = optimize(w.step, variant)
+    calls = optimize(w.step, variant, w.core)
     for leaving in w.leaving:
-        calls += marginalize(leaving, variant)
+        calls += marginalize(leaving, variant, w.core)
     return calls
 
 
