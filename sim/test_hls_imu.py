@@ -10,6 +10,7 @@ import pytest
 from vio import imu32
 from vio.backend.inertial import make_preintegrate
 from vio.datasets import open_dataset
+from vio.errors import VioError
 from vio.hw import hls
 from vio.hw.hls_imu import imu_files, imu_graph, imu_program
 from vio.hw.hls_operands import pairs
@@ -218,6 +219,10 @@ def test_what_a_run_asks_is_recorded_and_read_back(tmp_path) -> None:
     recorder.save(tmp_path / "run.npz")
     back = recorded_motions(tmp_path / "run.npz")
     assert len(back) == 2  # the one without samples is left out
+    saved = dict(np.load(tmp_path / "run.npz"))
+    np.savez(tmp_path / "cut.npz", **{**saved, "imu_samples": saved["imu_samples"][:-1]})
+    with pytest.raises(VioError, match="imu_samples"):
+        recorded_motions(tmp_path / "cut.npz")
     for (setup, samples), (b, s), pre in zip(back, asked[1:], got[1:], strict=True):
         assert np.array_equal(samples, s)
         assert np.array_equal(setup[:6], b[:6])

@@ -260,10 +260,16 @@ def test_what_has_no_kernels_is_refused() -> None:
 
 def test_a_file_without_operands_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.npz"
+    with pytest.raises(VioError, match="is not there"):
+        lanes_proof.load(path)
+    path.write_bytes(b"no operands")
     with pytest.raises(VioError, match="holds no operands"):
         lanes_proof.load(path)
     np.savez(path, images=np.zeros(3))
     with pytest.raises(VioError, match="images"):
+        lanes_proof.load(path)
+    np.savez(path, add=np.zeros((5, 3), np.uint32))
+    with pytest.raises(VioError, match=r"add is \(5, 3\) uint32, not \(N, 2\)"):
         lanes_proof.load(path)
     with pytest.raises(VioError, match="nothing to record"):
         lanes_proof.record(Simulation(7, seconds=0.5), config())

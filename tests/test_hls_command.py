@@ -2,12 +2,13 @@
 """`vio hls` and its records, as far as they need no tools."""
 
 import json
+import re
 import sys
 
 import pytest
 
 from tests.sequencer_model import read_sizes
-from vio.cli import main
+from vio.cli import EXIT_BAD_INPUT, main
 from vio.errors import VioError
 from vio.hw import lanes_proof
 from vio.hw.hls import xls_api
@@ -17,6 +18,7 @@ from vio.hw.hls_proofs import INTERPRETED, PROOFS
 from vio.hw.hls_results import (
     BAR_MHZ,
     MOST_STAGES,
+    RESULTS,
     calibrate,
     fewest_stages,
     least_fmax,
@@ -99,6 +101,34 @@ def test_a_block_that_does_not_exist_is_refused_with_those_that_do(capsys):
         block_of("float_sub")
     assert main(["hls", "nothing", "--prove", "10"]) == 2
     assert "so3_exp" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("nonsense", "there are float_add, .*imu, .*qr_dot"),
+        ("float_add --stages 0", "0 stages: 1 at least"),
+        ("float_add --stages x", "no list of stages"),
+        ("float_add --clock-mhz -1", "more than 0 MHz"),
+        ("qr_dot --stages 3", "no stages to choose"),
+        ("qr_dot --prove 0", "0 vectors prove nothing"),
+        ("float_add --prove 9 --by jit", "no proof by jit"),
+        ("float_add --by jit", "--by says what --prove runs"),
+        ("qr_dot --until 3", "seconds of a --record"),
+        ("--clock-mhz 50", "of which block or kernel"),
+        ("imu --record FLIGHT no/such/folder.npz", "cannot be written"),
+        ("qr_dot --prove-recorded no/such.npz", "is not there"),
+        ("imu --prove-recorded {file}", "holds no operands"),
+        ("--plot /dev/null/stages.png", "--plot /dev/null/stages.png: "),
+    ],
+)
+def test_what_cannot_be_done_is_said(arguments, said, tmp_path, capsys):
+    (tmp_path / "file").write_bytes(b"nothing")
+    before = RESULTS.read_bytes(), PROOFS.read_bytes()
+    words = arguments.format(file=tmp_path / "file").split()
+    assert main(["hls", *words]) == EXIT_BAD_INPUT
+    assert re.search(said, capsys.readouterr().err)
+    assert (RESULTS.read_bytes(), PROOFS.read_bytes()) == before
 
 
 def test_without_xls_the_error_says_how_to_install_it(monkeypatch):

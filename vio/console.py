@@ -43,14 +43,19 @@ def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
     console.print(table)
 
 
-def parse_range(text: str) -> list[int]:
-    """Return the whole numbers of "3", "1-5" or "1,4,7"; raises VioError for other texts."""
+def parse_range(text: str, of: str = "seeds", least: int = 0) -> list[int]:
+    """Return the whole numbers of "3", "1-5" or "1,4,7".
+
+    of: what they are. Raises VioError for other texts and numbers below `least`.
+    """
     numbers: list[int] = []
     for part in text.split(","):
         first, dash, last = part.partition("-")
         if not first.isdigit() or (dash and not last.isdigit()):
-            raise VioError(f"{text!r} is no list of seeds; write for example 1-5 or 1,4,7")
+            raise VioError(f"{text!r} is no list of {of}; write for example 1-5 or 1,4,7")
         numbers += range(int(first), int(last if dash else first) + 1)
     if not numbers:
         raise VioError(f"{text!r} is an empty range; write the smaller number first")
+    if min(numbers) < least:
+        raise VioError(f"{min(numbers)} {of}: {least} at least")
     return numbers

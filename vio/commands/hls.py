@@ -45,19 +45,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", default="1,2,3", metavar="N[,N]", help="of nextpnr")
 
 
+def _check(args: argparse.Namespace) -> None:
+    """Raise VioError for options that say nothing together."""
+    from vio.errors import VioError
+
+    of_block = ("stages", "clock_mhz", "prove", "prove_recorded", "record")
+    given = ["--" + name.replace("_", "-") for name in of_block if getattr(args, name) is not None]
+    if given and args.block is None:
+        raise VioError(f"{given[0]} of which block or kernel? vio hls BLOCK {given[0]} ...")
+    if args.by and args.prove is None:
+        raise VioError("--by says what --prove runs: vio hls KERNEL --prove N --by jit")
+    if args.until is not None and not (args.record and args.until > 0):
+        raise VioError("--until is the seconds of a --record: more than 0")
+    if args.clock_mhz is not None and not 0 < args.clock_mhz < float("inf"):
+        raise VioError(f"--clock-mhz {args.clock_mhz}: a clock rate is more than 0 MHz")
+
+
 def run(args: argparse.Namespace) -> int:
     """Do what was asked and print the table."""
     from pathlib import Path
 
     from vio.console import print_table
+    from vio.errors import VioError
     from vio.hw.hls_results import HEADER, load, row
 
+    _check(args)
     if args.write:
         return _write(args.block)
     if args.plot:
         from vio.report.hls import plot_stages
 
-        plot_stages(load(), Path(args.plot))
+        try:
+            plot_stages(load(), Path(args.plot))
+        except OSError as error:
+            raise VioError(f"--plot {args.plot}: {error.strerror}") from error
         print(f"wrote {args.plot}")
         return 0
     if args.block is None:
@@ -66,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
     if args.record:
         dataset, file = args.record
         return _record(args.block, dataset, file, args.until)
-    if args.prove or args.prove_recorded:
+    if args.prove is not None or args.prove_recorded:
         return _prove(args)
     return _measure(args)
 
@@ -85,6 +106,8 @@ def _write(name: str | None) -> int:
 def _measure(args: argparse.Namespace) -> int:
     from vio.cli import EXIT_NEGATIVE
     from vio.console import parse_range, print_table
+    from vio.errors import VioError
+    from vio.hw import hls_sequenced
     from vio.hw.hls_blocks import BLOCKS, block_of, model_ns, optimised, verilog
     from vio.hw.hls_results import (
         HEADER,
@@ -99,14 +122,20 @@ def _measure(args: argparse.Namespace) -> int:
     )
 
     seeds = parse_range(args.seed)
-    if args.block not in BLOCKS and not (args.stages or args.clock_mhz):
-        from vio.hw import hls_sequenced
-
-        if args.block in hls_sequenced.NAMES:
-            store(entry := hls_sequenced.measure(args.block, seeds))
-            print_table("ECP5-85F, speed 6", HEADER, [row(entry)])
-            return 0
+    if args.block in hls_sequenced.NAMES:
+        if args.stages or args.clock_mhz:
+            raise VioError(
+                f"{args.block} is a program on units and has no stages to choose, those of "
+                f"{', '.join(BLOCKS)} have; measure it: vio hls {args.block}"
+            )
+        store(entry := hls_sequenced.measure(args.block, seeds))
+        print_table("ECP5-85F, speed 6", HEADER, [row(entry)])
+        return 0
+    if args.block not in BLOCKS:
+        known = ", ".join([*BLOCKS, *hls_sequenced.NAMES])
+        raise VioError(f"no block {args.block}; there are {known}")
     block = block_of(args.block)
+    asked = parse_range(args.stages, "stages", 1) if args.stages else [block.stages]
     ir = optimised(block)
     rows: dict[int, list[str]] = {}
 
@@ -125,7 +154,7 @@ def _measure(args: argparse.Namespace) -> int:
             rate,
         )
     else:
-        for stages in parse_range(args.stages) if args.stages else [block.stages]:
+        for stages in asked:
             rate(stages)
     print_table("ECP5-85F, speed 6", HEADER, [rows[stages] for stages in sorted(rows)])
     if args.clock_mhz and not reached:
@@ -139,16 +168,16 @@ def _measure(args: argparse.Namespace) -> int:
 def _record(name: str, dataset: str, file: str, until_s: float | None) -> int:
     from pathlib import Path
 
-    import numpy as np
-
     from vio.config import load_config
     from vio.datasets import open_dataset
     from vio.errors import VioError
     from vio.hw.imu_proof import recording
+    from vio.hw.operand_files import check_place, save_operands
     from vio.pipeline import run as run_odometry
 
     if name not in ("imu", "backend"):
         raise VioError(f"only the operands of imu and backend are recorded so, not those of {name}")
+    check_place(Path(file))
     source = open_dataset(Path(dataset))
     until_ns = None if until_s is None else int(source.frame_t_ns[0] + until_s * 1e9)
     if name == "backend":
@@ -156,7 +185,7 @@ def _record(name: str, dataset: str, file: str, until_s: float | None) -> int:
 
         settings = load_config("euroc", ["backend.arithmetic=numpy"])
         kept = lanes_proof.record(source, settings, until_ns)
-        np.savez_compressed(Path(file), **kept)  # type: ignore[arg-type]
+        save_operands(Path(file), kept)
         print(f"{sum(map(len, kept.values()))} operands of {len(kept)} kernels in {file}")
         return 0
     config = load_config("euroc", ["backend.imu=numpy"])
@@ -176,7 +205,7 @@ def _prove(args: argparse.Namespace) -> int:
 
     if args.block == "backend":
         return _prove_backend(args)
-    if args.prove:
+    if args.prove is not None:
         found = prove(args.block, args.prove, args.by)
     else:
         found = prove_recorded(args.block, Path(args.prove_recorded))

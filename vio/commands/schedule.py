@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     from vio.hw.schedule_cost import Machine
 
     variants = args.variant or list(VARIANTS)
-    machines = [Machine(lanes=lanes) for lanes in parse_range(args.lanes)]
+    machines = [Machine(lanes=lanes) for lanes in parse_range(args.lanes, "lanes", 1)]
     windows = _recorded(args) if args.dataset else _made_up(args)
     if args.core is not None:
         windows = [replace(w, core=args.core) for w in windows]
@@ -109,7 +109,7 @@ def _made_up(args: argparse.Namespace) -> "list[Window]":
     from vio.hw.schedule_window import RECENT, worst_case
 
     out = []
-    for frames in parse_range(args.frames):
+    for frames in parse_range(args.frames, "frames"):
         if frames <= RECENT or args.tracks < 1 or (args.age is not None and args.age < 2):
             raise VioError(
                 f"{frames} frames, {args.tracks} tracks, age {args.age}: a window has more than "

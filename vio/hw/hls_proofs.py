@@ -17,6 +17,7 @@ from vio.hw.hls_kernels import KERNELS, Kernel
 from vio.hw.hls_unit import run_handshake, run_pipeline
 from vio.hw.imu_block import ImuBlock
 from vio.hw.kernel_block import SEQUENCED, KernelBlock
+from vio.hw.operand_files import load_operands
 from vio.hw.sequencer_block import SAMPLE, START
 
 PROOFS = HLS / "proofs.json"
@@ -45,9 +46,13 @@ def prove(name: str, count: int, by: str | None = None) -> Proof:
     """Compare a kernel by XLS's JIT and interpreter and its Verilog with the reference.
 
     A unit, which is a part of the kernel `float`: its Verilog. by: jit, interpreter or verilated,
-    the only one of a kernel's to run. Writes the record. Raises VioError for an unknown name or
-    missing tools.
+    the only one of a kernel's to run. Writes the record. Raises VioError for an unknown name, a
+    count below 1, a way that there is not or missing tools.
     """
+    if count < 1:
+        raise VioError(f"{count} vectors prove nothing: one at least")
+    if (name in BLOCKS and by in ("jit", "interpreter")) or (name == "float" and by == "verilated"):
+        raise VioError(f"{name} has no proof by {by}; leave --by away")
     more: dict[str, Any] = {}
     if name == "imu":
         compared, more = _prove_imu(count, by)
@@ -69,8 +74,6 @@ def prove_recorded(name: str, path: Path) -> Proof:
     """
     if name not in ("imu", *KERNELS):
         raise VioError(f"no kernel {name}; there are {', '.join(['imu', *KERNELS])}")
-    if not path.is_file():
-        raise VioError(f"{path} is not there")
     if name == "imu":
         given = imu_proof.recorded_motions(path)
         count = sum(len(samples) for _, samples in given)
@@ -88,10 +91,10 @@ def prove_recorded(name: str, path: Path) -> Proof:
 
 def recorded(name: str, path: Path) -> np.ndarray:
     """Return a kernel's recorded operands (N, inputs) uint32."""
-    with np.load(path) as file:
-        if name not in file.files:
-            raise VioError(f"{path} has no operands of {name}; it has {', '.join(file.files)}")
-        words = file[name]
+    file = load_operands(path)
+    if name not in file:
+        raise VioError(f"{path} has no operands of {name}; it has {', '.join(file)}")
+    words = file[name]
     if words.ndim != 2 or words.shape[1] != KERNELS[name].inputs or words.dtype != np.uint32:
         raise VioError(
             f"{path}: {name} is {words.shape} {words.dtype}, not (N, {KERNELS[name].inputs}) uint32"

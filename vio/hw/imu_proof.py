@@ -14,6 +14,7 @@ from vio.errors import VioError
 from vio.hw.hls import HLS, Words, adapter, differences
 from vio.hw.hls_operands import pairs
 from vio.hw.imu_block import ImuBlock
+from vio.hw.operand_files import load_operands, save_operands
 from vio.hw.sequencer_block import SAMPLE, START
 
 Motion = tuple[np.ndarray, np.ndarray]  # setup (8,), samples (N, 7), float32
@@ -150,11 +151,13 @@ class Recorder:
 
     def save(self, path: Path) -> None:
         """Write what was asked: imu_setup (M, 8), imu_samples (sum, 7), imu_count (M,)."""
-        np.savez_compressed(
+        save_operands(
             path,
-            imu_setup=np.array([setup for setup, _ in self.motions], np.float32),
-            imu_samples=np.concatenate([samples for _, samples in self.motions]),
-            imu_count=np.array([len(samples) for _, samples in self.motions]),
+            {
+                "imu_setup": np.array([setup for setup, _ in self.motions], np.float32),
+                "imu_samples": np.concatenate([samples for _, samples in self.motions]),
+                "imu_count": np.array([len(samples) for _, samples in self.motions]),
+            },
         )
 
 
@@ -171,13 +174,15 @@ def recording() -> Iterator[Recorder]:
 
 def recorded_motions(path: Path) -> list[Motion]:
     """Return the motions of a file of `Recorder.save`; raises VioError when it is none."""
-    with np.load(path) as file:
-        if not {"imu_setup", "imu_samples", "imu_count"} <= set(file.files):
-            raise VioError(f"{path} has no imu_setup, imu_samples, imu_count; it has {file.files}")
-        ends = np.cumsum(file["imu_count"])[:-1]
-        samples = np.split(file["imu_samples"], ends)
-        return [
-            (setup, part)
-            for setup, part in zip(file["imu_setup"], samples, strict=True)
-            if len(part)
-        ]
+    file = load_operands(path)
+    if not {"imu_setup", "imu_samples", "imu_count"} <= set(file):
+        raise VioError(f"{path} has no imu_setup, imu_samples, imu_count; it has {', '.join(file)}")
+    setup, samples, count = file["imu_setup"], file["imu_samples"], file["imu_count"]
+    shapes = (setup.shape[1:], samples.shape[1:], len(setup), len(samples))
+    if shapes != ((imu32.SETUP_WORDS,), (imu32.SAMPLE_WORDS,), len(count), count.sum()):
+        raise VioError(
+            f"{path}: imu_setup {setup.shape}, imu_samples {samples.shape} and imu_count "
+            f"{count.shape} are not (M, {imu32.SETUP_WORDS}), (sum, {imu32.SAMPLE_WORDS}), (M,)"
+        )
+    parts = np.split(samples, np.cumsum(count)[:-1])
+    return [(one, part) for one, part in zip(setup, parts, strict=True) if len(part)]

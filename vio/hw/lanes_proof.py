@@ -14,6 +14,8 @@ from vio.backend.lanes import COMPOSITE, SIMPLE, Lanes
 from vio.config import Config
 from vio.datasets.base import Dataset
 from vio.errors import VioError
+from vio.hw.hls_kernels import KERNELS as HLS_KERNELS
+from vio.hw.operand_files import load_operands
 from vio.pipeline import Odometry, run
 
 BLOCKS = (
@@ -118,14 +120,16 @@ def record(dataset: Dataset, config: Config, until_ns: int | None = None) -> Ope
 
 def load(path: Path) -> Operands:
     """Return what `record` gave, from an .npz file; raises VioError for another one."""
-    try:
-        with np.load(path) as file:
-            found = {name: file[name] for name in file.files}
-    except (OSError, ValueError) as error:
-        raise VioError(f"{path} holds no operands: {error}") from error
+    found = load_operands(path)
     unknown = set(found) - set(KERNELS)
     if unknown or not found:
         raise VioError(f"{path} holds {sorted(unknown) or 'nothing'}: no operands of the back end")
+    for name, words in found.items():
+        inputs = SIMPLE[name][0] if name in SIMPLE else HLS_KERNELS[name].inputs
+        if words.ndim != 2 or words.shape[1] != inputs or words.dtype != np.uint32:
+            raise VioError(
+                f"{path}: {name} is {words.shape} {words.dtype}, not (N, {inputs}) uint32"
+            )
     return found
 
 

@@ -11,6 +11,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
+from vio.errors import VioError
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -27,6 +29,10 @@ class Machine:
     divide_ii: int = 28
     memory: int = 2  # address to word, and word to cell
     issue: int = 4  # fetch a call, set its addresses
+
+    def __post_init__(self) -> None:
+        if self.lanes < 1:
+            raise VioError(f"{self.lanes} lanes: one at least")
 
     @property
     def every(self) -> int:
