@@ -130,6 +130,12 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         ("suite", "a/x", "b/x"),
         ("suite", "--scenario", "hover", "--seeds", "5-1"),
         ("bench", "--repeats", "0"),
+        ("schedule", "--until", "3"),
+        ("schedule", "--lanes", "0"),
+        ("schedule", "--frames", "3"),
+        ("schedule", "--frames", "6", "--core", "0"),
+        ("schedule", "--frames", "6", "--variant", "lu"),
+        ("schedule", "--frames", "6", "--tracks", "5", "--json", "no/such.json"),
     ],
 )
 def test_what_a_user_gets_wrong_is_said_in_one_line(

@@ -2,9 +2,11 @@
 """The back end's schedule: complete, by executing it; exact, by counting what it executes."""
 
 import copy
+import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from types import FunctionType, SimpleNamespace
 from typing import Any
 
@@ -19,6 +21,7 @@ from vio.backend.landmarks import substitute_landmarks
 from vio.backend.marginalize import marginalize as reference_marginalize
 from vio.backend.solve import solve_normal
 from vio.backend.window import FREE, Window
+from vio.cli import main
 from vio.config import load_config
 from vio.errors import VioError
 from vio.hw import schedule_cost as cost
@@ -419,3 +422,20 @@ def test_a_run_leaves_its_windows_structures() -> None:
 def test_an_unknown_variant_is_refused() -> None:
     with pytest.raises(VioError, match="choose from"):
         optimize(worst_case(6, 2)[0], "lu")
+
+
+def test_the_command_writes_the_calls_and_accounts_of_its_variant(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls, record = tmp_path / "calls.txt", tmp_path / "accounts.json"
+    size = ["--frames", "6", "--tracks", "12", "--age", "4", "--core", "3"]
+    files = ["--calls", str(calls), "--json", str(record)]
+    assert main(["schedule", *size, "--variant", "tops", "--lanes", "2,4", *files]) == 0
+    step, leaving = worst_case(6, 12, 4)
+    case = Case("6 frames, 12 tracks, in 4", step, (leaving,), 3)
+    machines = [Machine(lanes=lanes) for lanes in (2, 4)]
+    expected = accounts(case, "tops", machines)
+    assert json.loads(record.read_text()) == {"accounts": [a.record() for a in expected]}
+    assert len(calls.read_text().splitlines()) == expected[0].calls
+    out = capsys.readouterr().out
+    assert all(f"{a.keyframes_s:.1f}" in out for a in expected)

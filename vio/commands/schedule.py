@@ -50,11 +50,12 @@ def run(args: argparse.Namespace) -> int:
 
     from vio.console import parse_range, print_table
     from vio.errors import VioError
-    from vio.hw.account import write_json
+    from vio.hw.account import check_until, write_json
     from vio.hw.schedule import STAGES, VARIANTS
     from vio.hw.schedule_account import accounts, calls_of
     from vio.hw.schedule_cost import Machine
 
+    check_until(args.dataset, args.until)
     variants = args.variant or list(VARIANTS)
     machines = [Machine(lanes=lanes) for lanes in parse_range(args.lanes, "lanes", 1)]
     windows = _recorded(args) if args.dataset else _made_up(args)
@@ -112,8 +113,8 @@ def _made_up(args: argparse.Namespace) -> "list[Window]":
     for frames in parse_range(args.frames, "frames"):
         if frames <= RECENT or args.tracks < 1 or (args.age is not None and args.age < 2):
             raise VioError(
-                f"{frames} frames, {args.tracks} tracks, age {args.age}: a window has more than "
-                f"{RECENT} frames, a track, and tracks are seen in at least 2 frames"
+                f"{frames} frames, {args.tracks} tracks seen in {args.age or 'all'}: a window has "
+                f"more than {RECENT} frames, a track, and tracks are seen in at least 2 frames"
             )
         step, leaving = worst_case(frames, args.tracks, args.age)
         seen = "all" if args.age is None else str(args.age)

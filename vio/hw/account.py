@@ -14,6 +14,16 @@ from vio.hw.work import FrameWork, MeasuredWork, measure_work, worst_work
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
 
+def check_until(path: str | None, until_s: float | None) -> None:
+    """Raise VioError for a time that is not positive or has no recording."""
+    if until_s is None:
+        return
+    if path is None:
+        raise VioError(f"--until {until_s:g} needs a recording to run on: name one")
+    if not until_s > 0.0:
+        raise VioError(f"--until {until_s:g} is not a positive number of seconds")
+
+
 def measure(
     path: str | None, config: Config, until_s: float | None, progress: Progress
 ) -> MeasuredWork | None:
@@ -24,12 +34,9 @@ def measure(
     from vio.datasets import open_dataset
     from vio.runner import count_frames
 
+    check_until(path, until_s)
     if path is None:
-        if until_s is not None:
-            raise VioError(f"--until {until_s:g} needs a recording to run on: name one")
         return None
-    if until_s is not None and not until_s > 0.0:
-        raise VioError(f"--until {until_s:g} is not a positive number of seconds")
     dataset = open_dataset(path)
     until_ns = None
     if until_s is not None:
