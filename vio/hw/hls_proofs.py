@@ -14,11 +14,13 @@ from vio.hw import imu_proof
 from vio.hw.hls import HLS, differences
 from vio.hw.hls_blocks import BLOCKS, GEN
 from vio.hw.hls_kernels import KERNELS, Kernel
+from vio.hw.hls_sequenced import block_texts
 from vio.hw.hls_unit import run_handshake, run_pipeline
 from vio.hw.imu_block import ImuBlock
 from vio.hw.kernel_block import SEQUENCED, KernelBlock
 from vio.hw.operand_files import load_operands
 from vio.hw.sequencer_block import SAMPLE, START
+from vio.hw.synth import digest_of
 
 PROOFS = HLS / "proofs.json"
 CHUNK = 100_000
@@ -62,6 +64,8 @@ def prove(name: str, count: int, by: str | None = None) -> Proof:
         compared = {"verilated": (count, _prove_unit(name, count))}
     else:
         raise VioError(f"no kernel {name}; there are {', '.join(['imu', *KERNELS, *BLOCKS])}")
+    if "verilated" in compared:
+        more["verilog"] = digest_of(block_texts(name)[1], tools=False)
     command = f"vio hls {name} --prove {count}" + (f" --by {by}" if by else "")
     return _proof(name, compared, more | {f"command_{by}" if by else "command": command})
 

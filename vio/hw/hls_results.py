@@ -45,10 +45,18 @@ def store(entry: dict[str, Any], path: Path = RESULTS) -> None:
     path.write_text(json.dumps(sorted([*others, entry], key=_key), indent=2) + "\n")
 
 
+def with_script(top: str, texts: Mapping[str, str]) -> dict[str, str]:
+    """Return a block's Verilog (by file) and the script of its synthesis: the sources of a result.
+
+    An entry's `sources` is their digest.
+    """
+    stems = [file.removesuffix(".v") for file in texts if file.endswith(".v")]
+    return {**texts, "synth.ys": script(top, stems)}
+
+
 def _implemented(name: str, top: str, texts: Mapping[str, str], seeds: list[int]) -> dict[str, Any]:
     """Return area and clock rates of Verilog (by file): yosys, then nextpnr for each seed."""
-    stems = [file.removesuffix(".v") for file in texts if file.endswith(".v")]
-    files = {**texts, "synth.ys": script(top, stems)}
+    files = with_script(top, texts)
     digest = digest_of(files)
     folder = BUILD / f"{name}-{digest}"
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The blocks around hls/sequencer.v: the inertial block, and each kernel that is no unit."""
+"""The blocks of hls/ by name: around hls/sequencer.v the inertial block and the kernels; units."""
 
 from typing import Any
 
 from vio.errors import VioError
+from vio.hw.hls_blocks import BLOCKS, GEN
 from vio.hw.hls_imu import imu_graph, imu_program
 from vio.hw.hls_kernels import KERNELS
 from vio.hw.hls_results import measure_sequenced
@@ -25,12 +26,21 @@ def clocks_of(name: str) -> int:
     return kernel.inputs + kernel_program(name).length + first + each * len(kernel.results)
 
 
+def block_texts(name: str) -> tuple[str, dict[str, str]]:
+    """Return the top module of a block, and its Verilog by file; raises VioError if unknown."""
+    if name in BLOCKS:
+        return name, {f"{name}.v": (GEN / f"{name}.v").read_text()}
+    if name == "imu":
+        return "imu", source_texts(SOURCES)
+    if name in SEQUENCED:
+        return "kernel", kernel_texts(name)
+    raise VioError(f"no block {name}; there are {', '.join([*BLOCKS, *NAMES])}")
+
+
 def measure(name: str, seeds: list[int]) -> dict[str, Any]:
     """Return the entry of a block for hls/results.json; raises VioError for an unknown name."""
     if name not in NAMES:
         raise VioError(f"no block {name}; there are {', '.join(NAMES)}")
-    if name == "imu":
-        texts, program = source_texts(SOURCES), imu_program(imu_graph())
-        return measure_sequenced(name, "imu", texts, program, clocks_of(name), seeds)
-    texts, program = kernel_texts(name), kernel_program(name)
-    return measure_sequenced(name, "kernel", texts, program, clocks_of(name), seeds)
+    top, texts = block_texts(name)
+    program = imu_program(imu_graph()) if name == "imu" else kernel_program(name)
+    return measure_sequenced(name, top, texts, program, clocks_of(name), seeds)

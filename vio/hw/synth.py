@@ -98,10 +98,11 @@ def with_parameters(text: str, parameters: Mapping[str, int]) -> str:
     return text
 
 
-def digest_of(files: Mapping[str, str]) -> str:
-    """Return the digest of the files without their comments, and of the tools."""
+def digest_of(files: Mapping[str, str], tools: bool = True) -> str:
+    """Return the digest of the files without their comments, and of the tools' versions."""
     bare = {name: re.sub(r"[ \t]*//[^\n]*", "", text) for name, text in sorted(files.items())}
-    return hashlib.blake2b(json.dumps([bare, versions()]).encode(), digest_size=8).hexdigest()
+    what = [bare, versions()] if tools else [bare]
+    return hashlib.blake2b(json.dumps(what).encode(), digest_size=8).hexdigest()
 
 
 def prepare(block: SynthBlock, preset: str, overrides: Sequence[str] = ()) -> tuple[str, Path]:
