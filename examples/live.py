@@ -7,7 +7,7 @@ Two threads play a recording as its sensors would have sent it: each inertial sa
 frame appears when its time has come, frames 15 to 40 ms later (exposure, transfer), and now and
 then an inertial sample arrives after younger ones. What a driver has to do is small, and all of
 it is in `Sorter`: hold inertial samples until older ones can no longer come, and hold a frame until
-the inertial samples cover its time. The odometry does the rest (vio/pipeline.py states its rules).
+the inertial samples cover its time. The odometry does the rest (vio/odometry.py states its rules).
 """
 
 import argparse
@@ -24,7 +24,7 @@ import numpy as np
 from vio.config import load_config
 from vio.datasets import open_dataset
 from vio.datasets.base import Dataset, StereoFrame
-from vio.pipeline import Odometry
+from vio.odometry import Odometry
 
 HOLD_NS = 20_000_000  # an inertial sample is at most this much older than one that came before it
 SHUFFLE_SAMPLES = 3  # of the simulated transport: the latest a sample comes, in samples

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The inertial front end: one IMU sample after the other summed up between two keyframes.
 //
-// The program is hls/imu.x on the units that hls/gen/imu_program.vh names; bit for bit vio/imu32.py.
+// The program is hls/imu.x on the units that hls/gen/imu_program.vh names; bit for bit vio/float32/imu.py.
 // Packets of `sequencer`, float32 words:
 //   START: gyro bias (3, rad/s), accel bias (3, m/s^2), squared densities of gyro and accel noise.
 //   SAMPLE: dt (s), gyro (3, rad/s), accel (3, m/s^2).

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from cocotb import _shutdown
 
-from vio.hw.mutants import VARIABLE
+from tools.mutation.mutants import VARIABLE
 
 TASK = "KESTREL_MUTANT_TASK"  # {"tests": module, "numbers": [...], "folder": for the results}
 _LEAST_S, _TIMES = 3, 3  # processor time of a child: at least, and in those of the original

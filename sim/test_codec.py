@@ -11,9 +11,9 @@ from cocotb.triggers import ReadOnly, RisingEdge
 
 from sim.runner import RTL, simulate, simulators
 from sim.streams import never, reset, sometimes
+from tools.codec.codec_rtl import codec_files
 from vio.fixed.codec import LAYOUTS, get_codec
 from vio.fixed.codecs.transform import LIMIT_DIAGONAL, LIMIT_FIRST, LIMIT_SECOND, SCALES
-from vio.hw.codec_rtl import codec_files
 
 LATENCY = 11  # of the encoder, from a block's last pixel
 needs_simulator = pytest.mark.skipif(
@@ -225,6 +225,6 @@ def test_decoder_of_either(simulator: str) -> None:
 
 
 def test_the_tables_in_rtl_are_those_of_the_model() -> None:
-    """The generated files are up to date: python tools/make_codec_rtl.py."""
+    """The generated files are up to date: python tools/codec/make_codec_rtl.py."""
     for name, text in codec_files().items():
         assert (RTL / name).read_text() == text, name

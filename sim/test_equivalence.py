@@ -11,8 +11,8 @@ import pytest
 from sim.runner import BUILD, simulators
 from vio.config import load_config
 from vio.datasets import open_dataset
-from vio.hw.equivalence import TwinFrontEnd, compare, summary
-from vio.hw.probes import PROBES, digest
+from vio.hw.cosim.equivalence import TwinFrontEnd, compare, summary
+from vio.hw.cosim.probes import PROBES, digest
 
 pytestmark = [
     pytest.mark.skipif(

@@ -15,9 +15,9 @@ from vio.config import Config, load_config
 from vio.datasets.base import StereoFrame
 from vio.errors import VioError
 from vio.fixed.frontend import FixedFrontEnd
-from vio.hw.engine import END, START, RtlFrontEnd
-from vio.hw.equivalence import TwinFrontEnd, different_fields, summary
-from vio.hw.probes import PROBES
+from vio.hw.cosim.engine import END, START, RtlFrontEnd
+from vio.hw.cosim.equivalence import TwinFrontEnd, different_fields, summary
+from vio.hw.cosim.probes import PROBES
 
 pytestmark = pytest.mark.skipif(
     "verilator" not in simulators(),

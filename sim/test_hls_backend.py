@@ -10,14 +10,14 @@ import vio.backend.estimator as estimator
 from sim.runner import simulators
 from tests.simulation import Simulation
 from tests.test_backend32 import by_kernels, config
-from vio.backend.lanes import COMPOSITE, SIMPLE, Lanes
 from vio.backend.marginalize import marginalize
 from vio.backend.window import Window
-from vio.hw import lanes_proof
-from vio.hw.hls_kernels import KERNELS
-from vio.hw.hls_lanes import JitLanes, RtlLanes
-from vio.hw.hls_operands import pairs
-from vio.pipeline import Odometry, run
+from vio.float32.kernels import COMPOSITE, SIMPLE, Lanes
+from vio.hw.hls import verify_kernels
+from vio.hw.hls.backends import JitLanes, RtlLanes
+from vio.hw.hls.kernels import KERNELS
+from vio.hw.hls.operands import pairs
+from vio.odometry import Odometry, run
 
 pytestmark = [
     pytest.mark.skipif(
@@ -97,12 +97,12 @@ def test_a_run_by_compiled_kernels_gives_the_bytes_of_the_reference(
 
 def test_what_a_run_gives_the_kernels_is_recorded_and_proven(jit: JitLanes) -> None:
     sim = Simulation(7, seconds=0.9)
-    given = lanes_proof.record(sim, config('backend.arithmetic="numpy"'))
-    assert set(given) == set(lanes_proof.KERNELS)
+    given = verify_kernels.record(sim, config('backend.arithmetic="numpy"'))
+    assert set(given) == set(verify_kernels.KERNELS)
     assert min(len(words) for words in given.values()) > 5
-    assert max(len(words) for words in given.values()) <= lanes_proof.MOST
-    assert set(lanes_proof.differences(given, jit).values()) == {0}
-    wrong = lanes_proof.differences(given, BrokenLanes())
+    assert max(len(words) for words in given.values()) <= verify_kernels.MOST
+    assert set(verify_kernels.differences(given, jit).values()) == {0}
+    wrong = verify_kernels.differences(given, BrokenLanes())
     assert wrong["multiply_add"] == -(-len(given["multiply_add"]) // 1000)
 
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The float32 operations of hls/float.x, run by XLS, against vio/fp32.py."""
+"""The float32 operations of hls/float.x, run by XLS, against vio/float32/float.py."""
 
 import pytest
 
-from vio.hw.hls import Words, adapter, differences
-from vio.hw.hls_kernels import KERNELS
-from vio.hw.hls_operands import pairs
+from vio.hw.hls.kernels import KERNELS
+from vio.hw.hls.operands import pairs
+from vio.hw.hls.xls import Words, adapter, differences
 
 pytest.importorskip("xls", reason="pip install 'kestrel-vio[hw]'")
 

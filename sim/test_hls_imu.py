@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The inertial block hls/imu.v in Verilator, and hls/imu.x run by XLS, against vio/imu32.py."""
+"""The inertial block hls/imu.v in Verilator, and hls/imu.x by XLS, against vio/float32/imu.py."""
 
 import os
 from pathlib import Path
@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vio import imu32
 from vio.backend.inertial import make_preintegrate
 from vio.datasets import open_dataset
 from vio.errors import VioError
-from vio.hw import hls
-from vio.hw.hls_imu import imu_files, imu_graph, imu_program
-from vio.hw.hls_operands import pairs
-from vio.hw.imu_block import ImuBlock
-from vio.hw.imu_proof import (
+from vio.float32 import imu as imu32
+from vio.hw.hls import xls
+from vio.hw.hls.imu_block import ImuBlock
+from vio.hw.hls.operands import pairs
+from vio.hw.hls.sequencer import SAMPLE, START
+from vio.hw.hls.verify_imu import (
     compare_block,
     compare_steps,
     imu_words,
@@ -23,7 +23,7 @@ from vio.hw.imu_proof import (
     recorded_motions,
     recording,
 )
-from vio.hw.sequencer_block import SAMPLE, START
+from vio.hw.hls_imu import imu_files, imu_graph, imu_program
 from vio.imu import GRAVITY_M_S2, ImuNoise, intervals
 
 pytest.importorskip("xls", reason="pip install 'kestrel-vio[hw]'")
@@ -175,17 +175,17 @@ def test_a_sample_takes_the_clocks_that_are_promised(block: ImuBlock) -> None:
 
 
 @pytest.fixture(scope="module")
-def compiled() -> hls.Words:
+def compiled() -> xls.Words:
     return imu_words()
 
 
-def test_the_dslx_run_by_xls_gives_the_bits_of_the_reference(compiled: hls.Words) -> None:
+def test_the_dslx_run_by_xls_gives_the_bits_of_the_reference(compiled: xls.Words) -> None:
     given = [motion for k in range(40) for motion in (random_words(k, 10), extreme_words(k, 2))]
     assert not compare_steps(compiled.run, given)
     assert not compare_steps(compiled.interpret, given[::20])
 
 
-def test_the_dslx_run_by_xls_sees_a_changed_bit(compiled: hls.Words) -> None:
+def test_the_dslx_run_by_xls_sees_a_changed_bit(compiled: xls.Words) -> None:
     def broken(words: np.ndarray) -> np.ndarray:
         words[7, imu32.STATE_WORDS + 4] ^= 1 << 10
         return compiled.run(words)

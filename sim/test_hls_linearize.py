@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The linearisation of hls/linearize.x, run by XLS, against vio/linearize32.py."""
+"""The linearisation of hls/linearize.x, run by XLS, against vio/float32/linearize.py."""
 
 import pytest
 
-from vio.hw.hls import HLS, differences
-from vio.hw.hls_kernels import KERNELS
+from vio.hw.hls.kernels import KERNELS
+from vio.hw.hls.xls import HLS, differences
 
 pytest.importorskip("xls", reason="pip install 'kestrel-vio[hw]'")
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kernels of hls/qr.x and hls/cholesky.x, run by XLS, against vio/qr32.py."""
+"""The kernels of hls/qr.x and hls/cholesky.x, run by XLS, against vio/float32/qr.py."""
 
 import pytest
 
-from vio.hw.hls import HLS, differences
-from vio.hw.hls_kernels import KERNELS
+from vio.hw.hls.kernels import KERNELS
+from vio.hw.hls.xls import HLS, differences
 
 pytest.importorskip("xls", reason="pip install 'kestrel-vio[hw]'")
 

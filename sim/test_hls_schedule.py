@@ -3,11 +3,11 @@
 
 import pytest
 
-from vio.hw.hls_graph import Graph, Operation
-from vio.hw.hls_kernels import KERNELS
-from vio.hw.hls_program import READ_CLOCKS, Units, schedule
-from vio.hw.kernel_block import kernel_graph
-from vio.hw.schedule_cost import Call, Machine, Part, cost_of, loop_cycles
+from vio.hw.hls.graph import Graph, Operation
+from vio.hw.hls.kernel_block import kernel_graph
+from vio.hw.hls.kernels import KERNELS
+from vio.hw.hls.list_schedule import READ_CLOCKS, Units, schedule
+from vio.hw.schedule.cost import Call, Machine, Part, cost_of, loop_cycles
 
 pytest.importorskip("xls", reason="pip install 'kestrel-vio[hw]'")
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rotations of hls/so3.x, run by XLS, against vio/so3_32.py."""
+"""The rotations of hls/so3.x, run by XLS, against vio/float32/so3.py."""
 
 import pytest
 
-from vio.hw.hls import HLS, differences
-from vio.hw.hls_kernels import KERNELS
+from vio.hw.hls.kernels import KERNELS
+from vio.hw.hls.xls import HLS, differences
 
 pytest.importorskip("xls", reason="pip install 'kestrel-vio[hw]'")
 

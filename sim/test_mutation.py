@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""tools/mutate_rtl.py finds what the tests of a small block catch, and what they do not."""
+"""tools/mutation/mutate_rtl.py finds what a small block's tests catch, and what they do not."""
 
 import json
 from pathlib import Path
@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sim import runner
-from tools import mutate_rtl
-from vio.hw.mutants import mutants_of
+from tools.mutation import mutate_rtl
+from tools.mutation.mutants import mutants_of
 
 needs_simulator = pytest.mark.skipif(
     "verilator" not in runner.simulators(),

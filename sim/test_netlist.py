@@ -10,7 +10,7 @@ import pytest
 from sim.runner import ROOT, RTL, needed
 from vio import cli
 from vio.errors import VioError
-from vio.hw.netlist import Module, children, head_of, hierarchy, links, read_modules
+from vio.hw.synth.netlist import Module, children, head_of, hierarchy, links, read_modules
 
 pytestmark = pytest.mark.skipif(
     not importlib.util.find_spec("pyverilog"),

@@ -16,8 +16,8 @@ from sim.streams import reset
 from tests.simulation import make_rig
 from vio.config import HwConfig, load_config
 from vio.errors import VioError
-from vio.hw.driver import Driver, register_values, table_values
-from vio.hw.registers import (
+from vio.hw.registers.driver import Driver, register_values, table_values
+from vio.hw.registers.map import (
     ADDRESS_BITS,
     DROP_FAULTS,
     INTERNAL_FAULTS,
@@ -533,7 +533,7 @@ async def the_latency_is_that_of_each_frame_also_when_they_overlap(dut) -> None:
 
 @cocotb.test()
 async def the_driver_brings_the_golden_values_into_the_hardware(dut) -> None:
-    """Configuration, tables and a frame's set through vio/hw/driver.py."""
+    """Configuration, tables and a frame's set through vio/hw/registers/driver.py."""
     bus = await _start(dut)
     rig = make_rig()
     written: list[tuple[int, int, int]] = []

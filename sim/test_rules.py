@@ -8,7 +8,7 @@ import pytest
 
 from sim.runner import RTL, lint, simulators
 from vio.errors import VioError
-from vio.hw.hls import HLS
+from vio.hw.hls.xls import HLS
 
 MODULES = sorted(RTL.glob("*.v"))
 HLS_MODULES = sorted(HLS.glob("*.v"))  # ours, around what XLS writes to hls/gen

@@ -12,7 +12,7 @@ from sim.runner import RTL, lint, simulate, simulators
 from sim.streams import never, receive, reset, send, sometimes
 from vio.config import load_config
 from vio.fixed.corners import select_corners
-from vio.hw.memory import geometry
+from vio.hw.estimates.memory import geometry
 
 pytestmark = pytest.mark.skipif(
     not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"

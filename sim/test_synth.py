@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from vio import cli
-from vio.hw import synth
-from vio.hw.synth_blocks import SynthBlock
-from vio.hw.synth_results import load
+from vio.hw.synth import flow
+from vio.hw.synth.blocks import SynthBlock
+from vio.hw.synth.results import load
 
 pytestmark = [
     pytest.mark.slow,
@@ -38,7 +38,7 @@ def test_a_deep_queue_is_block_ram_and_a_shallow_one_is_not() -> None:
     areas = {}
     for depth in (16, 1024):
         block = SynthBlock("fifo", parameters={"DEPTH": depth, "WIDTH": 18})
-        areas[depth] = synth.synthesise(synth.prepare(block, "ecp5_85k")[1])
+        areas[depth] = flow.synthesise(flow.prepare(block, "ecp5_85k")[1])
     assert {depth: area.memory_bits for depth, area in areas.items()} == {16: 288, 1024: 18432}
     assert areas[16].dp16kd == 0
     assert areas[1024].dp16kd == 1

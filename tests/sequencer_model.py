@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from vio import fp32
-from vio.hw.hls_microcode import ROOT
-from vio.hw.hls_program import KINDS, Units
+from vio.float32 import float as fp32
+from vio.hw.hls.list_schedule import KINDS, Units
+from vio.hw.hls.microcode import ROOT
 
 
 def read_sizes(text: str) -> dict[str, int]:

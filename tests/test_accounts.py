@@ -16,12 +16,12 @@ from vio.config import load_config
 from vio.fixed.codec import get_codec
 from vio.fixed.corners import select_corners
 from vio.fixed.pyramid import build_pyramid, halve
-from vio.hw import cycles as cy
-from vio.hw.blockram import block_rams, in_luts, lut_rams
-from vio.hw.energy import VARIANTS, access_pj, account, operation_pj
-from vio.hw.memory import BANKS, LEFT, REGION_PX, RIGHT, Memory, geometry, inventory
-from vio.hw.traffic import blocks_across, traffic
-from vio.hw.work import FrameWork, mean_work, worst_work
+from vio.hw.estimates import cycles as cy
+from vio.hw.estimates.blockram import block_rams, in_luts, lut_rams
+from vio.hw.estimates.energy import VARIANTS, access_pj, account, operation_pj
+from vio.hw.estimates.memory import BANKS, LEFT, REGION_PX, RIGHT, Memory, geometry, inventory
+from vio.hw.estimates.traffic import blocks_across, traffic
+from vio.hw.estimates.work import FrameWork, mean_work, worst_work
 
 PRESETS = ("navion", "ecp5_85k", "tiny")
 
@@ -593,8 +593,8 @@ def test_a_bad_argument_is_one_line(
 
 @pytest.mark.slow
 def test_the_accounts_of_the_real_clip_reach_their_bars(real_data: Path) -> None:
-    from vio.console import progress
-    from vio.hw.account import measure
+    from vio.commands.console import progress
+    from vio.hw.estimates.common import measure
 
     config = load_config("ecp5_85k")
     measured = measure(str(real_data / "euroc" / "MH_01_easy"), config, 3.0, progress)

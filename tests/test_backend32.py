@@ -10,14 +10,14 @@ import pytest
 
 from tests.simulation import Simulation
 from tests.test_backend_window import config, dense_rows
-from vio.backend.lanes import Lanes
 from vio.backend.marginalize import marginalize
-from vio.backend.solve32 import add_products, solve_normal, triangularize
 from vio.backend.window import ImuFactor, Prior, Window
-from vio.backend.window32 import Window32, make_lanes
 from vio.errors import VioError
-from vio.hw import lanes_proof
-from vio.pipeline import Odometry, run
+from vio.float32.kernels import Lanes
+from vio.float32.solve import add_products, solve_normal, triangularize
+from vio.float32.window import Window32, make_lanes
+from vio.hw.hls import verify_kernels
+from vio.odometry import Odometry, run
 
 EPS = 2.0**-24  # of one rounding
 
@@ -261,15 +261,15 @@ def test_what_has_no_kernels_is_refused() -> None:
 def test_a_file_without_operands_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.npz"
     with pytest.raises(VioError, match="is not there"):
-        lanes_proof.load(path)
+        verify_kernels.load(path)
     path.write_bytes(b"no operands")
     with pytest.raises(VioError, match="holds no operands"):
-        lanes_proof.load(path)
+        verify_kernels.load(path)
     np.savez(path, images=np.zeros(3))
     with pytest.raises(VioError, match="images"):
-        lanes_proof.load(path)
+        verify_kernels.load(path)
     np.savez(path, add=np.zeros((5, 3), np.uint32))
     with pytest.raises(VioError, match=r"add is \(5, 3\) uint32, not \(N, 2\)"):
-        lanes_proof.load(path)
+        verify_kernels.load(path)
     with pytest.raises(VioError, match="nothing to record"):
-        lanes_proof.record(Simulation(7, seconds=0.5), config())
+        verify_kernels.record(Simulation(7, seconds=0.5), config())

@@ -12,7 +12,7 @@ from vio.backend.landmarks import landmark_block
 from vio.backend.marginalize import marginalize
 from vio.backend.window import Window
 from vio.config import Config, load_config
-from vio.pipeline import Odometry, run
+from vio.odometry import Odometry, run
 
 
 def config(*overrides: str) -> Config:

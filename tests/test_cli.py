@@ -16,9 +16,9 @@ import pytest
 from tests.states import make_state
 from vio import cli
 from vio.commands import suite as suite_command
-from vio.console import parse_range
+from vio.commands.console import parse_range
 from vio.errors import VioError
-from vio.suite import Job, Workers, aggregate
+from vio.runs.suite import Job, Workers, aggregate
 
 HEAVY = ("numpy", "scipy", "numba", "matplotlib", "PIL", "yaml", "rich", "concurrent.futures")
 
@@ -177,7 +177,7 @@ class StandIn:
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> StandIn:
     """Return a stand-in for the odometry, in place."""
     stand_in = StandIn()
-    monkeypatch.setattr("vio.pipeline.run", stand_in)
+    monkeypatch.setattr("vio.odometry.run", stand_in)
     return stand_in
 
 
@@ -202,7 +202,7 @@ def test_ctrl_c_leaves_a_valid_partial_result_and_exits_130(
 ) -> None:
     import json
 
-    from vio.trajectory_io import read_trajectory
+    from vio.datasets.trajectories import read_trajectory
 
     stand_in.interrupt_after = 7
     out = tmp_path / "out"

@@ -12,9 +12,9 @@ import pytest
 from tests.conftest import FRAME_STEP_NS, START_NS
 from vio.commands import eval as command
 from vio.datasets import open_dataset
+from vio.datasets.trajectories import write_euroc, write_kitti, write_tum
 from vio.errors import VioError
 from vio.trajectory import Trajectory, interpolate
-from vio.trajectory_io import write_euroc, write_kitti, write_tum
 
 
 def run(*arguments: str) -> int:

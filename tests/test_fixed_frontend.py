@@ -18,7 +18,7 @@ from vio.fixed.frontend import FixedFrontEnd
 from vio.frontend import make_frontend
 from vio.frontend.base import Tracks
 from vio.geometry import exp_so3, mul33
-from vio.hw.record import rotation_between
+from vio.hw.cosim.record import rotation_between
 
 COUNT = 14
 SCENE = PlaneScene(2.0, 0.2)

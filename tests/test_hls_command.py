@@ -10,12 +10,11 @@ import pytest
 from tests.sequencer_model import read_sizes
 from vio.cli import EXIT_BAD_INPUT, main
 from vio.errors import VioError
-from vio.hw import lanes_proof
-from vio.hw.hls import xls_api
-from vio.hw.hls_blocks import BLOCKS, GEN, block_of
-from vio.hw.hls_kernels import KERNELS
-from vio.hw.hls_proofs import INTERPRETED, PROOFS
-from vio.hw.hls_results import (
+from vio.hw.hls import verify_kernels
+from vio.hw.hls.blocks import BLOCKS, GEN, block_of
+from vio.hw.hls.kernel_block import SEQUENCED
+from vio.hw.hls.kernels import KERNELS
+from vio.hw.hls.results import (
     BAR_MHZ,
     MOST_STAGES,
     RESULTS,
@@ -25,8 +24,9 @@ from vio.hw.hls_results import (
     load,
     store,
 )
-from vio.hw.kernel_block import SEQUENCED
-from vio.hw.schedule_cost import Machine
+from vio.hw.hls.verification import INTERPRETED, PROOFS
+from vio.hw.hls.xls import xls_api
+from vio.hw.schedule.cost import Machine
 from vio.report.hls import plot_stages
 
 AREA = {"float_add": (900, 0), "float_mul": (400, 4), "float_divide_root": (600, 0)}  # LUT4, MULT18
@@ -86,7 +86,7 @@ def test_every_kernel_and_unit_is_proven_on_as_many_vectors_as_is_said():
     for name, count in RECORDED.items():
         assert proofs[name]["recorded"]["vectors"] >= count, name
     recorded = proofs["backend"]["recorded"]["vectors"]
-    assert set(recorded) == set(lanes_proof.KERNELS)
+    assert set(recorded) == set(verify_kernels.KERNELS)
     assert min(recorded.values()) >= 500
 
 

@@ -6,8 +6,8 @@ import pytest
 from numba import njit
 
 from tests import exact_float
-from vio import fp32
-from vio.hw.hls_operands import pairs, special_numbers, special_pairs
+from vio.float32 import float as fp32
+from vio.hw.hls.operands import pairs, special_numbers, special_pairs
 
 COUNT = 12000
 NAMES = ("add", "sub", "mul", "div", "sqrt")

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The float32 inertial front end (hls/imu.x, vio/imu32.py) against vio/imu.py in float64."""
+"""The float32 inertial front end (hls/imu.x, vio/float32/imu.py) against vio/imu.py in float64."""
 
 import argparse
 
 import numpy as np
 import pytest
 
-from vio import imu, imu32
+from vio import imu
 from vio.backend.inertial import make_preintegrate
 from vio.commands import run
 from vio.commands.outcome import config_from_arguments
 from vio.errors import VioError
+from vio.float32 import imu as imu32
 from vio.geometry import exp_so3
 
 NOISE = imu.ImuNoise(gyro_noise=3.4e-4, accel_noise=8e-3)

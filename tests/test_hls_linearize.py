@@ -4,9 +4,9 @@
 import numpy as np
 import pytest
 
-from vio import linearize32
 from vio.backend.factors import project_landmark
-from vio.hw.hls_operands import observations
+from vio.float32 import linearize as linearize32
+from vio.hw.hls.operands import observations
 
 COUNT = 1600
 

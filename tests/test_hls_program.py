@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from tests.sequencer_model import Sequencer, read_memory
-from vio import imu32
 from vio.errors import VioError
-from vio.hw.hls_graph import Graph, Operation, graph_of
-from vio.hw.hls_microcode import header_text, program_text, sizes
-from vio.hw.hls_program import Units, compile_program, schedule
+from vio.float32 import imu as imu32
+from vio.hw.hls.graph import Graph, Operation, graph_of
+from vio.hw.hls.list_schedule import Units, compile_program, schedule
+from vio.hw.hls.microcode import header_text, program_text, sizes
 
 GEN = Path(__file__).resolve().parents[1] / "hls" / "gen"
 F = "(bits[1], bits[8], bits[23])"

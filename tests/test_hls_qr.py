@@ -3,9 +3,9 @@
 
 import numpy as np
 
-from vio import qr32
-from vio.backend.landmarks32 import reflect
-from vio.backend.lanes import Lanes
+from vio.float32 import qr as qr32
+from vio.float32.kernels import Lanes
+from vio.float32.landmarks import reflect
 
 
 def test_householder_steps_make_the_triangle_of_numpy_up_to_signs():

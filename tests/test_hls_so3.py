@@ -4,8 +4,9 @@
 import numpy as np
 import pytest
 
-from vio import geometry, so3_32
-from vio.hw.hls_operands import matrices, vectors
+from vio import geometry
+from vio.float32 import so3 as so3_32
+from vio.hw.hls.operands import matrices, vectors
 
 COUNT = 8000
 

@@ -24,14 +24,14 @@ from vio.backend.window import FREE, Window
 from vio.cli import main
 from vio.config import load_config
 from vio.errors import VioError
-from vio.hw import schedule_cost as cost
-from vio.hw.schedule import CORE, VARIANTS, marginal_order, marginalize, optimize
-from vio.hw.schedule_account import Window as Case
-from vio.hw.schedule_account import accounts, waiting_words, watched_windows
-from vio.hw.schedule_cost import Call, Cost, Machine, cost_of
-from vio.hw.schedule_run import Execution
-from vio.hw.schedule_window import leaving_of, structure_of, worst_case
-from vio.pipeline import Odometry, run
+from vio.hw.schedule import cost
+from vio.hw.schedule.cost import Call, Cost, Machine, cost_of
+from vio.hw.schedule.interpreter import Execution
+from vio.hw.schedule.schedule import CORE, VARIANTS, marginal_order, marginalize, optimize
+from vio.hw.schedule.structure import leaving_of, structure_of, worst_case
+from vio.hw.schedule.totals import Window as Case
+from vio.hw.schedule.totals import accounts, waiting_words, watched_windows
+from vio.odometry import Odometry, run
 
 BOUNDED = ("factor", "retract", "difference")  # by a bound above their counted operations
 COUNTS = ("mul", "add", "div", "sqrt")

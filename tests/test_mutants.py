@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""vio/hw/mutants.py changes expressions of Verilog and nothing else; the coverage counts add up."""
+"""tools/mutation/mutants.py changes Verilog expressions alone; the coverage counts add up."""
 
 import json
 from pathlib import Path
@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tools.merge_coverage import RESULTS, merged, report
+from tools.mutation.mutants import choose, mutants_of, with_mutants
+from tools.mutation.verilog_expressions import expressions_of
 from vio.errors import VioError
-from vio.hw.mutants import choose, mutants_of, with_mutants
-from vio.hw.verilog_expressions import expressions_of
 
 RTL = Path(__file__).parents[1] / "rtl"
 MODULE = """// x + 1 in a comment

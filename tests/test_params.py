@@ -12,7 +12,7 @@ from vio.commands.params import DEFAULT_OUT, DEFAULT_PRESET, command_text
 from vio.config import load_config
 from vio.fixed.formats import formats
 from vio.fixed.klt import LANES, klt_registers
-from vio.hw.memory import LEFT, RIGHT, UPPER, inventory
+from vio.hw.estimates.memory import LEFT, RIGHT, UPPER, inventory
 from vio.hw.params import index_bits, params_of, verilog_text
 
 ROOT = Path(__file__).parents[1]

@@ -15,7 +15,7 @@ from vio.datasets import open_dataset
 from vio.datasets.tracks import TrackFrame
 from vio.errors import VioError
 from vio.eval.metrics import evaluate
-from vio.pipeline import ImuPose, Odometry, run
+from vio.odometry import ImuPose, Odometry, run
 from vio.state import State, Status
 from vio.trajectory import Trajectory
 

@@ -18,12 +18,12 @@ from vio.fixed.frontend import FixedFrontEnd
 from vio.fixed.klt import klt_registers
 from vio.fixed.rectify import lens_registers, rotation_registers
 from vio.fixed.stereo import stereo_registers
-from vio.hw.driver import Driver, register_values, table_values
-from vio.hw.memory import geometry
+from vio.hw.estimates.memory import geometry
 from vio.hw.params import params_of
-from vio.hw.register_texts import c_header, document
-from vio.hw.register_verilog import registers_verilog
-from vio.hw.registers import ADDRESS_BITS, field_bits, parameters, register_map
+from vio.hw.registers.documents import c_header, document
+from vio.hw.registers.driver import Driver, register_values, table_values
+from vio.hw.registers.map import ADDRESS_BITS, field_bits, parameters, register_map
+from vio.hw.registers.verilog import registers_verilog
 
 ROOT = Path(__file__).parents[1]
 CONFIG = load_config("ecp5_85k")
@@ -91,7 +91,7 @@ def test_the_parameters_of_the_verilog_hold_the_bounds_of_vio_params(preset: str
 
 
 def test_the_c_header_has_every_register_and_field() -> None:
-    text = (ROOT / "sim/kestrel_registers.h").read_text()
+    text = (ROOT / "fpga/kestrel_registers.h").read_text()
     found = {
         name: int(value, 0) for name, value in re.findall(r"#define (\w+) (0x\w+|\d+)u\n", text)
     }
@@ -251,7 +251,7 @@ def test_other_hardware_is_refused(name: str, value: int, words: str) -> None:
 
 
 def test_a_front_end_that_stays_busy_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vio.hw.driver._POLLS", 5)
+    monkeypatch.setattr("vio.hw.registers.driver._POLLS", 5)
     hardware = Registers()
     hardware.words[MAP["status"].address] = 1
     with pytest.raises(VioError, match="busy for 5 reads"):

@@ -14,11 +14,11 @@ from tests.states import START_NS, STEP_NS, make_run, make_state, position
 from vio.datasets.base import StereoFrame
 from vio.report import write_figures
 from vio.report.timing import draw_timing
-from vio.runlog import RunLog
-from vio.runner import RunResult
-from vio.samples import FrameSampler
+from vio.runs.execute import RunResult
+from vio.runs.log import RunLog
+from vio.runs.samples import FrameSampler
+from vio.runs.summary import aligned_segments, rotation_error_rad, summarise, summary_lines
 from vio.state import State, Status
-from vio.summary import aligned_segments, rotation_error_rad, summarise, summary_lines
 from vio.trajectory import Trajectory
 
 

@@ -13,11 +13,11 @@ import pytest
 
 from tests.states import START_NS, STEP_NS, make_run, make_state
 from vio.config import Config, load_config
+from vio.datasets.trajectories import read_trajectory
 from vio.errors import VioError
-from vio.runfolder import RunFolder, make_folder
-from vio.runlog import RunLog
+from vio.runs.folder import RunFolder, make_folder
+from vio.runs.log import RunLog
 from vio.state import Status
-from vio.trajectory_io import read_trajectory
 
 
 def write_run(path: Path, states: list) -> None:
@@ -92,7 +92,7 @@ def test_every_line_is_on_disk_before_the_next_frame(tmp_path: Path) -> None:
 def test_a_killed_run_leaves_whole_lines(tmp_path: Path) -> None:
     code = (
         "import os, signal, sys; from pathlib import Path; from tests.states import make_state;"
-        "from vio.config import Config; from vio.runfolder import RunFolder;"
+        "from vio.config import Config; from vio.runs.folder import RunFolder;"
         "f = RunFolder(Path(sys.argv[1]), Config());"
         "[f.add_state(make_state(i), {'total': 1.0}) for i in range(20)];"
         "os.kill(os.getpid(), signal.SIGKILL)"
@@ -139,7 +139,7 @@ def test_run_folders_count_up_and_latest_points_to_the_newest(
 
 
 def test_runs_started_together_get_folders_of_their_own(tmp_path: Path) -> None:
-    code = "from vio.runfolder import make_folder; print(make_folder('x'))"
+    code = "from vio.runs.folder import make_folder; print(make_folder('x'))"
     command = [sys.executable, "-c", code]
     jobs = [subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE) for _ in range(4)]
     names = {job.communicate()[0].decode().strip() for job in jobs}

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tests.plane_scene import HEIGHT, WIDTH, PlaneScene, make_rig
+from vio.frontend.patch import sample
 from vio.frontend.rectify import from_rectified, rectified_points, resample, to_rectified
 from vio.frontend.stereo import match_stereo
-from vio.frontend.window import sample
 
 SETTINGS = {
     "half_width": 15,

@@ -11,9 +11,9 @@ import pytest
 from vio import cli
 from vio.config import load_config
 from vio.errors import VioError
-from vio.hw import synth
-from vio.hw.synth_blocks import BLOCKS, Limits, SynthBlock, block_of, parameter_values, planned
-from vio.hw.synth_results import RESULTS, entry_of, least_fmax, load, store, summed
+from vio.hw.synth import flow
+from vio.hw.synth.blocks import BLOCKS, Limits, SynthBlock, block_of, parameter_values, planned
+from vio.hw.synth.results import RESULTS, entry_of, least_fmax, load, store, summed
 
 CONFIG = load_config("ecp5_85k")
 FIGURES = ("lut4", "ff", "dp16kd", "mult18", "memory_bits")
@@ -22,8 +22,8 @@ FIGURES = ("lut4", "ff", "dp16kd", "mult18", "memory_bits")
 @pytest.fixture(autouse=True)
 def _some_tools(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is tested here needs no tool: they come with the extra `hw`."""
-    versions = dict.fromkeys(synth.TOOLS, "1.0")
-    monkeypatch.setattr("vio.hw.synth_results.versions", lambda: versions)
+    versions = dict.fromkeys(flow.TOOLS, "1.0")
+    monkeypatch.setattr("vio.hw.synth.results.versions", lambda: versions)
 
 
 def stat(**cells: int) -> dict[str, Any]:
@@ -55,21 +55,21 @@ def timing_report(slow: float = 71.234, fast: float = 90.0) -> dict[str, Any]:
 
 
 def entry(block: str = "skid", digest: str = "d", **timing: float) -> dict[str, Any]:
-    area = synth.Area(10, 20, 1, 2, 320)
-    timings = {int(seed[1:]): synth.Timing(mhz, None, 12) for seed, mhz in timing.items()}
+    area = flow.Area(10, 20, 1, 2, 320)
+    timings = {int(seed[1:]): flow.Timing(mhz, None, 12) for seed, mhz in timing.items()}
     return entry_of(block, digest, "ecp5_85k", "85k", 6, area, timings)
 
 
 def test_carry_and_distributed_ram_count_as_the_luts_they_occupy() -> None:
     cells = {"LUT4": 100, "CCU2C": 10, "TRELLIS_DPR16X4": 3, "PFUMX": 7, "L6MUX21": 2}
     cells |= {"TRELLIS_FF": 50, "DP16KD": 4, "MULT18X18D": 5}
-    area = synth.parse_area(stat(), stat(**cells))
-    assert area == synth.Area(100 + 20 + 18, 50, 4, 5, 160)
-    assert synth.parse_area(stat(), stat()) == synth.Area(0, 0, 0, 0, 160)
+    area = flow.parse_area(stat(), stat(**cells))
+    assert area == flow.Area(100 + 20 + 18, 50, 4, 5, 160)
+    assert flow.parse_area(stat(), stat()) == flow.Area(0, 0, 0, 0, 160)
 
 
 def test_the_slowest_clock_and_its_own_path_are_reported() -> None:
-    timing = synth.parse_timing(timing_report())
+    timing = flow.parse_timing(timing_report())
     assert timing.fmax_mhz == 71.23
     assert timing.comb == 37
     assert timing.critical_path == {
@@ -81,7 +81,7 @@ def test_the_slowest_clock_and_its_own_path_are_reported() -> None:
         "levels": 1,
         "through": ["a_q", "core.sum"],
     }
-    other = synth.parse_timing(timing_report(slow=95.0))
+    other = flow.parse_timing(timing_report(slow=95.0))
     assert other.fmax_mhz == 90.0
     assert other.critical_path is not None
     assert other.critical_path["ns"] == 0.5
@@ -89,11 +89,11 @@ def test_the_slowest_clock_and_its_own_path_are_reported() -> None:
 
 def test_a_block_without_a_clocked_path_has_no_clock_rate() -> None:
     report = timing_report() | {"fmax": {}, "critical_paths": []}
-    assert synth.parse_timing(report) == synth.Timing(None, None, 37)
+    assert flow.parse_timing(report) == flow.Timing(None, None, 37)
 
 
 def test_the_script_counts_memories_before_it_maps_them() -> None:
-    text = synth.script("top", ["leaf", "top"])
+    text = flow.script("top", ["leaf", "top"])
     lines = text.splitlines()
     assert lines[0] == "read_verilog -I. leaf.v top.v"
     assert lines[1] == "hierarchy -check -top top"
@@ -103,7 +103,7 @@ def test_the_script_counts_memories_before_it_maps_them() -> None:
 
 
 def test_nextpnr_is_asked_for_the_device_the_clock_and_the_seed() -> None:
-    arguments = synth.nextpnr_arguments("85k", 6, 3, "r.json")
+    arguments = flow.nextpnr_arguments("85k", 6, 3, "r.json")
     text = " ".join(arguments)
     for part in (
         "--85k --package CABGA756 --speed 6",
@@ -118,17 +118,17 @@ def test_nextpnr_is_asked_for_the_device_the_clock_and_the_seed() -> None:
 
 def test_parameters_replace_defaults_and_unknown_ones_are_refused() -> None:
     text = "parameter WIDTH = 8, // bits\n parameter DEPTH  = 16, parameter WIDTH2 = WIDTH"
-    changed = synth.with_parameters(text, {"WIDTH": 18, "DEPTH": 4})
+    changed = flow.with_parameters(text, {"WIDTH": 18, "DEPTH": 4})
     assert changed == text.replace("= 8", "= 18").replace("= 16", "= 4")
     for name in ("HEIGHT", "WIDTH2"):
         with pytest.raises(VioError, match=f"no parameter {name}"):
-            synth.with_parameters(text, {name: 1})
+            flow.with_parameters(text, {name: 1})
 
 
 @pytest.mark.parametrize("name", BLOCKS)
 def test_every_block_is_a_module_with_these_parameters(name: str) -> None:
     block = BLOCKS[name]
-    text = (synth.RTL / f"{block.module}.v").read_text()
+    text = (flow.RTL / f"{block.module}.v").read_text()
     head = re.sub(r"//[^\n]*", "", text).split(");")[0]
     for parameter, value in parameter_values(block, CONFIG).items():
         assert re.search(rf"parameter {parameter}\s*=", head), parameter
@@ -144,8 +144,8 @@ def test_the_parameters_follow_the_preset() -> None:
 
 
 def test_all_that_the_plan_names_belongs_to_a_block() -> None:
-    from vio.hw.cycles import multipliers
-    from vio.hw.memory import inventory
+    from vio.hw.estimates.cycles import multipliers
+    from vio.hw.estimates.memory import inventory
 
     blocks = BLOCKS.values()
     memories = [name for block in blocks for name in block.memories]
@@ -166,15 +166,15 @@ def test_any_module_can_be_named_and_an_unknown_one_is_refused() -> None:
 def test_the_folder_holds_copies_and_changes_with_the_preset(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(synth, "BUILD", tmp_path)
-    monkeypatch.setattr(synth, "versions", lambda: {"tool": "1"})
-    digest, folder = synth.prepare(BLOCKS["frame_store"], "ecp5_85k")
+    monkeypatch.setattr(flow, "BUILD", tmp_path)
+    monkeypatch.setattr(flow, "versions", lambda: {"tool": "1"})
+    digest, folder = flow.prepare(BLOCKS["frame_store"], "ecp5_85k")
     assert "MAX_WIDTH = 752" in (folder / "vio_params.vh").read_text()
     assert (folder / "frame_bank.v").is_file()
-    assert synth.prepare(BLOCKS["frame_store"], "ecp5_85k")[0] == digest
-    assert synth.prepare(BLOCKS["frame_store"], "tiny")[0] != digest
-    monkeypatch.setattr(synth, "versions", lambda: {"tool": "2"})
-    assert synth.prepare(BLOCKS["frame_store"], "ecp5_85k")[0] != digest
+    assert flow.prepare(BLOCKS["frame_store"], "ecp5_85k")[0] == digest
+    assert flow.prepare(BLOCKS["frame_store"], "tiny")[0] != digest
+    monkeypatch.setattr(flow, "versions", lambda: {"tool": "2"})
+    assert flow.prepare(BLOCKS["frame_store"], "ecp5_85k")[0] != digest
 
 
 def test_a_tool_that_fails_is_reported_with_its_error(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_a_tool_that_fails_is_reported_with_its_error(tmp_path: Path) -> None:
 
     command = [sys.executable, "-c", "print('fine'); print('ERROR: no cell'); raise SystemExit(1)"]
     with pytest.raises(VioError, match=r"yosys failed: ERROR: no cell; see .*y\.log"):
-        synth._call(command, tmp_path, "y.log", "yosys")
+        flow._call(command, tmp_path, "y.log", "yosys")
 
 
 def test_entries_are_sorted_and_replaced_in_place(tmp_path: Path) -> None:
@@ -199,13 +199,13 @@ def test_entries_are_sorted_and_replaced_in_place(tmp_path: Path) -> None:
 
 def test_seeds_of_unchanged_sources_are_kept_and_others_forgotten() -> None:
     old = entry(s1=80.0)
-    area = synth.Area(10, 20, 1, 2, 320)
-    more = {2: synth.Timing(70.0, {"ns": 14.3}, 12)}
+    area = flow.Area(10, 20, 1, 2, 320)
+    more = {2: flow.Timing(70.0, {"ns": 14.3}, 12)}
     both = entry_of("skid", "d", "ecp5_85k", "85k", 6, area, more, old)
     assert both["fmax_mhz"] == {"1": 80.0, "2": 70.0}
     assert both["critical_path"] == {"ns": 14.3}
     assert both["command"].endswith("--device 85k --speed 6 --seed 1,2")
-    faster = {3: synth.Timing(99.0, {"ns": 10.1}, 12)}
+    faster = {3: flow.Timing(99.0, {"ns": 10.1}, 12)}
     kept = entry_of("skid", "d", "ecp5_85k", "85k", 6, area, faster, both)
     assert kept["critical_path"] == {"ns": 14.3}  # of the slowest seed
     changed = entry_of("skid", "e", "ecp5_85k", "85k", 6, area, more, old)
@@ -258,6 +258,6 @@ def test_the_recorded_results_have_every_field() -> None:
         assert all(isinstance(e[name], int) and e[name] >= 0 for name in FIGURES), e["block"]
         assert e["device"] == "LFE5U-85F"
         assert (e["critical_path"] is None) == (least_fmax(e) is None)
-        assert set(e["tool_versions"]) == set(synth.TOOLS)
+        assert set(e["tool_versions"]) == set(flow.TOOLS)
         assert e["command"].startswith(f"vio synth --block {e['block']} --preset {e['preset']}")
         assert "/" not in e["command"]

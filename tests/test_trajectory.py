@@ -10,9 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation, Slerp
 
+from vio.datasets.csv_table import decimal_seconds_to_ns
+from vio.datasets.trajectories import (
+    read_trajectory,
+    seconds_text,
+    tum_line,
+    write_euroc,
+    write_kitti,
+    write_tum,
+)
 from vio.errors import VioError
 from vio.geometry import invert_transform, transform_from
-from vio.table import decimal_seconds_to_ns
 from vio.trajectory import (
     Trajectory,
     interpolate,
@@ -20,14 +28,6 @@ from vio.trajectory import (
     nearest_index,
     quaternion_product,
     rotation_matrices,
-)
-from vio.trajectory_io import (
-    read_trajectory,
-    seconds_text,
-    tum_line,
-    write_euroc,
-    write_kitti,
-    write_tum,
 )
 
 T0 = 1_403_636_579_763_555_584

@@ -17,7 +17,7 @@ from vio.fixed import klt
 from vio.fixed.formats import formats
 from vio.fixed.frontend import FixedFrontEnd
 from vio.fixed.qformat import signal_table
-from vio.hw.vector_blocks import (
+from vio.hw.cosim.vector_blocks import (
     BLOCKS,
     COUNT_FRONTEND,
     FRAME,
@@ -28,7 +28,7 @@ from vio.hw.vector_blocks import (
     checked_in_set,
     make_sets,
 )
-from vio.hw.vectors import Field, VectorSet, read_set
+from vio.hw.cosim.vectors import Field, VectorSet, read_set
 
 ROOT = Path(__file__).parents[1]
 CONFIG = load_config(PRESET, SETTINGS)

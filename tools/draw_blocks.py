@@ -14,7 +14,7 @@ matplotlib.use("svg")
 import matplotlib.pyplot as plt
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from vio.hw.netlist import Module, links, read_modules
+from vio.hw.synth.netlist import Module, links, read_modules
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "docs" / "images" / "frontend_blocks.svg"

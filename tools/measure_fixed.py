@@ -31,9 +31,9 @@ from vio.fixed.klt import track_windows
 from vio.fixed.ransac import inverse_sizes, mono_ransac
 from vio.fixed.rectify import rotation_registers
 from vio.frontend.base import FrontEnd, Tracks
-from vio.frontend.tracker import FloatFrontEnd
+from vio.frontend.frontend import FloatFrontEnd
 from vio.geometry import mul33
-from vio.pipeline import run
+from vio.odometry import run
 from vio.trajectory import Trajectory
 
 BLOCKS = ("codec", "klt", "corners", "ransac", "stereo")

@@ -12,9 +12,9 @@ from vio.backend.landmarks import reprojection_errors
 from vio.backend.marginalize import marginalize
 from vio.backend.triangulate import stereo_inverse_depth, triangulate_rows
 from vio.backend.window import ACTIVE, PENDING, Window
-from vio.backend.window32 import make_lanes
 from vio.camera import StereoRig
 from vio.config import Config
+from vio.float32.window import make_lanes
 from vio.geometry import matrix_from_quaternion, mul3, mul33, quaternion_from_matrix
 from vio.imu import ImuNoise
 

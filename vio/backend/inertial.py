@@ -39,12 +39,12 @@ def make_preintegrate(choice: str) -> Preintegrate:
     if choice == "float":
         return preintegrate
     if choice == "numpy":
-        from vio import imu32
+        from vio.float32 import imu as imu32
 
         return imu32.preintegrate
     if choice == "hls":
-        from vio import imu32
-        from vio.hw.imu_block import ImuBlock
+        from vio.float32 import imu as imu32
+        from vio.hw.hls.imu_block import ImuBlock
 
         return partial(imu32.preintegrate, integrate=ImuBlock())
     raise VioError(f"backend.imu {choice!r} is unknown; known: {', '.join(CHOICES)}")

@@ -14,12 +14,12 @@ import numpy as np
 
 from vio.backend.inertial import Preintegrate
 from vio.backend.landmarks import reprojection_errors
-from vio.backend.lanes import Lanes
 from vio.backend.solve import least_squares
 from vio.backend.window import ACTIVE, Prior, Window
-from vio.backend.window32 import make_window
 from vio.camera import StereoRig
 from vio.config import Config
+from vio.float32.kernels import Lanes
+from vio.float32.window import make_window
 from vio.geometry import exp_so3, log_so3, mul3, mul33, mulT33
 from vio.imu import GRAVITY_M_S2, ImuNoise, Preintegration
 

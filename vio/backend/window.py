@@ -177,7 +177,7 @@ class Window:
         dx = self.local_difference(np.array(p.slots), np.array(p.dims))
         return self.matvec(p.J, dx) + p.r
 
-    # The arithmetic that vio/backend/window32.py replaces ------------------------------------
+    # The arithmetic that vio/float32/window.py replaces ------------------------------------
 
     def local_difference(self, slots: np.ndarray, dims: np.ndarray) -> np.ndarray:
         """Return the difference (n,) of the states in `slots` from their first estimates."""

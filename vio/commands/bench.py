@@ -48,11 +48,11 @@ def run(args: argparse.Namespace) -> int:
     import tempfile
     from pathlib import Path
 
-    from vio.bench import measure_engines
+    from vio.commands.console import print_table
     from vio.config import load_config
-    from vio.console import print_table
     from vio.errors import VioError
-    from vio.runfolder import make_folder
+    from vio.runs.bench import measure_engines
+    from vio.runs.folder import make_folder
 
     config = load_config(args.preset, args.set)
     engines = tuple(name.strip() for name in args.engines.split(",") if name.strip())

@@ -16,11 +16,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the account."""
+    from vio.commands.console import print_table, progress
     from vio.config import load_config
-    from vio.console import print_table, progress
-    from vio.hw import cycles as cy
-    from vio.hw.account import measure, write_json
-    from vio.hw.work import worst_work
+    from vio.hw.estimates import cycles as cy
+    from vio.hw.estimates.common import measure, write_json
+    from vio.hw.estimates.work import worst_work
 
     config = load_config(args.preset, args.set)
     measured = measure(args.dataset, config, args.until, progress)

@@ -35,13 +35,13 @@ def run(args: argparse.Namespace) -> int:
     """Render, run, measure and draw."""
     from time import perf_counter
 
+    from vio.commands.console import print_table, progress
     from vio.commands.outcome import finish
     from vio.config import load_config
-    from vio.console import print_table, progress
     from vio.datasets import open_dataset
     from vio.render.sequence import open_scenario, write_sequence
-    from vio.runfolder import RunFolder, make_folder
-    from vio.runner import execute
+    from vio.runs.execute import execute
+    from vio.runs.folder import RunFolder, make_folder
 
     start = perf_counter()
     config = load_config()

@@ -20,11 +20,11 @@ def run(args: argparse.Namespace) -> int:
     """Print the account."""
     import dataclasses
 
+    from vio.commands.console import print_table, progress
     from vio.config import load_config
-    from vio.console import print_table, progress
     from vio.errors import VioError
-    from vio.hw.account import measure, works, write_json
-    from vio.hw.energy import account
+    from vio.hw.estimates.common import measure, works, write_json
+    from vio.hw.estimates.energy import account
 
     config = load_config(args.preset, args.set)
     if args.figure is not None and not Path(args.figure).resolve().parent.is_dir():

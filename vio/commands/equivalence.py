@@ -23,11 +23,11 @@ def run(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from vio.cli import EXIT_NEGATIVE
+    from vio.commands.console import print_table, progress
     from vio.config import load_config
-    from vio.console import print_table, progress
     from vio.datasets import open_dataset
     from vio.errors import VioError
-    from vio.hw.equivalence import compare, summary
+    from vio.hw.cosim.equivalence import compare, summary
 
     if args.frames is not None and args.frames < 1:
         raise VioError(f"--frames {args.frames}: give 1 or more")

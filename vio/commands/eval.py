@@ -76,8 +76,8 @@ def load_truth(path: str, times: str | None) -> tuple["Trajectory", "np.ndarray 
     from pathlib import Path
 
     from vio.datasets import open_dataset
+    from vio.datasets.trajectories import read_trajectory
     from vio.errors import VioError
-    from vio.trajectory_io import read_trajectory
 
     if not Path(path).is_dir() and Path(path).suffix.lower() != ".zip":
         return read_trajectory(path, times), None
@@ -91,7 +91,7 @@ def load_truth(path: str, times: str | None) -> tuple["Trajectory", "np.ndarray 
 
 def print_metrics(metrics: "Metrics", title: str) -> None:
     """Print the figures as tables."""
-    from vio.console import print_table
+    from vio.commands.console import print_table
 
     rows = [
         [
@@ -129,8 +129,8 @@ def run(args: argparse.Namespace) -> int:
     import json
     import sys
 
+    from vio.datasets.trajectories import count_segments, read_trajectory
     from vio.eval.metrics import evaluate
-    from vio.trajectory_io import count_segments, read_trajectory
 
     deltas = tuple(parse_delta(text) for text in args.rpe or ("1f", "1s", "1m", "10m"))
     truth, frame_t_ns = load_truth(args.truth, args.truth_times)

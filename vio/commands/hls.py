@@ -65,9 +65,9 @@ def run(args: argparse.Namespace) -> int:
     """Do what was asked and print the table."""
     from pathlib import Path
 
-    from vio.console import print_table
+    from vio.commands.console import print_table
     from vio.errors import VioError
-    from vio.hw.hls_results import HEADER, load, row
+    from vio.hw.hls.results import HEADER, load, row
 
     _check(args)
     if args.write:
@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _write(name: str | None) -> int:
-    from vio.hw.hls_blocks import BLOCKS, GEN, block_of, verilog
+    from vio.hw.hls.blocks import BLOCKS, GEN, block_of, verilog
 
     GEN.mkdir(exist_ok=True)
     for block in [block_of(name)] if name else BLOCKS.values():
@@ -105,11 +105,11 @@ def _write(name: str | None) -> int:
 
 def _measure(args: argparse.Namespace) -> int:
     from vio.cli import EXIT_NEGATIVE
-    from vio.console import parse_range, print_table
+    from vio.commands.console import parse_range, print_table
     from vio.errors import VioError
-    from vio.hw import hls_sequenced
-    from vio.hw.hls_blocks import BLOCKS, block_of, model_ns, optimised, verilog
-    from vio.hw.hls_results import (
+    from vio.hw.hls import sequenced_blocks
+    from vio.hw.hls.blocks import BLOCKS, block_of, model_ns, optimised, verilog
+    from vio.hw.hls.results import (
         HEADER,
         MOST_STAGES,
         calibrate,
@@ -122,17 +122,17 @@ def _measure(args: argparse.Namespace) -> int:
     )
 
     seeds = parse_range(args.seed)
-    if args.block in hls_sequenced.NAMES:
+    if args.block in sequenced_blocks.NAMES:
         if args.stages or args.clock_mhz:
             raise VioError(
                 f"{args.block} is a program on units and has no stages to choose, those of "
                 f"{', '.join(BLOCKS)} have; measure it: vio hls {args.block}"
             )
-        store(entry := hls_sequenced.measure(args.block, seeds))
+        store(entry := sequenced_blocks.measure(args.block, seeds))
         print_table("ECP5-85F, speed 6", HEADER, [row(entry)])
         return 0
     if args.block not in BLOCKS:
-        known = ", ".join([*BLOCKS, *hls_sequenced.NAMES])
+        known = ", ".join([*BLOCKS, *sequenced_blocks.NAMES])
         raise VioError(f"no block {args.block}; there are {known}")
     block = block_of(args.block)
     asked = parse_range(args.stages, "stages", 1) if args.stages else [block.stages]
@@ -171,9 +171,9 @@ def _record(name: str, dataset: str, file: str, until_s: float | None) -> int:
     from vio.config import load_config
     from vio.datasets import open_dataset
     from vio.errors import VioError
-    from vio.hw.imu_proof import recording
+    from vio.hw.hls.verify_imu import recording
     from vio.hw.operand_files import check_place, save_operands
-    from vio.pipeline import run as run_odometry
+    from vio.odometry import run as run_odometry
 
     if name not in ("imu", "backend"):
         raise VioError(f"only the operands of imu and backend are recorded so, not those of {name}")
@@ -181,10 +181,10 @@ def _record(name: str, dataset: str, file: str, until_s: float | None) -> int:
     source = open_dataset(Path(dataset))
     until_ns = None if until_s is None else int(source.frame_t_ns[0] + until_s * 1e9)
     if name == "backend":
-        from vio.hw import lanes_proof
+        from vio.hw.hls import verify_kernels
 
         settings = load_config("euroc", ["backend.arithmetic=numpy"])
-        kept = lanes_proof.record(source, settings, until_ns)
+        kept = verify_kernels.record(source, settings, until_ns)
         save_operands(Path(file), kept)
         print(f"{sum(map(len, kept.values()))} operands of {len(kept)} kernels in {file}")
         return 0
@@ -201,7 +201,7 @@ def _prove(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from vio.cli import EXIT_NEGATIVE
-    from vio.hw.hls_proofs import prove, prove_recorded
+    from vio.hw.hls.verification import prove, prove_recorded
 
     if args.block == "backend":
         return _prove_backend(args)
@@ -219,17 +219,17 @@ def _prove_backend(args: argparse.Namespace) -> int:
 
     from vio.cli import EXIT_NEGATIVE
     from vio.errors import VioError
-    from vio.hw import lanes_proof
-    from vio.hw.hls_lanes import JitLanes, RtlLanes
-    from vio.hw.hls_proofs import store
+    from vio.hw.hls import verify_kernels
+    from vio.hw.hls.backends import JitLanes, RtlLanes
+    from vio.hw.hls.verification import store
 
     if not args.prove_recorded:
         raise VioError("the kernels of backend are proven on a run: --prove-recorded FILE.npz")
     path = Path(args.prove_recorded)
-    given = lanes_proof.load(path)
+    given = verify_kernels.load(path)
     failed = False
     for lanes, by in ((JitLanes(), "jit"), (RtlLanes(), "verilated")):
-        for name, wrong in lanes_proof.differences(given, lanes).items():
+        for name, wrong in verify_kernels.differences(given, lanes).items():
             print(f"{name}: {len(given[name])} operands, {by}: {wrong or 'none'} differ")
             failed |= wrong > 0
     if not failed:

@@ -31,11 +31,11 @@ def run(args: argparse.Namespace) -> int:
     """Print the account."""
     import dataclasses
 
+    from vio.commands.console import print_table, progress
     from vio.config import load_config
-    from vio.console import print_table, progress
-    from vio.hw import memory as mem
-    from vio.hw.account import measure, works, write_json
-    from vio.hw.traffic import traffic
+    from vio.hw.estimates import memory as mem
+    from vio.hw.estimates.common import measure, works, write_json
+    from vio.hw.estimates.traffic import traffic
 
     config = load_config(args.preset, args.set)
     memories = mem.inventory(config)

@@ -20,8 +20,8 @@ def run(args: argparse.Namespace) -> int:
 
     from vio.cli import EXIT_NEGATIVE
     from vio.errors import VioError
-    from vio.hw.netlist import read_modules
-    from vio.hw.netlist_texts import MARK, generated_text
+    from vio.hw.synth.netlist import read_modules
+    from vio.hw.synth.netlist_tables import MARK, generated_text
 
     root = Path(args.root)
     readme = root / "rtl" / "README.md"

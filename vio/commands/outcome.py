@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vio.config import Config
     from vio.datasets.base import Dataset
-    from vio.runfolder import RunFolder
-    from vio.runner import RunResult
+    from vio.runs.execute import RunResult
+    from vio.runs.folder import RunFolder
 
 
 def config_from_arguments(args: argparse.Namespace) -> "Config":
@@ -33,7 +33,7 @@ def finish(
     Raises the KeyboardInterrupt again, after the metrics, when the run was interrupted.
     """
     from vio.cli import EXIT_NEGATIVE
-    from vio.summary import aligned_segments, summarise
+    from vio.runs.summary import aligned_segments, summarise
 
     metrics = summarise(dataset, result)
     folder.write_metrics(metrics)

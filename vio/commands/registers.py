@@ -3,9 +3,11 @@
 
 import argparse
 
-HELP = "Write rtl/registers.v, docs/registers.md and sim/kestrel_registers.h from the register map."
+HELP = (
+    "Write rtl/registers.v, docs/registers.md and fpga/kestrel_registers.h from the register map."
+)
 DEFAULT_PRESET = "ecp5_85k"
-PATHS = ("rtl/registers.v", "docs/registers.md", "sim/kestrel_registers.h")
+PATHS = ("rtl/registers.v", "docs/registers.md", "fpga/kestrel_registers.h")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,8 +27,8 @@ def run(args: argparse.Namespace) -> int:
     from vio.cli import EXIT_NEGATIVE
     from vio.config import load_config
     from vio.errors import VioError
-    from vio.hw.register_texts import c_header, document
-    from vio.hw.register_verilog import registers_verilog
+    from vio.hw.registers.documents import c_header, document
+    from vio.hw.registers.verilog import registers_verilog
 
     # Other presets override the parameters of registers.v; these are its defaults.
     hw = load_config(DEFAULT_PRESET).hw

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
         return _compare(args)
     import time
 
-    from vio.console import progress
+    from vio.commands.console import progress
     from vio.render.sequence import open_hybrid, open_scenario, write_sequence
 
     if args.hybrid:
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _compare(args: argparse.Namespace) -> int:
     """Measure rendered frames against real ones; pictures and table go to the output folder."""
-    from vio.console import parse_range
+    from vio.commands.console import parse_range
     from vio.render.compare import compare
 
     out = Path(args.out or f"rendered/compare_{Path(args.compare).resolve().name}")

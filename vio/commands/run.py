@@ -59,13 +59,13 @@ def add_preset_arguments(parser: argparse.ArgumentParser, default: str = "euroc"
 
 def run(args: argparse.Namespace) -> int:
     """Run on one recording."""
+    from vio.commands.console import progress
     from vio.commands.outcome import config_from_arguments, finish
-    from vio.console import progress
     from vio.datasets import open_dataset
     from vio.errors import VioError
-    from vio.runfolder import RunFolder, make_folder
-    from vio.runner import count_frames, execute
-    from vio.summary import summary_lines
+    from vio.runs.execute import count_frames, execute
+    from vio.runs.folder import RunFolder, make_folder
+    from vio.runs.summary import summary_lines
 
     if args.until is not None and not args.until > 0.0:
         raise VioError(f"--until {args.until:g} is not a positive number of seconds")

@@ -5,7 +5,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vio.hw.schedule_account import Window
+    from vio.hw.schedule.totals import Window
 
 HELP = "Write the back end's schedule of kernel calls; count cycles, memory and energy."
 
@@ -48,12 +48,12 @@ def run(args: argparse.Namespace) -> int:
     from dataclasses import replace
     from pathlib import Path
 
-    from vio.console import parse_range, print_table
+    from vio.commands.console import parse_range, print_table
     from vio.errors import VioError
-    from vio.hw.account import check_until, write_json
-    from vio.hw.schedule import STAGES, VARIANTS
-    from vio.hw.schedule_account import accounts, calls_of
-    from vio.hw.schedule_cost import Machine
+    from vio.hw.estimates.common import check_until, write_json
+    from vio.hw.schedule.cost import Machine
+    from vio.hw.schedule.schedule import STAGES, VARIANTS
+    from vio.hw.schedule.totals import accounts, calls_of
 
     check_until(args.dataset, args.until)
     variants = args.variant or list(VARIANTS)
@@ -104,10 +104,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _made_up(args: argparse.Namespace) -> "list[Window]":
-    from vio.console import parse_range
+    from vio.commands.console import parse_range
     from vio.errors import VioError
-    from vio.hw.schedule_account import Window
-    from vio.hw.schedule_window import RECENT, worst_case
+    from vio.hw.schedule.structure import RECENT, worst_case
+    from vio.hw.schedule.totals import Window
 
     out = []
     for frames in parse_range(args.frames, "frames"):
@@ -126,13 +126,13 @@ def _recorded(args: argparse.Namespace) -> "list[Window]":
     """Run the odometry; return its median and its largest window, by observations."""
     from dataclasses import replace
 
+    from vio.commands.console import progress
     from vio.config import load_config
-    from vio.console import progress
     from vio.datasets import open_dataset
     from vio.errors import VioError
-    from vio.hw.schedule_account import Window, watched_windows
-    from vio.pipeline import run as odometry
-    from vio.runner import count_frames
+    from vio.hw.schedule.totals import Window, watched_windows
+    from vio.odometry import run as odometry
+    from vio.runs.execute import count_frames
 
     config = load_config(args.preset, args.set)
     dataset = open_dataset(args.dataset)

@@ -45,12 +45,12 @@ def run(args: argparse.Namespace) -> int:
     """Run the front end over the recording and print one line a signal."""
     import json
 
+    from vio.commands.console import print_table, progress
     from vio.config import load_config
-    from vio.console import print_table, progress
     from vio.datasets import open_dataset
     from vio.errors import VioError
     from vio.fixed.watch import watch_signals
-    from vio.runner import count_frames
+    from vio.runs.execute import count_frames
 
     if args.until is not None and not args.until > 0.0:
         raise VioError(f"--until {args.until:g} is not a positive number of seconds")

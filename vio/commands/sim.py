@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
 
     from vio.cli import EXIT_NEGATIVE
     from vio.errors import VioError
-    from vio.hw.netlist_texts import tests_of
+    from vio.hw.synth.netlist_tables import tests_of
 
     root = Path(args.root).resolve()
     tests = tests_of(root / "sim")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vio.commands.run import add_config_arguments
 
 if TYPE_CHECKING:
-    from vio.suite import Job
+    from vio.runs.suite import Job
 
 HELP = "Run many sequences in parallel processes; one table and suite.json."
 
@@ -54,9 +54,9 @@ def make_jobs(args: argparse.Namespace) -> "list[Job]":
     """Return the jobs that the arguments ask for; raises VioError for none, or for doubles."""
     from pathlib import Path
 
-    from vio.console import parse_range
+    from vio.commands.console import parse_range
     from vio.errors import VioError
-    from vio.suite import Job
+    from vio.runs.suite import Job
 
     jobs = [Job(Path(d).resolve().stem, None, Path(d)) for d in args.datasets]
     sources = [(Path(f).resolve().name, ["--hybrid", f]) for f in args.hybrid]
@@ -82,10 +82,10 @@ def make_jobs(args: argparse.Namespace) -> "list[Job]":
 def run(args: argparse.Namespace) -> int:
     """Run the suite; return 3 when a sequence failed or was lost."""
     from vio.cli import EXIT_NEGATIVE
+    from vio.commands.console import print_table, progress
     from vio.commands.outcome import config_from_arguments
-    from vio.console import print_table, progress
-    from vio.runfolder import make_folder
-    from vio.suite import run_suite
+    from vio.runs.folder import make_folder
+    from vio.runs.suite import run_suite
 
     config_from_arguments(args)  # a wrong setting is said once, before any work
     jobs = make_jobs(args)

@@ -51,11 +51,11 @@ def run(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from vio.cli import EXIT_NEGATIVE
-    from vio.console import parse_range, print_table
+    from vio.commands.console import parse_range, print_table
     from vio.errors import VioError
-    from vio.hw.synth import RTL, prepare, route, synthesise
-    from vio.hw.synth_blocks import BLOCKS, block_of
-    from vio.hw.synth_results import HEADER, KEY, RESULTS, entry_of, load, row, store
+    from vio.hw.synth.blocks import BLOCKS, block_of
+    from vio.hw.synth.flow import RTL, prepare, route, synthesise
+    from vio.hw.synth.results import HEADER, KEY, RESULTS, entry_of, load, row, store
 
     path = Path(args.out) if args.out else RESULTS
     if args.sum:
@@ -92,10 +92,10 @@ def run(args: argparse.Namespace) -> int:
 def _print_sum(args: argparse.Namespace, path: "Path") -> int:
     """Print the sum of the chip's blocks and what fails; return 3 if anything does."""
     from vio.cli import EXIT_NEGATIVE
+    from vio.commands.console import print_table
     from vio.config import load_config
-    from vio.console import print_table
-    from vio.hw.synth_blocks import BLOCKS, Limits
-    from vio.hw.synth_results import SUM_HEADER, load, summed
+    from vio.hw.synth.blocks import BLOCKS, Limits
+    from vio.hw.synth.results import SUM_HEADER, load, summed
 
     device = f"LFE5U-{args.device[:-1]}F"
     entries = [

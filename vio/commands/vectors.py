@@ -36,8 +36,8 @@ def run(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from vio.errors import VioError
-    from vio.hw.vector_blocks import BLOCKS, SOURCE, VECTORS, checked_in_set, make_sets
-    from vio.hw.vectors import VectorSet
+    from vio.hw.cosim.vector_blocks import BLOCKS, SOURCE, VECTORS, checked_in_set, make_sets
+    from vio.hw.cosim.vectors import VectorSet
 
     def write(vectors: VectorSet, folder: Path) -> None:
         vectors.write(folder)

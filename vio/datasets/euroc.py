@@ -10,13 +10,13 @@ import numpy as np
 from vio.camera import Camera, StereoRig
 from vio.datasets.base import ImuData, StereoFrame, add_warning
 from vio.datasets.calibration import parse_camera, parse_imu, parse_sensor, parse_T_BS
+from vio.datasets.csv_table import Table, data_rows, parse_table, parse_times
 from vio.datasets.files import Files, find_asl, read_text
 from vio.datasets.images import Pair, StereoStream, check_first_image
 from vio.datasets.pairing import check_against_imu, check_overlap, pair_cameras
 from vio.errors import VioError
 from vio.geometry import invert_transform
 from vio.imu import ImuNoise
-from vio.table import Table, data_rows, parse_table, parse_times
 from vio.trajectory import Trajectory, from_euroc_values, moved_sensor
 
 CAMERAS = ("cam0", "cam1")

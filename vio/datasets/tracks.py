@@ -10,12 +10,12 @@ import numpy as np
 from vio.camera import StereoRig
 from vio.datasets.base import StereoFrame
 from vio.datasets.calibration import parse_camera, parse_imu
+from vio.datasets.csv_table import parse_table
 from vio.datasets.euroc import imu_from_table, moved_camera
 from vio.datasets.files import FolderFiles, read_text
 from vio.datasets.pairing import check_against_imu, check_overlap
 from vio.errors import VioError
 from vio.geometry import invert_transform
-from vio.table import parse_table
 from vio.trajectory import Trajectory, from_euroc_values, moved_sensor
 
 

@@ -19,7 +19,7 @@ from vio.fixed.qformat import SignalUse, narrow_all, signal_table, signal_uses
 from vio.fixed.ransac import inverse_sizes, mono_ransac, stereo_point, stereo_ransac
 from vio.fixed.rectify import compose, lens_registers, rotation_registers, unproject
 from vio.fixed.stereo import NO_MATCH, match_rows, stereo_registers
-from vio.fixed.table import TrackTable, empty_table, new_tracks
+from vio.fixed.track_table import TrackTable, empty_table, new_tracks
 from vio.frontend.base import Tracks, check_image, timed
 from vio.frontend.klt import LOST_REASONS, TRACKED
 
@@ -51,7 +51,7 @@ def _check_sizes(config: Config) -> None:
 class FixedFrontEnd:
     """Track corners through stereo frames in integers (protocol `FrontEnd`).
 
-    The steps and their order are those of `vio.frontend.tracker.FloatFrontEnd`. watch: record the
+    The steps and their order are those of `vio.frontend.frontend.FloatFrontEnd`. watch: record the
     range of every named signal (slow; see `signal_report`).
     """
 

@@ -10,7 +10,7 @@ from vio.datasets.base import Dataset
 from vio.fixed.formats import formats
 from vio.fixed.frontend import FixedFrontEnd
 from vio.fixed.qformat import SignalUse
-from vio.pipeline import run
+from vio.odometry import run
 
 
 def watch_signals(

@@ -13,7 +13,7 @@ def make_frontend(rig: StereoRig, config: Config) -> FrontEnd:
     """Return the front end of config.frontend.engine; raises VioError for an unknown one."""
     engine = config.frontend.engine
     if engine == "float":
-        from vio.frontend.tracker import FloatFrontEnd
+        from vio.frontend.frontend import FloatFrontEnd
 
         return FloatFrontEnd(rig, config)
     if engine == "fixed":
@@ -21,7 +21,7 @@ def make_frontend(rig: StereoRig, config: Config) -> FrontEnd:
 
         return FixedFrontEnd(rig, config)
     if engine == "rtl":
-        from vio.hw.engine import RtlFrontEnd
+        from vio.hw.cosim.engine import RtlFrontEnd
 
         return RtlFrontEnd(rig, config)
     if engine == "opencv":

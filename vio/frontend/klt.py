@@ -6,8 +6,7 @@ import math
 import numpy as np
 from numba import njit, prange
 
-from vio.frontend.pyramid import Pyramid
-from vio.frontend.window import (
+from vio.frontend.patch import (
     correlate,
     correlation_of,
     invert_normal,
@@ -15,6 +14,7 @@ from vio.frontend.window import (
     sample_window,
     window_weights,
 )
+from vio.frontend.pyramid import Pyramid
 
 TRACKED, BORDER, FLAT, DIVERGED, RESIDUAL = 0, 1, 2, 3, 4
 LOST_REASONS = {BORDER: "border", FLAT: "flat", DIVERGED: "diverged", RESIDUAL: "residual"}

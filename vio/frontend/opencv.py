@@ -9,10 +9,10 @@ from vio.camera import StereoRig
 from vio.config import Config
 from vio.errors import VioError
 from vio.frontend import klt
+from vio.frontend.frontend import FloatFrontEnd
 from vio.frontend.predict import rays_after
 from vio.frontend.pyramid import Pyramid
 from vio.frontend.rectify import rectify_rays
-from vio.frontend.tracker import FloatFrontEnd
 
 _STEREO_LEVELS = 5  # from a start at infinite depth, disparities of 100 px are found
 _ROW_TOLERANCE_PX = 2.0

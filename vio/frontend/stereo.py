@@ -7,8 +7,8 @@ import numpy as np
 from numba import njit, prange
 
 from vio.camera import StereoRig
+from vio.frontend.patch import window_weights
 from vio.frontend.rectify import from_rectified, rectify_rays, resample, to_rectified
-from vio.frontend.window import window_weights
 
 
 @njit(cache=True, nogil=True, parallel=True)

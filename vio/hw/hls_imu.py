@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from vio.hw.hls import HLS, intermediate
-from vio.hw.hls_graph import Graph, graph_of
-from vio.hw.hls_microcode import header_text, program_text, sizes
-from vio.hw.hls_program import Program, Units, compile_program
+from vio.float32.imu import SAMPLE_WORDS, SETUP_WORDS, STATE_WORDS, start
+from vio.hw.hls.graph import Graph, graph_of
+from vio.hw.hls.list_schedule import Program, Units, compile_program
+from vio.hw.hls.microcode import header_text, program_text, sizes
+from vio.hw.hls.xls import HLS, intermediate
 from vio.hw.hls_units import ADDER_STAGES, MULTIPLIER_STAGES, ORIGIN, STAGES, unit_text
-from vio.imu32 import SAMPLE_WORDS, SETUP_WORDS, STATE_WORDS, start
 
 UNITS = Units(2, 2, ADDER_STAGES, MULTIPLIER_STAGES)  # of the files in hls/gen
 

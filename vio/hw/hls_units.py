@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from vio.hw.hls import HLS, intermediate, xls_api
+from vio.hw.hls.xls import HLS, intermediate, xls_api
 
 ADDER_STAGES, MULTIPLIER_STAGES, LOGIC_STAGES = 6, 4, 1
 STAGES = {"add": ADDER_STAGES, "mul": MULTIPLIER_STAGES, "logic": LOGIC_STAGES}

@@ -13,7 +13,7 @@ from vio.config import Config
 from vio.fixed import corners, klt, predict, ransac, rectify, stereo
 from vio.fixed.codec import get_codec
 from vio.fixed.formats import formats
-from vio.hw.memory import BANKS, geometry
+from vio.hw.estimates.memory import BANKS, geometry
 
 
 class Param(NamedTuple):

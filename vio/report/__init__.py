@@ -12,8 +12,8 @@ from vio.report.status import draw_status
 from vio.report.timing import draw_timing
 from vio.report.tracks import draw_tracks
 from vio.report.views import draw_views
-from vio.runlog import RunLog
-from vio.samples import SampleFrame
+from vio.runs.log import RunLog
+from vio.runs.samples import SampleFrame
 
 
 def write_figures(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vio.report import style
 
 if TYPE_CHECKING:
-    from vio.hw.energy import Energy
+    from vio.hw.estimates.energy import Energy
 
 # What is shown as one colour, and the parts in it by the beginning of their names.
 PARTS = {

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from vio.errors import VioError
-from vio.hw.hls_results import calibrate, least_fmax
+from vio.hw.hls.results import calibrate, least_fmax
 from vio.report import style
 
 SHOWN = {"float_add": style.ESTIMATE, "float_mul": style.ACCENT}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from vio.report import style
-from vio.runlog import STATUSES, RunLog
+from vio.runs.log import STATUSES, RunLog
 
 
 def draw_status(folder: Path, log: RunLog) -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from vio.report import style
-from vio.runlog import RunLog
+from vio.runs.log import RunLog
 
 NOT_STAGES = ("total", "decode")
 

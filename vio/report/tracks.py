@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from vio.report import style
-from vio.samples import SampleFrame
+from vio.runs.samples import SampleFrame
 
 
 def draw_tracks(folder: Path, samples: Sequence[SampleFrame], start_ns: int) -> Path | None:

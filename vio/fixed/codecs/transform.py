@@ -42,7 +42,7 @@ ORDER = (
     ("F30", 3, 0, "third"),
 )
 # Amplitudes at scale 0, 1/256 grey level, by number of bits (sign included): centroids of the
-# coefficients of tracked windows, see tools/tune_codecs.py.
+# coefficients of tracked windows, see tools/codec/tune_codecs.py.
 LEVELS: dict[str, tuple[tuple[int, ...], ...]] = {
     "first": (
         (63,),

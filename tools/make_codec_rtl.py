@@ -1,9 +1,0 @@
-# SPDX-License-Identifier: Apache-2.0
-"""Write the codecs' tables into rtl/: python tools/make_codec_rtl.py (a test diffs them)."""
-
-from pathlib import Path
-
-from vio.hw.codec_rtl import codec_files
-
-for name, text in codec_files().items():
-    (Path(__file__).resolve().parent.parent / "rtl" / name).write_text(text)

@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Break the Verilog in seeded places and count what the tests catch.
+
+Run by: python tools/mutation/mutate_rtl.py
+
+A block's files are copied to build/mutation/<block> with all its drawn mutants inside (see
+tools/mutation/mutants.py); each call of `simulate` in sim/ whose module uses a broken file is
+built once and run for each mutant that nothing has caught yet (sim/mutant_forks.py); what is left
+goes to the proofs of rtl/formal that read its file. Results go to sim/mutation.json, where the
+verdict on a survivor (`reason`) is kept as long as its mutant stands.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from sim import mutant_forks, runner  # noqa: E402
+from tools.mutation.mutants import Mutant, choose, with_mutants  # noqa: E402
+from vio.errors import VioError  # noqa: E402
+
+RESULTS = ROOT / "sim" / "mutation.json"
+BUILD = ROOT / "build" / "mutation"
+SEED = 1
+# Block: files that are broken (`*`: all that begin so), and how many mutants.
+BLOCKS: dict[str, tuple[tuple[str, ...], int]] = {
+    "cells": (("round_saturate", "divider", "square_root", "fifo", "skid", "reciprocal"), 12),
+    "pyramid": (("pyramid",), 10),
+    "corners": (("corners", "corner_scores", "tile_candidates"), 14),
+    "codec": (("codec_*",), 16),
+    "frame_guard": (("frame_guard",), 8),
+    "frame_store": (("frame_store", "frame_ring", "frame_bank", "window_reader", "arbiter"), 12),
+    "klt": (("klt*", "curve_row", "wide_product", "shift_saturate", "fast_reciprocal"), 24),
+    "rectify": (("rectify*", "predict"), 12),
+    "stereo": (("stereo*", "stream_divider", "soft_*"), 24),
+    "ransac": (
+        ("ransac*", "epipolar_error", "stereo_error", "stereo_point", "product_pair", "lfsr"),
+        20,
+    ),
+    "keyframe": (("keyframe",), 12),
+    "selection": (("selection", "candidate_store", "tile_*", "tournament"), 12),
+    "track_table": (("track_table",), 6),
+    "registers": (("registers", "axi_lite"), 10),
+    "camera": (("camera_*", "async_fifo"), 10),
+}
+# Stems that a pattern of a block must not take.
+TAKEN_BEFORE = {
+    "tile_candidates": "selection",
+    "stereo_error": "stereo",  # parts of RANSAC
+    "stereo_point": "stereo",
+}
+
+
+class _RecordedError(Exception):
+    """Ends a test whose call of `simulate` was noted."""
+
+
+def recorded_calls(tests: list[str]) -> list[dict[str, Any]]:
+    """Return the arguments of each `simulate` that the tests of sim/ call, none of them run."""
+    import inspect
+
+    import pytest
+
+    names = list(inspect.signature(runner.simulate).parameters)
+    calls: list[dict[str, Any]] = []
+
+    def note(*values: Any, **named: Any) -> None:
+        calls.append({**dict(zip(names, values, strict=False)), **named})
+        raise _RecordedError
+
+    class Plugin:
+        """Leave out the tests that do other things."""
+
+        def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+            items[:] = [i for i in items if " simulate(" in inspect.getsource(i.function)]
+
+    for name in [n for n in sys.modules if n.startswith("sim.test_")]:
+        del sys.modules[name]
+    with (
+        mock.patch.object(runner, "simulate", note),
+        mock.patch.object(runner, "simulators", return_value=["verilator"]),
+        _silence(),
+    ):
+        options = ["-q", "-p", "no:cacheprovider", "-m", "not slow"]
+        pytest.main([*options, *tests], plugins=[Plugin()])
+    for name in [n for n in sys.modules if n.startswith("sim.test_")]:
+        del sys.modules[name]
+    return calls
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    with Path(os.devnull).open("w") as sink, mock.patch("sys.stdout", sink):
+        yield
+
+
+def files_of(block: str) -> list[Path]:
+    """Return the files that are broken for a block."""
+    found: list[Path] = []
+    for pattern in BLOCKS[block][0]:
+        files = sorted(runner.RTL.glob(f"{pattern}.v"))
+        found += [f for f in files if TAKEN_BEFORE.get(f.stem) != block and f not in found]
+    return found
+
+
+def tests_of(blocks: list[str]) -> list[str]:
+    """Return the tests that simulate a file of one of the blocks."""
+    stems = "|".join(f.stem for block in blocks for f in files_of(block))
+    files = sorted((ROOT / "sim").glob("test_*.py"))
+    texts = {f: f.read_text() for f in files}
+    return [str(f) for f, t in texts.items() if " simulate(" in t and re.search(f'"({stems})"', t)]
+
+
+def instrument(mutants: dict[int, Mutant], folder: Path) -> None:
+    """Write a copy of rtl/ whose files hold the mutants."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    shutil.copytree(runner.RTL, folder, ignore=shutil.ignore_patterns("formal"))
+    for path in {m.path for m in mutants.values()}:
+        held = {n: m for n, m in mutants.items() if m.path == path}
+        (folder / path.name).write_text(with_mutants(path, held))
+
+
+def _failed_test(results: Path) -> str | None:
+    """Return the first failed test of a results file; None: all passed."""
+    for case in ET.parse(results).iter("testcase"):
+        if case.find("failure") is not None or case.find("error") is not None:
+            return str(case.get("name"))
+    return None
+
+
+def run_call(call: dict[str, Any], numbers: list[int], rtl: Path) -> dict[int, str]:
+    """Run one call of `simulate` for some mutants; return {caught mutant: by which test}.
+
+    Raises VioError when the unbroken original fails.
+    """
+    results = BUILD / "results"
+    shutil.rmtree(results, ignore_errors=True)
+    results.mkdir(parents=True)
+    task = {"tests": call["tests"], "numbers": numbers, "folder": str(results)}
+    environment = {
+        mutant_forks.TASK: json.dumps(task),
+        "COCOTB_MAX_FAILURES": "1",
+        "COCOTB_RANDOM_SEED": "1",
+    }
+    changed = {**call, "tests": f"sim.mutant_forks,{call['tests']}"}
+    with mock.patch.object(runner, "RTL", rtl), mock.patch.dict(os.environ, environment):
+        try:
+            with _silence():
+                runner.simulate(**changed)
+        except (AssertionError, RuntimeError) as error:
+            raise VioError(f"{call['module']} fails without a mutant: {error}") from error
+    ends = json.loads((results / "ends.json").read_text())
+    stem = call["tests"].removeprefix("sim.")
+    caught = {}
+    for number in numbers:
+        file = results / f"{number}.xml"
+        if not file.is_file():
+            status = ends[str(number)]["status"]
+            caught[number] = f"{stem}: no end" if status < 0 else f"{stem}: ended with {status}"
+        elif (test := _failed_test(file)) is not None:
+            caught[number] = f"{stem}: {test}"
+    return caught
+
+
+def refuted_by(mutant: Mutant) -> str | None:
+    """Return the proof of rtl/formal that fails with a mutant; None: none does."""
+    from sim import test_formal
+
+    text = mutant.path.read_text()
+    broken = text[: mutant.start] + mutant.mutated + text[mutant.end :]
+    for proof in sorted(test_formal.TWINS):
+        files = (test_formal.FORMAL / f"{proof.partition(' ')[0]}.sby").read_text()
+        if f"../{mutant.path.name}\n" not in files:
+            continue
+        if test_formal.sby(proof, (mutant.path.name, text, broken)) == "FAIL":
+            return f"test_formal: {proof}"
+    return None
+
+
+def run_block(block: str, count: int, calls: list[dict[str, Any]], seed: int = SEED) -> list[dict]:
+    """Draw mutants of a block, run its tests on each, and return what became of them."""
+    drawn = choose(files_of(block), count, seed)
+    mutants = dict(enumerate(drawn, 1))
+    folder = BUILD / block
+    instrument(mutants, folder)
+    caught: dict[int, str] = {}
+    stems = {m.path.stem for m in drawn}
+    for call in calls:
+        uses = set(runner.needed(call["module"]))
+        if call.get("sources") is not None:
+            uses = {*call["sources"], call["module"]}
+        left = [n for n, m in mutants.items() if n not in caught and m.path.stem in uses]
+        # What is tested beside its own block (a cell in a matcher, say) is left to its own tests.
+        if left and call["module"] in stems | {f.stem for f in files_of(block)}:
+            caught.update(run_call(call, left, folder))
+            parameters = call.get("parameters") or ""
+            print(f"  {call['module']} {parameters}: {len(caught)} of {len(drawn)}", flush=True)
+    for n, m in mutants.items():
+        if n not in caught and (proof := refuted_by(m)) is not None:
+            caught[n] = proof
+    return [
+        {
+            "file": f"rtl/{m.path.name}",
+            "line": m.line,
+            "kind": m.kind,
+            "original": m.original,
+            "mutated": m.mutated,
+            "caught": n in caught,
+            "by": caught.get(n),
+        }
+        for n, m in mutants.items()
+    ]
+
+
+def _identity(mutant: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(str(mutant[key]) for key in ("file", "line", "kind", "original", "mutated"))
+
+
+def table(results: dict[str, list[dict[str, Any]]]) -> str:
+    """Return the counts by block."""
+    rows = ["block            mutants  caught  equivalent  survived"]
+    total = [0, 0, 0, 0]
+    for block, mutants in results.items():
+        caught = sum(m["caught"] for m in mutants)
+        equivalent = sum(m.get("equivalent", False) for m in mutants if not m["caught"])
+        counts = [len(mutants), caught, equivalent, len(mutants) - caught - equivalent]
+        total = [a + b for a, b in zip(total, counts, strict=True)]
+        rows.append(f"{block:15}{counts[0]:9}{counts[1]:8}{counts[2]:12}{counts[3]:10}")
+    rows.append(f"{'all':15}{total[0]:9}{total[1]:8}{total[2]:12}{total[3]:10}")
+    share = 100 * total[1] / max(total[0], 1)
+    different = 100 * total[1] / max(total[0] - total[2], 1)
+    rows.append(f"caught: {share:.1f} %; of those that change behaviour: {different:.1f} %")
+    return "\n".join(rows)
+
+
+def merge(block: str, mutants: list[dict[str, Any]], path: Path = RESULTS) -> dict[str, Any]:
+    """Put a block's results into the file; verdicts on mutants that are still there are kept."""
+    held = json.loads(path.read_text()) if path.is_file() else {"seed": SEED, "blocks": {}}
+    verdicts = {_identity(m): m for m in held["blocks"].get(block, []) if "reason" in m}
+    for mutant in mutants:
+        old = verdicts.get(_identity(mutant))
+        if old is not None and not mutant["caught"]:
+            mutant.update(equivalent=old["equivalent"], reason=old["reason"])
+    held["blocks"][block] = mutants
+    held["blocks"] = {b: held["blocks"][b] for b in BLOCKS if b in held["blocks"]}
+    path.write_text(json.dumps(held, indent=1) + "\n")
+    return held
+
+
+def main() -> int:
+    """Run the blocks that are named, or all; print survivors and the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("blocks", nargs="*", metavar="BLOCK", help=f"of: {' '.join(BLOCKS)}")
+    parser.add_argument("--list", action="store_true", help="print the mutants, run nothing")
+    args = parser.parse_args()
+    unknown = set(args.blocks) - set(BLOCKS)
+    if unknown:
+        parser.error(f"no block {', '.join(sorted(unknown))}; there are: {', '.join(BLOCKS)}")
+    chosen = args.blocks or list(BLOCKS)
+    if args.list:
+        for block in chosen:
+            for m in choose(files_of(block), BLOCKS[block][1], SEED):
+                print(f"{block}: {m.path.name}:{m.line} {m.kind}: {m.original!r} -> {m.mutated!r}")
+        return 0
+    calls = recorded_calls(tests_of(chosen))
+    for block in chosen:
+        print(f"{block}:", flush=True)
+        results = run_block(block, BLOCKS[block][1], calls)
+        held = merge(block, results)
+        for m in held["blocks"][block]:
+            if not m["caught"]:
+                said = m.get("reason", "SURVIVED")
+                where = f"{m['file']}:{m['line']}"
+                print(f"  {where} {m['kind']}: {m['original']!r} -> {m['mutated']!r}: {said}")
+    print(table(held["blocks"]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

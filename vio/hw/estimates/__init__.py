@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Models of the front end before synthesis: memory, cycles, memory traffic and energy."""

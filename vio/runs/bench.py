@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measure speed and memory of the odometry, each engine in a process of its own."""
+
+import dataclasses
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from vio.config import Config
+
+WARM_UP_S = 3.0  # loads or compiles the machine code of every stage before the clock counts
+
+
+def measure_engines(
+    path: str, config: Config, engines: tuple[str, ...], repeats: int
+) -> dict[str, Any]:
+    """Return {engine: figures of `measure`}; a fresh process each, so that peaks do not add up."""
+    context = multiprocessing.get_context("spawn")
+    results = {}
+    for engine in engines:
+        frontend = dataclasses.replace(config.frontend, engine=engine)
+        with ProcessPoolExecutor(1, mp_context=context) as pool:
+            job = pool.submit(
+                measure, path, dataclasses.replace(config, frontend=frontend), repeats
+            )
+            results[engine] = job.result()
+    return results
+
+
+def measure(path: str, config: Config, repeats: int) -> dict[str, Any]:
+    """Run a recording `repeats` times; return the times of the fastest pass, accuracy and memory.
+
+    Times are wall-clock from before a frame's inertial samples to its pose, without image decoding.
+    """
+    from vio.datasets import open_dataset
+    from vio.odometry import run
+    from vio.runs.log import RunLog
+    from vio.runs.execute import Watched, peak_memory_mb
+    from vio.runs.summary import accuracy, time_statistics
+
+    dataset = open_dataset(path)
+    first_ns = int(dataset.frame_t_ns[0])
+    for _ in run(dataset, config, until_ns=first_ns + round(WARM_UP_S * 1e9)):
+        pass
+    passes = []
+    for _ in range(repeats):
+        watched, log = Watched(dataset), RunLog()
+        start = perf_counter()
+        for state in run(watched, config):
+            wall_ms = (perf_counter() - start) * 1e3
+            stages = {"total": wall_ms - watched.decode_ms, "decode": watched.decode_ms}
+            log.append(state, stages | state.stage_ms)
+            start = perf_counter()
+        passes.append(log)
+    means = [float(log.stages_ms()["total"].mean()) for log in passes]
+    best = passes[int(np.argmin(means))]
+    return {
+        "frames": len(best),
+        "pass_means_ms": [round(mean, 3) for mean in means],
+        "stages_ms": {name: time_statistics(ms) for name, ms in best.stages_ms().items()},
+        "peak_memory_mb": round(peak_memory_mb(), 1),
+        "accuracy": accuracy(dataset, best),
+    }

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run the odometry over a dataset into a run folder, as `vio run` and `vio demo` do."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vio.config import Config
+from vio.datasets.base import Dataset, StereoFrame
+from vio.runs.folder import RunFolder
+from vio.runs.log import RunLog
+from vio.runs.samples import FrameSampler, SampleFrame
+from vio.state import State
+
+if TYPE_CHECKING:
+    from vio.odometry import Odometry
+
+
+class Watched:
+    """Pass a dataset on, remember its last frame and time the reading."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.name = dataset.name
+        self.rig = dataset.rig
+        self.imu_noise = dataset.imu_noise
+        self.imu = dataset.imu
+        self.frame_t_ns = dataset.frame_t_ns
+        self.ground_truth = dataset.ground_truth
+        self.warnings = dataset.warnings
+        self.last: StereoFrame | None = None
+        self.decode_ms = 0.0
+        self._dataset = dataset
+
+    def frames(
+        self, start_ns: int | None = None, until_ns: int | None = None
+    ) -> Iterator[StereoFrame]:
+        """Yield the dataset's frames."""
+        frames = self._dataset.frames(start_ns, until_ns)
+        while True:
+            start = perf_counter()
+            frame = next(frames, None)
+            self.decode_ms = (perf_counter() - start) * 1e3
+            if frame is None:
+                return
+            self.last = frame
+            yield frame
+
+
+@dataclass
+class RunResult:
+    """Hold what a run leaves behind; interrupt: what ended it early, if anything.
+
+    landmarks: (M, 3) metres, in the world of the last segment.
+    """
+
+    log: RunLog
+    samples: list[SampleFrame]
+    landmarks: np.ndarray
+    interrupt: KeyboardInterrupt | None = None
+    peak_memory_mb: float = 0.0
+
+
+class _Cloud:
+    """Gather the landmarks of one segment: a look each time that the window has been renewed."""
+
+    def __init__(self, keyframes: int) -> None:
+        self._keyframes = keyframes
+        self._parts: list[np.ndarray] = []
+        self._segment = -1
+        self._seen = 0
+
+    def add(self, state: State, odometry: "Odometry") -> None:
+        if state.segment != self._segment:
+            self._segment, self._seen, self._parts = state.segment, 0, []
+        self._seen += state.is_keyframe
+        if self._seen >= self._keyframes and state.p_world_body is not None:
+            self._seen = 0
+            self.look(odometry)
+
+    def look(self, odometry: "Odometry") -> None:
+        self._parts.append(odometry.landmarks())
+
+    def points(self) -> np.ndarray:
+        return np.concatenate([np.empty((0, 3)), *self._parts])
+
+
+def execute(
+    dataset: Dataset,
+    config: Config,
+    folder: RunFolder,
+    until_s: float | None = None,
+    on_frame: Callable[[int], None] = lambda done: None,
+) -> RunResult:
+    """Run the odometry, writing each state as it comes; on_frame is called with the number done.
+
+    until_s: stop that many seconds after the first image. Ctrl-C ends the run early: the result
+    says so, and all that came before it is there.
+    """
+    from vio.odometry import ImuPose, Odometry, run
+
+    start_ns = int(dataset.frame_t_ns[0])
+    until_ns = None if until_s is None else start_ns + round(until_s * 1e9)
+    watched = Watched(dataset)
+    result = RunResult(RunLog(), [], np.empty((0, 3)))
+    sampler = FrameSampler(count_frames(dataset, until_s), samples=result.samples)
+    odometry = Odometry(dataset.rig, dataset.imu_noise, config)
+    imu_poses: list[ImuPose] = []
+    states = run(watched, config, until_ns=until_ns, imu_poses=imu_poses, odometry=odometry)
+    cloud = _Cloud(config.backend.keyframes)
+    try:
+        start = perf_counter()
+        for state in states:
+            wall_ms = (perf_counter() - start) * 1e3
+            stage_ms = dict(state.stage_ms)
+            stage_ms["decode"] = watched.decode_ms
+            stage_ms["total"] = wall_ms - watched.decode_ms
+            result.log.append(state, stage_ms)
+            folder.add_state(state, stage_ms)
+            for pose in imu_poses:
+                folder.add_imu_pose(pose.t_ns, pose.p_world_body, pose.q_world_body)
+            imu_poses.clear()
+            folder.add_smoothed(odometry.drain_smoothed())
+            sampler.add(state, watched.last)
+            cloud.add(state, odometry)
+            on_frame(len(result.log))
+            start = perf_counter()
+        cloud.look(odometry)
+        odometry.finish()
+        folder.add_smoothed(odometry.drain_smoothed())
+    except KeyboardInterrupt as interrupt:  # the odometry may be half-way through a frame
+        result.interrupt = interrupt
+    result.landmarks = cloud.points()
+    folder.write_landmarks(result.landmarks)
+    result.peak_memory_mb = peak_memory_mb()
+    return result
+
+
+def count_frames(dataset: Dataset, until_s: float | None) -> int:
+    """Return how many frames come before until_s seconds after the first image (None: all)."""
+    if until_s is None:
+        return len(dataset.frame_t_ns)
+    limit = int(dataset.frame_t_ns[0]) + round(until_s * 1e9)
+    return int(np.searchsorted(dataset.frame_t_ns, limit, side="right"))
+
+
+def peak_memory_mb() -> float:
+    """Return this process's peak resident memory in MB (10^6 bytes)."""
+    status = Path("/proc/self/status")
+    if status.exists():  # getrusage would count a parent's peak from before exec
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024 / 1e6
+    import resource
+    import sys
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The run folder: every result of a run, written line by line so that a killed run stays valid."""
+
+import json
+import os
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TextIO
+
+import numpy as np
+
+from vio.config import Config, dump_config
+from vio.errors import VioError
+from vio.runs.log import pose_std
+from vio.state import State
+from vio.datasets.trajectories import EUROC_HEADER, TUM_HEADER, tum_line
+
+RUNS = Path("runs")
+RESULTS = ("config.toml", "suite.json", "bench.json")  # one of them marks a folder of ours
+
+_HEADERS = {
+    "trajectory_tum.txt": TUM_HEADER,
+    "trajectory_euroc.csv": EUROC_HEADER,
+    "trajectory_imu_tum.txt": TUM_HEADER + " (predicted at the rate of the IMU)",
+    "trajectory_smoothed_tum.txt": TUM_HEADER + " (as it left the window: not causal)",
+    "states.csv": (
+        "frame_index,t_ns,status,segment,is_keyframe,tracks,stereo,p_x,p_y,p_z,q_w,q_x,q_y,q_z,"
+        "v_x,v_y,v_z,bg_x,bg_y,bg_z,ba_x,ba_y,ba_z,"
+        "std_r_x,std_r_y,std_r_z,std_p_x,std_p_y,std_p_z"
+    ),
+    "timing.csv": "frame_index,t_ns,stage,ms",
+}
+
+
+def make_folder(name: str, out: str | None = None) -> Path:
+    """Return a new folder: out, or runs/<name>-<counter>, to which runs/latest then points.
+
+    Raises VioError when out holds something other than an earlier run, or cannot be made.
+    """
+    try:
+        if out is not None:
+            path = Path(out)
+            path.mkdir(parents=True, exist_ok=True)
+            if any(path.iterdir()) and not any((path / name).is_file() for name in RESULTS):
+                raise VioError(f"--out {path} is not empty and holds no earlier run; name another")
+            return path
+        RUNS.mkdir(exist_ok=True)
+        counter = 1 + max((_counter(p, name) for p in RUNS.glob(f"{name}-*")), default=0)
+        while True:
+            path = RUNS / f"{name}-{counter:04d}"
+            try:
+                path.mkdir()
+                break
+            except FileExistsError:  # another run took this number a moment ago
+                counter += 1
+        link = RUNS / f".latest-{os.getpid()}"
+        link.unlink(missing_ok=True)
+        link.symlink_to(path.name)
+        link.replace(RUNS / "latest")
+        return path
+    except OSError as error:
+        raise VioError(f"cannot make the run folder: {error}; name another with --out") from error
+
+
+def _counter(path: Path, name: str) -> int:
+    text = path.name.removeprefix(f"{name}-")
+    return int(text) if text.isdigit() else 0
+
+
+class RunFolder:
+    """Write a run into a folder; use as a context manager. Each line is flushed as it comes."""
+
+    def __init__(self, path: Path, config: Config) -> None:
+        """Open the files of a run in an existing folder, replacing an earlier run's."""
+        self.path = path
+        self._segment = -1
+        self._smoothed_segment = -1
+        self._stack = ExitStack()
+        (path / "metrics.json").unlink(missing_ok=True)
+        (path / "config.toml").write_text(dump_config(config))
+        self._files = {name: self._open(name, head) for name, head in _HEADERS.items()}
+
+    def _open(self, name: str, header: str) -> TextIO:
+        file = self._stack.enter_context((self.path / name).open("w", buffering=1))
+        file.write(header + "\n")
+        return file
+
+    def __enter__(self) -> "RunFolder":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def add_state(self, state: State, stage_ms: dict[str, float]) -> None:
+        """Write one frame; stage_ms: wall-clock of its stages, milliseconds."""
+        timing = self._files["timing.csv"]
+        timing.write(
+            "".join(f"{state.frame_index},{state.t_ns},{k},{v:.3f}\n" for k, v in stage_ms.items())
+        )
+        tracks = state.tracks
+        stereo = 0 if tracks is None else int(np.isfinite(tracks.uv_right[:, 0]).sum())
+        head = [state.frame_index, state.t_ns, state.status.value, state.segment]
+        head += [int(state.is_keyframe), 0 if tracks is None else len(tracks.ids), stereo]
+        p, q = state.p_world_body, state.q_world_body
+        if p is None or q is None:
+            self._files["states.csv"].write(",".join(map(str, head)) + "," * 22 + "\n")
+            return
+        pose = [*p, *q]
+        for value in (state.v_world_body, state.gyro_bias_rad_s, state.accel_bias_m_s2):
+            pose += [np.nan] * 3 if value is None else [*value]
+        std = [np.nan] * 6 if state.covariance is None else pose_std(state.covariance)
+        row = ",".join(f"{x:.9f}" for x in pose)
+        self._files["states.csv"].write(
+            ",".join(map(str, head)) + "," + row + "," + ",".join(f"{x:.4e}" for x in std) + "\n"
+        )
+        self._files["trajectory_euroc.csv"].write(f"{state.t_ns},{row}\n")
+        if state.segment != self._segment:
+            self._segment = state.segment
+            self._files["trajectory_tum.txt"].write(f"# segment {state.segment}: a new world\n")
+        self._files["trajectory_tum.txt"].write(tum_line(state.t_ns, p, q) + "\n")
+
+    def add_imu_pose(self, t_ns: int, p: np.ndarray, q: np.ndarray) -> None:
+        """Write one pose predicted at the rate of the IMU."""
+        self._files["trajectory_imu_tum.txt"].write(tum_line(t_ns, p, q) + "\n")
+
+    def add_smoothed(self, poses: Iterable[tuple[int, int, np.ndarray, np.ndarray]]) -> None:
+        """Write poses (segment, t_ns, p, q) that left the window."""
+        file = self._files["trajectory_smoothed_tum.txt"]
+        for segment, t_ns, p, q in poses:
+            if segment != self._smoothed_segment:
+                self._smoothed_segment = segment
+                file.write(f"# segment {segment}: a new world\n")
+            file.write(tum_line(t_ns, p, q) + "\n")
+
+    def write_landmarks(self, points: np.ndarray) -> None:
+        """Write the landmark cloud (M, 3), metres in the world, as landmarks.ply (ASCII)."""
+        head = ["ply", "format ascii 1.0", f"element vertex {len(points)}"]
+        head += [f"property float {axis}" for axis in "xyz"] + ["end_header"]
+        rows = [f"{x:.4f} {y:.4f} {z:.4f}" for x, y, z in points]
+        (self.path / "landmarks.ply").write_text("\n".join(head + rows) + "\n")
+
+    def write_metrics(self, metrics: dict[str, Any]) -> None:
+        """Write metrics.json, in one step so that it is never half there."""
+        part = self.path / "metrics.json.part"
+        part.write_text(json.dumps(metrics, indent=2) + "\n")
+        part.replace(self.path / "metrics.json")

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What metrics.json says of a run, and the run's segments beside the ground truth for figures."""
+
+from typing import Any
+
+import numpy as np
+
+from vio import __version__
+from vio.datasets.base import Dataset
+from vio.errors import VioError
+from vio.eval.align import align
+from vio.eval.metrics import evaluate
+from vio.report.aligned import AlignedSegment
+from vio.runs.log import STATUSES, RunLog
+from vio.runs.execute import RunResult
+from vio.trajectory import interpolate, quaternion_product
+
+# cos(20 deg): an odometry knows the vertical better, so beyond it is the truth that is tilted.
+MIN_LEVEL = 0.94
+
+
+def summarise(dataset: Dataset, result: RunResult) -> dict[str, Any]:
+    """Return the metrics of a run as plain values for JSON (accuracy: None without truth)."""
+    log = result.log
+    posed = log.has_pose()
+    first = int(np.argmax(posed)) if posed.any() else None
+    status = log.column("status").astype(int)
+    return {
+        "kestrel": __version__,
+        "dataset": dataset.name,
+        "complete": result.interrupt is None,
+        "frames": len(log),
+        "poses": int(posed.sum()),
+        "first_pose_s": None if first is None else (log.t_ns[first] - log.t_ns[0]) / 1e9,
+        "segments": len(np.unique(log.column("segment")[posed])),
+        "frames_by_status": {s.value: int((status == i).sum()) for i, s in enumerate(STATUSES)},
+        "timing_ms": {name: time_statistics(ms) for name, ms in log.stages_ms().items()},
+        "peak_memory_mb": round(result.peak_memory_mb, 1),
+        "accuracy": accuracy(dataset, log),
+    }
+
+
+def time_statistics(ms: np.ndarray) -> dict[str, float]:
+    """Return mean, median, 99th percentile and maximum of times (N,), NaN where a stage rested."""
+    known = ms[np.isfinite(ms)]
+    if len(known) == 0:
+        return {"frames": 0}
+    values = {
+        "frames": len(known),
+        "mean": float(known.mean()),
+        "p50": float(np.percentile(known, 50)),
+        "p99": float(np.percentile(known, 99)),
+        "max": float(known.max()),
+    }
+    return {k: round(v, 3) for k, v in values.items()}
+
+
+def accuracy(dataset: Dataset, log: RunLog) -> dict[str, Any] | None:
+    """Return the accuracy of the segment with most poses, or None without enough ground truth.
+
+    Segments have no common world: aligning them together would mean nothing.
+    """
+    truth = dataset.ground_truth
+    segments = segment_rows(log)
+    if truth is None or not segments:
+        return None
+    number, rows = max(segments.items(), key=lambda item: len(item[1]))
+    try:
+        metrics = evaluate(log.trajectory(rows), truth, frame_t_ns=log.t_ns)
+    except VioError as error:  # a run of a few frames, or one beyond the ground truth
+        return {"segment": number, "unknown_because": str(error)}
+    return {"segment": number, **metrics.to_dict()}
+
+
+def segment_rows(log: RunLog) -> dict[int, np.ndarray]:
+    """Return {segment: indices of its frames with a pose}."""
+    posed, segment = log.has_pose(), log.column("segment")
+    return {int(n): np.flatnonzero(posed & (segment == n)) for n in np.unique(segment[posed])}
+
+
+def aligned_segments(
+    dataset: Dataset, result: RunResult
+) -> tuple[list[AlignedSegment], np.ndarray]:
+    """Return the segments and the landmarks (M, 3), moved onto the ground truth if there is one.
+
+    Moved by yaw and position only, which is what the estimator cannot know; but by all of attitude
+    and position when the ground truth's z axis is not the vertical.
+    """
+    log, truth, landmarks = result.log, dataset.ground_truth, result.landmarks
+    segments = []
+    for rows in segment_rows(log).values():
+        estimate = log.trajectory(rows)
+        p_truth = error = None
+        moved = "nothing"
+        if truth is not None:
+            covered = (estimate.t_ns >= truth.t_ns[0]) & (estimate.t_ns <= truth.t_ns[-1])
+            if not covered.any():
+                continue
+            rows, estimate = rows[covered], estimate.take(covered)
+            reference = interpolate(truth, estimate.t_ns)
+            alignment = align(estimate.p_world_body, reference.p_world_body, "yaw")
+            moved = "yaw and position"
+            full = align(estimate.p_world_body, reference.p_world_body, "se3")
+            if alignment.R[2] @ full.R[2] < MIN_LEVEL and len(estimate) > 2:
+                alignment, moved = full, "attitude and position"
+            estimate = alignment.apply(estimate)
+            landmarks = result.landmarks @ alignment.R.T + alignment.t
+            p_truth = reference.p_world_body
+            error = rotation_error_rad(estimate.q_world_body, reference.q_world_body)
+        segments.append(
+            AlignedSegment(
+                t_s=(estimate.t_ns - log.t_ns[0]) / 1e9,
+                p_world_body=estimate.p_world_body,
+                std_position_m=log.column("std_position_m")[rows],
+                std_rotation_rad=log.column("std_rotation_rad")[rows],
+                p_truth=p_truth,
+                rotation_error_rad=error,
+                alignment=moved,
+            )
+        )
+    return segments, landmarks
+
+
+def rotation_error_rad(q_estimate: np.ndarray, q_truth: np.ndarray) -> np.ndarray:
+    """Return the rotation vectors (N, 3), world frame, that turn the truth into the estimate.
+
+    q_estimate, q_truth: (N, 4) unit wxyz.
+    """
+    q = quaternion_product(q_estimate, q_truth * np.array([1.0, -1.0, -1.0, -1.0]))
+    q = np.where(q[:, :1] < 0.0, -q, q)
+    sine = np.linalg.norm(q[:, 1:], axis=1, keepdims=True)
+    angle = 2.0 * np.arctan2(sine, q[:, :1])
+    return q[:, 1:] * np.where(sine > 1e-12, angle / np.maximum(sine, 1e-12), 2.0)
+
+
+def summary_lines(metrics: dict[str, Any]) -> list[str]:
+    """Return what a user wants to know of a run, in a few lines."""
+    frames, poses = metrics["frames"], metrics["poses"]
+    if not poses:
+        return [f"{metrics['dataset']}: {frames} frames, no pose: the odometry never started"]
+    status = metrics["frames_by_status"]
+    lines = [
+        f"{metrics['dataset']}: {frames} frames, first pose {metrics['first_pose_s']:.2f} s after "
+        f"the first image, tracking {100.0 * status['tracking'] / frames:.1f} % of the frames"
+    ]
+    if metrics["segments"] > 1:
+        lines.append(f"lost and started again {metrics['segments'] - 1} times")
+    lines += accuracy_lines(metrics["accuracy"])
+    total = metrics["timing_ms"]["total"]
+    # No stage takes a second, but numba's compiler does, when a function is called the first time.
+    compiled = "; first use: compiling is in there" if total["max"] > 1000.0 else ""
+    lines.append(
+        f"time of a frame: median {total['p50']:.1f} ms, mean {total['mean']:.1f}, "
+        f"p99 {total['p99']:.1f} (without image decoding{compiled}); "
+        f"peak memory {metrics['peak_memory_mb']:.0f} MB"
+    )
+    return lines
+
+
+def accuracy_lines(accuracy: dict[str, Any] | None) -> list[str]:
+    """Return the accuracy in one line; without ground truth, none."""
+    if accuracy is None:
+        return []
+    if "unknown_because" in accuracy:
+        return [f"accuracy unknown: {accuracy['unknown_because']}"]
+    se3, yaw = accuracy["absolute"]["se3"], accuracy["absolute"]["yaw"]
+    percent = se3["percent_of_distance"]
+    share = f" = {percent:.2f} % of {accuracy['distance_m']:.1f} m" if percent is not None else ""
+    return [
+        f"ATE {se3['translation_m']['rmse']:.4f} m{share} (SE3 alignment; yaw only "
+        f"{yaw['translation_m']['rmse']:.4f} m), rotation {se3['rotation_deg']['rmse']:.2f} deg"
+    ]
