@@ -22,8 +22,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from vio.config import load_config
+from vio.data import StereoFrame
 from vio.datasets import open_dataset
-from vio.datasets.base import Dataset, StereoFrame
+from vio.datasets.base import Dataset
 from vio.odometry import Odometry
 
 HOLD_NS = 20_000_000  # an inertial sample is at most this much older than one that came before it

@@ -12,7 +12,7 @@ import pytest
 from sim.runner import BUILD, simulators
 from tests.plane_scene import PlaneScene, make_rig, path, rotations
 from vio.config import Config, load_config
-from vio.datasets.base import StereoFrame
+from vio.data import StereoFrame
 from vio.errors import VioError
 from vio.fixed.frontend import FixedFrontEnd
 from vio.hw.cosim.engine import END, START, RtlFrontEnd

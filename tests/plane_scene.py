@@ -7,7 +7,7 @@ import numpy as np
 from scipy import ndimage
 
 from vio.camera import Camera, StereoRig
-from vio.datasets.base import StereoFrame
+from vio.data import StereoFrame
 from vio.geometry import exp_so3, invert_transform, transform_from
 
 FRAME_NS = 50_000_000

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from vio.camera import Camera, StereoRig
-from vio.datasets.base import ImuData
+from vio.data import ImuData
 from vio.datasets.tracks import TrackFrame
 from vio.imu import GRAVITY_M_S2, ImuNoise
 from vio.trajectory import Trajectory

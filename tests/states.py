@@ -3,8 +3,7 @@
 
 import numpy as np
 
-from vio.frontend.base import Tracks
-from vio.state import State, Status
+from vio.data import State, Status, Tracks
 
 START_NS = 1_403_636_579_763_555_584
 STEP_NS = 50_000_000

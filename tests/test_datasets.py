@@ -19,9 +19,10 @@ from tests.conftest import (
     image,
     write_recording,
 )
+from vio.data import StereoFrame
 from vio.datasets import images as images_module
 from vio.datasets import open_dataset, open_tracks
-from vio.datasets.base import Dataset, StereoFrame
+from vio.datasets.base import Dataset
 from vio.datasets.calibration import parse_camera
 from vio.errors import VioError
 

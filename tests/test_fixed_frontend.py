@@ -11,12 +11,11 @@ import pytest
 from tests.fixed_kernels import arrays_within, floats_of, kernels
 from tests.plane_scene import FRAME_NS, PlaneScene, path, rotations
 from vio.config import Config, FrontEndConfig, HwConfig, KeyframeConfig, load_config
+from vio.data import StereoFrame, Tracks
 from vio.datasets import open_dataset
-from vio.datasets.base import StereoFrame
 from vio.errors import VioError
 from vio.fixed.frontend import FixedFrontEnd
 from vio.frontend import make_frontend
-from vio.frontend.base import Tracks
 from vio.geometry import exp_so3, mul33
 from vio.hw.cosim.record import rotation_between
 

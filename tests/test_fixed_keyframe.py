@@ -8,7 +8,7 @@ import pytest
 
 from tests.plane_scene import FRAME_NS, HEIGHT, WIDTH, PlaneScene, make_rig, path, rotations
 from vio.config import Config, FrontEndConfig, HwConfig, KeyframeConfig
-from vio.datasets.base import StereoFrame
+from vio.data import StereoFrame
 from vio.fixed import keyframe as kf
 from vio.fixed.formats import formats
 from vio.fixed.frontend import FixedFrontEnd

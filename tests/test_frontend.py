@@ -11,11 +11,10 @@ import pytest
 
 from tests.plane_scene import FRAME_NS, PlaneScene, path, rotations
 from vio.config import Config, FrontEndConfig, KeyframeConfig
+from vio.data import StereoFrame, Tracks
 from vio.datasets import open_dataset
-from vio.datasets.base import StereoFrame
 from vio.errors import VioError
 from vio.frontend import make_frontend
-from vio.frontend.base import Tracks
 from vio.geometry import exp_so3, mul33
 
 COUNT = 14

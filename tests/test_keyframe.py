@@ -8,7 +8,7 @@ import pytest
 
 from tests.plane_scene import FRAME_NS, HEIGHT, WIDTH, PlaneScene, make_rig, path, rotations
 from vio.config import Config, KeyframeConfig
-from vio.datasets.base import StereoFrame
+from vio.data import StereoFrame
 from vio.frontend import make_frontend
 from vio.frontend.keyframe import (
     KeyframeEvidence,

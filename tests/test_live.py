@@ -11,7 +11,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from vio.datasets.base import StereoFrame
+from vio.data import StereoFrame
 
 ROOT = Path(__file__).parents[1]
 

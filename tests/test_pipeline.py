@@ -11,12 +11,12 @@ from scipy.spatial.transform import Rotation
 
 from tests.simulation import START_NS, Simulation
 from vio.config import Config, load_config
+from vio.data import State, Status
 from vio.datasets import open_dataset
 from vio.datasets.tracks import TrackFrame
 from vio.errors import VioError
 from vio.eval.metrics import evaluate
 from vio.odometry import ImuPose, Odometry, run
-from vio.state import State, Status
 from vio.trajectory import Trajectory
 
 # The simulated sensor has exactly the noise that its calibration says.

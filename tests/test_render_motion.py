@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from vio.datasets.base import ImuData
+from vio.data import ImuData
 from vio.datasets.euroc import EurocDataset
 from vio.errors import VioError
 from vio.imu import ImuNoise

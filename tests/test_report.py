@@ -11,14 +11,13 @@ import pytest
 from PIL import Image
 
 from tests.states import START_NS, STEP_NS, make_run, make_state, position
-from vio.datasets.base import StereoFrame
+from vio.data import State, Status, StereoFrame
 from vio.report import write_figures
 from vio.report.timing import draw_timing
 from vio.runs.execute import RunResult
 from vio.runs.log import RunLog
 from vio.runs.samples import FrameSampler
 from vio.runs.summary import aligned_segments, rotation_error_rad, summarise, summary_lines
-from vio.state import State, Status
 from vio.trajectory import Trajectory
 
 

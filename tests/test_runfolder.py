@@ -13,11 +13,11 @@ import pytest
 
 from tests.states import START_NS, STEP_NS, make_run, make_state
 from vio.config import Config, load_config
+from vio.data import Status
 from vio.datasets.trajectories import read_trajectory
 from vio.errors import VioError
 from vio.runs.folder import RunFolder, make_folder
 from vio.runs.log import RunLog
-from vio.state import Status
 
 
 def write_run(path: Path, states: list) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from vio import cli
 from vio.config import load_config
+from vio.data import StereoFrame
 from vio.datasets import open_dataset
-from vio.datasets.base import StereoFrame
 from vio.errors import VioError
 from vio.fixed import klt
 from vio.fixed.formats import formats

@@ -21,8 +21,8 @@ import numpy as np
 
 from vio.camera import StereoRig
 from vio.config import Config, load_config
+from vio.data import StereoFrame, Tracks
 from vio.datasets import open_dataset
-from vio.datasets.base import StereoFrame
 from vio.errors import VioError
 from vio.eval.metrics import evaluate
 from vio.fixed import stereo as fixed_stereo
@@ -30,7 +30,7 @@ from vio.fixed.frontend import FixedFrontEnd
 from vio.fixed.klt import track_windows
 from vio.fixed.ransac import inverse_sizes, mono_ransac
 from vio.fixed.rectify import rotation_registers
-from vio.frontend.base import FrontEnd, Tracks
+from vio.frontend.base import FrontEnd
 from vio.frontend.frontend import FloatFrontEnd
 from vio.geometry import mul33
 from vio.odometry import run

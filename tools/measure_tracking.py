@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from vio.config import load_config
-from vio.datasets.base import StereoFrame
+from vio.data import StereoFrame, Tracks
 from vio.frontend import make_frontend
-from vio.frontend.base import Tracks
 from vio.render import truth
 from vio.render.renderer import Renderer
 from vio.render.sequence import open_hybrid, open_scenario

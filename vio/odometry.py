@@ -24,10 +24,11 @@ import numpy as np
 from vio.backend.estimator import Estimator, FrameInput
 from vio.camera import StereoRig
 from vio.config import Config
-from vio.datasets.base import Dataset, StereoFrame
+from vio.data import State, Status, StereoFrame, Tracks
+from vio.datasets.base import Dataset
 from vio.errors import VioError
 from vio.frontend import make_frontend
-from vio.frontend.base import FrontEnd, Tracks
+from vio.frontend.base import FrontEnd
 from vio.geometry import (
     exp_so3,
     matrix_from_quaternion,
@@ -36,7 +37,6 @@ from vio.geometry import (
     quaternion_from_matrix,
 )
 from vio.imu import GRAVITY_M_S2, ImuNoise, intervals
-from vio.state import State, Status
 
 
 class ImuPose(NamedTuple):

@@ -23,8 +23,9 @@ import numpy as np
 
 from vio.camera import StereoRig
 from vio.config import Config, load_config
+from vio.data import StereoFrame
 from vio.datasets import open_dataset
-from vio.datasets.base import Dataset, StereoFrame
+from vio.datasets.base import Dataset
 from vio.eval.metrics import evaluate
 from vio.fixed.codec import Codec, get_codec
 from vio.frontend.frontend import FloatFrontEnd

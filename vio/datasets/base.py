@@ -2,43 +2,16 @@
 """The dataset protocol: a calibrated stereo rig, inertial samples and a stream of stereo frames."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from vio.camera import StereoRig
+from vio.data import ImuData, StereoFrame
 from vio.imu import ImuNoise
 from vio.trajectory import Trajectory
 
 MAX_WARNINGS = 20
-
-
-@dataclass(frozen=True)
-class StereoFrame:
-    """Hold one stereo pair; an image that was lost is None (never both).
-
-    t_ns: time stamp in nanoseconds. left, right: (height, width) uint8, C-contiguous.
-    """
-
-    t_ns: int
-    left: np.ndarray | None
-    right: np.ndarray | None
-
-
-@dataclass(frozen=True)
-class ImuData:
-    """Hold N inertial samples in order of time.
-
-    t_ns: (N,) int64. gyro_rad_s: (N, 3) rad/s. accel_m_s2: (N, 3), specific force, m/s^2.
-    """
-
-    t_ns: np.ndarray
-    gyro_rad_s: np.ndarray
-    accel_m_s2: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.t_ns)
 
 
 def add_warning(warnings: list[str], message: str) -> None:

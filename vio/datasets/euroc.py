@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from vio.camera import Camera, StereoRig
-from vio.datasets.base import ImuData, StereoFrame, add_warning
+from vio.data import ImuData, StereoFrame
+from vio.datasets.base import add_warning
 from vio.datasets.calibration import parse_camera, parse_imu, parse_sensor, parse_T_BS
 from vio.datasets.csv_table import Table, data_rows, parse_table, parse_times
 from vio.datasets.files import Files, find_asl, read_text

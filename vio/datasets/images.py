@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from vio.camera import Camera
-from vio.datasets.base import StereoFrame, add_warning
+from vio.data import StereoFrame
+from vio.datasets.base import add_warning
 from vio.datasets.files import Files
 from vio.errors import VioError
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from vio.camera import StereoRig
-from vio.datasets.base import StereoFrame
+from vio.data import StereoFrame
 from vio.datasets.calibration import parse_camera, parse_imu
 from vio.datasets.csv_table import parse_table
 from vio.datasets.euroc import imu_from_table, moved_camera

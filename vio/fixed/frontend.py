@@ -5,7 +5,7 @@ import numpy as np
 
 from vio.camera import StereoRig
 from vio.config import Config
-from vio.datasets.base import StereoFrame
+from vio.data import StereoFrame, Tracks
 from vio.errors import VioError
 from vio.fixed import formats as sig
 from vio.fixed import keyframe as kf
@@ -20,7 +20,7 @@ from vio.fixed.ransac import inverse_sizes, mono_ransac, stereo_point, stereo_ra
 from vio.fixed.rectify import compose, lens_registers, rotation_registers, unproject
 from vio.fixed.stereo import NO_MATCH, match_rows, stereo_registers
 from vio.fixed.track_table import TrackTable, empty_table, new_tracks
-from vio.frontend.base import Tracks, check_image, timed
+from vio.frontend.base import check_image, timed
 from vio.frontend.klt import LOST_REASONS, TRACKED
 
 

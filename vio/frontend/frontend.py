@@ -5,9 +5,9 @@ import numpy as np
 
 from vio.camera import StereoRig
 from vio.config import Config
-from vio.datasets.base import StereoFrame
+from vio.data import StereoFrame, Tracks
 from vio.frontend import keyframe as kf
-from vio.frontend.base import Tracks, check_image, timed
+from vio.frontend.base import check_image, timed
 from vio.frontend.corners import corner_scores, select_corners
 from vio.frontend.klt import LOST_REASONS, TRACKED, track_windows
 from vio.frontend.predict import predict_pixels, window_maps

@@ -5,11 +5,10 @@ import numpy as np
 
 from vio.camera import StereoRig
 from vio.config import Config
-from vio.datasets.base import StereoFrame
+from vio.data import StereoFrame, Tracks
 from vio.datasets.tracks import TrackFrame
 from vio.errors import VioError
 from vio.frontend import keyframe as kf
-from vio.frontend.base import Tracks
 from vio.frontend.predict import predict_pixels
 from vio.geometry import mul33
 

@@ -14,7 +14,7 @@ from scipy.interpolate import BSpline
 from scipy.linalg import solveh_banded
 from scipy.sparse import csr_array, diags_array
 
-from vio.datasets.base import ImuData
+from vio.data import ImuData
 from vio.imu import GRAVITY_M_S2
 from vio.render.spline import DEGREE, SplineTrajectory, smooth_trajectory
 from vio.trajectory import Trajectory

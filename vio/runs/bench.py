@@ -37,8 +37,8 @@ def measure(path: str, config: Config, repeats: int) -> dict[str, Any]:
     """
     from vio.datasets import open_dataset
     from vio.odometry import run
-    from vio.runs.log import RunLog
     from vio.runs.execute import Watched, peak_memory_mb
+    from vio.runs.log import RunLog
     from vio.runs.summary import accuracy, time_statistics
 
     dataset = open_dataset(path)

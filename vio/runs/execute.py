@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vio.config import Config
-from vio.datasets.base import Dataset, StereoFrame
+from vio.data import State, StereoFrame
+from vio.datasets.base import Dataset
 from vio.runs.folder import RunFolder
 from vio.runs.log import RunLog
 from vio.runs.samples import FrameSampler, SampleFrame
-from vio.state import State
 
 if TYPE_CHECKING:
     from vio.odometry import Odometry

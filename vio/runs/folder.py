@@ -12,10 +12,10 @@ from typing import Any, TextIO
 import numpy as np
 
 from vio.config import Config, dump_config
+from vio.data import State
+from vio.datasets.trajectories import EUROC_HEADER, TUM_HEADER, tum_line
 from vio.errors import VioError
 from vio.runs.log import pose_std
-from vio.state import State
-from vio.datasets.trajectories import EUROC_HEADER, TUM_HEADER, tum_line
 
 RUNS = Path("runs")
 RESULTS = ("config.toml", "suite.json", "bench.json")  # one of them marks a folder of ours

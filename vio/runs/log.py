@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from vio.state import State, Status
+from vio.data import State, Status
 from vio.trajectory import Trajectory
 
 STATUSES = tuple(Status)

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from vio.datasets.base import StereoFrame
-from vio.state import State
+from vio.data import State, StereoFrame
 
 TRAIL_FRAMES = 10  # how far back the tracks are drawn
 

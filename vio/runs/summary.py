@@ -11,8 +11,8 @@ from vio.errors import VioError
 from vio.eval.align import align
 from vio.eval.metrics import evaluate
 from vio.report.aligned import AlignedSegment
-from vio.runs.log import STATUSES, RunLog
 from vio.runs.execute import RunResult
+from vio.runs.log import STATUSES, RunLog
 from vio.trajectory import interpolate, quaternion_product
 
 # cos(20 deg): an odometry knows the vertical better, so beyond it is the truth that is tilted.

@@ -12,10 +12,10 @@ import numpy as np
 
 from vio.camera import StereoRig
 from vio.config import Config
-from vio.datasets.base import StereoFrame
+from vio.data import StereoFrame, Tracks
 from vio.errors import VioError
 from vio.fixed.stereo import NO_MATCH
-from vio.frontend.base import Tracks, check_image, timed
+from vio.frontend.base import check_image, timed
 from vio.hw.cosim.probes import PROBES, Digest
 from vio.hw.cosim.verilated import BUILD, ROOT, verilator
 from vio.hw.params import verilog_text

@@ -10,9 +10,9 @@ import numpy as np
 
 from vio.camera import StereoRig
 from vio.config import Config
-from vio.datasets.base import Dataset, StereoFrame
+from vio.data import StereoFrame, Tracks
+from vio.datasets.base import Dataset
 from vio.fixed.frontend import FixedFrontEnd
-from vio.frontend.base import Tracks
 from vio.hw.cosim.engine import RtlFrontEnd
 from vio.hw.cosim.probes import golden_digests
 from vio.hw.cosim.record import listening

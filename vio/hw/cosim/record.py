@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from vio.config import Config
-from vio.datasets.base import Dataset, StereoFrame
+from vio.data import StereoFrame, Tracks
+from vio.datasets.base import Dataset
 from vio.errors import VioError
 from vio.fixed import frontend, keyframe
 from vio.fixed.frontend import FixedFrontEnd
 from vio.fixed.rectify import rotation_registers
-from vio.frontend.base import Tracks
 from vio.geometry import exp_so3, mul33
 from vio.imu import intervals
 

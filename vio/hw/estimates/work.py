@@ -7,9 +7,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from vio.config import Config
-from vio.datasets.base import Dataset, StereoFrame
+from vio.data import StereoFrame, Tracks
+from vio.datasets.base import Dataset
 from vio.errors import VioError
-from vio.frontend.base import FrontEnd, Tracks
+from vio.frontend.base import FrontEnd
 from vio.frontend.klt import LOST_REASONS
 
 REFETCHES = 0.006  # of a window, all levels: measured on MH_01_easy (docs/accounts.md)

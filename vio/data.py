@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What flows through the odometry: images and inertial samples, tracks, and states."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class StereoFrame:
+    """Hold one stereo pair; an image that was lost is None (never both).
+
+    t_ns: time stamp in nanoseconds. left, right: (height, width) uint8, C-contiguous.
+    """
+
+    t_ns: int
+    left: np.ndarray | None
+    right: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class ImuData:
+    """Hold N inertial samples in order of time.
+
+    t_ns: (N,) int64. gyro_rad_s: (N, 3) rad/s. accel_m_s2: (N, 3), specific force, m/s^2.
+    """
+
+    t_ns: np.ndarray
+    gyro_rad_s: np.ndarray
+    accel_m_s2: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.t_ns)
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """Hold the N verified tracks of one frame, sorted by identity.
+
+    ids: (N,) int64, unique over the run, never reused.
+    uv_left: (N, 2) float64, pixels in the raw (distorted) left image.
+    uv_right: (N, 2) float64, pixels in the raw right image, NaN where there is no stereo match.
+    age: (N,) int32, number of frames in which the track has been seen, this one included.
+    quality: (N,) float32, corner score (min-eigenvalue) at detection.
+    is_keyframe: decided before the frame's pixels arrived.
+    counters: features tracked, lost and why, detected, stereo-matched, iterations ...
+    stage_ms: wall-clock per stage, never used in a decision.
+    """
+
+    frame_index: int
+    t_ns: int
+    ids: np.ndarray
+    uv_left: np.ndarray
+    uv_right: np.ndarray
+    age: np.ndarray
+    quality: np.ndarray
+    is_keyframe: bool
+    counters: dict[str, int] = field(default_factory=dict)
+    stage_ms: dict[str, float] = field(default_factory=dict)
+
+
+class Status(StrEnum):
+    """Say how far a pose can be relied on."""
+
+    INITIALIZING = "initializing"  # no pose yet
+    TRACKING = "tracking"  # vision and inertial data agree
+    INERTIAL = "inertial"  # vision lost: dead reckoning, for a bounded time
+    LOST = "lost"  # no pose; the odometry starts again by itself
+
+
+@dataclass(frozen=True)
+class State:
+    """Hold the estimate at one frame, emitted before the next frame is read, never revised.
+
+    p_world_body: (3,) metres; q_world_body: (4,) wxyz; v_world_body: (3,) m/s; gyro_bias_rad_s,
+    accel_bias_m_s2: (3,). All None while initialising or lost.
+    covariance: (15, 15) of [rotation (world frame, rad), position (m), velocity (m/s), gyro bias,
+    accel bias], or None.
+    segment: counts the starts; poses of one segment share one world frame.
+    """
+
+    frame_index: int
+    t_ns: int
+    status: Status
+    segment: int
+    is_keyframe: bool
+    p_world_body: np.ndarray | None = None
+    q_world_body: np.ndarray | None = None
+    v_world_body: np.ndarray | None = None
+    gyro_bias_rad_s: np.ndarray | None = None
+    accel_bias_m_s2: np.ndarray | None = None
+    covariance: np.ndarray | None = None
+    tracks: Tracks | None = None
+    counters: dict[str, int] = field(default_factory=dict)
+    stage_ms: dict[str, float] = field(default_factory=dict)
