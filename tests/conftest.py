@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures shared by the tests: real data found through VIO_DATA, and tiny EuRoC recordings."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import settings
 from PIL import Image
+
+from vio.datasets.manifest import data_folder
 
 # The same examples in every run: a failure is a change of ours, never luck.
 settings.register_profile("kestrel", derandomize=True, deadline=None, max_examples=60)
@@ -29,7 +30,7 @@ _T_BS = {
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Return the folder with euroc/ and euroc_tracks/, or skip."""
-    path = Path(os.environ.get("VIO_DATA", "datasets"))
+    path = data_folder()
     if not (path / "euroc" / "MH_01_easy" / "mav0").is_dir():
         pytest.skip(f"no EuRoC data in {path.resolve()}: set VIO_DATA to the folder with euroc/")
     return path

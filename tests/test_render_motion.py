@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Splines and inertial data: exact derivatives, gravity, noise, saturation, quantisation."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
 from vio.data import ImuData
 from vio.datasets.euroc import EurocDataset
+from vio.datasets.manifest import data_folder
 from vio.errors import VioError
 from vio.imu import ImuNoise
 from vio.render.calibration import euroc_rig
@@ -161,7 +159,7 @@ def test_a_gap_in_the_ground_truth_is_refused_with_its_length(flight: SplineTraj
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["MH_01_easy", "MH_04_difficult", "V1_02_medium", "V2_02_medium"])
 def test_real_flights_smoothed_agree_with_gyroscope_and_force(name: str) -> None:
-    folder = Path(os.environ.get("VIO_DATA", "datasets")) / "euroc" / name
+    folder = data_folder() / "euroc" / name
     if not folder.is_dir():
         pytest.skip(f"{folder} is missing; point VIO_DATA at the folder that holds euroc/{name}")
     recording = EurocDataset(folder, images=False)

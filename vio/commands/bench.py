@@ -50,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
 
     from vio.commands.console import print_table
     from vio.config import load_config
+    from vio.datasets.manifest import data_folder
     from vio.errors import VioError
     from vio.runs.bench import measure_engines
     from vio.runs.folder import make_folder
@@ -60,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         raise VioError(
             f"--repeats {args.repeats} of --engines {args.engines!r}: nothing to measure"
         )
-    real = Path(os.environ.get("VIO_DATA", "datasets")) / REAL_CLIP
+    real = data_folder() / REAL_CLIP
     out = make_folder("bench", args.out)
     with tempfile.TemporaryDirectory(prefix="kestrel-") as temporary:
         path = args.dataset or (str(real) if (real / "mav0").is_dir() else None)

@@ -119,7 +119,9 @@ def check_presets() -> Iterator[Check]:
 
 def check_data() -> Iterator[Check]:
     """Yield the recordings found through VIO_DATA."""
-    root = Path(os.environ.get("VIO_DATA", "datasets"))
+    from vio.datasets.manifest import data_folder
+
+    root = data_folder()
     found = sorted(p.parent.name for p in root.glob("euroc/*/mav0"))
     if found:
         yield Check("ok", "real data", f"{root}: {', '.join(found)}")
