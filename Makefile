@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# make demo | test | test-hw | equivalence | bench | lint | format | clean. Needs Python >= 3.11, g++, make, perl and git;
+# make demo | test | test-hw | equivalence | bench | docs | lint | format | clean. Needs Python >= 3.11, g++, make, perl and git;
 # another Python than python3: make test PYTHON=python3.12
 
 PYTHON ?= python3
@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 
 EQUIVALENCE ?= $(or $(VIO_DATA),datasets)/euroc/MH_01_easy
 
-.PHONY: demo test test-hw equivalence lint format bench clean venv-core venv-dev venv-hw check-python
+.PHONY: demo test test-hw equivalence lint format bench docs clean venv-core venv-dev venv-hw check-python
 .NOTPARALLEL:
 
 demo: venv-core
@@ -39,8 +39,12 @@ format: venv-dev
 bench: venv-dev
 	$(BIN)/vio bench
 
+# The documentation site -> site/index.html; a broken link is an error.
+docs: venv-dev
+	$(BIN)/python -m mkdocs build --strict
+
 clean:
-	rm -rf .venv .venv.lock build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv.lock build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 venv-core venv-dev venv-hw: venv-%: check-python

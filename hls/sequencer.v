@@ -3,7 +3,7 @@
 //
 // Units, in this order: adders (x + y, or x - y), multipliers, dividers (x / y, or the root of x: one
 // question at a time), logic units (comparisons and bitwise operations, of which selections are made).
-// Formats: IEEE float32 words, rules of docs/float_rules.md. The program (hls/gen, made by
+// Formats: IEEE float32 words, rules of docs/hls/float_rules.md. The program (hls/gen, made by
 // vio/hw/hls/list_schedule.py from DSLX) says clock by clock which operands a unit takes and where a
 // result goes that leaves it; so the units' latencies are in the program, not here.
 // Register file: a bank for each unit, which alone writes it, with a copy for each operand of each

@@ -3,8 +3,8 @@
 //
 // While a frame streams in it is halved, compressed and searched for corners, and the keyframe
 // decision is taken; then the blocks work one after the other on its tracks, while the next frame
-// may already stream in (docs/hardware.md). Equals `vio.fixed.frontend.FixedFrontEnd` to the bit.
-// Registers:  docs/registers.md, over AXI4-Lite. The set that is armed is taken over with the first
+// may already stream in (docs/chip/architecture.md). Equals `vio.fixed.frontend.FixedFrontEnd` to the bit.
+// Registers:  docs/chip/registers.md, over AXI4-Lite. The set that is armed is taken over with the first
 //             pixel of a frame; what works on a frame afterwards keeps it.
 // Output:     a packet of words a frame (track_output), and an interrupt.
 // Latency:    see `vio cycles`: about 100k clocks from the last pixel to the last track (200 tracks),

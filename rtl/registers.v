@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Register file of the front end: AXI4-Lite slave, shadowed configuration, faults, counters.
 //
-// Map:        docs/registers.md. Writes that are unknown, read-only or locked answer SLVERR.
+// Map:        docs/chip/registers.md. Writes that are unknown, read-only or locked answer SLVERR.
 // Shadow:     `take` (pulse, at a start of frame) copies the set to the cfg_* outputs, which show
 //             it in the next clock, and writes the rotation to matrix 0 of rectify: rotation_ready
 //             is low meanwhile. Only a complete set is copied: `armed` says so. A take without one

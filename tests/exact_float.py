@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rules of docs/float_rules.md in exact integers: slow, and independent of any float unit."""
+"""The rules of docs/hls/float_rules.md in exact integers: slow, independent of any float unit."""
 
 from fractions import Fraction
 from math import isqrt

@@ -481,7 +481,7 @@ def test_the_worst_frame_of_the_preset_that_is_built_keeps_its_bar() -> None:
         name: cy.total(worst_work(load_config(name), True), load_config(name)) for name in PRESETS
     }
     assert worst["ecp5_85k"] <= 730_000
-    # With 30 iterations a level and one window in flight the bound is far off: docs/accounts.md.
+    # With 30 iterations a level and one window the bound is far off (docs/chip/budgets.md).
     assert worst["navion"] > 730_000
 
 

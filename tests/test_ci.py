@@ -84,6 +84,6 @@ def test_an_old_python_is_said_in_one_line(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("target", ["demo", "test", "bench", "lint", "format", "clean"])
+@pytest.mark.parametrize("target", ["demo", "test", "bench", "docs", "lint", "format", "clean"])
 def test_every_target_of_the_makefile_is_there(target: str) -> None:
     assert make("--dry-run", target).returncode == 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/fixed_point.md: its table of formats is that of the code, and its names exist."""
+"""docs/golden/fixed_point.md: its table of formats is that of the code, and its names exist."""
 
 import importlib
 import pkgutil
@@ -11,7 +11,7 @@ from vio.config import HwConfig
 from vio.fixed.formats import formats
 from vio.fixed.qformat import QFormat
 
-PAGE = Path(__file__).parents[1] / "docs" / "fixed_point.md"
+PAGE = Path(__file__).parents[1] / "docs" / "golden" / "fixed_point.md"
 
 
 def rows(forms: dict[str, QFormat]) -> list[str]:

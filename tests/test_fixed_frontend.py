@@ -80,7 +80,7 @@ def test_tracks_follow_the_true_motion_about_as_well_as_the_float_engine(
 
 def test_compressed_frames_cost_hundredths_of_a_pixel(frames: list[StereoFrame]) -> None:
     plain, coded = (np.median(errors(run(frames, config(codec=c)))) for c in ("none", "dct27"))
-    # This texture fills the spectrum, the worst for a codec; see docs/codec.md.
+    # This texture fills the spectrum, the worst for a codec; see docs/golden/codec.md.
     assert plain < coded < plain + 0.05
 
 

@@ -108,7 +108,7 @@ def test_the_c_header_has_every_register_and_field() -> None:
 
 
 def test_the_document_has_a_row_for_every_field() -> None:
-    text = (ROOT / "docs/registers.md").read_text()
+    text = (ROOT / "docs/chip/registers.md").read_text()
     for r in register_map():
         assert f"| 0x{r.address:03X} | `{r.name}` |" in text
         assert all(field.doc in text for field in r.fields)
@@ -265,7 +265,7 @@ def test_the_command_writes_checks_and_notices_a_change(
     assert cli.main(["registers", *root]) == 2
     assert "no folder" in capsys.readouterr().err
     for name in PATHS:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     assert cli.main(["registers", "--check", *root]) == 2
     assert cli.main(["registers", *root]) == 0
     assert cli.main(["registers", "--check", *root]) == 0

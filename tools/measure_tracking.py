@@ -3,7 +3,7 @@
 
 Renders along a recording's ground truth (or a scenario), tracks the frames with each engine as
 they appear, with the true rotation in place of the gyroscope's, and prints the table of
-docs/frontend.md. Errors are those of all tracks, at depth edges and behind occlusions too.
+docs/odometry/frontend.md. Errors are those of all tracks, at depth edges and behind occlusions too.
 """
 
 import argparse

@@ -4,7 +4,7 @@
 Source: Forster, Carlone, Dellaert, Scaramuzza, "On-Manifold Preintegration for Real-Time
 Visual-Inertial Odometry", T-RO 2017. One difference: the rotation that turns a sample's specific
 force is taken at the middle of its interval (eq. 35 uses the beginning), which removes an error of
-half an interval's rotation; docs/backend.md gives its size.
+half an interval's rotation; docs/odometry/backend.md gives its size.
 """
 
 from dataclasses import dataclass

@@ -6,7 +6,7 @@ stereo call, and repeats those calls on decoded frames, so that the codec is all
 With --truth (a rendered recording and the recording it was rendered along) it measures
 against exact flow too. ate: runs on decoded frames, over start times, each with another RANSAC
 seed. Both append one JSON line a result to --out; tools/codec/plot_codecs.py makes the tables and
-figures of docs/codec.md.
+figures of docs/golden/codec.md.
 
 A frame store is named "dct27", or level by level and right image "dct27/dct18/dct18/dct27".
 """

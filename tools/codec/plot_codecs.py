@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draw the curves and print the tables of docs/codec.md: plot_codecs.py RESULTS.jsonl... --out DIR.
+"""Draw the curves and tables of docs/golden/codec.md: plot_codecs.py RESULTS.jsonl... --out DIR.
 
 RESULTS are what tools/codec/measure_codecs.py wrote.
 """

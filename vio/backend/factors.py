@@ -4,7 +4,7 @@
 States perturb on the left in the world frame: R <- Exp(dtheta) R, everything else adds up.
 Vector states lie in `vec` (S, 12) = [p, v, gyro bias, accel bias] beside `R` (S, 3, 3), one row a
 slot. The suffix _lin marks first-estimate values: Jacobians are taken there, residuals at the
-current values (Huang, Mourikis, Roumeliotis, IJRR 2010). Derivations: docs/backend.md.
+current values (Huang, Mourikis, Roumeliotis, IJRR 2010). Derivations: docs/odometry/backend.md.
 """
 
 import numpy as np

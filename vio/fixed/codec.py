@@ -4,7 +4,7 @@
 `encode` turns an image (H, W) uint8 into words (ceil(H / 4), ceil(W / 4)) uint64 of `bits` bits;
 `decode` turns them back. Images whose sides are not multiples of 4 are padded by repeating the
 last column and row. What the words hold, bit by bit: `codecs/transform.py` (dct…),
-`codecs/predictive.py` and `codecs/truncation.py` (the others). How they compare: docs/codec.md.
+`codecs/predictive.py` and `codecs/truncation.py` (the others). docs/golden/codec.md compares them.
 """
 
 from collections.abc import Callable
@@ -109,7 +109,7 @@ def _transform(name: str, layout: TransformLayout) -> Codec:
 
 
 # Bits of F01 F10 F11 F02 F20 F12 F21 F22 F03 F30, and (from scale, index) of the extras; all tuned
-# for Lucas-Kanade but the last one, which is for the least squared error (see docs/codec.md).
+# for Lucas-Kanade but the last one, which is for the least squared error (docs/golden/codec.md).
 LAYOUTS = {
     "dct18": TransformLayout((3, 3, 1, 0, 0), ((3, 4), (5, 3), (6, 2))),
     "dct20": TransformLayout((3, 3, 1, 1, 1), ((4, 2), (5, 4), (6, 3))),

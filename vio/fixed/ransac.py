@@ -4,7 +4,7 @@
 Distances are compared by their squares and cross-multiplied; the truncated squared error of the
 float engine (MSAC) is counted in quarters of the squared threshold. The rotation is taken as the
 gyroscope gives it (the float engine refines it; measured, that makes no difference to the
-trajectory: see docs/fixed_point.md).
+trajectory: see docs/golden/fixed_point.md).
 """
 
 import numpy as np

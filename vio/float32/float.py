@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The float32 operations that software and hardware share to the bit: docs/float_rules.md.
+"""The float32 operations that software and hardware share to the bit: docs/hls/float_rules.md.
 
 Each function is one operation of hls/float.x: operands flushed, one rounding to nearest even,
 result flushed, one NaN. A reference that takes all its float32 steps through them, in the order of

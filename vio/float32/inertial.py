@@ -2,7 +2,7 @@
 """Inertial factors and state differences by the kernels of vio/float32/kernels.py.
 
 All factors of a window go side by side. The mathematics is that of vio/backend/factors.py and
-states.py (docs/backend.md).
+states.py (docs/odometry/backend.md).
 """
 
 from typing import TYPE_CHECKING

@@ -4,7 +4,7 @@
 A block is transformed by the 4x4 core transform of H.264 (Malvar, Hallapuro, Karczewicz and
 Kerofsky, "Low-complexity transform and quantization in H.264/AVC", IEEE TCSVT 13(7), 2003). Its
 coefficients share one power of two as scale (block floating point) and are cut to a few bits each;
-which and how many follows from how much their errors move a Lucas-Kanade window (docs/codec.md).
+which and how many follows from how their errors move a Lucas-Kanade window (docs/golden/codec.md).
 
 Integers, C = [1 1 1 1; 2 1 -1 -2; 1 -1 -1 1; 1 -2 2 -1]:
 

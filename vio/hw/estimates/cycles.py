@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The cycle account: each block's cost as a formula of its work, composed by the schedule.
 
-Cycles run from a frame's last pixel to its last track. The organisation is in docs/hardware.md; the
+Cycles run from a frame's last pixel to its last track. Organisation: docs/chip/architecture.md. The
 tracker, the selection and the passes over the tracks have the constants of the Verilog, whose own
-counters docs/accounts.md puts beside these formulas. Multiplications of a step are those of the
+counters docs/chip/budgets.md puts beside these formulas. Multiplications of a step are those of the
 golden model (tests count them).
 """
 

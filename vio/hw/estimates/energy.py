@@ -2,7 +2,7 @@
 """The energy account: accesses and operations times published costs. A model, 45 nm, dynamic only.
 
 Costs: Horowitz, "Computing's energy problem", ISSCC 2014, figures 1.1.9 and 1.1.10. Clock tree,
-control, leakage, pads and the camera are not in it (docs/accounts.md).
+control, leakage, pads and the camera are not in it (docs/chip/budgets.md).
 """
 
 import math

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The memory account: every on-chip memory of the front end, as docs/hardware.md organises it.
+"""The memory budget: every on-chip memory of the front end (docs/chip/architecture.md).
 
 kB are KiB, as in the paper of Navion. Registers are not memories and are left out.
 """

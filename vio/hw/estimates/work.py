@@ -13,7 +13,7 @@ from vio.errors import VioError
 from vio.frontend.base import FrontEnd
 from vio.frontend.klt import LOST_REASONS
 
-REFETCHES = 0.006  # of a window, all levels: measured on MH_01_easy (docs/accounts.md)
+REFETCHES = 0.006  # of a window, all levels: measured on MH_01_easy (docs/chip/budgets.md)
 STEREO_ITERATIONS = 10  # bound of the stereo refinement (vio.fixed.stereo)
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a kernel call of the back end's schedule costs: cycles, operations, words of memory.
 
-The machine (docs/backend_hardware.md): `lanes` pairs of an fp32 multiplier and an adder that start
+The machine (docs/hls/backend_schedule.md): `lanes` pairs of fp32 multiplier and adder that start
 one multiply-add a cycle each, a digit-serial divider (also for roots) beside each, a memory that
 reads two vectors of `lanes` neighbouring words and writes one a cycle, and registers: a row of 16
 words and accumulators, from which each lane may choose any. Calls do not overlap: each drains.

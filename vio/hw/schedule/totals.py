@@ -65,7 +65,7 @@ class Account:
 
     @property
     def energy_uj(self) -> float:
-        """Microjoule of a keyframe by the account's costs (docs/accounts.md): dynamic, 45 nm."""
+        """Microjoule of a keyframe by the costs of docs/chip/budgets.md: dynamic, 45 nm."""
         return sum(self.energy_pj().values()) * 1e-6
 
     def energy_pj(self) -> dict[str, float]:

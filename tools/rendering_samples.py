@@ -23,7 +23,7 @@ def main() -> None:
             index = int(share * len(sequence.t_ns))
             view = Image.fromarray(np.asarray(sequence.renderer.image(index, 0)))
             sheet.paste(view.resize(SIZE), (column * SIZE[0], row * SIZE[1]))
-    sheet.save(Path(__file__).parent / "images" / "rendering_samples.jpg", quality=80)
+    sheet.save(Path(__file__).parents[1] / "docs/images" / "rendering_samples.jpg", quality=80)
 
 
 if __name__ == "__main__":
