@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vio.kernel_cache import KEPT, choose_cache, source_digest
+from vio.kernel_cache import KEPT, choose_cache, is_temporary, source_digest
 
 
 @pytest.fixture
@@ -42,12 +42,74 @@ def test_a_folder_that_the_user_names_stays(package: Path, monkeypatch: pytest.M
     assert os.environ["NUMBA_CACHE_DIR"] == "elsewhere"
 
 
-def test_a_cache_that_cannot_be_made_leaves_numbas_default(
-    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def no_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make the cache folder of the user impossible; return the temporary folder."""
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    choose_cache(package)
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    return tmp_path / "temporary"
+
+
+def test_without_a_home_the_folder_is_a_temporary_one_and_a_warning_names_it(
+    package: Path, no_home: Path
+) -> None:
+    with pytest.warns(RuntimeWarning, match=r"kept in .*temporary.* only.*set XDG_CACHE_HOME"):
+        choose_cache(package)
+    folder = Path(os.environ["NUMBA_CACHE_DIR"])
+    assert folder == no_home / f"kestrel-vio-{os.geteuid()}" / source_digest(package)
+    assert folder.parent.stat().st_mode & 0o077 == 0
+    assert is_temporary(str(folder))
+
+
+def test_the_temporary_folder_is_found_again(package: Path, no_home: Path) -> None:
+    found = []
+    for _ in range(2):
+        os.environ.pop("NUMBA_CACHE_DIR", None)
+        with pytest.warns(RuntimeWarning):
+            choose_cache(package)
+        found.append(os.environ["NUMBA_CACHE_DIR"])
+    assert found[0] == found[1]
+
+
+def test_a_user_without_a_home_directory_in_the_system_is_no_error(
+    package: Path, no_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", unknown)
+    with pytest.warns(RuntimeWarning, match="kept in"):
+        choose_cache(package)
+
+
+@pytest.mark.parametrize("kind", ["open to others", "link"])
+def test_a_temporary_folder_that_others_could_have_made_is_not_used(
+    kind: str, package: Path, no_home: Path, tmp_path: Path
+) -> None:
+    planted = no_home / f"kestrel-vio-{os.geteuid()}"
+    if kind == "link":
+        (tmp_path / "elsewhere").mkdir(mode=0o700)
+        planted.symlink_to(tmp_path / "elsewhere")
+    else:
+        planted.mkdir()
+        planted.chmod(0o777)
+    with pytest.warns(RuntimeWarning):
+        choose_cache(package)
+    folder = Path(os.environ["NUMBA_CACHE_DIR"])
+    assert not folder.is_relative_to(planted)
+    assert folder.is_relative_to(no_home)
+    assert list(planted.iterdir()) == []
+
+
+def test_with_nothing_writable_numbas_default_stays_and_a_warning_says_so(
+    package: Path, no_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(no_home / "missing"))
+    with pytest.warns(RuntimeWarning, match="no folder is writable; set NUMBA_CACHE_DIR"):
+        choose_cache(package)
     assert "NUMBA_CACHE_DIR" not in os.environ
 
 

@@ -8,9 +8,11 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 
 from vio import __version__
+from vio.environment import check_cache, check_environment
 from vio.errors import VioError
 
 COMMANDS = (
@@ -75,6 +77,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, _interrupt)
     args = build_parser().parse_args(argv)
     try:
+        check_environment()
+        if args.command != "doctor":
+            check_cache(Path(__file__).parent)
         code: int = args.entry(args)
         sys.stdout.flush()
         return code

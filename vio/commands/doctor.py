@@ -7,6 +7,7 @@ import platform
 import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -40,7 +41,7 @@ def check_python() -> Iterator[Check]:
 
 
 def check_packages() -> Iterator[Check]:
-    """Yield each required package at its pinned version; peers are optional."""
+    """Yield each required package and its lower bound; those of the extras are optional."""
     from importlib import metadata
 
     try:
@@ -50,20 +51,26 @@ def check_packages() -> Iterator[Check]:
         return
     yield Check("ok", "kestrel-vio", metadata.version("kestrel-vio"))
     for requirement in requirements:
-        match = re.match(r"([A-Za-z0-9_.-]+)==([^ ;]+)(?:.*extra == .(\w+).)?", requirement)
+        match = re.match(r"([A-Za-z0-9_.-]+)[=>]=([^ ,;]+)(?:.*extra == .(\w+).)?", requirement)
         if match is None or match[3] == "dev":
             continue
         name, wanted, extra = match.groups()
         advice = (
-            f'pip install "kestrel-vio[{extra}]"' if extra else f'pip install "{name}=={wanted}"'
+            f'pip install "kestrel-vio[{extra}]"' if extra else f'pip install "{name}>={wanted}"'
         )
         try:
             found = metadata.version(name)
         except metadata.PackageNotFoundError:
             yield Check("note" if extra else "bad", name, "not installed", advice)
             continue
-        same = found == wanted
-        yield Check("ok" if same else "note", name, found, "" if same else f"tested with {wanted}")
+        old = _numbers(found) < _numbers(wanted)
+        yield Check("note" if old else "ok", name, found, f"at least {wanted}" if old else "")
+
+
+def _numbers(version: str) -> list[int]:
+    """Return the leading numbers of a version: 2.1.0rc1 gives [2, 1, 0]."""
+    match = re.match(r"\d+(\.\d+)*", version)
+    return [int(part) for part in match[0].split(".")] if match else []
 
 
 def check_numba() -> Iterator[Check]:
@@ -77,19 +84,32 @@ def check_numba() -> Iterator[Check]:
     works = twice(21) == 42
     threads = f"compiles, {numba.get_num_threads()} threads"
     yield Check("ok" if works else "bad", "numba", threads if works else "miscompiles")
-    folder = Path(__file__).parents[1] / "__pycache__"
+    yield check_cache()
+
+
+def check_cache() -> Check:
+    """Return where compiled functions are kept, if anywhere."""
+    import importlib
+
+    from vio.kernel_cache import is_temporary
+
+    what = "compiled code"
+    advice = "set NUMBA_CACHE_DIR to a folder that you can write"
+    try:
+        importlib.import_module("vio.frontend.klt")  # numba looks for its folder on import
+    except RuntimeError as error:
+        return Check("bad", what, str(error), advice)
     kept = os.environ.get("NUMBA_CACHE_DIR")
-    if kept:
-        yield Check("ok", "compiled code", f"kept in NUMBA_CACHE_DIR={kept}")
-    elif os.access(folder if folder.exists() else folder.parent, os.W_OK):
-        yield Check("ok", "compiled code", f"kept in {folder.parent}")
-    else:
-        yield Check(
-            "note",
-            "compiled code",
-            "the installation is read-only",
-            "set NUMBA_CACHE_DIR to a folder that you can write",
-        )
+    if kept is None:
+        return Check("note", what, "kept beside the sources, also when they change", advice)
+    try:
+        Path(kept).mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=kept).close()
+    except OSError as error:
+        return Check("note", what, f"cannot be written to {kept}: {error.strerror}", advice)
+    if is_temporary(kept):
+        return Check("note", what, f"kept in {kept}, a temporary folder", advice)
+    return Check("ok", what, f"kept in {kept}")
 
 
 def check_tools() -> Iterator[Check]:
