@@ -273,9 +273,22 @@ def test_doctor_names_what_is_there_and_what_to_do(
 def test_doctor_exits_3_when_a_package_is_missing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("importlib.metadata.requires", lambda name: ["no-such-package==1.0"])
+    monkeypatch.setattr("importlib.metadata.requires", lambda name: ["no-such-package>=1.0"])
     assert cli.main(["doctor"]) == 3
-    assert 'pip install "no-such-package==1.0"' in capsys.readouterr().out
+    assert 'pip install "no-such-package>=1.0"' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("wanted", "level"), [("1.2", "ok"), ("1.10", "ok"), ("1.10.1", "note")])
+def test_doctor_notes_a_package_below_its_lower_bound(
+    wanted: str, level: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vio.commands.doctor import check_packages
+
+    monkeypatch.setattr("importlib.metadata.requires", lambda name: [f"numpy>={wanted}"])
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "1.10")
+    check = list(check_packages())[-1]
+    assert (check.level, check.what) == (level, "numpy")
+    assert check.advice == ("" if level == "ok" else f"at least {wanted}")
 
 
 @pytest.mark.parametrize(("text", "numbers"), [("3", [3]), ("1-4", [1, 2, 3, 4]), ("1,7", [1, 7])])
