@@ -138,7 +138,7 @@ LATENCY = (29, 12, 14, 14)  # of the point unit's operations
 async def serve(dut, what: Setup, generator: random.Random | None) -> None:
     """Answer requests as the point unit does; with a generator, busy now and then and of any speed.
 
-    The answers are the golden functions', to which rtl/rectify.v is equal (sim/test_rectify.py).
+    The answers are the golden functions', to which rectify.v is equal (test_rectify.py).
     """
     dut.a_valid.value = 0
     while True:

@@ -5,7 +5,6 @@ import hashlib
 import importlib.util
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -13,10 +12,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vio.errors import VioError
+from vio.hw import verilog_sources
+from vio.hw.verilog_sources import ROOT, needed, source
 
-ROOT = Path(__file__).resolve().parent.parent
-RTL = ROOT / "rtl"
-TOPS = ROOT / "sim" / "tops"
 BUILD = ROOT / "build" / "sim"
 COVERAGE = BUILD / "coverage"  # what each run covered, where KESTREL_COVERAGE is set
 _WARNINGS = ("-Wall", "--language", "1364-2005", "-Wno-fatal")
@@ -59,7 +57,7 @@ def _environment() -> dict[str, str]:
 def params_header(preset: str | None = None) -> Path:
     """Return the vio_params.vh of a preset, written if need be; None: the one in rtl/."""
     if preset is None:
-        return RTL / "vio_params.vh"
+        return verilog_sources.RTL / "vio_params.vh"
     from vio.config import load_config
     from vio.hw.params import verilog_text
 
@@ -69,29 +67,6 @@ def params_header(preset: str | None = None) -> Path:
     if not path.is_file() or path.read_text() != text:
         path.write_text(text)
     return path
-
-
-def source(stem: str) -> Path:
-    """Return the file of a module: of rtl/, or of sim/tops/, where tests put some together."""
-    top = TOPS / f"{stem}.v"
-    return top if top.is_file() else RTL / f"{stem}.v"
-
-
-def needed(module: str) -> list[str]:
-    """Return the stems of rtl/ that a module instantiates, directly or not; itself last."""
-    found: list[str] = []
-    stems = {path.stem for path in RTL.glob("*.v")}
-
-    def visit(stem: str) -> None:
-        text = re.sub(r"//[^\n]*", "", source(stem).read_text())
-        for name in re.findall(r"^\s*(\w+)\s+(?:#\s*\(|\w+\s*\()", text, re.MULTILINE):
-            if name in stems and name not in found and name != stem:
-                visit(name)
-        if stem not in found:
-            found.append(stem)
-
-    visit(module)
-    return found
 
 
 def simulate(
@@ -106,7 +81,7 @@ def simulate(
     preset: str | None = None,
     folder: Path | None = None,
 ) -> None:
-    """Run the cocotb tests of the Python module `tests` on rtl/<module>.v; raise when one fails.
+    """Run the cocotb tests of the Python module `tests` on a module of rtl/; raise when one fails.
 
     sources: further stems of rtl/ that it instantiates (by default all that are found). preset:
     whose vio_params.vh it includes (by default the one in rtl/). folder: that holds all sources and
@@ -179,16 +154,19 @@ def simulate(
 
 
 def lint(
-    path: Path,
+    module: str | Path,
     parameter: str | None = None,
-    folders: Sequence[Path] = (RTL,),
+    folders: Sequence[Path] | None = None,
     waivers: Sequence[Path] = (),
 ) -> str:
     """Return what `verilator -Wall` says of a module, empty when it is clean.
 
-    parameter: NAME=VALUE of the module. folders: where other modules and included files lie.
-    waivers: .vlt files. Raises VioError when there is no such file.
+    module: a stem of rtl/, or a file. parameter: NAME=VALUE of the module. folders: where other
+    modules and included files lie (by default rtl/ and its wings). waivers: .vlt files. Raises
+    VioError when there is no such file.
     """
+    path = source(module) if isinstance(module, str) else module
+    folders = verilog_sources.folders() if folders is None else folders
     if not path.is_file():
         raise VioError(f"{path} is not there; modules are the .v files of rtl/")
     environment = {**os.environ, **_environment()}

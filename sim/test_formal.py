@@ -11,31 +11,32 @@ from pathlib import Path
 
 import pytest
 
-from sim.runner import BUILD, RTL
+from sim.runner import BUILD
+from vio.hw.verilog_sources import RTL, modules
 
 FORMAL = RTL / "formal"
 NAMES = sorted(path.stem for path in FORMAL.glob("*.sby"))
 TIMEOUT_S = 600
 
-# One change that breaks a design for each proof: file of rtl/, what stands there, what stands there
+# One change that breaks a design for each proof: stem of rtl/, what stands there, what stands there
 # instead. A proof is a .sby and its task, `prove` where none is named.
 TWINS = {
-    "arbiter": ("arbiter.v", "SELF > last_q", "SELF >= last_q"),
-    "async_fifo": ("async_fifo.v", "!= {~read_seen_q[AW:AW-1],", "!= {~read_seen_q[AW:AW],"),
-    "axi_lite": ("axi_lite.v", "done || (answer_valid_q && !s_axil_bready)", "done"),
-    "camera_pair": ("camera_pair.v", "if (left_late) left_pass_q <= 1'b0;", ""),
-    "fifo": ("fifo.v", "s_ready = !level[AW]", "s_ready = 1'b1"),
-    "frame_guard": ("frame_guard.v", "&& !filling && !cut", "&& !filling"),
-    "frame_ring": ("frame_ring.v", "count_q < spare_q", "count_q <= spare_q"),
-    "frame_store": ("frame_store.v", "right_valid && right_active_q", "right_valid"),
-    "keyframe": ("keyframe.v", "commit = state_q == WAIT && s_stored", "commit = state_q == WAIT"),
-    "keyframe bounds": ("keyframe.v", "FORGET_2: if (p_done)", "FORGET_2: if (p_done && !sent_q)"),
-    "point_arbiter": ("point_arbiter.v", "owner_q <= first", "owner_q <= s_valid"),
-    "pyramid": ("pyramid.v", "(take && y[0] == 1'b0 && y != ZERO)", "(take && y[0] == 1'b0)"),
-    "skid": ("skid.v", "spare_valid_q || s_valid", "s_valid"),
-    "stream_control": ("stream_control.v", "cfg_enable && !full && !stall", "cfg_enable && !stall"),
-    "stream_control bounds": ("stream_control.v", "&& right_q != PASS;", "&& right_q == WAIT;"),
-    "track_output": ("track_output.v", "next == count_q", "index_q == count_q"),
+    "arbiter": ("arbiter", "SELF > last_q", "SELF >= last_q"),
+    "async_fifo": ("async_fifo", "!= {~read_seen_q[AW:AW-1],", "!= {~read_seen_q[AW:AW],"),
+    "axi_lite": ("axi_lite", "done || (answer_valid_q && !s_axil_bready)", "done"),
+    "camera_pair": ("camera_pair", "if (left_late) left_pass_q <= 1'b0;", ""),
+    "fifo": ("fifo", "s_ready = !level[AW]", "s_ready = 1'b1"),
+    "frame_guard": ("frame_guard", "&& !filling && !cut", "&& !filling"),
+    "frame_ring": ("frame_ring", "count_q < spare_q", "count_q <= spare_q"),
+    "frame_store": ("frame_store", "right_valid && right_active_q", "right_valid"),
+    "keyframe": ("keyframe", "commit = state_q == WAIT && s_stored", "commit = state_q == WAIT"),
+    "keyframe bounds": ("keyframe", "FORGET_2: if (p_done)", "FORGET_2: if (p_done && !sent_q)"),
+    "point_arbiter": ("point_arbiter", "owner_q <= first", "owner_q <= s_valid"),
+    "pyramid": ("pyramid", "(take && y[0] == 1'b0 && y != ZERO)", "(take && y[0] == 1'b0)"),
+    "skid": ("skid", "spare_valid_q || s_valid", "s_valid"),
+    "stream_control": ("stream_control", "cfg_enable && !full && !stall", "cfg_enable && !stall"),
+    "stream_control bounds": ("stream_control", "&& right_q != PASS;", "&& right_q == WAIT;"),
+    "track_output": ("track_output", "next == count_q", "index_q == count_q"),
 }
 
 pytestmark = [
@@ -50,21 +51,19 @@ pytestmark = [
 def sby(proof: str, change: tuple[str, str, str] | None = None) -> str:
     """Run a proof and return what sby says at its end: PASS, FAIL, UNKNOWN or ERROR.
 
-    change: (file of rtl/, old, new) for a copy of the sources; old must be there once.
+    change: (stem of rtl/, old, new) for a copy of the sources; old must be there once.
     """
     name, _, task = proof.partition(" ")
     task = task or "prove"
     folder = BUILD.parent / "formal" / f"{name}-{task}{'-twin' if change else ''}"
     shutil.rmtree(folder, ignore_errors=True)
-    (folder / "rtl").mkdir(parents=True)
-    shutil.copytree(FORMAL, folder / "rtl" / "formal")
-    for path in [*RTL.glob("*.v"), *RTL.glob("*.vh")]:
-        shutil.copy(path, folder / "rtl")
+    shutil.copytree(RTL, folder / "rtl")
     if change:
-        file, old, new = change
-        text = (folder / "rtl" / file).read_text()
+        stem, old, new = change
+        file = folder / "rtl" / modules()[stem].relative_to(RTL)
+        text = file.read_text()
         assert text.count(old) == 1, f"{old!r} is {text.count(old)} times in {file}"
-        (folder / "rtl" / file).write_text(text.replace(old, new))
+        file.write_text(text.replace(old, new))
     tools = Path(sys.executable).parent
     done = subprocess.run(
         [

@@ -9,6 +9,7 @@ import pytest
 from sim import runner
 from tools.mutation import mutate_rtl
 from tools.mutation.mutants import mutants_of
+from vio.hw.verilog_sources import source
 
 needs_simulator = pytest.mark.skipif(
     "verilator" not in runner.simulators(),
@@ -16,7 +17,7 @@ needs_simulator = pytest.mark.skipif(
 )
 CALL = {
     "module": "fifo",
-    "tests": "sim.test_cells",
+    "tests": "sim.common.test_cells",
     "parameters": {"WIDTH": 8, "DEPTH": 4},
     "only": "words",
 }
@@ -25,7 +26,7 @@ CALL = {
 @needs_simulator
 def test_broken_queues_are_caught_and_one_that_is_not_broken_is_not(tmp_path: Path) -> None:
     """Four mutants, one of which hangs the test; the fifth changes a wire to itself."""
-    every = mutants_of(runner.RTL / "fifo.v")
+    every = mutants_of(source("fifo"))
     kinds = ["operator", "constant", "condition negated", "term dropped"]
     drawn = [next(m for m in every if m.kind == kind) for kind in kinds]
     same = drawn[0].__class__(**{**vars(drawn[0]), "mutated": drawn[0].original})

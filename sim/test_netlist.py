@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from sim.runner import ROOT, RTL, needed
 from vio import cli
 from vio.errors import VioError
 from vio.hw.synth.netlist import Module, children, head_of, hierarchy, links, read_modules
+from vio.hw.verilog_sources import ROOT, RTL, needed, source
 
 pytestmark = pytest.mark.skipif(
     not importlib.util.find_spec("pyverilog"),
@@ -58,24 +58,24 @@ def test_every_module_says_its_purpose_latency_and_ports(modules: dict[str, Modu
 
 
 BROKEN = {
-    "by position": ("frontend.v", ".clk(clk),\n      .rst(rst),\n", "clk, rst,\n", "plain Verilog"),
-    "register": ("skid.v", "out_q", "out_r", "does not say what it is"),
-    "edge": ("skid.v", "posedge clk", "negedge clk", "negedge"),
-    "blocking": ("lfsr.v", "<=", "=", "assigns with ="),
-    "list": ("skid.v", "endmodule", "wire a = 1'b0, b = 1'b1;\nendmodule", "plain Verilog"),
+    "by position": ("frontend", ".clk(clk),\n      .rst(rst),\n", "clk, rst,\n", "plain Verilog"),
+    "register": ("skid", "out_q", "out_r", "does not say what it is"),
+    "edge": ("skid", "posedge clk", "negedge clk", "negedge"),
+    "blocking": ("lfsr", "<=", "=", "assigns with ="),
+    "list": ("skid", "endmodule", "wire a = 1'b0, b = 1'b1;\nendmodule", "plain Verilog"),
 }
 
 
 @pytest.mark.parametrize("fault", BROKEN)
 def test_a_broken_rule_is_found(fault: str, tmp_path: Path) -> None:
-    name, good, bad, said = BROKEN[fault]
-    text = (RTL / name).read_text()
+    stem, good, bad, said = BROKEN[fault]
+    text = source(stem).read_text()
     assert good in text
-    (tmp_path / name).write_text(text.replace(good, bad))
+    (tmp_path / f"{stem}.v").write_text(text.replace(good, bad))
     for header in RTL.glob("*.vh"):
         shutil.copy(header, tmp_path)
     try:
-        wrong = read_modules(tmp_path)[Path(name).stem].wrong
+        wrong = read_modules(tmp_path)[stem].wrong
     except VioError as error:
         wrong = [str(error)]
     assert any(said in line for line in wrong), wrong
@@ -99,7 +99,7 @@ def test_tables_that_are_not_current_are_found(tmp_path: Path) -> None:
             tmp_path / folder,
             ignore=shutil.ignore_patterns("vectors", "__pycache__"),
         )
-    skid = tmp_path / "rtl" / "skid.v"
+    skid = tmp_path / "rtl" / "common" / "skid.v"
     skid.write_text(
         skid.read_text().replace("// Register", "// Hold", 1).replace("1 clock", "9 clocks")
     )

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from sim.runner import RTL, lint, simulators
+from sim.runner import lint, simulators
 from vio.errors import VioError
 from vio.hw.hls.xls import HLS
+from vio.hw.verilog_sources import modules, source
 
-MODULES = sorted(RTL.glob("*.v"))
+MODULES = list(modules().values())
 HLS_MODULES = sorted(HLS.glob("*.v"))  # ours, around what XLS writes to hls/gen
 needs_verilator = pytest.mark.skipif(
     "verilator" not in simulators(),
@@ -52,7 +53,7 @@ def test_a_module_follows_the_rules(path: Path) -> None:
 
 
 def test_a_module_that_breaks_the_rules_is_found() -> None:
-    text = (RTL / "skid.v").read_text()
+    text = source("skid").read_text()
     assert broken_rules(text.replace("Latency", "Delay"), "skid")
     assert broken_rules(text.replace("out_q", "out_r"), "skid")
     assert broken_rules(text.replace("`default_nettype wire", ""), "skid")
@@ -99,7 +100,7 @@ def test_a_width_that_does_not_fit_is_found(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_parameter_stops_the_elaboration(stem: str, parameter: str) -> None:
-    assert "bad_parameter" in lint(RTL / f"{stem}.v", parameter)
+    assert "bad_parameter" in lint(stem, parameter)
 
 
 def test_a_module_that_is_not_there_is_an_error(tmp_path: Path) -> None:

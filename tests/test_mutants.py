@@ -10,8 +10,8 @@ from tools.merge_coverage import RESULTS, merged, report
 from tools.mutation.mutants import choose, mutants_of, with_mutants
 from tools.mutation.verilog_expressions import expressions_of
 from vio.errors import VioError
+from vio.hw.verilog_sources import modules, source
 
-RTL = Path(__file__).parents[1] / "rtl"
 MODULE = """// x + 1 in a comment
 module m #(
     parameter W = 8 + 1
@@ -92,13 +92,13 @@ def test_a_file_with_mutants_holds_the_original_and_each_mutant_once(module: Pat
 
 
 def test_the_draw_depends_on_the_seed_alone() -> None:
-    files = [RTL / "fifo.v", RTL / "frame_guard.v"]
+    files = [source("fifo"), source("frame_guard")]
     assert choose(files, 9, 1) == choose(files, 9, 1)
     assert choose(files, 9, 1) != choose(files, 9, 2)
 
 
 def test_every_module_can_be_read() -> None:
-    for path in sorted(RTL.glob("*.v")):
+    for path in modules().values():
         for mutant in mutants_of(path):
             assert path.read_text()[mutant.start : mutant.end] == mutant.original
 

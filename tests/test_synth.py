@@ -14,6 +14,7 @@ from vio.errors import VioError
 from vio.hw.synth import flow
 from vio.hw.synth.blocks import BLOCKS, Limits, SynthBlock, block_of, parameter_values, planned
 from vio.hw.synth.results import RESULTS, entry_of, least_fmax, load, store, summed
+from vio.hw.verilog_sources import source
 
 CONFIG = load_config("ecp5_85k")
 FIGURES = ("lut4", "ff", "dp16kd", "mult18", "memory_bits")
@@ -128,7 +129,7 @@ def test_parameters_replace_defaults_and_unknown_ones_are_refused() -> None:
 @pytest.mark.parametrize("name", BLOCKS)
 def test_every_block_is_a_module_with_these_parameters(name: str) -> None:
     block = BLOCKS[name]
-    text = (flow.RTL / f"{block.module}.v").read_text()
+    text = source(block.module).read_text()
     head = re.sub(r"//[^\n]*", "", text).split(");")[0]
     for parameter, value in parameter_values(block, CONFIG).items():
         assert re.search(rf"parameter {parameter}\s*=", head), parameter

@@ -6,6 +6,7 @@ thick as their number. Only the places of the boxes are given here.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import matplotlib
@@ -14,9 +15,11 @@ matplotlib.use("svg")
 import matplotlib.pyplot as plt
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from vio.hw.synth.netlist import Module, links, read_modules
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-ROOT = Path(__file__).resolve().parents[1]
+from vio.hw.synth.netlist import Module, links, read_modules
+from vio.hw.verilog_sources import ROOT, RTL
+
 OUT = ROOT / "docs" / "images" / "frontend_blocks.svg"
 # Instance: column, row from the top.
 IMAGE = {
@@ -64,7 +67,7 @@ def main() -> None:
     """Write the drawing."""
     argparse.ArgumentParser(description=str(__doc__).splitlines()[0]).parse_args()
     plt.rcParams["svg.hashsalt"] = "kestrel"  # the same bytes each time
-    modules = read_modules(ROOT / "rtl")
+    modules = read_modules(RTL)
     figure, axes = plt.subplots(2, 1, figsize=(11, 12.5), height_ratios=(2.7, 3.7))
     draw(axes[0], modules, "image_path", IMAGE)
     draw(axes[1], modules, "track_path", TRACK)

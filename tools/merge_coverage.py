@@ -18,6 +18,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from vio.hw.verilog_sources import RTL, modules  # noqa: E402
+
 DATA = ROOT / "build" / "sim" / "coverage"
 HOLES = ROOT / "sim" / "coverage_holes.json"
 RESULTS = ROOT / "sim" / "coverage.json"
@@ -45,7 +49,7 @@ def _lines(spans: str) -> tuple[int, ...]:
 
 
 def points_of(path: Path) -> dict[Point, int]:
-    """Return the counts of a coverage file of Verilator, modules of rtl/ only."""
+    """Return the counts of a coverage file of Verilator."""
     counts: dict[Point, int] = defaultdict(int)
     for text in path.read_text().splitlines():
         match = _POINT.match(text)
@@ -54,7 +58,7 @@ def points_of(path: Path) -> dict[Point, int]:
         keys = dict(part.split("\x02", 1) for part in match["keys"].split("\x01") if "\x02" in part)
         file = Path(keys["f"])
         line = int(keys["l"])
-        if file.parent.name == "rtl" and keys.get("page", "").startswith(("v_line", "v_branch")):
+        if keys.get("page", "").startswith(("v_line", "v_branch")):
             lines = _lines(keys.get("S", "")) or (line,)
             counts[Point(file.name, line, int(keys["n"]), keys["o"], lines)] += int(match["count"])
     return counts
@@ -74,15 +78,19 @@ def report(
 ) -> dict[str, Any]:
     """Return lines, covered lines and holes by file, and in all.
 
-    reasons: {file: {text of a line: why it cannot be reached}}.
+    rtl: modules of other folders are left out. reasons: {file: {text of a line: why it cannot be
+    reached}}.
     """
+    sources = {path.name: path for path in modules(rtl).values()}
     lines: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
     for point, count in total.items():
+        if point.file not in sources:
+            continue
         for line in point.lines:
             lines[point.file][line] |= set() if count else {point.what}
     files: dict[str, Any] = {}
     for name in sorted(lines):
-        text = (rtl / name).read_text().splitlines()
+        text = sources[name].read_text().splitlines()
         holes = []
         for line, missed in sorted(lines[name].items()):
             if missed:
@@ -93,7 +101,7 @@ def report(
         n = len(lines[name])
         files[name] = {"lines": n, "covered": n - len(holes), "holes": holes}
     n, covered = (sum(f[key] for f in files.values()) for key in ("lines", "covered"))
-    absent = sorted({p.name for p in rtl.glob("*.v")} - set(files))
+    absent = sorted(set(sources) - set(files))
     return {"lines": n, "covered": covered, "files": files, "without_points": absent}
 
 
@@ -108,7 +116,7 @@ def main() -> int:
             f"no .dat file in {args.data}; write some: KESTREL_COVERAGE=1 python -m pytest sim"
         )
     reasons = json.loads(HOLES.read_text()) if HOLES.is_file() else {}
-    result = report(merged(paths), ROOT / "rtl", reasons)
+    result = report(merged(paths), RTL, reasons)
     for name, file in result["files"].items():
         print(f"{name:28}{file['covered']:5} of {file['lines']:5}")
         for hole in file["holes"]:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The stereo matcher with the tracker and both point units, for sim/test_stereo.py.
+// The stereo matcher with the tracker and both point units, for sim/stereo/test_stereo.py.
 `default_nettype none
 
 module stereo_chip (

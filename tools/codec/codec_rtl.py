@@ -15,7 +15,7 @@ _HEAD = """\
 
 
 def codec_files() -> dict[str, str]:
-    """Return {file name in rtl/: Verilog text} of all chip codecs."""
+    """Return {file name in rtl/codec/: Verilog text} of all chip codecs."""
     files = {"codec_expand.v": expand_module(LAYOUTS["dct18"], LAYOUTS["dct27"])}
     for name in CHIP_CODECS:
         files[f"codec_{name}_quantise.v"] = quantise_module(name, LAYOUTS[name])

@@ -19,6 +19,7 @@ import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -29,6 +30,8 @@ sys.path.insert(0, str(ROOT))
 from sim import mutant_forks, runner  # noqa: E402
 from tools.mutation.mutants import Mutant, choose, with_mutants  # noqa: E402
 from vio.errors import VioError  # noqa: E402
+from vio.hw import verilog_sources  # noqa: E402
+from vio.hw.verilog_sources import RTL, modules  # noqa: E402
 
 RESULTS = ROOT / "sim" / "mutation.json"
 BUILD = ROOT / "build" / "mutation"
@@ -85,7 +88,7 @@ def recorded_calls(tests: list[str]) -> list[dict[str, Any]]:
         def pytest_collection_modifyitems(self, items: list[Any]) -> None:
             items[:] = [i for i in items if " simulate(" in inspect.getsource(i.function)]
 
-    for name in [n for n in sys.modules if n.startswith("sim.test_")]:
+    for name in [n for n in sys.modules if re.match(r"sim\.(\w+\.)?test_", n)]:
         del sys.modules[name]
     with (
         mock.patch.object(runner, "simulate", note),
@@ -94,7 +97,7 @@ def recorded_calls(tests: list[str]) -> list[dict[str, Any]]:
     ):
         options = ["-q", "-p", "no:cacheprovider", "-m", "not slow"]
         pytest.main([*options, *tests], plugins=[Plugin()])
-    for name in [n for n in sys.modules if n.startswith("sim.test_")]:
+    for name in [n for n in sys.modules if re.match(r"sim\.(\w+\.)?test_", n)]:
         del sys.modules[name]
     return calls
 
@@ -109,7 +112,7 @@ def files_of(block: str) -> list[Path]:
     """Return the files that are broken for a block."""
     found: list[Path] = []
     for pattern in BLOCKS[block][0]:
-        files = sorted(runner.RTL.glob(f"{pattern}.v"))
+        files = [f for stem, f in modules().items() if fnmatchcase(stem, pattern)]
         found += [f for f in files if TAKEN_BEFORE.get(f.stem) != block and f not in found]
     return found
 
@@ -117,7 +120,7 @@ def files_of(block: str) -> list[Path]:
 def tests_of(blocks: list[str]) -> list[str]:
     """Return the tests that simulate a file of one of the blocks."""
     stems = "|".join(f.stem for block in blocks for f in files_of(block))
-    files = sorted((ROOT / "sim").glob("test_*.py"))
+    files = sorted((ROOT / "sim").rglob("test_*.py"))
     texts = {f: f.read_text() for f in files}
     return [str(f) for f, t in texts.items() if " simulate(" in t and re.search(f'"({stems})"', t)]
 
@@ -126,10 +129,10 @@ def instrument(mutants: dict[int, Mutant], folder: Path) -> None:
     """Write a copy of rtl/ whose files hold the mutants."""
     if folder.exists():
         shutil.rmtree(folder)
-    shutil.copytree(runner.RTL, folder, ignore=shutil.ignore_patterns("formal"))
+    shutil.copytree(RTL, folder, ignore=shutil.ignore_patterns(verilog_sources.PROOFS))
     for path in {m.path for m in mutants.values()}:
         held = {n: m for n, m in mutants.items() if m.path == path}
-        (folder / path.name).write_text(with_mutants(path, held))
+        (folder / path.relative_to(RTL)).write_text(with_mutants(path, held))
 
 
 def _failed_test(results: Path) -> str | None:
@@ -155,14 +158,14 @@ def run_call(call: dict[str, Any], numbers: list[int], rtl: Path) -> dict[int, s
         "COCOTB_RANDOM_SEED": "1",
     }
     changed = {**call, "tests": f"sim.mutant_forks,{call['tests']}"}
-    with mock.patch.object(runner, "RTL", rtl), mock.patch.dict(os.environ, environment):
+    with mock.patch.object(verilog_sources, "RTL", rtl), mock.patch.dict(os.environ, environment):
         try:
             with _silence():
                 runner.simulate(**changed)
         except (AssertionError, RuntimeError) as error:
             raise VioError(f"{call['module']} fails without a mutant: {error}") from error
     ends = json.loads((results / "ends.json").read_text())
-    stem = call["tests"].removeprefix("sim.")
+    stem = call["tests"].rpartition(".")[2]
     caught = {}
     for number in numbers:
         file = results / f"{number}.xml"
@@ -182,9 +185,10 @@ def refuted_by(mutant: Mutant) -> str | None:
     broken = text[: mutant.start] + mutant.mutated + text[mutant.end :]
     for proof in sorted(test_formal.TWINS):
         files = (test_formal.FORMAL / f"{proof.partition(' ')[0]}.sby").read_text()
-        if f"../{mutant.path.name}\n" not in files:
+        file = str(mutant.path.relative_to(RTL))
+        if f"../{file}\n" not in files:
             continue
-        if test_formal.sby(proof, (mutant.path.name, text, broken)) == "FAIL":
+        if test_formal.sby(proof, (mutant.path.stem, text, broken)) == "FAIL":
             return f"test_formal: {proof}"
     return None
 
@@ -198,7 +202,7 @@ def run_block(block: str, count: int, calls: list[dict[str, Any]], seed: int = S
     caught: dict[int, str] = {}
     stems = {m.path.stem for m in drawn}
     for call in calls:
-        uses = set(runner.needed(call["module"]))
+        uses = set(verilog_sources.needed(call["module"]))
         if call.get("sources") is not None:
             uses = {*call["sources"], call["module"]}
         left = [n for n, m in mutants.items() if n not in caught and m.path.stem in uses]
@@ -212,7 +216,7 @@ def run_block(block: str, count: int, calls: list[dict[str, Any]], seed: int = S
             caught[n] = proof
     return [
         {
-            "file": f"rtl/{m.path.name}",
+            "file": str(m.path.relative_to(ROOT)),
             "line": m.line,
             "kind": m.kind,
             "original": m.original,

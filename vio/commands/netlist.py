@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     if not readme.is_file():
         raise VioError(f"{readme} does not exist; run this in the repository or give --root")
     modules = read_modules(root / "rtl")
-    wrong = [f"rtl/{m.name}.v: {fault}" for m in modules.values() for fault in m.wrong]
+    wrong = [f"{m.name}.v: {fault}" for m in modules.values() for fault in m.wrong]
     for line in wrong:
         print(line)
     if wrong:

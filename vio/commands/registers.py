@@ -3,9 +3,9 @@
 
 import argparse
 
-HELP = "Write rtl/registers.v, its documentation and the C header from the register map."
+HELP = "Write rtl/control/registers.v, its documentation and the C header from the register map."
 DEFAULT_PRESET = "ecp5_85k"
-PATHS = ("rtl/registers.v", "docs/chip/registers.md", "fpga/kestrel_registers.h")
+PATHS = ("rtl/control/registers.v", "docs/chip/registers.md", "fpga/kestrel_registers.h")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     build = root / "build" / "sim" / args.simulator
     before = {path: path.stat().st_mtime for path in build.glob(f"{args.block}-*/dump.*")}
     words = " and ".join(filter(None, [args.test, f"{args.simulator} or not icarus"]))
-    files = [str(root / "sim" / f"{name}.py") for name in tests[args.block]]
+    files = [str(path) for path in tests[args.block]]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-k", words, *files], cwd=root, env=environment
     )

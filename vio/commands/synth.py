@@ -54,16 +54,16 @@ def run(args: argparse.Namespace) -> int:
     from vio.commands.console import parse_range, print_table
     from vio.errors import VioError
     from vio.hw.synth.blocks import BLOCKS, block_of
-    from vio.hw.synth.flow import RTL, prepare, route, synthesise
+    from vio.hw.synth.flow import prepare, route, synthesise
     from vio.hw.synth.results import HEADER, KEY, RESULTS, entry_of, load, row, store
+    from vio.hw.verilog_sources import modules
 
     path = Path(args.out) if args.out else RESULTS
     if args.sum:
         return _print_sum(args, path)
     seeds = [] if args.no_route else parse_range(args.seed)
-    modules = sorted(file.stem for file in RTL.glob("*.v"))
     names = list(BLOCKS) if args.all else args.block
-    blocks = {name: block_of(name, modules) for name in names}
+    blocks = {name: block_of(name, list(modules())) for name in names}
     device = f"LFE5U-{args.device[:-1]}F"
     rows, failures = [], []
     for name, block in blocks.items():

@@ -16,6 +16,7 @@ from vio.data import StereoFrame, Tracks
 from vio.errors import VioError
 from vio.fixed.stereo import NO_MATCH
 from vio.frontend.base import check_image, timed
+from vio.hw import verilog_sources
 from vio.hw.cosim.probes import PROBES, Digest
 from vio.hw.cosim.verilated import BUILD, ROOT, verilator
 from vio.hw.params import verilog_text
@@ -33,7 +34,7 @@ def build_library(config: Config, coverage: bool = False) -> Path:
 
     Raises VioError when the sources or Verilator are not there, or it does not compile.
     """
-    sources = sorted((ROOT / "rtl").glob("*.v*"))
+    sources = [*verilog_sources.modules().values(), verilog_sources.RTL / "track_row.vh"]
     harness = [ROOT / "sim" / "harness.cpp", ROOT / "sim" / "tops" / "frontend_probe.v"]
     if not sources or not all(path.is_file() for path in harness):
         raise VioError(
@@ -44,8 +45,7 @@ def build_library(config: Config, coverage: bool = False) -> Path:
     header = verilog_text(config, "vio run --engine rtl")
     key = hashlib.blake2b(header.encode() + bytes([coverage]), digest_size=8)
     for path in [*harness, *sources, Path(__file__)]:
-        if path.name != "vio_params.vh":
-            key.update(path.read_bytes())
+        key.update(path.read_bytes())
     folder = BUILD / key.hexdigest()
     library = folder / "libfrontend.so"
     if library.is_file():
@@ -59,7 +59,8 @@ def build_library(config: Config, coverage: bool = False) -> Path:
         "--x-assign", "fast", "--x-initial", "unique", "--no-assert", "--language", "1364-2005",
         "-Wno-fatal", "-Wno-lint",
         "-j", "2", "--output-split", "20000", "--prefix", "Vfrontend_probe", "--top-module",
-        "frontend_probe", f"-I{include}", "-y", str(ROOT / "rtl"), "-I" + str(ROOT / "rtl"),
+        "frontend_probe", f"-I{include}", f"-I{verilog_sources.RTL}",
+        *(word for folder in verilog_sources.folders() for word in ("-y", str(folder))),
         "-CFLAGS", "-O2 -fPIC", "-LDFLAGS", "-shared", "--Mdir", str(work / "obj"),
         "-o", str(work / library.name), *(["--coverage-line"] if coverage else []),
         str(harness[1]), str(harness[0]),

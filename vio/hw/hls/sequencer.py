@@ -18,7 +18,7 @@ SHARED = (
 )
 SAMPLE, START, READ = 0, 1, 2  # commands
 LIMIT = 100_000  # clocks after which a packet that is not taken is a fault
-HARNESS = HLS.parent / "sim" / "hls_block.cpp"
+HARNESS = HLS.parent / "sim" / "hls" / "block.cpp"
 
 
 def source_texts(names: Sequence[str], folder: Path | None = None) -> dict[str, str]:

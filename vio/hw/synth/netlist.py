@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vio.errors import VioError
+from vio.hw import verilog_sources
 
 CLOCKS = ("clk", "s_clk", "m_clk", "pixel_clk", "left_pixel_clk", "right_pixel_clk")
 _REGISTER = re.compile(r"(_q|_d|_mem|_pipe|memory)\d*$")
@@ -76,33 +77,34 @@ def head_of(text: str) -> dict[str, str]:
     return found
 
 
-def _source(path: Path) -> str:
+def _source(path: Path, headers: Path) -> str:
     """Return a file as pyverilog takes it without a preprocessor: includes put in."""
     text = path.read_text()
     text = re.sub(
-        r'`include "(\w+\.vh)"', lambda match: (path.parent / match.group(1)).read_text(), text
+        r'`include "(\w+\.vh)"', lambda match: (headers / match.group(1)).read_text(), text
     )
     return re.sub(r"`default_nettype \w+", "", text)
 
 
 def read_modules(folder: Path) -> dict[str, Module]:
-    """Return the modules of all .v files of a folder, by name.
+    """Return the modules of all .v files of rtl/ (or its like) and its wings, by name.
 
-    Raises VioError when pyverilog is missing or a file is not plain Verilog-2005.
+    Headers lie in the folder itself. Raises VioError when pyverilog is missing, there is no module
+    or a file is not plain Verilog-2005.
     """
     try:
         from pyverilog.vparser.parser import ParseError, VerilogParser
     except ImportError as error:
         raise VioError("pyverilog is not installed: pip install 'kestrel-vio[hw]'") from error
-    files = sorted(folder.glob("*.v"))
+    files = verilog_sources.modules(folder)
     if not files:
         raise VioError(f"{folder} holds no .v file; give the folder of the Verilog")
     modules: dict[str, Module] = {}
     with tempfile.TemporaryDirectory() as scratch:  # the parser's tables
         parser = VerilogParser(outputdir=scratch, debug=False)
-        for path in files:
+        for path in files.values():
             try:
-                tree = parser.parse(_source(path), debug=0)
+                tree = parser.parse(_source(path, folder), debug=0)
             except ParseError as error:
                 raise VioError(f"{path.name} is not plain Verilog-2005: {error}") from error
             definitions = tree.description.definitions

@@ -9,7 +9,8 @@ from typing import Any
 from vio.config import Config
 from vio.errors import VioError
 from vio.hw.synth.blocks import BLOCKS, Limits, planned
-from vio.hw.synth.flow import ROOT, Area, Timing, versions
+from vio.hw.synth.flow import Area, Timing, versions
+from vio.hw.verilog_sources import ROOT
 
 RESULTS = ROOT / "fpga" / "results.json"
 KEY = ("block", "preset", "device", "speed_grade")

@@ -1,0 +1,363 @@
+# SPDX-License-Identifier: Apache-2.0
+"""klt_solve.v equals the scalar arithmetic of vio/fixed/klt.py and of stereo's refinement."""
+
+import cocotb
+import numpy as np
+import pytest
+from cocotb.triggers import ReadOnly, RisingEdge
+
+from sim.runner import simulate, simulators
+from sim.streams import reset
+from vio.config import load_config
+from vio.fixed import klt
+from vio.fixed.formats import STEP, formats
+from vio.fixed.qformat import narrow, round_shift, signal_table
+from vio.fixed.rectify import reciprocal
+
+pytestmark = pytest.mark.skipif(
+    not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
+)
+TEMPLATE, STEP_OP, STEREO, FINISH = range(4)
+LATENCY = {TEMPLATE: 24, STEP_OP: 11, STEREO: 17, FINISH: 12}
+SCALARS = {
+    klt.MEAN_X: "mean_x_q",
+    klt.MEAN_Y: "mean_y_q",
+    klt.MEAN_G: "mean_g_q",
+    klt.SHARE_X: "share_x_q",
+    klt.SHARE_Y: "share_y_q",
+    klt.NORMAL_XX: "normal_xx_q",
+    klt.NORMAL_XY: "normal_xy_q",
+    klt.NORMAL_YY: "normal_yy_q",
+    klt.EXPONENT: "exponent_q",
+    klt.POWER_G: "gg_q",
+}
+
+
+class Golden:
+    """The golden model's template and verdicts of one configuration."""
+
+    def __init__(self) -> None:
+        config = load_config(str(cocotb.plusargs.get("preset", "ecp5_85k")))
+        self.k = klt.klt_registers(config.frontend, config.hw)
+        self.signals = signal_table(formats(config.hw), watch=False)
+        self.side = self.k.window
+        self.small, self.flat_min = self.k.step, self.k.flat_min
+
+    def patch(self, image: np.ndarray, u: int, v: int) -> np.ndarray:
+        """Cut a template's patch at (u, v)."""
+        patch = np.zeros((self.side + 2, klt.LANES + 2), np.int32)
+        reach = self.side // 2 + 1
+        assert klt.cut_window(image, u, v, reach, 8, self.k.pixel_frac, patch)
+        return patch
+
+    def template(
+        self, patch: np.ndarray
+    ) -> tuple[bool, np.ndarray, np.ndarray, tuple[dict[str, int], dict[str, int]]]:
+        """Return make_template's verdict, scalars and basis, and the sums that the chip gets."""
+        basis = np.zeros((3, self.side, klt.LANES), np.int32)
+        t = np.zeros(17, np.int64)
+        good = klt.make_template(patch, self.k, self.signals, basis, t)
+        n = self.side
+        gx = (patch[1:-1, 2:] - patch[1:-1, :-2])[:, :n]
+        gy = (patch[2:, 1:-1] - patch[:-2, 1:-1])[:, :n]
+        g = (patch[1:-1, 1:-1] - (128 << self.k.pixel_frac))[:, :n]
+        bx, by, bg = (b[:, :n] for b in basis)
+        first = {"sx": bx, "sy": by, "sg": bg}
+        second = {
+            "xx": bx * gx,
+            "xy": bx * gy,
+            "yy": by * gy,
+            "xg": bx * g,
+            "yg": by * g,
+            "gg": bg * g,
+        }
+        totals = ({k: int(b.sum()) for k, b in part.items()} for part in (first, second))
+        return bool(good), t, basis, tuple(totals)
+
+    def sums(self, image: np.ndarray, u: int, v: int, basis: np.ndarray) -> np.ndarray:
+        """Return the sums of the window at (u, v)."""
+        view = np.zeros((self.side, klt.LANES), np.int32)
+        assert klt.cut_window(image, u, v, self.side // 2, 8, self.k.pixel_frac, view)
+        sums = np.zeros(5, np.int64)
+        klt.compare(view, basis, self.k, self.signals, sums)
+        return sums
+
+    def step(self, t: np.ndarray, sums: np.ndarray) -> tuple[int, int]:
+        """Return the step that the sums ask for."""
+        dx, dy = klt.mismatch(t, sums, self.signals)
+        return klt.solve_step(t, dx, dy, self.k.coord_frac, self.signals)
+
+    def move(self, t: np.ndarray, sums: np.ndarray, slope: int) -> int | None:
+        """Return the move along the curve, as `_refine` computes it; None: no power."""
+        dx, dy = klt.mismatch(t, sums, self.signals)
+        a, b, c = (int(t[i]) for i in (klt.NORMAL_XX, klt.NORMAL_XY, klt.NORMAL_YY))
+        power = a + round_shift(slope * (2 * b + round_shift(slope * c, 12)), 12)
+        if power <= 0:
+            return None
+        error = dx + round_shift(slope * dy, 12)
+        m, bits = reciprocal(self.signals, power)
+        shift = 17 + bits + 4 - 1 - self.k.coord_frac
+        return int(narrow(self.signals, STEP, round_shift(error * m, shift)))
+
+
+def _image(generator: np.random.Generator, kind: int) -> np.ndarray:
+    """Return an image (40, 40): noise, smooth, full contrast, edges, ramps, flat or nearly so."""
+    noise = generator.integers(0, 256, (40, 40))
+    y, x = np.mgrid[0:40, 0:40]
+    if kind == 0:
+        return noise.astype(np.uint8)
+    if kind == 1:
+        wide = np.pad(noise, 4, mode="wrap").astype(float)
+        smooth = sum(wide[i : i + 40, j : j + 40] for i in range(9) for j in range(9)) / 81
+        return np.clip((smooth - 128) * 5 + 128, 0, 255).astype(np.uint8)
+    if kind == 2:
+        return (255 * generator.integers(0, 2, (40, 40))).astype(np.uint8)
+    if kind == 3:  # an edge, a corner of little contrast
+        angle = generator.uniform(0, np.pi)
+        along = (x - 20) * np.cos(angle) + (y - 20) * np.sin(angle)
+        return np.where(along > 0, generator.integers(0, 256), 90).astype(np.uint8)
+    if kind == 4:
+        slope_x, slope_y = generator.integers(-6, 7, 2)
+        return np.clip(128 + slope_x * (x - 20) + slope_y * (y - 20), 0, 255).astype(np.uint8)
+    if kind == 5:
+        return np.full((40, 40), generator.integers(0, 256), np.uint8)
+    if kind == 6:  # slopes as steep as there are, in columns and rows
+        return (255 * ((x // 2 + y // (2 + 40 * (noise[0, 0] % 2))) % 2)).astype(np.uint8)
+    return (128 + noise % 4).astype(np.uint8)
+
+
+def _sums_near(generator: np.random.Generator, t: np.ndarray) -> np.ndarray:
+    """Return arbitrary sums: from the template's own to anything that the words hold."""
+    reach = 1 << int(generator.integers(0, 28))
+    sums = np.array([t[i] for i in (klt.SELF_X, klt.SELF_Y, klt.SELF_G, klt.G_UNIT, klt.POWER_G)])
+    sums += generator.integers(-reach, reach + 1, 5)
+    for i, low, high in ((0, -1, 1), (1, -1, 1), (2, -1, 1)):
+        if generator.random() < 0.05:
+            sums[i] = generator.choice([low * (1 << 27), high * ((1 << 27) - 1)])
+    sums = np.clip(sums, -(1 << 27), (1 << 27) - 1)
+    sums[3] = np.clip(sums[3], -(1 << 16), (1 << 16) - 1)
+    return sums
+
+
+async def _ask(dut, op: int, context: int = 0, **ports: int) -> int:
+    """Make one request, wait for its answer (read-only phase) and return its latency."""
+    while True:
+        await ReadOnly()
+        ready = bool(dut.s_ready.value)
+        await RisingEdge(dut.clk)
+        if ready:
+            break
+    for name, value in ports.items():
+        getattr(dut, f"s_{name}").value = value
+    dut.s_op.value, dut.s_context.value, dut.s_valid.value = op, context, 1
+    for clocks in range(1, 60):
+        await RisingEdge(dut.clk)
+        dut.s_valid.value = 0
+        for name in ports:  # inputs are there for one clock only
+            getattr(dut, f"s_{name}").value = 0
+        await ReadOnly()
+        if dut.m_valid.value:
+            await RisingEdge(dut.clk)
+            return clocks
+    raise AssertionError("no answer")
+
+
+def _sum_ports(sums: np.ndarray) -> dict[str, int]:
+    return {n: int(x) for n, x in zip(("x", "y", "g", "1", "square"), sums, strict=True)}
+
+
+async def _start(dut, golden: Golden) -> None:
+    dut.s_valid.value = 0
+    dut.cfg_step.value, dut.cfg_flat_min.value = golden.k.step, golden.k.flat_min
+    await reset(dut)
+    await RisingEdge(dut.clk)
+
+
+async def _template(dut, golden: Golden, patch: np.ndarray, context: int = 0) -> tuple:
+    """Send a template; check its verdict, scalars and latency; return verdict, scalars, basis."""
+    good, t, basis, (first, second) = golden.template(patch)
+    clocks = await _ask(dut, TEMPLATE, context, **first, **second)
+    assert clocks == LATENCY[TEMPLATE]
+    assert bool(dut.m_ok.value) == good, (t, first, second)
+    if good:
+        got = {i: getattr(dut, name).value for i, name in SCALARS.items()}
+        for i, value in got.items():
+            seen = value.to_unsigned() if i == klt.EXPONENT else value.to_signed()
+            assert seen == int(t[i]), SCALARS[i]
+    return good, t, basis
+
+
+async def _step(dut, golden: Golden, t: np.ndarray, sums: np.ndarray, context: int = 0) -> tuple:
+    su, sv = golden.step(t, sums)
+    assert await _ask(dut, STEP_OP, context, **_sum_ports(sums)) == LATENCY[STEP_OP]
+    assert (dut.m_u.value.to_signed(), dut.m_v.value.to_signed()) == (su, sv)
+    assert bool(dut.m_small.value) == (max(abs(su), abs(sv)) <= golden.small)
+    return su, sv
+
+
+async def _stereo(
+    dut, golden: Golden, t: np.ndarray, sums: np.ndarray, slope: int, context: int = 0
+) -> int | None:
+    move = golden.move(t, sums, slope)
+    clocks = await _ask(dut, STEREO, context, **_sum_ports(sums), slope=slope)
+    assert clocks == LATENCY[STEREO]
+    assert bool(dut.m_ok.value) == (move is not None)
+    if move is not None:
+        assert (dut.m_u.value.to_signed(), dut.m_v.value.to_signed()) == (move, 0)
+        assert bool(dut.m_small.value) == (abs(move) <= golden.small)
+    return move
+
+
+async def _finish(
+    dut, golden: Golden, t: np.ndarray, sums: np.ndarray, minimum: int, context: int = 0
+) -> tuple[bool, bool]:
+    correlates = bool(klt.correlates(t, sums, golden.k, minimum, golden.signals))
+    flat = bool(klt.is_flat(t, golden.flat_min))
+    assert await _ask(dut, FINISH, context, minimum=minimum) == LATENCY[FINISH]
+    assert (bool(dut.m_ok.value), bool(dut.m_flat.value)) == (correlates, flat)
+    return correlates, flat
+
+
+@cocotb.test()
+async def templates_are_those_of_the_model(dut) -> None:
+    """Windows of every kind; good, flat and singular ones occur; a changed pixel shows."""
+    golden, generator = Golden(), np.random.default_rng(11)
+    await _start(dut, golden)
+    verdicts = []
+    for n in range(240):
+        u, v = (int(w) for w in generator.integers(10 << 8, 29 << 8, 2))
+        verdicts.append(
+            (await _template(dut, golden, golden.patch(_image(generator, n % 8), u, v)))[0]
+        )
+    assert {True, False} <= set(verdicts)
+    patch = golden.patch(_image(generator, 0), 5000, 5000)
+    broken = patch.copy()
+    broken[5, 5] ^= 4
+    _, before, _, _ = golden.template(patch)
+    _, after, _, _ = golden.template(broken)
+    assert any(before[i] != after[i] for i in SCALARS)
+    # The comparison can fail: the chip gets one window, the model another.
+    golden.template = (
+        lambda _: (  # type: ignore[method-assign]
+            *Golden.template(golden, broken)[:3],
+            Golden.template(golden, patch)[3],
+        )
+    )
+    with pytest.raises(AssertionError):
+        await _template(dut, golden, patch)
+
+
+@cocotb.test()
+async def steps_and_verdicts_are_those_of_the_model(dut) -> None:
+    """Arbitrary sums on good templates: greatest and least steps, moves and verdicts occur."""
+    golden, generator = Golden(), np.random.default_rng(12)
+    await _start(dut, golden)
+    steps, moves, verdicts, templates = [], [], [], 0
+    for n in range(120):
+        u, v = (int(w) for w in generator.integers(10 << 8, 29 << 8, 2))
+        good, t, _ = await _template(dut, golden, golden.patch(_image(generator, n % 8), u, v))
+        if not good:
+            continue
+        templates += 1
+        for _ in range(6):
+            sums = _sums_near(generator, t)
+            if generator.random() < 0.5:
+                steps.append(await _step(dut, golden, t, sums))
+            else:
+                slope = int(generator.choice([-4096, 4095, 0, *generator.integers(-4096, 4096, 3)]))
+                moves.append(await _stereo(dut, golden, t, sums, slope))
+            golden.flat_min = int(generator.integers(0, 1 << int(generator.integers(1, 21))))
+            golden.small = int(generator.choice([0, 3, 200, 8191]))
+            dut.cfg_flat_min.value, dut.cfg_step.value = golden.flat_min, golden.small
+            minimum = int(generator.choice([0, 1, 30000, 65536, 131071]))
+            verdicts.append(await _finish(dut, golden, t, sums, minimum))
+    assert templates > 50
+    assert {-8192, 8191} <= {s for pair in steps for s in pair}
+    assert len({s for pair in steps for s in pair}) > 100
+    assert len(set(verdicts)) == 4
+    assert {-8192, 8191} <= set(moves)
+    sums = np.array([t[i] for i in (klt.SELF_X, klt.SELF_Y, klt.SELF_G, klt.G_UNIT, klt.POWER_G)])
+    sums[:2] += 5000
+    right, wrong = golden.step(t, sums), golden.step(t, sums + 4096)
+    assert right != wrong
+    golden.step = lambda *_: wrong  # type: ignore[method-assign]  # the comparison can fail
+    with pytest.raises(AssertionError):
+        await _step(dut, golden, t, sums)
+
+
+@cocotb.test()
+async def windows_are_followed_as_by_the_model(dut) -> None:
+    """Whole tracks on moved images, two contexts in turn where there are two."""
+    golden, generator = Golden(), np.random.default_rng(13)
+    contexts = int(cocotb.plusargs.get("contexts", 1))
+    await _start(dut, golden)
+    followed = 0
+    for n in range(24):
+        tracks = []
+        for context in range(contexts):
+            key = _image(generator, (1, 0, 3, 1)[n % 4])
+            current = np.roll(key, tuple(generator.integers(-1, 2, 2)), (0, 1))
+            u, v = (int(w) for w in generator.integers(16 << 8, 23 << 8, 2))
+            good, t, basis = await _template(dut, golden, golden.patch(key, u, v), context)
+            if good:
+                tracks.append([context, t, basis, current, u, v, None])
+        slope = int(generator.integers(-4096, 4096))
+        for iteration in range(5):
+            for track in tracks:
+                context, t, basis, current, u, v, _ = track
+                low, high = 8 << 8, (31 << 8) - 1
+                sums = golden.sums(
+                    current, int(np.clip(u, low, high)), int(np.clip(v, low, high)), basis
+                )
+                if n % 3 == 2 and iteration % 2:
+                    move = await _stereo(dut, golden, t, sums, slope, context)
+                    su, sv = move or 0, 0
+                else:
+                    su, sv = await _step(dut, golden, t, sums, context)
+                track[4:] = [u - su, v - sv, sums]
+        for context, t, _, _, _, _, sums in tracks:
+            correlates, _ = await _finish(dut, golden, t, sums, golden.k.correlation_min, context)
+            followed += correlates
+    assert followed > 3
+
+
+@cocotb.test()
+async def a_reset_ends_the_work(dut) -> None:
+    """Reset in every step of a template; the next request is worked off as ever."""
+    golden, generator = Golden(), np.random.default_rng(14)
+    await _start(dut, golden)
+    patch = golden.patch(_image(generator, 1), 5000, 5100)
+    _, _, _, (first, second) = golden.template(patch)
+    for wait in range(1, 34, 4):
+        for name, value in {**first, **second}.items():
+            getattr(dut, f"s_{name}").value = value
+        dut.s_op.value, dut.s_context.value, dut.s_valid.value = TEMPLATE, 0, 1
+        await RisingEdge(dut.clk)
+        dut.s_valid.value = 0
+        for _ in range(wait):
+            await RisingEdge(dut.clk)
+        dut.rst.value = 1
+        await RisingEdge(dut.clk)
+        dut.rst.value = 0
+        await RisingEdge(dut.clk)
+        await ReadOnly()
+        assert dut.s_ready.value
+        assert not dut.m_valid.value
+        await RisingEdge(dut.clk)
+        good, t, basis = await _template(dut, golden, patch)
+        assert good
+        await _step(dut, golden, t, golden.sums(_image(generator, 1), 5000, 5000, basis))
+
+
+@pytest.mark.parametrize("simulator", simulators())
+@pytest.mark.parametrize(("preset", "contexts"), [("ecp5_85k", 2), ("tiny", 1)])
+def test_klt_solve(preset: str, contexts: int, simulator: str) -> None:
+    """Windows of 15 and 9 pixels; with a second context and without."""
+    simulate(
+        "klt_solve",
+        __name__,
+        parameters={"CONTEXTS": contexts},
+        plusargs={"preset": preset, "contexts": contexts},
+        simulator=simulator,
+        preset=preset,
+    )

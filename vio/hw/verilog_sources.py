@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the Verilog lies: modules of rtl/ and its wings by their stems, headers, tops of tests."""
+
+import re
+from pathlib import Path
+
+from vio.errors import VioError
+
+ROOT = Path(__file__).resolve().parents[2]
+RTL = ROOT / "rtl"
+TOPS = ROOT / "sim" / "tops"
+PROOFS = "formal"  # below rtl/, and no wing: the proofs' own modules
+
+
+def folders(rtl: Path | None = None) -> list[Path]:
+    """Return rtl/ itself and its wings: where tools search for modules and included files."""
+    rtl = rtl or RTL
+    wings = sorted({path.parent for path in rtl.glob("*/**/*.v")})
+    return [rtl, *(wing for wing in wings if PROOFS not in wing.relative_to(rtl).parts)]
+
+
+def modules(rtl: Path | None = None) -> dict[str, Path]:
+    """Return {stem: file} of all modules of rtl/, in the order of the stems.
+
+    Raises VioError when two files have the same stem: a module is found by its stem alone.
+    """
+    found: dict[str, Path] = {}
+    for folder in folders(rtl):
+        for path in folder.glob("*.v"):
+            other = found.setdefault(path.stem, path)
+            if other != path:
+                raise VioError(f"{path} and {other} have one stem; give one of them another name")
+    return dict(sorted(found.items()))
+
+
+def wing_of(path: Path, rtl: Path | None = None) -> str:
+    """Return the wing that a module lies in, empty for one that lies in rtl/ itself."""
+    wing = path.parent.relative_to(rtl or RTL)
+    return "" if wing == Path() else str(wing)
+
+
+def source(stem: str) -> Path:
+    """Return the file of a module: of rtl/, or of sim/tops/, where tests put some together.
+
+    Raises VioError when there is none.
+    """
+    top = TOPS / f"{stem}.v"
+    path = top if top.is_file() else modules().get(stem)
+    if path is None:
+        raise VioError(f"{stem}.v is not there; modules are the .v files of rtl/ and its folders")
+    return path
+
+
+def needed(module: str) -> list[str]:
+    """Return the stems of rtl/ that a module instantiates, directly or not; itself last."""
+    found: list[str] = []
+    known = modules()
+
+    def visit(stem: str) -> None:
+        text = re.sub(r"//[^\n]*", "", (known.get(stem) or source(stem)).read_text())
+        for name in re.findall(r"^\s*(\w+)\s+(?:#\s*\(|\w+\s*\()", text, re.MULTILINE):
+            if name in known and name not in found and name != stem:
+                visit(name)
+        if stem not in found:
+            found.append(stem)
+
+    visit(module)
+    return found
