@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The scripts around the package: the check of skips, the Makefile's look at Python, .venv."""
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,6 +58,34 @@ def test_an_unexpected_skip_fails_and_is_named_with_its_reason(tmp_path: Path) -
 def test_an_expected_skip_passes(tmp_path: Path) -> None:
     result = check_skips(tmp_path, "test_probe::test_skips[2]\n")
     assert (result.returncode, result.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("kind", ["core", "dev", "hw"])
+def test_the_environment_is_installed_with_the_constraints(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = runpy.run_path(str(ROOT / "tools/venv.py"))
+    calls = []
+
+    def record(command: list, **options: Any) -> subprocess.CompletedProcess:
+        calls.append(([str(word) for word in command], options))
+        return subprocess.CompletedProcess(command, 0, stdout="")
+
+    settings = script["main"].__globals__
+    monkeypatch.setitem(settings, "VENV", tmp_path)
+    monkeypatch.setitem(settings, "ROOT", tmp_path)
+    for name in settings["INPUTS"]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    monkeypatch.setattr(subprocess, "run", record)
+    script["main"](kind)
+    command, options = calls[-1]
+    assert command[-4:] == ["-c", "constraints.txt", "-e", settings["REQUIREMENT"][kind]]
+    assert options["env"]["PIP_CONSTRAINT"] == "constraints.txt"  # of the isolated build too
+    assert options["cwd"] == tmp_path
+    count = len(calls)
+    script["main"](kind)
+    assert len(calls) == count, "nothing changed, so nothing is installed again"
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess:

@@ -6,6 +6,7 @@ Safe to start twice at once (a lock file) and quick when nothing changed (a stam
 
 import fcntl
 import hashlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -53,8 +54,13 @@ def main(kind: str) -> None:
             subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True)
         print(f"installing Kestrel ({kind}) into {VENV}", flush=True)
         pip = [VENV / "bin/python", "-m", "pip", "--disable-pip-version-check", "install", "-q"]
+        # The isolated build is pinned by the first up to pip 25.2, then by the second.
+        build = {"PIP_CONSTRAINT": "constraints.txt", "PIP_BUILD_CONSTRAINT": "constraints.txt"}
         subprocess.run(
-            [*pip, "-c", "constraints.txt", "-e", REQUIREMENT[kind]], cwd=ROOT, check=True
+            [*pip, "-c", "constraints.txt", "-e", REQUIREMENT[kind]],
+            cwd=ROOT,
+            check=True,
+            env={**os.environ, **build},
         )
         (VENV / f"kestrel-{kind}.stamp").write_text(wanted)
 
