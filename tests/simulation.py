@@ -72,6 +72,7 @@ class Simulation:
         poses = [self.pose(s) for s in t]
         q = np.array([Rotation.from_matrix(R).as_quat()[[3, 0, 1, 2]] for R, _ in poses])
         v = np.array([(self.pose(s + 1e-5)[1] - self.pose(s - 1e-5)[1]) / 2e-5 for s in t])
+        self.truth_error = ""
         self.ground_truth = Trajectory(self.frame_t_ns, np.array([p for _, p in poses]), q, v)
         self._frames = self._make_frames()
 

@@ -33,6 +33,7 @@ class Truth:
         c, s = np.cos(yaw), np.sin(yaw)
         half = 0.05 * index + 0.5 * yaw
         zero = np.zeros(len(states))
+        self.truth_error = ""
         self.ground_truth = Trajectory(
             START_NS + index * STEP_NS,
             p @ np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]]) + shift,

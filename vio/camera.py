@@ -7,7 +7,7 @@ equidistant (k1..k4; Kannala and Brandt, PAMI 2006). A ray is (x, y), the direct
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -17,6 +17,8 @@ from vio.errors import VioError
 from vio.geometry import invert_transform
 
 MODELS = ("radial-tangential", "equidistant")
+LEAST_BASELINE_M = 1e-3
+LEAST_COMMON_VIEW = 0.5  # cosine of the angle between the viewing directions
 
 
 @njit(cache=True)
@@ -175,15 +177,12 @@ def rectify(rig: StereoRig) -> Rectification:
     (Fusiello, Trucco, Verri, "A compact algorithm for rectification", 2000). The focal length is
     the mean of the four, so pixels keep their size at the centre.
 
-    Raises VioError when the right camera is not on the right of the left one.
+    Raises VioError when the right camera is not on the right of the left one, saying where it is
+    and, if that follows from the numbers, that T_BS is given the wrong way round.
     """
     T_left_right = invert_transform(rig.T_right_left)
+    _check_placement(rig, T_left_right)
     x_axis = T_left_right[:3, 3] / np.linalg.norm(T_left_right[:3, 3])
-    if x_axis[0] < 0.5:
-        raise VioError(
-            f"the second camera lies at {np.round(T_left_right[:3, 3], 3)} m in the first camera's "
-            "frame, not on its right; swap the cameras or check T_BS in sensor.yaml"
-        )
     z_mean = np.array([0.0, 0.0, 1.0]) + T_left_right[:3, 2]
     y_axis = np.cross(z_mean, x_axis)
     y_axis /= np.linalg.norm(y_axis)
@@ -196,4 +195,53 @@ def rectify(rig: StereoRig) -> Rectification:
         cx=(rig.left.cx + rig.right.cx) / 2.0,
         cy=(rig.left.cy + rig.right.cy) / 2.0,
         baseline_m=rig.baseline_m,
+    )
+
+
+def _check_placement(rig: StereoRig, T_left_right: np.ndarray) -> None:
+    """Raise VioError unless the right camera is on the right and looks the same way."""
+    p = T_left_right[:3, 3]
+    if rig.baseline_m < LEAST_BASELINE_M:
+        raise VioError(
+            f"both cameras lie at one place (baseline {rig.baseline_m * 1e3:.3f} mm): their T_BS "
+            "have equal translations; give each camera its own T_BS in sensor.yaml"
+        )
+    x, y, z = p / rig.baseline_m
+    if x < 0.5:
+        where = f"the second camera lies at {np.round(p, 3)} m in the first camera's frame"
+        swapped = StereoRig(rig.right, rig.left)
+        inverse = StereoRig(_inverse(rig.left), _inverse(rig.right))
+        if _on_the_right(swapped):
+            also = " (inverting it would do, too)" if _on_the_right(inverse) else ""
+            raise VioError(
+                f"{where}, not on its right; swap the cameras or check T_BS in sensor.yaml{also}"
+            )
+        side = "in front of" if z > 0.0 else "behind"
+        todo = "swap the cameras or check T_BS in sensor.yaml"
+        if abs(y) > abs(z):
+            side = "below" if y > 0.0 else "above"
+            todo = "a vertical rig is not supported: turn it by 90 degrees, images and calibration"
+        if _on_the_right(inverse):
+            todo += (
+                "; or T_BS is inverted (the second camera would then be on the right): it takes "
+                "camera coordinates to body coordinates"
+            )
+        raise VioError(f"{where}, {side} it, not on its right; {todo}")
+    if T_left_right[2, 2] < LEAST_COMMON_VIEW:
+        angle = math.degrees(math.acos(max(-1.0, min(1.0, T_left_right[2, 2]))))
+        raise VioError(
+            f"the cameras look {angle:.0f} degrees apart; stereo needs a common view: check the "
+            "rotations in T_BS in sensor.yaml"
+        )
+
+
+def _inverse(camera: Camera) -> Camera:
+    return replace(camera, T_body_cam=invert_transform(camera.T_body_cam))
+
+
+def _on_the_right(rig: StereoRig) -> bool:
+    """Return whether the second camera is clearly on the right of the first and looks its way."""
+    T_left_right = invert_transform(rig.T_right_left)
+    return bool(
+        T_left_right[0, 3] > 0.9 * rig.baseline_m and T_left_right[2, 2] > LEAST_COMMON_VIEW
     )

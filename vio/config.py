@@ -8,6 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from vio.errors import VioError
+from vio.limits import quoted, read_toml, shown
+
+
+@dataclass(frozen=True)
+class DatasetConfig:
+    """Settings of reading a recording."""
+
+    right_offset_ms: float = 0.0  # what the right camera's stamps are late by, for pairing only
 
 
 @dataclass(frozen=True)
@@ -142,6 +150,7 @@ class HwConfig:
 class Config:
     """All settings of a run."""
 
+    dataset: DatasetConfig = field(default_factory=DatasetConfig)
     frontend: FrontEndConfig = field(default_factory=FrontEndConfig)
     keyframe: KeyframeConfig = field(default_factory=KeyframeConfig)
     imu: ImuConfig = field(default_factory=ImuConfig)
@@ -162,10 +171,7 @@ def load_config(preset: str = "euroc", overrides: list[str] | None = None) -> Co
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in PRESETS.glob("*.toml")))
         raise VioError(f"no preset {preset!r}; known presets: {known}; or give a path to a .toml")
-    try:
-        values = tomllib.loads(path.read_text())
-    except tomllib.TOMLDecodeError as error:
-        raise VioError(f"{path} is not valid TOML: {error}") from error
+    values = read_toml(path, "a preset's name or a .toml file")
     for item in overrides or []:
         key, sep, text = item.partition("=")
         section, dot, name = key.strip().partition(".")
@@ -173,7 +179,7 @@ def load_config(preset: str = "euroc", overrides: list[str] | None = None) -> Co
             raise VioError(f"--set {item!r} is not of the form section.key=value")
         try:
             value = tomllib.loads(f"x = {text}")["x"]
-        except tomllib.TOMLDecodeError:
+        except (ValueError, RecursionError):
             value = text.strip()
         values.setdefault(section, {})[name] = value
     return config_from_dict(values)
@@ -185,20 +191,23 @@ def config_from_dict(values: dict[str, Any]) -> Config:
     parts = {}
     for section, entries in values.items():
         if section not in sections:
-            raise VioError(f"unknown section [{section}]; known: {', '.join(sections)}")
+            raise VioError(f"unknown section [{shown(section)}]; known: {', '.join(sections)}")
         cls = sections[section]
         if not isinstance(entries, dict):
-            raise VioError(f"[{section}] must be a table of settings, got {entries!r}")
+            raise VioError(f"[{section}] must be a table of settings, got {quoted(entries)}")
         known = {f.name: f for f in dataclasses.fields(cls)}
         for name, value in entries.items():
             if name not in known:
-                raise VioError(f"unknown key {section}.{name}; known: {', '.join(known)}")
+                raise VioError(f"unknown key {section}.{shown(name)}; known: {', '.join(known)}")
             wanted = type(known[name].default)
             if wanted is float and type(value) is int:
-                entries[name] = float(value)
+                try:
+                    entries[name] = float(value)
+                except OverflowError:
+                    raise VioError(f"{section}.{name} is too large for a number") from None
             elif type(value) is not wanted:
                 raise VioError(
-                    f"{section}.{name} must be {wanted.__name__}, got {value!r} "
+                    f"{section}.{name} must be {wanted.__name__}, got {quoted(value)} "
                     f"({type(value).__name__})"
                 )
         parts[section] = cls(**entries)

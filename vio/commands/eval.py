@@ -83,6 +83,8 @@ def load_truth(path: str, times: str | None) -> tuple["Trajectory", "np.ndarray 
         return read_trajectory(path, times), None
     dataset = open_dataset(path, images=False)
     if dataset.ground_truth is None:
+        if dataset.truth_error:
+            raise VioError(dataset.truth_error)
         raise VioError(
             f"{path} holds no ground truth (state_groundtruth_estimate0/data.csv); give a file"
         )

@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     if args.until is not None and not args.until > 0.0:
         raise VioError(f"--until {args.until:g} is not a positive number of seconds")
     config = config_from_arguments(args)
-    dataset = open_dataset(args.dataset)
+    dataset = open_dataset(args.dataset, right_offset_ms=config.dataset.right_offset_ms)
     for warning in dataset.warnings:
         print(f"note: {warning}", file=sys.stderr)
     path: Path = make_folder(dataset.name, args.out)

@@ -31,6 +31,7 @@ class Dataset(Protocol):
     imu: ImuData
     frame_t_ns: np.ndarray
     ground_truth: Trajectory | None
+    truth_error: str  # why the ground truth is left out, or empty
     warnings: list[str]
 
     def frames(

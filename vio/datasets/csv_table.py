@@ -7,6 +7,7 @@ from decimal import Decimal, InvalidOperation
 import numpy as np
 
 from vio.errors import VioError
+from vio.limits import MAX_STAMP_NS, MAX_VALUE, quoted, reason
 
 # What a step of one sample looks like when the column is not in nanoseconds, by power of 1000.
 _UNITS = {1: ("microseconds", 1_000), 2: ("milliseconds", 1_000_000), 3: ("seconds", 10**9)}
@@ -28,11 +29,12 @@ class Table:
 def data_rows(text: str) -> tuple[list[str], np.ndarray]:
     """Return the lines that hold data and their numbers (from 1), without headers and comments.
 
-    A first line that does not begin with a number is a header, with or without a leading #.
+    A first line that does not begin with a number is a header, with or without a leading #. Commas
+    at the ends of lines, which some programs write, are taken off.
     """
     rows, lines, header = [], [], True
     for number, line in enumerate(text.lstrip("\ufeff").splitlines(), start=1):
-        line = line.strip()
+        line = line.strip().rstrip(", \t")
         if not line or line[0] == "#":
             continue
         if header and not (line[0].isdigit() or line[0] in "+-."):
@@ -57,31 +59,37 @@ def parse_table(
     rows, lines = data_rows(text)
     if not rows:
         raise VioError(f"{where} has no rows of data; check that the recording is complete")
-    count = rows[0].rstrip(",").count(",") + 1
+    count = rows[0].count(",") + 1
     if count not in columns:
         wanted = " or ".join(str(c) for c in columns)
         raise VioError(
             f"{where}, line {lines[0]} has {count} columns, expected {wanted} separated by commas: "
-            f"{rows[0][:80]!r}"
+            f"{quoted(rows[0])}"
         )
     dtype = np.dtype([("t", np.int64), ("v", np.float64, (count - 1,))])
     try:
         data = np.loadtxt(rows, dtype=dtype, delimiter=",", comments=None, ndmin=1)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         _explain_bad_row(rows, lines, count, where, rate_hz)
-        raise VioError(f"{where} cannot be read as numbers: {error}") from error
+        raise VioError(f"{where} cannot be read as numbers: {reason(error)}") from error
     table = Table(where, data["t"].copy(), data["v"].copy(), lines)
     first = np.ones(len(rows), bool)
     if repeated:
         first[1:] = np.diff(table.t_ns) != 0
     check_times(table.t_ns[first], lines[first], where, rate_hz)
-    bad = np.flatnonzero(~np.isfinite(table.values).all(axis=1))
-    if len(bad):
-        raise VioError(
-            f"{where}, line {lines[bad[0]]} holds a value that is not finite "
-            f"({len(bad)} such rows of {len(rows)}); remove these rows or repair the recording"
-        )
+    check_values(table.values, lines, where, "remove these rows or repair the recording")
     return table
+
+
+def check_values(values: np.ndarray, lines: np.ndarray, where: str, remedy: str) -> None:
+    """Raise VioError naming the first line of values (N, C) that are no measurement."""
+    bad = np.flatnonzero(~(np.abs(values) <= MAX_VALUE).all(axis=1))
+    if len(bad):
+        what = "not finite" if not np.isfinite(values[bad[0]]).all() else f"beyond {MAX_VALUE:g}"
+        raise VioError(
+            f"{where}, line {lines[bad[0]]} holds a value that is {what} "
+            f"({len(bad)} such rows of {len(values)}); {remedy}"
+        )
 
 
 def _explain_bad_row(
@@ -89,7 +97,7 @@ def _explain_bad_row(
 ) -> None:
     """Raise the VioError that names the first row which is not `count` numbers."""
     for row, line in zip(rows, lines, strict=True):
-        fields = row.rstrip(",").split(",")
+        fields = row.split(",")
         if len(fields) != count:
             raise VioError(
                 f"{where}, line {line} has {len(fields)} columns, the first row has {count}; "
@@ -100,7 +108,7 @@ def _explain_bad_row(
                 float(field)
             except ValueError:
                 raise VioError(
-                    f"{where}, line {line}, column {i + 1}: {field.strip()!r} is not a number"
+                    f"{where}, line {line}, column {i + 1}: {quoted(field.strip())} is not a number"
                 ) from None
     parse_times([row.split(",")[0] for row in rows], lines, where, rate_hz)
 
@@ -117,10 +125,14 @@ def parse_times(fields: list[str], lines: np.ndarray, where: str, rate_hz: float
         except ValueError:
             unit = "seconds" if _is_decimal(field) else "no number"
             raise VioError(
-                f"{where}, line {line}: time stamp {field.strip()!r} is not a whole number of "
-                f"nanoseconds (it looks like {unit}); write all digits, e.g. 1403636579763555584"
+                f"{where}, line {line}: time stamp {quoted(field.strip())} is not a whole number "
+                f"of nanoseconds (it looks like {unit}); write all digits, e.g. 1403636579763555584"
             ) from None
-    raise VioError(f"{where}: time stamps do not fit in 64 bits of nanoseconds; check the unit")
+    raise _too_large(where)
+
+
+def _too_large(where: str) -> VioError:
+    return VioError(f"{where}: time stamps do not fit in 64 bits of nanoseconds; check the unit")
 
 
 def _is_decimal(field: str) -> bool:
@@ -135,6 +147,8 @@ def check_times(t_ns: np.ndarray, lines: np.ndarray, where: str, rate_hz: float)
 
     Raises VioError naming the first offending line, both values, and how many there are.
     """
+    if len(t_ns) and (t_ns.max() >= MAX_STAMP_NS or t_ns.min() <= -MAX_STAMP_NS):
+        raise _too_large(where)
     step = np.diff(t_ns)
     back = np.flatnonzero(step < 0)
     if len(back):
@@ -169,6 +183,10 @@ def decimal_seconds_to_ns(field: str) -> int:
     Raises ValueError when the text is no finite number.
     """
     try:
-        return int((Decimal(field) * 1_000_000_000).to_integral_value())
-    except (InvalidOperation, OverflowError, ValueError) as error:
-        raise ValueError(f"{field!r} is not a number") from error
+        value = Decimal(field)
+        # Before it is written out: 1e999999 has a million digits.
+        if value.is_finite() and value.adjusted() < 30:
+            return int((value * 1_000_000_000).to_integral_value())
+    except (ArithmeticError, ValueError):
+        raise ValueError(f"{quoted(field)} is not a number") from None
+    raise ValueError(f"{quoted(field)} is no time in seconds")

@@ -10,47 +10,47 @@ import numpy as np
 from vio.camera import Camera, StereoRig
 from vio.data import ImuData, StereoFrame
 from vio.datasets.base import add_warning
-from vio.datasets.calibration import parse_camera, parse_imu, parse_sensor, parse_T_BS
 from vio.datasets.csv_table import Table, data_rows, parse_table, parse_times
 from vio.datasets.files import Files, find_asl, read_text
+from vio.datasets.ground_truth import left_out, read_ground_truth
 from vio.datasets.images import Pair, StereoStream, check_first_image
-from vio.datasets.pairing import check_against_imu, check_overlap, pair_cameras
+from vio.datasets.pairing import check_against_imu, pair_cameras, shifted
+from vio.datasets.rig import CAMERAS, SENSOR, check_stereo, read_calibration
 from vio.errors import VioError
-from vio.geometry import invert_transform
 from vio.imu import ImuNoise
-from vio.trajectory import Trajectory, from_euroc_values, moved_sensor
-
-CAMERAS = ("cam0", "cam1")
-GROUND_TRUTH = "state_groundtruth_estimate0"
+from vio.limits import bad_name, quoted
 
 
 class EurocDataset:
-    """Hold a recording in EuRoC layout; images are read only while frames() is iterated."""
+    """Hold a recording in EuRoC layout; images are read only while frames() is iterated.
 
-    def __init__(self, path: Path, images: bool = True) -> None:
+    right_offset_ms: what the right camera's stamps are late by, taken off before they are paired.
+    truth_error: why the ground truth is left out; empty when it is not, or when there is none.
+    """
+
+    def __init__(self, path: Path, images: bool = True, right_offset_ms: float = 0.0) -> None:
         files, self.name = find_asl(path)
         self.path = path
         self.warnings: list[str] = []
         self._images = images
 
-        text = read_text(files, "imu0/sensor.yaml", "the inertial calibration")
-        self.imu_noise, T_B_imu = parse_imu(text, f"{files.root}/imu0/sensor.yaml")
-        cameras = (
-            _read_camera(files, CAMERAS[0], T_B_imu),
-            _read_camera(files, CAMERAS[1], T_B_imu),
-        )
-        self.rig = StereoRig(*cameras)
-        try:
-            _ = self.rig.rectification  # here, so that a wrong T_BS is known before a run begins
-        except VioError as error:
-            raise VioError(f"{files.root}: {error}") from None
+        check_stereo(files)
+        calibration = read_calibration(files, self.warnings)
+        self.imu_noise = calibration.imu_noise
         self.imu = _read_imu(files, self.imu_noise)
 
+        cameras = (calibration.rig.left, calibration.rig.right)
         times, names = zip(
             *(_read_image_list(files, n, c) for n, c in zip(CAMERAS, cameras, strict=True)),
             strict=True,
         )
-        pairs = pair_cameras(times, files.root, self.warnings)
+        if SENSOR not in files.list(CAMERAS[0]):  # a camchain states no rate
+            left, right = (_with_rate(c, t) for c, t in zip(cameras, times, strict=True))
+            cameras = (left, right)
+        self.rig = StereoRig(*cameras)
+        pairs = pair_cameras(
+            (times[0], shifted(times[1], right_offset_ms)), files.root, self.warnings
+        )
         check_against_imu(pairs.t_ns, self.imu.t_ns, files.root, self.warnings)
         self._pairs: list[Pair] = [
             (int(t), names[0][i] if i >= 0 else None, names[1][j] if j >= 0 else None)
@@ -59,9 +59,11 @@ class EurocDataset:
         if images:
             self._drop_missing_images(files, cameras, names)
         self.frame_t_ns = np.array([pair[0] for pair in self._pairs], np.int64)
-        self.ground_truth = _read_ground_truth(files, T_B_imu)
-        if self.ground_truth is not None:
-            check_overlap(self.frame_t_ns, self.ground_truth.t_ns, f"{files.root}/{GROUND_TRUTH}")
+        self.ground_truth, self.truth_error = read_ground_truth(
+            files, calibration.T_B_imu, self.frame_t_ns
+        )
+        if self.truth_error:
+            add_warning(self.warnings, left_out(self.truth_error))
         self._stream = StereoStream(files, ("cam0/data", "cam1/data"), cameras)
 
     def frames(
@@ -89,13 +91,14 @@ class EurocDataset:
             found = files.list(f"{folder}/data")
             available = [name for name in listed if name in found]
             if not available:
+                there = f", but {quoted(min(found))}" if found else ""
                 raise VioError(
                     f"{files.root}/{folder}/data holds none of the {len(listed)} images that "
-                    f"{folder}/data.csv lists; copy the images there, or render them along the "
-                    "ground truth with `vio render` (without images, only inertial data, ground "
-                    "truth and time stamps can be read)"
+                    f"{folder}/data.csv lists (not {quoted(listed[0])}{there}); copy the images "
+                    "there, or render them along the ground truth with `vio render` (without "
+                    "images, only inertial data, ground truth and time stamps can be read)"
                 )
-            check_first_image(files, f"{folder}/data", available, camera)
+            check_first_image(files, f"{folder}/data", available, camera, self.warnings)
             present.append(set(available))
         kept: list[Pair] = []
         for t_ns, left, right in self._pairs:
@@ -119,19 +122,11 @@ class EurocDataset:
         self._pairs = kept
 
 
-def _read_camera(files: Files, name: str, T_B_imu: np.ndarray) -> Camera:
-    """Return a camera with its pose on the inertial sensor, which is our body."""
-    where = f"{name}/sensor.yaml"
-    text = read_text(files, where, "the camera's calibration (T_BS, intrinsics, distortion)")
-    camera = parse_camera(text, f"{files.root}/{where}")
-    return moved_camera(camera, T_B_imu)
-
-
-def moved_camera(camera: Camera, T_B_imu: np.ndarray) -> Camera:
-    """Return the camera with T_body_cam taken from the frame B to the inertial sensor's frame."""
-    if np.array_equal(T_B_imu, np.eye(4)):
+def _with_rate(camera: Camera, t_ns: np.ndarray) -> Camera:
+    """Return the camera with the rate of its stamps (N,), to a hundredth of a hertz."""
+    if len(t_ns) < 2:
         return camera
-    return replace(camera, T_body_cam=invert_transform(T_B_imu) @ camera.T_body_cam)
+    return replace(camera, rate_hz=round(1e9 / float(np.median(np.diff(t_ns))), 2))
 
 
 def imu_from_table(table: Table) -> ImuData:
@@ -155,23 +150,10 @@ def _read_image_list(files: Files, name: str, camera: Camera) -> tuple[np.ndarra
     for row, line in zip(fields, lines, strict=True):
         if len(row) < 2 or not row[1].strip():
             raise VioError(f"{where}, line {line} names no image; expected 'time stamp,file name'")
+        if wrong := bad_name(row[1].strip()):
+            raise VioError(
+                f"{where}, line {line}: the image name {quoted(row[1].strip())} {wrong}; give "
+                f"names of files in {name}/data"
+            )
     t_ns = parse_times([row[0] for row in fields], lines, where, camera.rate_hz)
     return t_ns, [row[1].strip() for row in fields]
-
-
-def _read_ground_truth(files: Files, T_B_imu: np.ndarray) -> Trajectory | None:
-    """Return the ground truth as poses of the inertial sensor, or None when there is none."""
-    found = files.list(GROUND_TRUTH)
-    if "data.csv" not in found:
-        return None
-    where = f"{files.root}/{GROUND_TRUTH}/data.csv"
-    table = parse_table(
-        read_text(files, f"{GROUND_TRUTH}/data.csv", "the ground truth"), where, (8, 17), 200.0
-    )
-    trajectory = from_euroc_values(table.t_ns, table.values, where)
-    T_B_sensor = np.eye(4)
-    if "sensor.yaml" in found:
-        yaml_where = f"{GROUND_TRUTH}/sensor.yaml"
-        text = read_text(files, yaml_where, "the pose of the ground truth's sensor")
-        T_B_sensor = parse_T_BS(parse_sensor(text, yaml_where), f"{files.root}/{yaml_where}")
-    return moved_sensor(trajectory, invert_transform(T_B_sensor) @ T_B_imu)

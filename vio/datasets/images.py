@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Decode grey 8-bit images and stream stereo pairs with one pair decoded ahead."""
+"""Decode grey images of 8 or 16 bits and stream stereo pairs with one pair decoded ahead."""
 
 import io
 import struct
@@ -15,20 +15,42 @@ from vio.data import StereoFrame
 from vio.datasets.base import add_warning
 from vio.datasets.files import Files
 from vio.errors import VioError
+from vio.limits import MAX_IMAGE_PIXELS, reason
 
+# The others that Pillow reads are formats of pages and films.
+_FORMATS = ("PNG", "JPEG", "BMP", "PPM", "TIFF")
+_GREY8 = "L"
+_GREY16 = ("I;16", "I;16L", "I;16B")
 # What Pillow raises for files that are cut off, empty or overwritten.
-_UNDECODABLE = (OSError, SyntaxError, ValueError, EOFError, zlib.error, struct.error)
+UNDECODABLE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    LookupError,
+    ArithmeticError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    MemoryError,
+    zlib.error,
+    struct.error,
+    Image.DecompressionBombError,
+)
+_BYTES_A_PIXEL = 8  # of a file, at most, and as many for what else is in it
+_SPARE_BYTES = 2**20
+_FULL_RANGE = 2**13  # 16-bit images whose values all lie below use fewer bits
 
 # One line of work: time stamp, name of the left image or None, name of the right image or None.
 Pair = tuple[int, str | None, str | None]
 
 
 def check_format(image: Image.Image, camera: Camera, where: str) -> None:
-    """Raise VioError when an image is not 8-bit grey or not of the calibrated size."""
-    if image.mode != "L":
+    """Raise VioError when an image is not grey or not of the calibrated size."""
+    if image.mode != _GREY8 and image.mode not in _GREY16:
         raise VioError(
-            f"{where} is not an 8-bit grey image (its mode is {image.mode!r}); convert the images "
-            "to 8-bit grey"
+            f"{where} is not an 8-bit grey image (its mode is {image.mode!r}), nor a 16-bit one; "
+            "convert the images to 8-bit grey"
         )
     if image.size != (camera.width, camera.height):
         raise VioError(
@@ -38,26 +60,66 @@ def check_format(image: Image.Image, camera: Camera, where: str) -> None:
         )
 
 
-def decode(data: bytes, camera: Camera, where: str) -> np.ndarray:
-    """Return an image file's pixels (height, width) uint8, writable and C-contiguous.
+def _open(data: bytes) -> Image.Image:
+    """Return an image of which only the header is read; raises one of UNDECODABLE."""
+    if data[:8] == b"\x89PNG\r\n\x1a\n" and len(data) >= 24:
+        width, height = struct.unpack(">II", data[16:24])
+        if width * height > MAX_IMAGE_PIXELS:
+            raise OSError(f"its header claims {width}x{height} pixels")
+    return Image.open(io.BytesIO(data), formats=_FORMATS)
 
-    Raises VioError for a wrong size or depth, and one of OSError, SyntaxError, ValueError,
-    EOFError, zlib.error, struct.error when the data is damaged.
-    """
-    with Image.open(io.BytesIO(data)) as image:
+
+def _pixels(data: bytes, camera: Camera, where: str) -> np.ndarray:
+    """Return an image file's pixels (height, width), uint8 or uint16."""
+    with _open(data) as image:
         check_format(image, camera, where)
         return np.array(image)
 
 
-def check_first_image(files: Files, folder: str, names: list[str], camera: Camera) -> None:
-    """Check size and depth of the first readable image header; raises VioError."""
+def decode(data: bytes, camera: Camera, where: str) -> np.ndarray:
+    """Return an image file's pixels (height, width) uint8, writable and C-contiguous.
+
+    Of 16-bit images the upper 8 bits are taken. Size and depth in the header are checked before
+    anything is decoded. Raises VioError for a wrong size or depth, and one of UNDECODABLE when the
+    data is damaged.
+    """
+    pixels = _pixels(data, camera, where)
+    return pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)
+
+
+def _size_limit(camera: Camera) -> int:
+    return _BYTES_A_PIXEL * camera.width * camera.height + _SPARE_BYTES
+
+
+def check_first_image(
+    files: Files, folder: str, names: list[str], camera: Camera, warnings: list[str]
+) -> None:
+    """Check size and depth of the first readable image, and that there is one; raises VioError.
+
+    A 16-bit image that does not use the upper bits is added to warnings.
+    """
+    why = ""
     for name in names:
+        where = f"{files.root}/{folder}/{name}"
         try:
-            with Image.open(io.BytesIO(files.read(f"{folder}/{name}"))) as image:
-                check_format(image, camera, f"{files.root}/{folder}/{name}")
-            return
-        except _UNDECODABLE:
+            pixels = _pixels(files.read(f"{folder}/{name}", _size_limit(camera)), camera, where)
+        except UnidentifiedImageError:
+            why = why or f"{name}: no known image format"
             continue
+        except UNDECODABLE as error:
+            why = why or f"{name}: {reason(error)}"
+            continue
+        if pixels.dtype != np.uint8 and pixels.max() < _FULL_RANGE:
+            add_warning(
+                warnings,
+                f"{where} has 16 bits but no value above {pixels.max()}; the upper 8 of 16 bits "
+                "are taken, so that the image will be dark: scale the images up if they have less",
+            )
+        return
+    raise VioError(
+        f"none of the {len(names)} images in {files.root}/{folder} can be decoded ({why}); copy "
+        "them again"
+    )
 
 
 class StereoStream:
@@ -76,14 +138,15 @@ class StereoStream:
             return None, ""
         path = f"{self._folders[side]}/{name}"
         where = f"{self._files.root}/{path}"
+        camera = self._cameras[side]
         try:
-            return decode(self._files.read(path), self._cameras[side], where), ""
+            return decode(self._files.read(path, _size_limit(camera)), camera, where), ""
         except FileNotFoundError:
             return None, f"{where} has disappeared"
         except UnidentifiedImageError:  # its own text names an object in memory
             return None, f"{where} cannot be decoded (no known image format)"
-        except _UNDECODABLE as error:
-            return None, f"{where} cannot be decoded ({error})"
+        except UNDECODABLE as error:
+            return None, f"{where} cannot be decoded ({reason(error)})"
 
     def _load_pair(self, pair: Pair) -> tuple[StereoFrame | None, list[str]]:
         """Return the frame, or None when both images are lost, and the warnings to give."""

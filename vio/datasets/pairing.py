@@ -9,8 +9,12 @@ from vio.datasets.base import add_warning
 from vio.errors import VioError
 from vio.trajectory import nearest_index
 
-# At 3 rad/s and a focal length of 460 pixels, 0.1 ms between the shutters moves a point 0.14 pixel.
-SYNC_TOLERANCE_NS = 100_000
+# Stamps nearer than this share of the frame interval belong to one pair; 2.5 ms at 20 Hz.
+PAIR_SHARE = 0.05
+# At 3 rad/s and a focal length of 460 pixels, 0.1 ms between the shutters moves a point 0.14 pixel:
+# what differs by more is named.
+NOTED_NS = 100_000
+_INTERVAL_NS = 50_000_000  # of recordings too short to have one
 
 
 @dataclass(frozen=True)
@@ -33,27 +37,33 @@ def span(t_ns: np.ndarray) -> str:
 
 
 def pair_cameras(times: tuple[np.ndarray, np.ndarray], where: str, warnings: list[str]) -> Pairing:
-    """Return the frames of two cameras: stamps within 0.1 ms are one pair, others go on as mono.
+    """Return the frames of two cameras: nearest stamps are one pair, others go on as mono.
 
-    The pair takes the left stamp. Raises VioError when fewer than half of the shorter list's stamps
+    Stamps of a pair differ by at most PAIR_SHARE of the frame interval, each the other's nearest;
+    the pair takes the left stamp. Where they differ by more than NOTED_NS, one warning gives the
+    median offset and the jitter. Raises VioError when fewer than half of the shorter list's stamps
     have a partner, giving the median offset: the cameras are not synchronised.
     """
     left, right = times
     match = nearest_index(left, right)  # for each right stamp
+    back = nearest_index(right, left)
     offset = right - left[match]
-    good = np.abs(offset) <= SYNC_TOLERANCE_NS
+    tolerance = _tolerance_ns(times)
+    good = (np.abs(offset) <= tolerance) & (back[match] == np.arange(len(right)))
     if good.sum() * 2 < min(len(left), len(right)):
         if left[0] > right[-1] or right[0] > left[-1]:
             raise VioError(
                 f"{where}: cam0 covers {span(left)} and cam1 {span(right)}: they do not overlap; "
                 "check that both come from one recording and count time in the same unit"
             )
+        late_ms = float(np.median(offset)) / 1e6
         raise VioError(
             f"{where}: the cameras are not synchronised: only {good.sum()} of {len(right)} cam1 "
-            f"stamps are within {SYNC_TOLERANCE_NS / 1e6:g} ms of a cam0 stamp; the median offset "
-            f"cam1 - cam0 is {np.median(offset) / 1e6:+.3f} ms; trigger both cameras together, or "
-            "correct the stamps if they fired together"
+            f"stamps are within {tolerance / 1e6:.3g} ms of a cam0 stamp; the median offset "
+            f"cam1 - cam0 is {late_ms:+.3f} ms; trigger both cameras together, or give the offset "
+            f"if they fired together (--set dataset.right_offset_ms={late_ms:.3f})"
         )
+    _note_offset(offset[good], warnings)
     partner = np.full(len(left), -1, np.int64)
     partner[match[good]] = np.flatnonzero(good)
     alone = np.flatnonzero(~good)
@@ -70,6 +80,41 @@ def pair_cameras(times: tuple[np.ndarray, np.ndarray], where: str, warnings: lis
         t_ns[order],
         np.concatenate([np.arange(len(left)), np.full(len(alone), -1)])[order],
         np.concatenate([partner, alone])[order],
+    )
+
+
+def shifted(right_t_ns: np.ndarray, late_ms: float) -> np.ndarray:
+    """Return the right camera's stamps (N,) with what they are late by taken off.
+
+    Raises VioError when that is half of the frame interval or more: which frames belong together
+    would be open.
+    """
+    step = float(np.median(np.diff(right_t_ns))) if len(right_t_ns) > 1 else _INTERVAL_NS
+    if not abs(late_ms) * 1e6 < 0.5 * step:
+        raise VioError(
+            f"dataset.right_offset_ms = {late_ms:g} is not less than half of the frame interval of "
+            f"{step / 1e6:.3f} ms; give what cam1's stamps are late by, in milliseconds"
+        )
+    return right_t_ns - round(late_ms * 1e6)
+
+
+def _tolerance_ns(times: tuple[np.ndarray, np.ndarray]) -> float:
+    """Return by how much the stamps of one pair may differ."""
+    steps = [float(np.median(np.diff(t))) for t in times if len(t) > 1]
+    return PAIR_SHARE * min(steps, default=_INTERVAL_NS)
+
+
+def _note_offset(offset_ns: np.ndarray, warnings: list[str]) -> None:
+    """Add a warning when the stamps of pairs (N,) differ by so much that it shows in pixels."""
+    if not len(offset_ns) or np.abs(offset_ns).max() <= NOTED_NS:
+        return
+    median = float(np.median(offset_ns))
+    jitter = float(np.median(np.abs(offset_ns - median)))
+    add_warning(
+        warnings,
+        f"the stamps of cam1 differ from those of cam0: median {median / 1e6:+.3f} ms, jitter "
+        f"{jitter / 1e6:.3f} ms (median deviation), at most {np.abs(offset_ns).max() / 1e6:.3f} "
+        "ms; they are taken as fired together",
     )
 
 

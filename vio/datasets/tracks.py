@@ -7,15 +7,19 @@ from pathlib import Path
 
 import numpy as np
 
-from vio.camera import StereoRig
+from vio.camera import Camera, StereoRig
 from vio.data import StereoFrame
+from vio.datasets.base import add_warning
 from vio.datasets.calibration import parse_camera, parse_imu
 from vio.datasets.csv_table import parse_table
-from vio.datasets.euroc import imu_from_table, moved_camera
+from vio.datasets.euroc import imu_from_table
 from vio.datasets.files import FolderFiles, read_text
+from vio.datasets.ground_truth import left_out
 from vio.datasets.pairing import check_against_imu, check_overlap
+from vio.datasets.rig import check_rig, moved_camera
 from vio.errors import VioError
 from vio.geometry import invert_transform
+from vio.limits import MAX_SETTINGS_BYTES
 from vio.trajectory import Trajectory, from_euroc_values, moved_sensor
 
 
@@ -45,15 +49,14 @@ class TrackDataset:
         files = FolderFiles(path)
         self.name = path.resolve().name
         self.warnings: list[str] = []
-        text = read_text(files, "calib/imu0.yaml", "the inertial calibration")
+        text = read_text(files, "calib/imu0.yaml", "the inertial calibration", MAX_SETTINGS_BYTES)
         self.imu_noise, T_B_imu = parse_imu(text, f"{path}/calib/imu0.yaml")
         left, right = (
-            moved_camera(
-                parse_camera(read_text(files, name, "a camera"), f"{path}/{name}"), T_B_imu
-            )
+            moved_camera(_read_camera(files, name, str(path)), T_B_imu)
             for name in ("calib/cam0.yaml", "calib/cam1.yaml")
         )
         self.rig = StereoRig(left, right)
+        check_rig(self.rig, f"{path}/calib")
         imu_text = read_text(files, "imu0.csv", "the inertial samples")
         self.imu = imu_from_table(
             parse_table(imu_text, f"{path}/imu0.csv", (7,), self.imu_noise.rate_hz)
@@ -62,17 +65,17 @@ class TrackDataset:
             _read_corners(files, f"cam{i}_corners.csv", camera.rate_hz)
             for i, camera in enumerate((left, right))
         ]
-        pose_text = read_text(files, "cam0_pnp_pose.csv", "the reference poses")
-        poses = parse_table(pose_text, f"{path}/cam0_pnp_pose.csv", (8,), left.rate_hz)
-        self.ground_truth: Trajectory | None = moved_sensor(
-            from_euroc_values(poses.t_ns, poses.values, poses.where),
-            invert_transform(left.T_body_cam),
-        )
         times = np.unique(corners[0].t_ns)
         check_against_imu(times, self.imu.t_ns, str(path), self.warnings)
         inside = (times >= self.imu.t_ns[0]) & (times <= self.imu.t_ns[-1])
         self.frame_t_ns = times[inside]
-        check_overlap(self.frame_t_ns, self.ground_truth.t_ns, f"{path}/cam0_pnp_pose.csv")
+        self.ground_truth: Trajectory | None = None
+        self.truth_error = ""
+        try:
+            self.ground_truth = _read_poses(files, left, self.frame_t_ns)
+        except VioError as error:
+            self.truth_error = str(error)
+            add_warning(self.warnings, left_out(self.truth_error))
         self._frames = [_frame(int(t), corners[0], corners[1]) for t in self.frame_t_ns]
 
     def frames(
@@ -83,6 +86,22 @@ class TrackDataset:
             early = start_ns is not None and frame.t_ns < start_ns
             if not early and (until_ns is None or frame.t_ns <= until_ns):
                 yield frame
+
+
+def _read_camera(files: FolderFiles, name: str, root: str) -> Camera:
+    return parse_camera(read_text(files, name, "a camera", MAX_SETTINGS_BYTES), f"{root}/{name}")
+
+
+def _read_poses(files: FolderFiles, left: Camera, frame_t_ns: np.ndarray) -> Trajectory:
+    """Return the reference poses of the body; raises VioError when they cannot be used."""
+    name = "cam0_pnp_pose.csv"
+    where = f"{files.root}/{name}"
+    poses = parse_table(read_text(files, name, "the reference poses"), where, (8,), left.rate_hz)
+    truth = moved_sensor(
+        from_euroc_values(poses.t_ns, poses.values, where), invert_transform(left.T_body_cam)
+    )
+    check_overlap(frame_t_ns, truth.t_ns, where)
+    return truth
 
 
 @dataclass(frozen=True)
@@ -100,6 +119,13 @@ def _read_corners(files: FolderFiles, name: str, rate_hz: float) -> _Corners:
     )
     ids = table.values[:, 0].astype(np.int64)
     order = np.lexsort((ids, table.t_ns))
+    same = (np.diff(table.t_ns[order]) == 0) & (np.diff(ids[order]) == 0)
+    if same.any():
+        line = table.lines[order[np.flatnonzero(same)[0] + 1]]
+        raise VioError(
+            f"{files.root}/{name}, line {line} gives a corner twice at one time "
+            f"({np.count_nonzero(same)} such places); remove the copies"
+        )
     return _Corners(table.t_ns[order], ids[order], table.values[order, 1:3])
 
 

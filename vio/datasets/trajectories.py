@@ -5,9 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
-from vio.datasets.csv_table import check_times, data_rows, decimal_seconds_to_ns, parse_table
+from vio.datasets.csv_table import (
+    check_times,
+    check_values,
+    data_rows,
+    decimal_seconds_to_ns,
+    parse_table,
+)
 from vio.errors import VioError
 from vio.geometry import matrix_from_quaternion, quaternion_from_matrix
+from vio.limits import quoted, read_text_file, reason
 from vio.trajectory import Trajectory, from_euroc_values, normalised
 
 EUROC_HEADER = (
@@ -27,11 +34,12 @@ def read_trajectory(path: str | Path, times: str | Path | None = None) -> Trajec
     The format is told by the separator and the number of columns. Raises VioError saying which line
     is wrong, or which formats are known.
     """
-    rows, lines = data_rows(_text(path))
+    text = _text(path)
+    rows, lines = data_rows(text)
     if not rows:
         raise VioError(f"{path} holds no poses; the run may have ended before its first pose")
     if "," in rows[0]:
-        table = parse_table("\n".join(_text(path).splitlines()), str(path), (8, 17), _RATE_HZ)
+        table = parse_table(text, str(path), (8, 17), _RATE_HZ)
         return from_euroc_values(table.t_ns, table.values, str(path))
     count = len(rows[0].split())
     if count == 12:
@@ -59,19 +67,14 @@ def count_segments(path: str | Path) -> int:
 
 
 def _text(path: str | Path) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise VioError(f"{path} does not exist; give a trajectory file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise VioError(f"{path} cannot be read as text: {error}") from error
+    return read_text_file(path, "a trajectory file")
 
 
 def _numbers(rows: list[str], lines: np.ndarray, path: str | Path, first: int) -> np.ndarray:
     """Return the columns from `first` on as (N, C) float64; raises VioError naming the line."""
     try:
         values = np.loadtxt(rows, dtype=np.float64, comments=None, ndmin=2)[:, first:]
-    except ValueError:
+    except (ValueError, OverflowError) as error:
         for row, line in zip(rows, lines, strict=True):
             fields = row.split()
             if len(fields) != len(rows[0].split()):
@@ -83,14 +86,11 @@ def _numbers(rows: list[str], lines: np.ndarray, path: str | Path, first: int) -
                 try:
                     float(field)
                 except ValueError:
-                    raise VioError(f"{path}, line {line}: {field!r} is not a number") from None
-        raise
-    bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
-    if len(bad):
-        raise VioError(
-            f"{path}, line {lines[bad[0]]} holds a value that is not finite "
-            f"({len(bad)} such rows of {len(rows)}); remove these poses"
-        )
+                    raise VioError(
+                        f"{path}, line {line}: {quoted(field)} is not a number"
+                    ) from None
+        raise VioError(f"{path} cannot be read as numbers: {reason(error)}") from None
+    check_values(values, lines, str(path), "remove these poses")
     return values
 
 
@@ -102,10 +102,10 @@ def _seconds(fields: list[str], lines: np.ndarray, path: str | Path) -> np.ndarr
             t_ns.append(decimal_seconds_to_ns(field))
         except ValueError as error:
             raise VioError(f"{path}, line {line}: time stamp {error}") from None
-    if max(map(abs, t_ns)) >= _LATEST_S * 10**9:
+    if max(map(abs, t_ns), default=0) >= _LATEST_S * 10**9:
         raise VioError(
-            f"{path}, line {lines[0]}: time stamp {fields[0]} is too large for seconds; TUM files "
-            "count in seconds: divide by 1e9 if it is nanoseconds (or use the EuRoC form)"
+            f"{path}, line {lines[0]}: time stamp {quoted(fields[0])} is too large for seconds, "
+            "in which TUM files count: divide by 1e9 if it is nanoseconds (or use the EuRoC form)"
         )
     return check_times(np.array(t_ns, np.int64), lines, str(path), _RATE_HZ)
 
@@ -129,6 +129,7 @@ def _parse_kitti(
         )
     R = matrices[:, :, :3]
     error = np.abs(R.transpose(0, 2, 1) @ R - np.eye(3)).max(axis=(1, 2))
+    error[np.linalg.det(R) < 0.0] = np.inf
     if error.max() > 1e-3:
         raise VioError(
             f"{path}, line {lines[error.argmax()]}: the matrix is not a rotation (R'R differs from "

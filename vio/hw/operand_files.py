@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files of the operands that a run gave kernels: .npz, an array by each name."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
-from zipfile import BadZipFile
+from zipfile import ZipFile, ZipInfo
 
 import numpy as np
 
+from vio.datasets.archive import DAMAGED, open_archive
 from vio.errors import VioError
+from vio.limits import quoted, reason
 
 
 def load_operands(path: Path) -> dict[str, np.ndarray]:
@@ -15,12 +18,37 @@ def load_operands(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise VioError(f"{path} is not there; record one: vio hls backend --record DATASET FILE")
     try:
-        with np.load(path) as file:
-            if isinstance(file, np.ndarray):
-                raise ValueError("one array without a name")
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
-        raise VioError(f"{path} holds no operands: {error}") from error
+        archive = open_archive(path)
+    except VioError as error:
+        raise VioError(f"{path} holds no operands: {error}") from None
+    with archive:
+        return {m.filename.removesuffix(".npy"): _load(archive, m) for m in archive.infolist()}
+
+
+def _load(archive: ZipFile, member: ZipInfo) -> np.ndarray:
+    """Return one array; its header is compared with the member's size before anything is read."""
+    where = f"{archive.filename}: {quoted(member.filename)}"
+    try:
+        with archive.open(member) as file:
+            version = np.lib.format.read_magic(file)
+            read_header = (
+                np.lib.format.read_array_header_1_0
+                if version == (1, 0)
+                else np.lib.format.read_array_header_2_0
+            )
+            shape, _, dtype = read_header(file)
+            if dtype.hasobject:
+                raise VioError(f"{where} holds Python objects, which are not read; save numbers")
+            size = math.prod(shape) * dtype.itemsize
+            if min(shape, default=0) < 0 or size > member.file_size:
+                raise VioError(
+                    f"{where} claims {size} bytes, but holds {member.file_size}: record it again"
+                )
+        with archive.open(member) as file:
+            array: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
+            return array
+    except (*DAMAGED, OSError, SyntaxError, TypeError, LookupError, MemoryError) as error:
+        raise VioError(f"{where} holds no array: {reason(error)}") from None
 
 
 def check_place(path: Path) -> None:

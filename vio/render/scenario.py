@@ -2,8 +2,7 @@
 """Scenario files: a place, a camera motion and sensor settings, read from TOML."""
 
 import math
-import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,8 @@ from scipy.interpolate import PchipInterpolator
 from vio.camera import StereoRig
 from vio.errors import VioError
 from vio.geometry import quaternion_from_matrix
+from vio.limits import quoted, read_toml
+from vio.render.scenario_values import check_values
 from vio.render.spline import SplineTrajectory, motion_from_controls
 
 SCENARIOS = Path(__file__).parent / "scenarios"
@@ -70,24 +71,15 @@ def load_scenario(name: str) -> Scenario:
             f"no scenario {name!r}; known: {', '.join(scenario_names())}; or give a .toml file, or "
             "a folder in ASL layout with ground truth for a hybrid rendering"
         )
-    try:
-        values = tomllib.loads(path.read_text())
-    except tomllib.TOMLDecodeError as error:
-        raise VioError(f"{path} is not valid TOML: {error}") from error
-    known = [f.name for f in fields(Scenario) if f.name != "name"]
-    for key in values:
-        if key not in known:
-            raise VioError(f"{path}: unknown key {key!r}; known: {', '.join(known)}")
+    values = read_toml(path, "a scenario's name or a .toml file")
+    check_values(values, str(path))
     scenario = Scenario(name=path.stem, **{k: _frozen(v) for k, v in values.items()})
     if scenario.place not in PLACES:
-        raise VioError(f"{path}: place {scenario.place!r} is unknown; known: {', '.join(PLACES)}")
-    if not scenario.waypoints or any(len(row) != 7 for row in scenario.waypoints):
-        raise VioError(f"{path}: waypoints must be rows of 7 numbers: s, x, y, z, yaw, pitch, roll")
+        raise VioError(
+            f"{path}: place {quoted(scenario.place)} is unknown; known: {', '.join(PLACES)}"
+        )
     if np.any(np.diff([row[0] for row in scenario.waypoints]) <= 0.0):
         raise VioError(f"{path}: the seconds of the waypoints must increase")
-    for key in ("sway_m", "shake_deg"):
-        if len(getattr(scenario, key)) != 3:
-            raise VioError(f"{path}: {key} must hold 3 numbers, got {getattr(scenario, key)}")
     return scenario
 
 

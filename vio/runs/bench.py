@@ -41,7 +41,7 @@ def measure(path: str, config: Config, repeats: int) -> dict[str, Any]:
     from vio.runs.log import RunLog
     from vio.runs.summary import accuracy, time_statistics
 
-    dataset = open_dataset(path)
+    dataset = open_dataset(path, right_offset_ms=config.dataset.right_offset_ms)
     first_ns = int(dataset.frame_t_ns[0])
     for _ in run(dataset, config, until_ns=first_ns + round(WARM_UP_S * 1e9)):
         pass

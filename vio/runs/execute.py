@@ -30,6 +30,7 @@ class Watched:
         self.imu = dataset.imu
         self.frame_t_ns = dataset.frame_t_ns
         self.ground_truth = dataset.ground_truth
+        self.truth_error = dataset.truth_error
         self.warnings = dataset.warnings
         self.last: StereoFrame | None = None
         self.decode_ms = 0.0

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read the calibration of a recording: sensor.yaml of ASL, or a camchain of Kalibr."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from vio.camera import Camera, StereoRig
+from vio.datasets import kalibr
+from vio.datasets.calibration import parse_camera, parse_imu
+from vio.datasets.files import Files, read_text
+from vio.errors import VioError
+from vio.geometry import invert_transform
+from vio.imu import ImuNoise
+from vio.limits import MAX_SETTINGS_BYTES
+
+CAMERAS = ("cam0", "cam1")
+SENSOR = "sensor.yaml"
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Hold a recording's calibration; T_B_imu (4, 4) takes IMU coordinates to the frame B.
+
+    The cameras of the rig sit on the inertial sensor, which is our body; B is the frame of the
+    poses in the recording's own files.
+    """
+
+    rig: StereoRig
+    imu_noise: ImuNoise
+    T_B_imu: np.ndarray
+
+
+def check_stereo(files: Files) -> None:
+    """Raise VioError when a recording has one camera only."""
+    there = [bool(files.list(c) or files.list(f"{c}/data")) for c in CAMERAS]
+    if not all(there):
+        lone = ", ".join(c for c, t in zip(CAMERAS, there, strict=True) if t) or "no camera"
+        raise VioError(
+            f"{files.root} holds {lone} only; a stereo pair is needed: cam0 on the left and cam1 "
+            "on the right, each with data.csv and images"
+        )
+
+
+def read_calibration(files: Files, warnings: list[str]) -> Calibration:
+    """Return the calibration of a recording; raises VioError saying which entry is wrong."""
+    if SENSOR in files.list("imu0") or (found := kalibr.find_imu(files)) is None:
+        text = _sensor(files, "imu0", "the inertial calibration")
+        noise, T_B_imu = parse_imu(text, f"{files.root}/imu0/{SENSOR}")
+    else:
+        noise, T_B_imu = kalibr.read_imu(found)
+    chain = None
+    if not any(SENSOR in files.list(camera) for camera in CAMERAS):
+        chain = kalibr.find_camchain(files)
+    if chain is not None:  # on the inertial sensor, wherever that is
+        rig = StereoRig(*kalibr.read_camchain(chain, warnings))
+        where = chain.where
+    else:
+        rig = StereoRig(*(_read_camera(files, name, T_B_imu) for name in CAMERAS))
+        where = files.root
+    check_rig(rig, where)
+    return Calibration(rig, noise, T_B_imu)
+
+
+def check_rig(rig: StereoRig, where: str) -> None:
+    """Raise VioError for a rig that cannot be rectified: here, before a run begins."""
+    try:
+        _ = rig.rectification
+    except VioError as error:
+        raise VioError(f"{where}: {error}") from None
+
+
+def _sensor(files: Files, folder: str, purpose: str) -> str:
+    return read_text(files, f"{folder}/{SENSOR}", purpose, MAX_SETTINGS_BYTES)
+
+
+def _read_camera(files: Files, name: str, T_B_imu: np.ndarray) -> Camera:
+    """Return a camera with its pose on the inertial sensor, which is our body."""
+    purpose = "the camera's calibration (T_BS, intrinsics, distortion), or give Kalibr's camchain"
+    text = _sensor(files, name, purpose)
+    return moved_camera(parse_camera(text, f"{files.root}/{name}/{SENSOR}"), T_B_imu)
+
+
+def moved_camera(camera: Camera, T_B_imu: np.ndarray) -> Camera:
+    """Return the camera with T_body_cam taken from the frame B to the inertial sensor's frame."""
+    if np.array_equal(T_B_imu, np.eye(4)):
+        return camera
+    return replace(camera, T_body_cam=invert_transform(T_B_imu) @ camera.T_body_cam)
