@@ -256,7 +256,7 @@ def test_an_inverted_T_BS_is_recognised() -> None:
     inverted = StereoRig(
         *(replace(c, T_body_cam=invert_transform(c.T_body_cam)) for c in (rig.left, rig.right))
     )
-    with pytest.raises(VioError, match="or T_BS is inverted .*would then be on the right"):
+    with pytest.raises(VioError, match=r"or T_BS is inverted .*would then be on the right"):
         _ = inverted.rectification
 
 
