@@ -25,7 +25,7 @@ test-hw: venv-hw
 # The Verilog against the golden model on whole sequences: all blocks, every frame (10 minutes or more).
 # Another recording, or fewer frames: make equivalence EQUIVALENCE="DIR --frames 50"
 equivalence: venv-hw
-	$(BIN)/vio equivalence $(EQUIVALENCE)
+	$(BIN)/vio hw equivalence $(EQUIVALENCE)
 
 lint: venv-dev
 	$(BIN)/ruff format --check .

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A kernel of vio/hw/hls/kernels.py as a block: operands in, results out, nothing kept between calls.
 //
-// The program and the sizes are generated from the kernel's DSLX (`vio hls KERNEL --prove N` does it).
+// The program and the sizes are generated from the kernel's DSLX (`vio hw hls KERNEL --prove N` does it).
 // Packets of `sequencer`, words of 32 bits:
 //   START: one word that is ignored; writes the constants, once after a reset.
 //   SAMPLE: the operands of one call.

@@ -7,7 +7,7 @@
 // Registers:  docs/chip/registers.md, over AXI4-Lite. The set that is armed is taken over with the first
 //             pixel of a frame; what works on a frame afterwards keeps it.
 // Output:     a packet of words a frame (track_output), and an interrupt.
-// Latency:    see `vio cycles`: about 100k clocks from the last pixel to the last track (200 tracks),
+// Latency:    see `vio hw cycles`: about 100k clocks from the last pixel to the last track (200 tracks),
 //             twice that for keyframes. Throughput: a pixel a clock on both streams.
 `default_nettype none
 

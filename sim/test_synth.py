@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""vio synth on real blocks: the tools run, the figures are the Verilog's, nothing runs twice."""
+"""vio hw synth on real blocks: the tools run, the figures are the Verilog's, nothing runs twice."""
 
 import importlib.util
 from pathlib import Path
@@ -22,7 +22,7 @@ pytestmark = [
 
 def test_a_skid_buffer_takes_its_registers_and_is_fast(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
-    command = ["synth", "--block", "skid", "--out", str(path)]
+    command = ["hw", "synth", "--block", "skid", "--out", str(path)]
     assert cli.main(command) == 0
     first = path.read_bytes()
     (entry,) = load(path)

@@ -555,26 +555,26 @@ def test_an_account_prints_without_a_recording(
     command: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     path = tmp_path / "account.json"
-    assert cli.main([command, "--preset", "tiny", "--json", str(path)]) == 0
+    assert cli.main(["hw", command, "--preset", "tiny", "--json", str(path)]) == 0
     assert "preset tiny" in capsys.readouterr().out
     assert json.loads(path.read_text())
 
 
 def test_the_energy_figure_is_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "energy.png"
-    assert cli.main(["energy", "--preset", "tiny", "--figure", str(path)]) == 0
+    assert cli.main(["hw", "energy", "--preset", "tiny", "--figure", str(path)]) == 0
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("memory", "--until", "2"), "needs a recording"),
-        (("cycles", "nowhere"), "nowhere"),
-        (("memory", "--set", "hw.codec_left=zip"), "codec 'zip' is unknown"),
-        (("memory", "--preset", "mars"), "no preset 'mars'"),
-        (("energy", "--figure", "no/such/folder.png"), "no such folder"),
-        (("cycles", "--json", "no/such/file.json"), "--json"),
+        (("hw", "memory", "--until", "2"), "needs a recording"),
+        (("hw", "cycles", "nowhere"), "nowhere"),
+        (("hw", "memory", "--set", "hw.codec_left=zip"), "codec 'zip' is unknown"),
+        (("hw", "memory", "--preset", "mars"), "no preset 'mars'"),
+        (("hw", "energy", "--figure", "no/such/folder.png"), "no such folder"),
+        (("hw", "cycles", "--json", "no/such/file.json"), "--json"),
     ],
 )
 def test_a_bad_argument_is_one_line(

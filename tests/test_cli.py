@@ -15,6 +15,7 @@ import pytest
 
 from tests.states import make_state
 from vio import cli
+from vio.commands import hw
 from vio.commands import suite as suite_command
 from vio.commands.console import parse_range
 from vio.errors import VioError
@@ -34,7 +35,10 @@ def vio(*arguments: str, cwd: Path | None = None, **env: str) -> subprocess.Comp
     )
 
 
-@pytest.mark.parametrize("command", [(), *((name,) for name in cli.COMMANDS)])
+@pytest.mark.parametrize(
+    "command",
+    [(), *((name,) for name in cli.COMMANDS), *(("hw", name) for name in hw.COMMANDS)],
+)
 def test_help_imports_nothing_heavy(command: tuple[str, ...]) -> None:
     code = (
         "import sys\nfrom vio.cli import main\n"
@@ -50,8 +54,9 @@ def test_help_imports_nothing_heavy(command: tuple[str, ...]) -> None:
 
 def test_every_command_module_is_dispatched() -> None:
     folder = Path(cli.__file__).parent / "commands"
-    modules = {p.stem for p in folder.glob("*.py") if "def add_arguments" in p.read_text()}
-    assert modules == set(cli.COMMANDS)
+    for commands, where in ((cli.COMMANDS, folder), (hw.COMMANDS, folder / "hw")):
+        modules = {p.stem for p in where.glob("*.py") if "def add_arguments" in p.read_text()}
+        assert modules == set(commands) - {"hw"}
 
 
 def test_the_version_is_the_packages() -> None:
@@ -130,12 +135,12 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         ("suite", "a/x", "b/x"),
         ("suite", "--scenario", "hover", "--seeds", "5-1"),
         ("bench", "--repeats", "0"),
-        ("schedule", "--until", "3"),
-        ("schedule", "--lanes", "0"),
-        ("schedule", "--frames", "3"),
-        ("schedule", "--frames", "6", "--core", "0"),
-        ("schedule", "--frames", "6", "--variant", "lu"),
-        ("schedule", "--frames", "6", "--tracks", "5", "--json", "no/such.json"),
+        ("hw", "schedule", "--until", "3"),
+        ("hw", "schedule", "--lanes", "0"),
+        ("hw", "schedule", "--frames", "3"),
+        ("hw", "schedule", "--frames", "6", "--core", "0"),
+        ("hw", "schedule", "--frames", "6", "--variant", "lu"),
+        ("hw", "schedule", "--frames", "6", "--tracks", "5", "--json", "no/such.json"),
     ],
 )
 def test_what_a_user_gets_wrong_is_said_in_one_line(
@@ -149,7 +154,8 @@ def test_what_a_user_gets_wrong_is_said_in_one_line(
     words = [word.format(recording=recording.parent) for word in arguments]
     assert cli.main(words) == 2
     err = capsys.readouterr().err
-    assert err.startswith(f"vio {arguments[0]}: ")
+    command = " ".join(arguments[: 1 + (arguments[0] == "hw")])
+    assert err.startswith(f"vio {command}: ")
     assert err.count("\n") == 1
     assert not Path("runs").exists()
 
@@ -268,6 +274,23 @@ def test_doctor_names_what_is_there_and_what_to_do(
     for word in ("python", "numpy", "numba", "g++", "presets", "real data"):
         assert word in out
     assert "set VIO_DATA" in out
+
+
+def test_doctor_reports_whether_the_hardware_sources_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vio.commands.doctor import check_sources
+
+    here = next(check_sources())
+    assert (here.level, here.advice) == ("ok", "")
+    monkeypatch.setattr(hw, "ROOT", tmp_path)  # as in a folder of packages
+    (wheel,) = check_sources()
+    assert wheel.level == "note"
+    assert wheel.found == f"no rtl, hls, sim, fpga in {tmp_path}: an installed package"
+    assert (
+        "vio hw params, registers, netlist, vectors, sim, equivalence, synth, hls" in wheel.advice
+    )
+    assert "git clone" in wheel.advice
 
 
 def test_doctor_exits_3_when_a_package_is_missing(

@@ -22,7 +22,7 @@ from vio.datasets.files import FolderFiles
 from vio.datasets.trajectories import read_trajectory
 from vio.datasets.yaml_text import parse_entries
 from vio.errors import VioError
-from vio.hw.operand_files import load_operands, save_operands
+from vio.hw.hls.operand_files import load_operands, save_operands
 from vio.render.scenario import load_scenario
 
 Edit = Callable[[Path, str, str], None]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`vio hls` and its records, as far as they need no tools."""
+"""`vio hw hls` and its records, as far as they need no tools."""
 
 import json
 import re
@@ -91,7 +91,7 @@ def test_every_kernel_and_unit_is_proven_on_as_many_vectors_as_is_said():
 
 
 def test_the_command_lists_what_is_recorded(capsys):
-    assert main(["hls"]) == 0
+    assert main(["hw", "hls"]) == 0
     printed = capsys.readouterr().out
     assert all(name in printed for name in BLOCKS)
 
@@ -99,7 +99,7 @@ def test_the_command_lists_what_is_recorded(capsys):
 def test_a_block_that_does_not_exist_is_refused_with_those_that_do(capsys):
     with pytest.raises(VioError, match="float_add, float_mul"):
         block_of("float_sub")
-    assert main(["hls", "nothing", "--prove", "10"]) == 2
+    assert main(["hw", "hls", "nothing", "--prove", "10"]) == 2
     assert "so3_exp" in capsys.readouterr().err
 
 
@@ -126,7 +126,7 @@ def test_what_cannot_be_done_is_said(arguments, said, tmp_path, capsys):
     (tmp_path / "file").write_bytes(b"nothing")
     before = RESULTS.read_bytes(), PROOFS.read_bytes()
     words = arguments.format(file=tmp_path / "file").split()
-    assert main(["hls", *words]) == EXIT_BAD_INPUT
+    assert main(["hw", "hls", *words]) == EXIT_BAD_INPUT
     assert re.search(said, capsys.readouterr().err)
     assert (RESULTS.read_bytes(), PROOFS.read_bytes()) == before
 
@@ -157,7 +157,7 @@ def test_xls_delays_calibrated_by_the_adder_predict_the_other_units():
             "command"
         ]
         assert routed > 2.0 * entry["model_ns"]  # uncalibrated it promises far too much
-    with pytest.raises(VioError, match="vio hls float_add --stages"):
+    with pytest.raises(VioError, match="vio hw hls float_add --stages"):
         calibrate(entries[:1])
 
 
@@ -184,5 +184,5 @@ def test_the_fewest_stages_are_searched_from_the_expected_ones(rates, expected, 
 def test_the_plot_shows_the_sweep_and_asks_for_one_that_is_missing(tmp_path):
     plot_stages(load(), tmp_path / "stages.png")
     assert (tmp_path / "stages.png").stat().st_size > 10_000
-    with pytest.raises(VioError, match="vio hls float_add --stages"):
+    with pytest.raises(VioError, match="vio hw hls float_add --stages"):
         plot_stages([], tmp_path / "none.png")

@@ -430,7 +430,7 @@ def test_the_command_writes_the_calls_and_accounts_of_its_variant(
     calls, record = tmp_path / "calls.txt", tmp_path / "accounts.json"
     size = ["--frames", "6", "--tracks", "12", "--age", "4", "--core", "3"]
     files = ["--calls", str(calls), "--json", str(record)]
-    assert main(["schedule", *size, "--variant", "tops", "--lanes", "2,4", *files]) == 0
+    assert main(["hw", "schedule", *size, "--variant", "tops", "--lanes", "2,4", *files]) == 0
     step, leaving = worst_case(6, 12, 4)
     case = Case("6 frames, 12 tracks, in 4", step, (leaving,), 3)
     machines = [Machine(lanes=lanes) for lanes in (2, 4)]

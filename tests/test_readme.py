@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from vio import cli
+from vio.commands import hw
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -43,6 +44,8 @@ def test_a_vio_command_of_the_readme_parses(command: str) -> None:
         assert stop.value.code == 0
     elif len(arguments) == 1:  # a mention of the command
         assert arguments[0] in cli.COMMANDS
+    elif arguments[0] == "hw" and len(arguments) == 2:
+        assert arguments[1] in hw.COMMANDS
     else:
         assert cli.build_parser().parse_args(arguments).command == arguments[0]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`vio signals`: what the named signals did over a run."""
+"""`vio hw signals`: what the named signals did over a run."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import FRAME_STEP_NS, START_NS
 from vio import cli
-from vio.commands.signals import row_of
+from vio.commands.hw.signals import row_of
 from vio.config import HwConfig, load_config
 from vio.datasets import open_dataset
 from vio.fixed.formats import formats
@@ -53,7 +53,7 @@ def test_every_signal_is_reported_and_threads_are_given_back(long_lens: Path) ->
 def test_the_command_prints_a_table_or_json(
     long_lens: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["signals", str(long_lens), "--until", "0.1", *SETTINGS]
+    arguments = ["hw", "signals", str(long_lens), "--until", "0.1", *SETTINGS]
     assert cli.main(arguments) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split(":")[1].strip() == "3 frames"
@@ -62,5 +62,5 @@ def test_the_command_prints_a_table_or_json(
     report = json.loads(capsys.readouterr().out)
     assert report["frames"] == 3
     assert [row["name"] for row in report["signals"]] == list(formats(HwConfig()))
-    assert cli.main(["signals", str(long_lens), "--until", "-1"]) == 2
+    assert cli.main(["hw", "signals", str(long_lens), "--until", "-1"]) == 2
     assert "--until -1" in capsys.readouterr().err

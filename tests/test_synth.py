@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""vio synth: what is asked of the tools, how their answers are read, recorded and added up."""
+"""vio hw synth: what is asked of the tools, how their answers are read, recorded and added up."""
 
 import json
 import re
@@ -225,7 +225,7 @@ def test_the_sum_counts_copies_and_names_what_fails() -> None:
     copies = sum(block.copies for block in BLOCKS.values() if not block.container)
     total = next(line for line in lines if line[0] == "sum")
     assert total[2:5] == [str(10 * copies), str(20 * copies), str(copies)]
-    assert total[5] == "163"  # DP16KD that `vio memory` plans
+    assert total[5] == "163"  # DP16KD that `vio hw memory` plans
     assert total[7] == "135"
     assert failures == []
     entries[0] = entry(next(iter(BLOCKS)), s1=70.0, s2=62.4)
@@ -244,15 +244,15 @@ def test_the_sum_exits_with_3_when_it_fails(
     path = tmp_path / "results.json"
     for name in BLOCKS:
         store(path, entry(name, s1=70.0))
-    assert cli.main(["synth", "--sum", "--out", str(path)]) == 0
+    assert cli.main(["hw", "synth", "--sum", "--out", str(path)]) == 0
     store(path, entry("klt", s1=50.0))
-    assert cli.main(["synth", "--sum", "--out", str(path)]) == cli.EXIT_NEGATIVE
+    assert cli.main(["hw", "synth", "--sum", "--out", str(path)]) == cli.EXIT_NEGATIVE
     assert "FAILS: klt reaches 50.0 of 62.5 MHz" in capsys.readouterr().out
 
 
 def test_the_recorded_results_have_every_field() -> None:
     if not RESULTS.is_file():
-        pytest.skip(f"{RESULTS} is not there: vio synth --all")
+        pytest.skip(f"{RESULTS} is not there: vio hw synth --all")
     entries = load()
     assert json.dumps(entries, indent=2) + "\n" == RESULTS.read_text()
     for e in entries:
@@ -260,5 +260,5 @@ def test_the_recorded_results_have_every_field() -> None:
         assert e["device"] == "LFE5U-85F"
         assert (e["critical_path"] is None) == (least_fmax(e) is None)
         assert set(e["tool_versions"]) == set(flow.TOOLS)
-        assert e["command"].startswith(f"vio synth --block {e['block']} --preset {e['preset']}")
+        assert e["command"].startswith(f"vio hw synth --block {e['block']} --preset {e['preset']}")
         assert "/" not in e["command"]

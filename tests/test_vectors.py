@@ -32,7 +32,7 @@ from vio.hw.cosim.vectors import Field, VectorSet, read_set
 
 ROOT = Path(__file__).parents[1]
 CONFIG = load_config(PRESET, SETTINGS)
-UPDATE = "a golden bit has changed: if that is meant, run vio vectors --update and commit"
+UPDATE = "a golden bit has changed: if that is meant, run vio hw vectors --update and commit"
 
 
 @pytest.mark.parametrize("block", BLOCKS)
@@ -152,7 +152,9 @@ def test_the_command_writes_sets_and_says_what_is_wrong(
 ) -> None:
     source = str(ROOT / SOURCE)
     tiny = ["--preset", "tiny", "--out", str(tmp_path / "v")]
-    assert cli.main(["vectors", "pyramid", source, *tiny, "--frame", "1", "--count", "2"]) == 0
+    assert (
+        cli.main(["hw", "vectors", "pyramid", source, *tiny, "--frame", "1", "--count", "2"]) == 0
+    )
     assert [line.split()[0][-6:] for line in capsys.readouterr().out.splitlines()] == [
         "frame1",
         "frame2",
@@ -166,11 +168,11 @@ def test_the_command_writes_sets_and_says_what_is_wrong(
         (["engine", source], "unknown; known: pyramid"),
         ([], "name a block"),
     ):
-        assert cli.main(["vectors", *words, *tiny]) == 2
+        assert cli.main(["hw", "vectors", *words, *tiny]) == 2
         assert message in capsys.readouterr().err
     monkeypatch.chdir(tmp_path)
-    assert cli.main(["vectors", "--update"]) == 2
+    assert cli.main(["hw", "vectors", "--update"]) == 2
     shutil.copytree(ROOT / SOURCE, tmp_path / SOURCE)
-    assert cli.main(["vectors", "rectify", "--update"]) == 0
+    assert cli.main(["hw", "vectors", "rectify", "--update"]) == 0
     ours = read_set(tmp_path / VECTORS / "rectify")[0]["digest"]
     assert ours == read_set(ROOT / VECTORS / "rectify")[0]["digest"]

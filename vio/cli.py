@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command `vio`: dispatches to vio/commands/<name>.py and turns outcomes into exit codes."""
+"""The command `vio`: dispatches to vio/commands/ and turns outcomes into exit codes."""
 
 import argparse
 import importlib
@@ -7,36 +7,22 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import FrameType
+from types import FrameType, ModuleType
 
 from vio import __version__
+from vio.commands import hw
 from vio.environment import check_cache, check_environment
 from vio.errors import VioError
 
-COMMANDS = (
-    "demo",
-    "run",
-    "eval",
-    "render",
-    "suite",
-    "bench",
-    "doctor",
-    "signals",
-    "memory",
-    "cycles",
-    "energy",
-    "params",
-    "registers",
-    "hls",
-    "schedule",
-    "synth",
-    "vectors",
-    "equivalence",
-    "netlist",
-    "sim",
-)
+GROUPS = {
+    "odometry": ("demo", "run", "eval", "suite"),
+    "data": ("render",),
+    "hardware": ("hw",),
+    "diagnosis": ("doctor", "bench"),
+}
+COMMANDS = tuple(name for names in GROUPS.values() for name in names)
 
 EXIT_DEFECT = 1  # an exception that is not the user's doing, with its traceback
 EXIT_BAD_INPUT = 2  # wrong usage or bad data, in one line; argparse uses the same
@@ -44,24 +30,56 @@ EXIT_NEGATIVE = 3  # the work was done and its result is negative: no pose, a fa
 EXIT_INTERRUPTED = 130  # Ctrl-C, as the shell counts it: 128 + SIGINT (143 for SIGTERM)
 
 EPILOG = (
-    "exit codes: 0 done, 1 a defect of Kestrel, 2 wrong usage or bad data, 3 done with a negative "
-    "result (no pose, a sequence failed, a check of doctor failed), 130 interrupted"
+    "exit codes: 0 done, 1 defect of Kestrel, 2 wrong usage or bad data, 3 done with\n"
+    "a negative result (no pose, a failed sequence or check), 130 interrupted"
 )
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands; it imports their modules, which are light at the top."""
-    parser = argparse.ArgumentParser(
-        prog="vio", description="Kestrel: stereo visual-inertial odometry.", epilog=EPILOG
+    parser = argparse.ArgumentParser(prog="vio", add_help=False)
+    parser.add_argument(
+        "--version", action="version", version=f"vio {__version__}", help=argparse.SUPPRESS
     )
-    parser.add_argument("--version", action="version", version=f"vio {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="command", required=True)
-    for name in COMMANDS:
-        module = importlib.import_module(f"vio.commands.{name}")
-        sub = commands.add_parser(name, help=module.HELP, description=module.HELP)
-        module.add_arguments(sub)
-        sub.set_defaults(entry=module.run)
+    _add_commands(parser, "command", "vio.commands", GROUPS)
+    parser.usage = "vio [-h] [--version] COMMAND ..."
+    parser.description = f"Kestrel: stereo visual-inertial odometry.\n{parser.description}"
+    parser.epilog = EPILOG
     return parser
+
+
+def _add_commands(
+    parser: argparse.ArgumentParser, dest: str, package: str, groups: Mapping[str, Sequence[str]]
+) -> None:
+    """Add the commands of a package to a parser, whose description lists them by group.
+
+    argparse's own list has no groups, and its section of options takes room: both are suppressed.
+    """
+    parser.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    subparsers = parser.add_subparsers(
+        dest=dest, metavar="COMMAND", required=True, help=argparse.SUPPRESS, prog=parser.prog
+    )
+    lines = []
+    for group, names in groups.items():
+        lines.append(f"{group}:")
+        for name in names:
+            module = importlib.import_module(f"{package}.{name}")
+            lines.append(f"  {name:<13}{module.HELP}")
+            if name == "hw":
+                inner = subparsers.add_parser(name, add_help=False)
+                _add_commands(inner, "hw_command", "vio.commands.hw", hw.GROUPS)
+                inner.usage, inner.epilog = "vio hw [-h] COMMAND ...", hw.EPILOG
+                continue
+            sub = subparsers.add_parser(name, description=module.HELP)
+            module.add_arguments(sub)
+            sub.set_defaults(entry=module.run, name=f"{parser.prog} {name}", needs=_needs(module))
+    parser.description = "\n".join(lines)
+
+
+def _needs(module: ModuleType) -> tuple[str, ...]:
+    """Return the folders of the repository that a command reads."""
+    return getattr(module, "NEEDS", ())
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -75,8 +93,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         # which begins with SIGINT ignored.
         signal.signal(signal.SIGINT, _interrupt)
         signal.signal(signal.SIGTERM, _interrupt)
+        argv = sys.argv[1:]
+    if argv and argv[0] in hw.COMMANDS:
+        print(f"vio: `vio {argv[0]}` is now `vio hw {argv[0]}`", file=sys.stderr)
+        return EXIT_BAD_INPUT
     args = build_parser().parse_args(argv)
     try:
+        hw.require(args.needs)
         check_environment()
         if args.command != "doctor":
             check_cache(Path(__file__).parent)
@@ -84,10 +107,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except VioError as error:
-        print(f"vio {args.command}: {error}", file=sys.stderr)
+        print(f"{args.name}: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT
     except KeyboardInterrupt as interrupt:
-        print(f"vio {args.command}: interrupted", file=sys.stderr)
+        print(f"{args.name}: interrupted", file=sys.stderr)
         return 128 + interrupt.args[0] if interrupt.args else EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader (head, less) has gone: nothing more to say, and no complaint at shutdown.

@@ -2,7 +2,7 @@
 // What works on the tracks: schedule, table, tracker, point units, selection, RANSAC, stereo, output.
 //
 // Equals `vio.fixed.frontend.FixedFrontEnd` on what image_path has stored.
-// Latency:    see `vio cycles`. Throughput: one frame at a time.
+// Latency:    see `vio hw cycles`. Throughput: one frame at a time.
 `default_nettype none
 
 module track_path (

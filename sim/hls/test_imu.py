@@ -23,7 +23,6 @@ from vio.hw.hls.verify_imu import (
     recorded_motions,
     recording,
 )
-from vio.hw.hls_imu import imu_files, imu_graph, imu_program
 from vio.imu import GRAVITY_M_S2, ImuNoise, intervals
 
 pytest.importorskip("xls", reason="pip install 'kestrel-vio[hw]'")
@@ -81,12 +80,6 @@ def differing(got: np.ndarray, expected: np.ndarray) -> np.ndarray:
 @pytest.fixture(scope="module")
 def block() -> ImuBlock:
     return ImuBlock()
-
-
-def test_the_generated_files_are_those_of_the_sources() -> None:
-    for name, text in imu_files(imu_program(imu_graph())).items():
-        said = f"{name} is stale: python -m vio.hw.hls_imu"
-        assert (GEN / name).read_text() == text, said
 
 
 def test_the_block_gives_the_bits_of_the_reference_for_random_motions(block: ImuBlock) -> None:

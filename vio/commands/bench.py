@@ -5,7 +5,7 @@ import argparse
 import os
 from typing import Any
 
-HELP = "Measure time per stage and peak memory, with the opencv engine beside it as a baseline."
+HELP = "Measure time per stage and memory beside the OpenCV baseline."
 REAL_CLIP = "euroc/MH_01_easy"
 RENDERED_SCENARIO = "handheld"
 RENDERED_SECONDS = 10.0

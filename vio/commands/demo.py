@@ -12,7 +12,7 @@ from typing import Any
 
 COMPILING_SECONDS = 1.0  # of images: enough to call every compiled function of the odometry
 
-HELP = "Render a short flight, run the odometry on it and measure it: needs no data."
+HELP = "Render a short flight, run the odometry on it, measure it."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

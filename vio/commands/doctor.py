@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-HELP = "Check the machine, the installation and the data; say what to do."
+HELP = "Check machine, installation and data; report what to do."
+SOURCES = ("rtl", "hls", "sim", "fpga")  # folders that a wheel does not carry
 
 
 class Check(NamedTuple):
@@ -120,6 +121,24 @@ def check_tools() -> Iterator[Check]:
         yield Check("ok" if path else "note", tool, path or "not found", advice)
 
 
+def check_sources() -> Iterator[Check]:
+    """Yield whether the hardware's sources are there: a clone has them, a wheel does not."""
+    from vio.commands import hw
+
+    what = "hardware sources"
+    missing = [name for name in SOURCES if not (hw.ROOT / name).is_dir()]
+    if missing:
+        found = f"no {', '.join(missing)} in {hw.ROOT}: an installed package"
+        needed = ", ".join(name for name in hw.COMMANDS if name not in hw.GROUPS["models"])
+        advice = f"only for vio hw {needed}: git clone the repository, make venv-hw"
+        yield Check("note", what, found, advice)
+        return
+    yield Check("ok", what, f"{', '.join(SOURCES)} in {hw.ROOT}")
+    path = shutil.which("iverilog")
+    advice = "" if path else "only for vio hw sim --simulator icarus: apt-get install iverilog"
+    yield Check("ok" if path else "note", "iverilog", path or "not found", advice)
+
+
 def check_presets() -> Iterator[Check]:
     """Yield whether the configurations that come with the package load."""
     from vio.config import PRESETS, load_config
@@ -161,6 +180,7 @@ CHECKS: tuple[Callable[[], Iterator[Check]], ...] = (
     check_packages,
     check_numba,
     check_tools,
+    check_sources,
     check_presets,
     check_data,
 )

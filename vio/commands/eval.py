@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from vio.eval.metrics import Metrics
     from vio.trajectory import Trajectory
 
-HELP = "Measure a trajectory against the ground truth: ATE, RPE, rotation, coverage."
+HELP = "Measure a trajectory against the ground truth."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

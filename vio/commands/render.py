@@ -5,7 +5,7 @@ import argparse
 import sys
 from pathlib import Path
 
-HELP = "Render a sequence in EuRoC layout: a scenario, or along a recording's ground truth."
+HELP = "Render a sequence: a scenario, or along a recorded trajectory."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

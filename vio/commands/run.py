@@ -5,7 +5,7 @@ import argparse
 import sys
 from pathlib import Path
 
-HELP = "Run the odometry on a recording; writes trajectory, metrics and figures to a run folder."
+HELP = "Run the odometry on a recording; write a run folder."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,7 @@ from vio.commands.run import add_config_arguments
 if TYPE_CHECKING:
     from vio.runs.suite import Job
 
-HELP = "Run many sequences in parallel processes; one table and suite.json."
+HELP = "Run many sequences in parallel; write one table and suite.json."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,7 +2,7 @@
 """The format of every named signal of the fixed-point front end.
 
 The order of the names is the order of the rows in the signal table that the kernels take; widths
-that a design may choose come from `HwConfig`. `vio params` writes all of them for the Verilog.
+that a design may choose come from `HwConfig`. `vio hw params` writes all of them for the Verilog.
 """
 
 from vio.config import HwConfig

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the energy of the front end goes: the figure of `vio energy`."""
+"""Where the energy of the front end goes: the figure of `vio hw energy`."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -24,7 +24,9 @@ def plot_stages(entries: Sequence[dict[str, Any]], path: Path, bar_mhz: float = 
         for name, colour in SHOWN.items():
             of = sorted((e for e in entries if e["block"] == name), key=lambda e: int(e["stages"]))
             if not of:
-                raise VioError(f"no results of {name}; measure them: vio hls {name} --stages 1-7")
+                raise VioError(
+                    f"no results of {name}; measure them: vio hw hls {name} --stages 1-7"
+                )
             stages = [e["stages"] for e in of]
             for e in of:
                 seeds = list(e["fmax_mhz"].values())

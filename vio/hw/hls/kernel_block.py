@@ -6,13 +6,13 @@ from functools import cache
 
 import numpy as np
 
+from vio.hw.hls.blocks import ADDER_STAGES, MULTIPLIER_STAGES
 from vio.hw.hls.graph import Graph, graph_of
 from vio.hw.hls.kernels import KERNELS, Kernel
 from vio.hw.hls.list_schedule import Program, Units, compile_program
 from vio.hw.hls.microcode import header_text, program_text, sizes
 from vio.hw.hls.sequencer import SHARED, START, SequencerBlock, source_texts
 from vio.hw.hls.xls import HLS, adapter, intermediate
-from vio.hw.hls_units import ADDER_STAGES, MULTIPLIER_STAGES
 
 UNITS = Units(1, 1, ADDER_STAGES, MULTIPLIER_STAGES, dividers=1, logics=1)
 SETUP_WORDS = 1  # of a START: ignored
@@ -35,7 +35,7 @@ def kernel_texts(name: str, program: Program | None = None) -> dict[str, str]:
     """Return the Verilog of a kernel's block, by file; program: another than its own."""
     program = program or kernel_program(name)
     values = sizes(program, SETUP_WORDS, KERNELS[name].inputs)
-    origin = f"vio hls {name}"
+    origin = f"vio hw hls {name}"
     zeros = [0] * len(program.state)
     return {
         **source_texts(("kernel.v", *SHARED)),

@@ -89,7 +89,7 @@ def measure(
         "ii": block.ii,
         "model_ns": model_ns,
         **_implemented(block.name, block.name, {f"{block.name}.v": text}, seeds),
-        "command": f"vio hls {block.name} --stages {stages} --seed {','.join(map(str, seeds))}",
+        "command": f"vio hw hls {block.name} --stages {stages} --seed {','.join(map(str, seeds))}",
     }
 
 
@@ -106,7 +106,7 @@ def measure_sequenced(
         "latency": clocks,
         "ii": clocks,
         **_implemented(name, top, texts, seeds),
-        "command": f"vio hls {name} --seed {','.join(map(str, seeds))}",
+        "command": f"vio hw hls {name} --seed {','.join(map(str, seeds))}",
     }
 
 
@@ -137,7 +137,9 @@ def calibrate(entries: Sequence[Mapping[str, Any]]) -> Calibration:
     """
     pairs = [(e["model_ns"], 1000.0 / least_fmax(e)) for e in entries if e.get("model_ns")]
     if len({model for model, _ in pairs}) < 2:
-        raise VioError("no pipelines to calibrate by; measure some: vio hls float_add --stages 1-7")
+        raise VioError(
+            "no pipelines to calibrate by; measure some: vio hw hls float_add --stages 1-7"
+        )
     model, routed = np.array(pairs).T
     factor, offset = np.polyfit(model, routed, 1)
     return Calibration(float(offset), float(factor))

@@ -5,13 +5,12 @@ from typing import Any
 
 from vio.errors import VioError
 from vio.float32.imu import SAMPLE_WORDS
-from vio.hw.hls.blocks import BLOCKS, GEN
-from vio.hw.hls.imu_block import SOURCES
+from vio.hw.hls.blocks import BLOCKS, GEN, verilog
+from vio.hw.hls.imu_block import SOURCES, imu_files, imu_graph, imu_program
 from vio.hw.hls.kernel_block import SEQUENCED, kernel_program, kernel_texts
 from vio.hw.hls.kernels import KERNELS
 from vio.hw.hls.results import measure_sequenced
 from vio.hw.hls.sequencer import source_texts
-from vio.hw.hls_imu import imu_graph, imu_program
 
 READ_CLOCKS = (1, 5)  # of a READ: its word, and each result
 NAMES = ("imu", *SEQUENCED)
@@ -24,6 +23,12 @@ def clocks_of(name: str) -> int:
     kernel = KERNELS[name]
     first, each = READ_CLOCKS
     return kernel.inputs + kernel_program(name).length + first + each * len(kernel.results)
+
+
+def generated_files() -> dict[str, str]:
+    """Return the files of hls/gen, {name: text}, from the DSLX; raises VioError without XLS."""
+    units = {f"{name}.v": verilog(block) for name, block in BLOCKS.items()}
+    return {**units, **imu_files(imu_program(imu_graph()))}
 
 
 def block_texts(name: str) -> tuple[str, dict[str, str]]:

@@ -15,11 +15,11 @@ from vio.hw.hls.blocks import BLOCKS, GEN
 from vio.hw.hls.imu_block import ImuBlock
 from vio.hw.hls.kernel_block import SEQUENCED, KernelBlock
 from vio.hw.hls.kernels import KERNELS, Kernel
+from vio.hw.hls.operand_files import load_operands
 from vio.hw.hls.sequenced_blocks import block_texts
 from vio.hw.hls.sequencer import SAMPLE, START
 from vio.hw.hls.unit import run_handshake, run_pipeline
 from vio.hw.hls.xls import HLS, differences
-from vio.hw.operand_files import load_operands
 from vio.hw.synth.flow import digest_of
 
 PROOFS = HLS / "proofs.json"
@@ -66,7 +66,7 @@ def prove(name: str, count: int, by: str | None = None) -> Proof:
         raise VioError(f"no kernel {name}; there are {', '.join(['imu', *KERNELS, *BLOCKS])}")
     if "verilated" in compared:
         more["verilog"] = digest_of(block_texts(name)[1], tools=False)
-    command = f"vio hls {name} --prove {count}" + (f" --by {by}" if by else "")
+    command = f"vio hw hls {name} --prove {count}" + (f" --by {by}" if by else "")
     return _proof(name, compared, more | {f"command_{by}" if by else "command": command})
 
 

@@ -12,10 +12,10 @@ from numba import njit
 from vio.errors import VioError
 from vio.float32 import imu as imu32
 from vio.hw.hls.imu_block import ImuBlock
+from vio.hw.hls.operand_files import load_operands, save_operands
 from vio.hw.hls.operands import pairs
 from vio.hw.hls.sequencer import SAMPLE, START
 from vio.hw.hls.xls import HLS, Words, adapter, differences
-from vio.hw.operand_files import load_operands, save_operands
 
 Motion = tuple[np.ndarray, np.ndarray]  # setup (8,), samples (N, 7), float32
 Called = Callable[[np.ndarray], np.ndarray]

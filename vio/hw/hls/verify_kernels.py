@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the back end's kernels were given in a run, and their proof on it: `vio hls backend`.
+"""What the back end's kernels were given in a run, and their proof on it: `vio hw hls backend`.
 
 The driver calls lanes of a Householder step or of a Cholesky column one by one, over whole
 matrices. What the kernels on blocks (`BLOCKS`) are given here are parts of those matrices.
@@ -15,7 +15,7 @@ from vio.datasets.base import Dataset
 from vio.errors import VioError
 from vio.float32.kernels import COMPOSITE, SIMPLE, Lanes
 from vio.hw.hls.kernels import KERNELS as HLS_KERNELS
-from vio.hw.operand_files import load_operands
+from vio.hw.hls.operand_files import load_operands
 from vio.odometry import Odometry, run
 
 BLOCKS = (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The blocks that `vio synth` takes through synthesis, how often the chip has each, their plans."""
+"""The blocks of `vio hw synth`: how often the chip has each, and what was planned for it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,8 +26,8 @@ class SynthBlock:
     """Hold one line of the sum: a module of rtl/ with its parameters and its part of the plan.
 
     parameters: name to a parameter of vio_params.vh, or to (that, divisor). memories, multipliers:
-    the lines of `vio memory` and `vio cycles` that all copies together stand for. note: why it
-    takes more or less than these. container: holds other blocks of the table. route: further
+    the lines of `vio hw memory` and `vio hw cycles` that all copies together implement. note: why
+    it takes more or less than these. container: holds other blocks of the table. route: further
     options of nextpnr.
     """
 
@@ -172,7 +172,7 @@ def parameter_values(block: SynthBlock, config: Config) -> dict[str, int]:
 
 
 def planned(block: SynthBlock, config: Config) -> tuple[int, int]:
-    """Return the DP16KD and the MULT18 that `vio memory` and `vio cycles` plan for all copies."""
+    """Return the DP16KD and MULT18 of all copies by `vio hw memory` and `vio hw cycles`."""
     memories = {m.name: m.block_rams for m in inventory(config)}
     counts = {m.block: m.count for m in multipliers(config)}
     return (

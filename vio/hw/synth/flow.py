@@ -112,7 +112,7 @@ def prepare(block: SynthBlock, preset: str, overrides: Sequence[str] = ()) -> tu
     included = {name for text in files.values() for name in re.findall(r'`include "(.*?)"', text)}
     for name in sorted(included):
         files[name] = (
-            verilog_text(config, f"vio params --preset {preset}")
+            verilog_text(config, f"vio hw params --preset {preset}")
             if name == "vio_params.vh"
             else (RTL / name).read_text()
         )

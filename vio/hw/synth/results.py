@@ -79,7 +79,7 @@ def entry_of(
         **path,
         "sources": digest,
         "tool_versions": versions(),
-        "command": f"vio synth --block {block} --preset {preset} {route}",
+        "command": f"vio hw synth --block {block} --preset {preset} {route}",
     }
 
 

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`vio energy`: a model of where the front end's energy goes, and what other builds would cost."""
+"""`vio hw energy`: a model of the front end's energy, and of what other builds would take."""
 
 import argparse
 from pathlib import Path
 
-HELP = "Model the front end's energy: compressed or not, on chip or in DRAM, float on a CPU."
+HELP = "Energy model of the front end and of other ways to build it."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
-    from vio.commands.memory import add_account_arguments
+    from vio.commands.hw.memory import add_account_arguments
 
     add_account_arguments(parser)
     parser.add_argument("--json", metavar="FILE", help="also write the account to a file")

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`vio cycles`: cycles from a frame's last pixel to its last track, by block; multipliers."""
+"""`vio hw cycles`: the cycle model, from a frame's last pixel to its last track, by block."""
 
 import argparse
 
-HELP = "Account for the front end's cycles from last pixel to last track, and its multipliers."
+HELP = "Cycle model: last pixel to last track, by block; multipliers."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
-    from vio.commands.memory import add_account_arguments
+    from vio.commands.hw.memory import add_account_arguments
 
     add_account_arguments(parser)
     parser.add_argument("--json", metavar="FILE", help="also write the account to a file")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`vio schedule`: the back end as a list of kernel calls, and what they take in hardware."""
+"""`vio hw schedule`: the back end as a list of kernel calls, and what they take in hardware."""
 
 import argparse
 from typing import TYPE_CHECKING
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from vio.hw.schedule.totals import Window
 
-HELP = "Write the back end's schedule of kernel calls; count cycles, memory and energy."
+HELP = "Schedule the back end's kernel calls; cycles, memory, energy."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

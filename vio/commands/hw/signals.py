@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`vio signals`: run the fixed-point front end in its debug mode and report each named signal."""
+"""`vio hw signals`: run the fixed-point front end and report each named signal's range."""
 
 import argparse
 from typing import TYPE_CHECKING, Any
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vio.fixed.qformat import SignalUse
 
-HELP = "Show the range, saturations, and unused and missing bits of every fixed-point signal."
+HELP = "Range, saturations and unused bits of every fixed-point signal."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`vio hls`: DSLX through XLS to pipelined Verilog, measured on an ECP5 and proven to the bit."""
+"""`vio hw hls`: DSLX through XLS to Verilog, measured on an ECP5 and proven bit-exact."""
 
 import argparse
 
-HELP = "Compile blocks of hls/ to Verilog by XLS; measure or prove them."
+HELP = "Compile blocks of hls/ by XLS to Verilog; measure, verify them."
+NEEDS = ("hls", "sim")
 EPILOG = (
     "Without a block: the recorded results. XLS cuts the stages by the delays of an ASIC process "
     "(model ns: its clock period by them), so the clock rate of a number of stages is measured: "
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of imu or backend: record a run's operands",
     )
     parser.add_argument("--until", type=float, metavar="S", help="of --record: seconds of the run")
-    what.add_argument("--write", action="store_true", help="write the Verilog into hls/gen")
+    what.add_argument("--write", action="store_true", help="write all files of hls/gen")
     what.add_argument(
         "--plot", metavar="FILE", help="draw area and clock rate against stages, as recorded"
     )
@@ -52,9 +53,11 @@ def _check(args: argparse.Namespace) -> None:
     of_block = ("stages", "clock_mhz", "prove", "prove_recorded", "record")
     given = ["--" + name.replace("_", "-") for name in of_block if getattr(args, name) is not None]
     if given and args.block is None:
-        raise VioError(f"{given[0]} of which block or kernel? vio hls BLOCK {given[0]} ...")
+        raise VioError(f"{given[0]} of which block or kernel? vio hw hls BLOCK {given[0]} ...")
     if args.by and args.prove is None:
-        raise VioError("--by says what --prove runs: vio hls KERNEL --prove N --by jit")
+        raise VioError("--by says what --prove runs: vio hw hls KERNEL --prove N --by jit")
+    if args.write and args.block:
+        raise VioError("--write writes all files of hls/gen: vio hw hls --write")
     if args.until is not None and not (args.record and args.until > 0):
         raise VioError("--until is the seconds of a --record: more than 0")
     if args.clock_mhz is not None and not 0 < args.clock_mhz < float("inf"):
@@ -71,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
 
     _check(args)
     if args.write:
-        return _write(args.block)
+        return _write()
     if args.plot:
         from vio.report.hls import plot_stages
 
@@ -92,13 +95,14 @@ def run(args: argparse.Namespace) -> int:
     return _measure(args)
 
 
-def _write(name: str | None) -> int:
-    from vio.hw.hls.blocks import BLOCKS, GEN, block_of, verilog
+def _write() -> int:
+    from vio.hw.hls.blocks import GEN
+    from vio.hw.hls.sequenced_blocks import generated_files
 
     GEN.mkdir(exist_ok=True)
-    for block in [block_of(name)] if name else BLOCKS.values():
-        path = GEN / f"{block.name}.v"
-        path.write_text(verilog(block))
+    for name, text in generated_files().items():
+        path = GEN / name
+        path.write_text(text)
         print(f"wrote {path.relative_to(GEN.parents[1])}")
     return 0
 
@@ -126,7 +130,7 @@ def _measure(args: argparse.Namespace) -> int:
         if args.stages or args.clock_mhz:
             raise VioError(
                 f"{args.block} is a program on units and has no stages to choose, those of "
-                f"{', '.join(BLOCKS)} have; measure it: vio hls {args.block}"
+                f"{', '.join(BLOCKS)} have; measure it: vio hw hls {args.block}"
             )
         store(entry := sequenced_blocks.measure(args.block, seeds))
         print_table("ECP5-85F, speed 6", HEADER, [row(entry)])
@@ -171,8 +175,8 @@ def _record(name: str, dataset: str, file: str, until_s: float | None) -> int:
     from vio.config import load_config
     from vio.datasets import open_dataset
     from vio.errors import VioError
+    from vio.hw.hls.operand_files import check_place, save_operands
     from vio.hw.hls.verify_imu import recording
-    from vio.hw.operand_files import check_place, save_operands
     from vio.odometry import run as run_odometry
 
     if name not in ("imu", "backend"):

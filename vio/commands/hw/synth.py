@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`vio synth`: what a block takes of an ECP5 and how fast it is, by yosys and nextpnr."""
+"""`vio hw synth`: a block's area on an ECP5 and its clock rate, by yosys and nextpnr."""
 
 import argparse
 from typing import TYPE_CHECKING
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-HELP = "Synthesise blocks of rtl/ for ECP5, place and route them, record what they take."
+HELP = "Synthesise, place and route blocks of rtl/ for an ECP5."
+NEEDS = ("rtl", "fpga", "sim")
 EPILOG = (
     "LUT4 counts what a cell occupies: a LUT4 1, a CCU2C (carry) 2, a TRELLIS_DPR16X4 (distributed "
     "RAM) 6: four for its bits, two for its write port. Multiplexers between LUTs (PFUMX, L6MUX21) "

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`vio params`: write the configuration as a file of Verilog localparams."""
+"""`vio hw params`: write the configuration as a file of Verilog localparams."""
 
 import argparse
 
-HELP = "Write rtl/vio_params.vh: all sizes, formats and constants of a preset, for the Verilog."
+HELP = "Write rtl/vio_params.vh, the parameters of a preset."
 DEFAULT_PRESET = "ecp5_85k"
 DEFAULT_OUT = "rtl/vio_params.vh"
 
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def command_text(preset: str, settings: list[str], out: str) -> str:
     """Return the command that writes the file."""
-    words = ["vio params"]
+    words = ["vio hw params"]
     words += [f"--preset {preset}"] if preset != DEFAULT_PRESET else []
     words += [f"--set {setting}" for setting in settings]
     words += [f"--out {out}"] if out != DEFAULT_OUT else []
@@ -57,11 +57,11 @@ def run(args: argparse.Namespace) -> int:
             raise VioError(f"{path} does not exist; write it without --check, or give --out")
         if path.read_text() == text:
             return 0
-        print(f"{path} differs from what preset {args.preset} gives; run vio params again")
+        print(f"{path} differs from what preset {args.preset} gives; run vio hw params again")
         return EXIT_NEGATIVE
     if not path.parent.is_dir():
         raise VioError(
-            f"there is no folder {path.parent}; run this in the repository or give --out"
+            f"there is no folder {path.parent}; run this in a clone of the repository or give --out"
         )
     path.write_text(text)
     print(path)

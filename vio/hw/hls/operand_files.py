@@ -16,7 +16,7 @@ from vio.limits import quoted, reason
 def load_operands(path: Path) -> dict[str, np.ndarray]:
     """Return a file's arrays by their names; raises VioError when it is no such file."""
     if not path.is_file():
-        raise VioError(f"{path} is not there; record one: vio hls backend --record DATASET FILE")
+        raise VioError(f"{path} is not there; record one: vio hw hls backend --record DATASET FILE")
     try:
         archive = open_archive(path)
     except VioError as error:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`vio equivalence`: compare the Verilog with the golden model, frame by frame, block by block."""
+"""`vio hw equivalence`: compare the Verilog with the golden model, block by block."""
 
 import argparse
 
-HELP = "Run the Verilog beside the golden model on a recording and compare all blocks to the bit."
+HELP = "Compare the Verilog with the golden model, frame by frame."
+NEEDS = ("rtl", "sim")
 DEFAULT_PRESET = "ecp5_85k"
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`vio vectors`: write what goes into a block and what must come out, for the simulators."""
+"""`vio hw vectors`: write inputs and expected outputs of a block, for the simulators."""
 
 import argparse
 
-HELP = "Write golden vectors of a block of the hardware: inputs and expected outputs as hex files."
+HELP = "Write golden vectors of a block: inputs and expected outputs."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +35,7 @@ def run(args: argparse.Namespace) -> int:
     """Write the vectors and print each folder with its digest."""
     from pathlib import Path
 
+    from vio.commands.hw import require
     from vio.errors import VioError
     from vio.hw.cosim.vector_blocks import BLOCKS, SOURCE, VECTORS, checked_in_set, make_sets
     from vio.hw.cosim.vectors import VectorSet
@@ -45,13 +46,12 @@ def run(args: argparse.Namespace) -> int:
         print(f"{folder} {digest}")
 
     if args.update:
-        if not SOURCE.is_dir():
-            raise VioError(f"there is no folder {SOURCE}; run --update in the repository")
+        require((str(SOURCE),), Path())
         for block in BLOCKS if args.block is None else [args.block]:
             write(checked_in_set(block, Path()), VECTORS / block)
         return 0
     if args.block is None or args.dataset is None:
-        raise VioError("name a block and a recording, for example: vio vectors klt RECORDING")
+        raise VioError("name a block and a recording, for example: vio hw vectors klt RECORDING")
     from vio.config import load_config
     from vio.datasets import open_dataset
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`vio netlist`: read the Verilog, check the house's rules, write the tables of rtl/README.md."""
+"""`vio hw netlist`: read the Verilog, check the rules, write the tables of rtl/README.md."""
 
 import argparse
 
-HELP = "Check the Verilog's structure and write the module tables of rtl/README.md from it."
+HELP = "Check the structure of rtl/; write the tables of its README."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,14 +19,14 @@ def run(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from vio.cli import EXIT_NEGATIVE
+    from vio.commands.hw import require
     from vio.errors import VioError
     from vio.hw.synth.netlist import read_modules
     from vio.hw.synth.netlist_tables import MARK, generated_text
 
     root = Path(args.root)
     readme = root / "rtl" / "README.md"
-    if not readme.is_file():
-        raise VioError(f"{readme} does not exist; run this in the repository or give --root")
+    require(("rtl", "sim", "fpga"), root)
     modules = read_modules(root / "rtl")
     wrong = [f"{m.name}.v: {fault}" for m in modules.values() for fault in m.wrong]
     for line in wrong:
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     if args.check:
         if old == text:
             return 0
-        print(f"{readme} is not what the Verilog gives; run vio netlist")
+        print(f"{readme} is not what the Verilog gives; run vio hw netlist")
         return EXIT_NEGATIVE
     readme.write_text(text)
     print(f"{readme}: {len(modules)} modules, no rule broken")

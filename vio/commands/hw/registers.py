@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`vio registers`: write the register file, its document and its C header from the one map."""
+"""`vio hw registers`: write the register file, its document and its C header from the map."""
 
 import argparse
 
-HELP = "Write rtl/control/registers.v, its documentation and the C header from the register map."
+HELP = "Write the register file, its document and its C header."
 DEFAULT_PRESET = "ecp5_85k"
 PATHS = ("rtl/control/registers.v", "docs/chip/registers.md", "fpga/kestrel_registers.h")
 
@@ -23,6 +23,7 @@ def run(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from vio.cli import EXIT_NEGATIVE
+    from vio.commands.hw import require
     from vio.config import load_config
     from vio.errors import VioError
     from vio.hw.registers.documents import c_header, document
@@ -30,6 +31,7 @@ def run(args: argparse.Namespace) -> int:
 
     # Other presets override the parameters of registers.v; these are its defaults.
     hw = load_config(DEFAULT_PRESET).hw
+    require([str(Path(name).parent) for name in PATHS], Path(args.root))
     differ = 0
     texts = (registers_verilog(hw), document(hw), c_header(hw))
     for name, text in zip(PATHS, texts, strict=True):
@@ -38,13 +40,9 @@ def run(args: argparse.Namespace) -> int:
             if not path.is_file():
                 raise VioError(f"{path} does not exist; write it without --check, or give --root")
             if path.read_text() != text:
-                print(f"{path} differs from the register map; run vio registers again")
+                print(f"{path} differs from the register map; run vio hw registers again")
                 differ += 1
             continue
-        if not path.parent.is_dir():
-            raise VioError(
-                f"there is no folder {path.parent}; run this in the repository or give --root"
-            )
         path.write_text(text)
         print(path)
     return EXIT_NEGATIVE if differ else 0

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`vio memory`: every on-chip memory of the front end, its block RAMs and its accesses."""
+"""`vio hw memory`: the memory budget: each on-chip memory, its block RAMs and accesses."""
 
 import argparse
 
-HELP = "Account for every on-chip memory of the front end: words, block RAMs, accesses a frame."
+HELP = "Memory budget: every on-chip memory, block RAMs, accesses."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
