@@ -58,7 +58,7 @@ BAD = [
     ('name = "MH_02_easy"', 'name = "MH_01_easy"', "sequence MH_01_easy occurs twice"),
     ('name = "MH_02_easy"\n', "", "sequence number 2: field 'name' is missing"),
     ("[[dataset]]", "[[set]]", "unknown table 'set'"),
-    ("[[dataset]]", "[[dataset", "cannot read the manifest"),
+    ("[[dataset]]", "[[dataset", "is not valid TOML"),
     ('source = ["https://doi.org', 'source = [1, "https://doi.org', "dataset euroc: bad source"),
 ]
 
@@ -78,7 +78,7 @@ def test_a_bad_entry_is_refused_with_its_name_and_field(
 
 
 def test_a_missing_manifest_is_a_line_not_a_traceback(tmp_path: Path) -> None:
-    with pytest.raises(VioError, match="cannot read the manifest"):
+    with pytest.raises(VioError, match=r"none\.toml does not exist"):
         load_manifest(tmp_path / "none.toml")
 
 

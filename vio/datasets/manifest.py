@@ -3,12 +3,12 @@
 
 import os
 import re
-import tomllib
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 from vio.errors import VioError
+from vio.limits import quoted, read_toml
 
 REPOSITORY = Path(__file__).parents[2]
 MANIFEST = REPOSITORY / "datasets" / "manifest.toml"  # in a clone only
@@ -88,10 +88,7 @@ PATTERNS = {
 
 def load_manifest(path: Path = MANIFEST) -> Manifest:
     """Read and check a manifest; raises VioError naming the entry and the field."""
-    try:
-        text = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise VioError(f"{path}: cannot read the manifest: {error}") from error
+    text = read_toml(path, "the manifest of a clone")
     unknown = sorted(set(text) - {"dataset", "archive", "sequence"})
     if unknown:
         raise VioError(f"{path}: unknown table {unknown[0]!r}; known: dataset, archive, sequence")
@@ -139,7 +136,7 @@ def _entry(where: str, row: dict[str, Any], kind: type[Entry]) -> Entry:
         else:
             good = _text(value) and re.fullmatch(PATTERNS.get(name, ".*"), value) is not None
         if not good:
-            raise VioError(f"{where}: bad {name} {value!r}"[:300])
+            raise VioError(f"{where}: bad {name} {quoted(value)}")
     return kind(**values)
 
 
