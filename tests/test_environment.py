@@ -10,7 +10,7 @@ import pytest
 
 from vio import cli
 from vio.commands.doctor import check_cache as doctor_check_cache
-from vio.environment import THREADING_LAYERS, check_cache
+from vio.environment import THREADING_LAYERS, check_cache, check_environment
 from vio.errors import VioError
 
 ROOT = Path(__file__).parents[1]
@@ -70,6 +70,28 @@ def test_a_number_of_threads_that_is_none_is_refused_in_one_line(
         f"vio doctor: NUMBA_NUM_THREADS={value!r} in the environment is not a number of threads; "
         "unset it, or set it to 1 or more"
     ]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("NUMBA_THREADING_LAYER", "opm", "is no threading layer; unset it, or set it to one of"),
+        ("NUMBA_THREADING_LAYER_PRIORITY", "omp tbb", "must order all of omp workqueue tbb"),
+    ],
+)
+def test_a_threading_layer_that_numba_does_not_know_is_refused_in_one_line(
+    variable: str,
+    value: str,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(variable, value)
+    assert cli.main(["doctor"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{variable}={value!r} in the environment {message}" in line
+    monkeypatch.delenv(variable)
+    check_environment()
 
 
 def test_a_cache_folder_that_cannot_be_written_is_reported_by_doctor(
