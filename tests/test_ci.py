@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The scripts around the package: the check of skips, the Makefile's look at Python, .venv."""
 
+import re
 import runpy
 import subprocess
 import sys
@@ -112,6 +113,18 @@ def test_an_old_python_is_said_in_one_line(tmp_path: Path) -> None:
     assert result.stderr.splitlines()[0] == (
         f"Kestrel needs Python >= 3.11, but {old} is 3.8; name another: make PYTHON=python3.12"
     )
+
+
+def named_targets(page: str) -> set[str]:
+    """Return the targets that a page's code names: `make test` gives test."""
+    return set(re.findall(r"(?:`|^ {4})make ([a-z-]+)", (ROOT / page).read_text(), re.M))
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "README.md", "SECURITY.md"])
+def test_every_target_that_a_page_names_is_in_the_makefile(page: str) -> None:
+    (phony,) = re.findall(r"^\.PHONY: (.*)", (ROOT / "Makefile").read_text(), re.M)
+    assert named_targets(page)
+    assert named_targets(page) <= set(phony.split())
 
 
 @pytest.mark.parametrize("target", ["demo", "test", "bench", "docs", "lint", "format", "clean"])
