@@ -21,11 +21,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from vio import make_odometry
 from vio.config import load_config
 from vio.data import StereoFrame
 from vio.datasets import open_dataset
 from vio.datasets.base import Dataset
-from vio.odometry import Odometry
 
 HOLD_NS = 20_000_000  # an inertial sample is at most this much older than one that came before it
 SHUFFLE_SAMPLES = 3  # of the simulated transport: the latest a sample comes, in samples
@@ -122,7 +122,7 @@ def main() -> None:
     args = parser.parse_args()
 
     dataset = open_dataset(args.recording)
-    odometry = Odometry(dataset.rig, dataset.imu_noise, load_config("euroc"))
+    odometry = make_odometry(dataset.rig, dataset.imu_noise, load_config("euroc"))
     player = Player(dataset, args.speed)
     sorter = Sorter()
     state = None

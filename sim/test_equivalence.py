@@ -11,6 +11,7 @@ from sim.runner import BUILD, simulators
 from vio.config import load_config
 from vio.datasets import open_dataset
 from vio.datasets.manifest import data_folder
+from vio.engines import make_odometry
 from vio.hw.cosim.equivalence import TwinFrontEnd, compare, summary
 from vio.hw.cosim.probes import PROBES, digest
 
@@ -32,7 +33,8 @@ COVERAGE = bool(os.environ.get("KESTREL_COVERAGE"))
 def test_five_frames_of_the_real_clip_are_equal_in_every_block() -> None:
     dataset, config = open_dataset(CLIP), load_config("ecp5_85k")
     twin = TwinFrontEnd(dataset.rig, config, COVERAGE)
-    results = compare(dataset, config, FRAMES, twin=twin)
+    odometry = make_odometry(dataset.rig, dataset.imu_noise, config, frontend=twin)
+    results = compare(dataset, odometry, twin, FRAMES)
     if COVERAGE:
         folder = BUILD / "coverage"
         folder.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ import pytest
 
 from vio import cli
 from vio.errors import VioError
+from vio.exits import EXIT_NEGATIVE
 from vio.hw.synth.netlist import Module, children, head_of, hierarchy, links, read_modules
 from vio.hw.verilog_sources import ROOT, RTL, needed, source
 
@@ -103,4 +104,4 @@ def test_tables_that_are_not_current_are_found(tmp_path: Path) -> None:
     skid.write_text(
         skid.read_text().replace("// Register", "// Hold", 1).replace("1 clock", "9 clocks")
     )
-    assert cli.main(["hw", "netlist", "--check", "--root", str(tmp_path)]) == cli.EXIT_NEGATIVE
+    assert cli.main(["hw", "netlist", "--check", "--root", str(tmp_path)]) == EXIT_NEGATIVE

@@ -7,9 +7,13 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from vio.camera import Camera, StereoRig
+from vio.config import Config
 from vio.data import ImuData
+from vio.datasets.base import Dataset
 from vio.datasets.tracks import TrackFrame
+from vio.engines import make_odometry
 from vio.imu import GRAVITY_M_S2, ImuNoise
+from vio.odometry import Odometry
 from vio.trajectory import Trajectory
 
 START_NS = 1_000_000_000_000
@@ -150,3 +154,8 @@ class Simulation:
     ) -> Iterator[TrackFrame]:
         """Yield the frames (the whole sequence)."""
         return iter(self._frames)
+
+
+def odometry_of(dataset: Dataset, config: Config) -> Odometry:
+    """Return a new odometry for a recording."""
+    return make_odometry(dataset.rig, dataset.imu_noise, config)

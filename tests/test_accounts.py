@@ -13,6 +13,7 @@ import pytest
 
 from vio import cli
 from vio.config import load_config
+from vio.exits import EXIT_BAD_INPUT
 from vio.fixed.codec import get_codec
 from vio.fixed.corners import select_corners
 from vio.fixed.pyramid import build_pyramid, halve
@@ -585,7 +586,7 @@ def test_a_bad_argument_is_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert cli.main(list(arguments)) == cli.EXIT_BAD_INPUT
+    assert cli.main(list(arguments)) == EXIT_BAD_INPUT
     message = capsys.readouterr().err.strip()
     assert words in message
     assert "\n" not in message
@@ -594,10 +595,13 @@ def test_a_bad_argument_is_one_line(
 @pytest.mark.slow
 def test_the_accounts_of_the_real_clip_reach_their_bars(real_data: Path) -> None:
     from vio.commands.console import progress
+    from vio.engines import make_odometry
     from vio.hw.estimates.common import measure
 
     config = load_config("ecp5_85k")
-    measured = measure(str(real_data / "euroc" / "MH_01_easy"), config, 3.0, progress)
+    measured = measure(
+        str(real_data / "euroc" / "MH_01_easy"), config, 3.0, progress, make_odometry
+    )
     assert measured is not None
     for keyframe, works, bar in (
         (False, measured.tracking, 150_000),

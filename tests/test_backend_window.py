@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.simulation import Simulation
+from tests.simulation import Simulation, odometry_of
 from vio.backend.estimator import Estimator
 from vio.backend.landmarks import landmark_block
 from vio.backend.marginalize import marginalize
 from vio.backend.window import Window
 from vio.config import Config, load_config
-from vio.odometry import Odometry, run
+from vio.odometry import run
 
 
 def config(*overrides: str) -> Config:
@@ -24,8 +24,8 @@ def config(*overrides: str) -> Config:
 def window() -> Window:
     """Return a window in the middle of a simulated run, one step away from its optimum."""
     sim = Simulation(7, seconds=3.0)
-    odometry = Odometry(sim.rig, sim.imu_noise, config())
-    for _ in run(sim, config(), odometry=odometry):
+    odometry = odometry_of(sim, config())
+    for _ in run(sim, odometry):
         pass
     w = odometry.estimator.window
     assert w is not None
@@ -39,7 +39,8 @@ def dense_rows(w: Window) -> tuple[np.ndarray, np.ndarray, int]:
     slots, dims, col = w.columns()
     n = int(dims.sum())
     rows = w.active_rows()
-    visual = w.visual(slots)
+    w.refresh_linearization_points()
+    visual = w.visual_arrays(slots)
     S = len(w.t_ns)
     blocks_J, blocks_r = [], []
     for k, row in enumerate(rows):
@@ -112,8 +113,8 @@ def test_qr_and_normal_equations_take_the_same_step(window: Window) -> None:
 
 def marginalized_information(w: Window, frame: int) -> tuple[np.ndarray, np.ndarray]:
     """Return H, g of the states that the new prior will keep, by the information form."""
-    slots, dims, col = w.columns()
-    w.visual(slots)
+    _, dims, col = w.columns()
+    w.refresh_linearization_points()
     leaving = w.factors[0]
     assert leaving.slot_i == frame
     n = int(dims.sum())
@@ -131,7 +132,7 @@ def marginalized_information(w: Window, frame: int) -> tuple[np.ndarray, np.ndar
 
 
 def test_marginalisation_by_qr_equals_the_schur_complement(window: Window) -> None:
-    frame = next(s for s in window.order if window.has_motion[s])
+    frame = next(s for s in window.order if window.is_full[s])
     window.is_keyframe[frame] = False
     hosted = np.flatnonzero((window.lm_state != 0) & (window.host == frame))
     for row in hosted:
@@ -167,8 +168,8 @@ def test_first_estimates_of_the_priors_states_are_frozen(window: Window) -> None
 def test_float32_window_holds_nothing_of_another_precision() -> None:
     sim = Simulation(7, seconds=2.0)
     settings = config('backend.precision="float32"')
-    odometry = Odometry(sim.rig, sim.imu_noise, settings)
-    states = list(run(sim, settings, odometry=odometry))
+    odometry = odometry_of(sim, settings)
+    states = list(run(sim, odometry))
     assert states[-1].p_world_body is not None
     w = odometry.estimator.window
     assert w is not None
@@ -182,12 +183,12 @@ def test_float32_window_holds_nothing_of_another_precision() -> None:
 def test_the_window_keeps_its_size() -> None:
     sim = Simulation(3, seconds=4.0)
     settings = config("backend.keyframes=4", "backend.recent_frames=2")
-    odometry = Odometry(sim.rig, sim.imu_noise, settings)
-    for state in run(sim, settings, odometry=odometry):
+    odometry = odometry_of(sim, settings)
+    for state in run(sim, odometry):
         if state.p_world_body is None:
             continue
         w = odometry.estimator.window
         assert isinstance(odometry.estimator, Estimator)
         assert w is not None
-        assert np.count_nonzero(w.has_motion[w.order]) <= 2
-        assert np.count_nonzero(~w.has_motion[w.order]) <= 4
+        assert np.count_nonzero(w.is_full[w.order]) <= 2
+        assert np.count_nonzero(~w.is_full[w.order]) <= 4

@@ -13,8 +13,8 @@ from tests.plane_scene import FRAME_NS, PlaneScene, path, rotations
 from vio.config import Config, FrontEndConfig, KeyframeConfig
 from vio.data import StereoFrame, Tracks
 from vio.datasets import open_dataset
+from vio.engines import make_frontend
 from vio.errors import VioError
-from vio.frontend import make_frontend
 from vio.geometry import exp_so3, mul33
 
 COUNT = 14

@@ -8,8 +8,9 @@ import sys
 import pytest
 
 from tests.sequencer_model import read_sizes
-from vio.cli import EXIT_BAD_INPUT, main
+from vio.cli import main
 from vio.errors import VioError
+from vio.exits import EXIT_BAD_INPUT
 from vio.hw.hls import verify_kernels
 from vio.hw.hls.blocks import BLOCKS, GEN, block_of
 from vio.hw.hls.kernel_block import SEQUENCED

@@ -3,8 +3,9 @@
 
 import numpy as np
 
+from vio.float32 import cholesky as cholesky32
 from vio.float32 import qr as qr32
-from vio.float32.kernels import Lanes
+from vio.float32.kernels import Kernels
 from vio.float32.landmarks import reflect
 
 
@@ -36,7 +37,7 @@ def test_the_nullspace_projection_is_free_of_the_landmark_and_keeps_lengths():
 def test_the_nullspace_projection_takes_the_steps_of_the_back_end_to_the_bit():
     blocks = np.random.default_rng(5).normal(size=(20, 8, 16)).astype(np.float32)
     wide = np.concatenate([blocks, np.zeros((20, 4, 16), np.float32)], axis=1)  # a frame unseen
-    reflect(Lanes(), wide)
+    reflect(Kernels(), wide)
     for block, expected in zip(blocks, wide[:, :8], strict=True):
         qr32.nullspace(block)
         assert block.tobytes() == expected.tobytes()
@@ -44,12 +45,12 @@ def test_the_nullspace_projection_takes_the_steps_of_the_back_end_to_the_bit():
 
 def test_dot_products_and_triangular_solves_are_those_of_numpy():
     rng = np.random.default_rng(6)
-    lanes = Lanes()
+    kernels = Kernels()
     for _ in range(20):
         x, y = rng.normal(size=(2, 24)).astype(np.float32)
         got = qr32.dot(x, y)
         np.testing.assert_allclose(got, x.astype(np.float64) @ y, atol=1e-5)
-        assert got == lanes.rows_sum(x, y[:, None])[0]
+        assert got == kernels.rows_sum(x, y[:, None])[0]
         U = np.triu(rng.normal(size=(3, 3)) + 3 * np.eye(3)).astype(np.float32)
         b = rng.normal(size=3).astype(np.float32)
         expected = np.linalg.solve(U.astype(np.float64), b)
@@ -85,12 +86,12 @@ def test_cholesky_by_its_kernels_factors_a_matrix():
     H = (B @ B.T + 6 * np.eye(6)).astype(np.float32)
     U = H.copy()
     for k in range(6):
-        u, inverse, positive = qr32.cholesky_pivot(U[k, k])
+        u, inverse, positive = cholesky32.pivot(U[k, k])
         assert positive
         U[k, k] = u
         for j in range(k + 1, 6):
             U[k, j] = U[k, j] * inverse
         for i in range(k + 1, 6):
-            qr32.downdate(U[i, i:], U[k, i], U[k, i:])
+            cholesky32.downdate(U[i, i:], U[k, i], U[k, i:])
     np.testing.assert_allclose(np.triu(U), np.linalg.cholesky(H.astype(np.float64)).T, atol=2e-5)
-    assert not qr32.cholesky_pivot(np.float32(-1.0))[2]
+    assert not cholesky32.pivot(np.float32(-1.0))[2]

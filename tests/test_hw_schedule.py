@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import vio.backend.estimator as estimator
-from tests.simulation import Simulation
+from tests.simulation import Simulation, odometry_of
 from vio import geometry
 from vio.backend import factors, solve, states
 from vio.backend.landmarks import substitute_landmarks
@@ -31,7 +31,7 @@ from vio.hw.schedule.schedule import CORE, VARIANTS, marginal_order, marginalize
 from vio.hw.schedule.structure import leaving_of, structure_of, worst_case
 from vio.hw.schedule.totals import Window as Case
 from vio.hw.schedule.totals import accounts, waiting_words, watched_windows
-from vio.odometry import Odometry, run
+from vio.odometry import run
 
 BOUNDED = ("factor", "retract", "difference")  # by a bound above their counted operations
 COUNTS = ("mul", "add", "div", "sqrt")
@@ -153,7 +153,7 @@ def recorded() -> tuple[Window, tuple[Window, list[int], list[int]]]:
     small = ['frontend.engine="replay"', "backend.keyframes=3", "backend.recent_frames=2"]
     config = load_config("euroc", small)
     sim = Simulation(7, seconds=2.0)
-    odometry = Odometry(sim.rig, sim.imu_noise, config)
+    odometry = odometry_of(sim, config)
     steps: list[Window] = []
     leaves: list[tuple[Window, list[int], list[int]]] = []
     with pytest.MonkeyPatch.context() as patch:
@@ -172,7 +172,7 @@ def recorded() -> tuple[Window, tuple[Window, list[int], list[int]]]:
 
         patch.setattr(Window, "optimize", step)
         patch.setattr(estimator, "marginalize", leave)
-        for _ in run(sim, config, odometry=odometry):
+        for _ in run(sim, odometry):
             pass
     return steps[-1], leaves[-1]
 
@@ -414,7 +414,7 @@ def test_a_run_leaves_its_windows_structures() -> None:
     sim = Simulation(7, seconds=1.0)
     kept: list[Case] = []
     with watched_windows(kept):
-        for _ in run(sim, config):
+        for _ in run(sim, odometry_of(sim, config)):
             pass
     assert kept[-1].step.landmarks
 

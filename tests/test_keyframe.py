@@ -9,7 +9,7 @@ import pytest
 from tests.plane_scene import FRAME_NS, HEIGHT, WIDTH, PlaneScene, make_rig, path, rotations
 from vio.config import Config, KeyframeConfig
 from vio.data import StereoFrame
-from vio.frontend import make_frontend
+from vio.engines import make_frontend
 from vio.frontend.keyframe import (
     KeyframeEvidence,
     count_inside,

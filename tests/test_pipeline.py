@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from tests.simulation import START_NS, Simulation
+from tests.simulation import START_NS, Simulation, odometry_of
 from vio.config import Config, load_config
 from vio.data import State, Status
 from vio.datasets import open_dataset
@@ -39,7 +39,7 @@ def config(*overrides: str) -> Config:
 def simulate(seed: int, motion: str = "moving") -> tuple[Simulation, tuple[State, ...]]:
     """Return a simulation and its states."""
     sim = Simulation(seed, motion=motion)
-    return sim, tuple(run(sim, config()))
+    return sim, tuple(run(sim, odometry_of(sim, config())))
 
 
 def trajectory(states: tuple[State, ...] | list[State]) -> Trajectory:
@@ -99,8 +99,8 @@ def test_the_covariance_is_consistent_over_many_runs() -> None:
     errors: list[list[float]] = []
     for seed in range(8):
         sim = Simulation(seed, motion="rest" if seed % 2 else "moving")
-        odometry = Odometry(sim.rig, sim.imu_noise, config())
-        states = list(run(sim, config(), odometry=odometry))
+        odometry = odometry_of(sim, config())
+        states = list(run(sim, odometry))
         odometry.finish()
         first = odometry.drain_smoothed()[0]
         assert first.t_ns == START_NS  # the prior ties this pose to the world
@@ -133,7 +133,7 @@ def test_the_covariance_is_consistent_over_many_runs() -> None:
 def test_a_pose_never_depends_on_later_input() -> None:
     sim, states = simulate(0)
     cut = int(sim.frame_t_ns[60])
-    short = list(run(sim, config(), until_ns=cut))
+    short = list(run(sim, odometry_of(sim, config()), until_ns=cut))
     assert len(short) == 61
     assert all(same(a, b) for a, b in zip(short, states, strict=False))
 
@@ -143,7 +143,7 @@ def test_changed_input_changes_the_poses_from_there_on_only() -> None:
     spoilt = Simulation(0)
     frame = spoilt._frames[60]
     frame.uv_left[:] += np.random.default_rng(0).normal(0, 2.0, frame.uv_left.shape)
-    other = list(run(spoilt, config()))
+    other = list(run(spoilt, odometry_of(spoilt, config())))
     assert all(same(a, b) for a, b in zip(other[:60], states[:60], strict=True))
     assert not same(other[60], states[60])
 
@@ -153,8 +153,9 @@ def test_on_the_real_clip_a_cut_input_gives_the_same_poses(real_data: Path) -> N
     dataset = open_dataset(real_data / "euroc" / "MH_01_easy")
     settings = load_config("euroc")
     until = int(dataset.frame_t_ns[40])
-    longer = list(run(dataset, settings, until_ns=until))
-    shorter = list(run(dataset, settings, until_ns=int(dataset.frame_t_ns[25])))
+    longer = list(run(dataset, odometry_of(dataset, settings), until_ns=until))
+    early = int(dataset.frame_t_ns[25])
+    shorter = list(run(dataset, odometry_of(dataset, settings), until_ns=early))
     assert len(shorter) == 26
     assert shorter[-1].p_world_body is not None
     assert all(same(a, b) for a, b in zip(shorter, longer, strict=False))
@@ -165,7 +166,7 @@ def test_the_number_of_threads_changes_nothing() -> None:
     before = numba.get_num_threads()
     try:
         numba.set_num_threads(1)
-        single = list(run(sim, config(), until_ns=int(sim.frame_t_ns[80])))
+        single = list(run(sim, odometry_of(sim, config()), until_ns=int(sim.frame_t_ns[80])))
     finally:
         numba.set_num_threads(before)
     assert all(same(a, b) for a, b in zip(single, states, strict=False))
@@ -175,7 +176,7 @@ def test_float32_is_as_accurate_as_float64() -> None:
     ratio = []
     for seed in (0, 2, 4):
         sim, states = simulate(seed)
-        single = list(run(sim, config('backend.precision="float32"')))
+        single = list(run(sim, odometry_of(sim, config('backend.precision="float32"'))))
         ate = [evaluate(trajectory(s), sim.ground_truth).ate_se3_m for s in (single, states)]
         ratio.append(ate[0] / ate[1])
     assert np.mean(ratio) < 1.05
@@ -183,13 +184,13 @@ def test_float32_is_as_accurate_as_float64() -> None:
 
 def test_wrong_tracks_do_not_break_it() -> None:
     sim = Simulation(0, outliers=0.1)
-    metrics = evaluate(trajectory(list(run(sim, config()))), sim.ground_truth)
+    metrics = evaluate(trajectory(list(run(sim, odometry_of(sim, config())))), sim.ground_truth)
     assert metrics.ate_se3_m < 0.03
 
 
 def test_a_short_loss_of_vision_is_bridged_and_said() -> None:
     sim = Simulation(2, blind=(3.0, 3.5))
-    states = list(run(sim, config()))
+    states = list(run(sim, odometry_of(sim, config())))
     blind = [s.status for s in states if 3.0 <= (s.t_ns - START_NS) * 1e-9 < 3.45]
     assert set(blind) == {Status.INERTIAL}
     assert states[-1].status is Status.TRACKING
@@ -201,7 +202,7 @@ def test_a_short_loss_of_vision_is_bridged_and_said() -> None:
 
 def test_a_long_loss_of_vision_ends_the_segment_and_it_starts_again() -> None:
     sim = Simulation(2, blind=(3.0, 5.0))
-    states = list(run(sim, config()))
+    states = list(run(sim, odometry_of(sim, config())))
     at = {round((s.t_ns - START_NS) * 1e-9, 2): s for s in states}
     assert at[3.5].status is Status.INERTIAL
     assert at[4.5].status is Status.LOST
@@ -219,7 +220,7 @@ def test_a_hole_in_the_inertial_data_ends_the_segment() -> None:
     sim = Simulation(2)
     keep = (sim.imu.t_ns < START_NS + 3_000_000_000) | (sim.imu.t_ns > START_NS + 3_300_000_000)
     sim.imu = type(sim.imu)(sim.imu.t_ns[keep], sim.imu.gyro_rad_s[keep], sim.imu.accel_m_s2[keep])
-    odometry = Odometry(sim.rig, sim.imu_noise, config())
+    odometry = odometry_of(sim, config())
     states = []
     k = 0
     for frame in sim.frames():
@@ -235,7 +236,7 @@ def test_a_hole_in_the_inertial_data_ends_the_segment() -> None:
 def test_imu_rate_predictions_are_causal_and_near_the_truth() -> None:
     sim, states = simulate(0)
     poses: list[ImuPose] = []
-    list(run(sim, config(), imu_poses=poses))
+    list(run(sim, odometry_of(sim, config()), imu_poses=poses))
     t = np.array([p.t_ns for p in poses])
     assert (np.diff(t) > 0).all()
     assert len(t) > 9 * (len(states) - 9)
@@ -250,9 +251,9 @@ def test_imu_rate_predictions_are_causal_and_near_the_truth() -> None:
 
 def test_smoothed_poses_come_once_each_in_order_of_time() -> None:
     sim, states = simulate(0)
-    odometry = Odometry(sim.rig, sim.imu_noise, config())
+    odometry = odometry_of(sim, config())
     smoothed = []
-    for _ in run(sim, config(), odometry=odometry):
+    for _ in run(sim, odometry):
         smoothed += odometry.drain_smoothed()
     odometry.finish()
     smoothed += odometry.drain_smoothed()
@@ -273,8 +274,8 @@ class TestInputRules:
     def fed(self, frames: int = 12) -> tuple[Simulation, Odometry]:
         """Return an odometry that has taken some frames and the inertial data up to the last."""
         sim = Simulation(0, seconds=2.0)
-        odometry = Odometry(sim.rig, sim.imu_noise, config())
-        list(run(sim, config(), odometry=odometry, until_ns=int(sim.frame_t_ns[frames - 1])))
+        odometry = odometry_of(sim, config())
+        list(run(sim, odometry, until_ns=int(sim.frame_t_ns[frames - 1])))
         return sim, odometry
 
     def test_a_late_inertial_sample_is_dropped_and_counted(self) -> None:
@@ -319,7 +320,7 @@ class TestInputRules:
 
     def test_a_frame_before_any_inertial_sample_is_refused(self) -> None:
         sim = Simulation(0, seconds=1.0)
-        odometry = Odometry(sim.rig, sim.imu_noise, config())
+        odometry = odometry_of(sim, config())
         with pytest.raises(VioError, match="before any inertial sample"):
             odometry.add_frame(sim._frames[0])
 
@@ -344,7 +345,8 @@ class TestInputRules:
 @pytest.mark.slow
 def test_real_tracks_reach_the_bar(real_data: Path) -> None:
     dataset = open_dataset(real_data / "euroc_tracks" / "imu_april")
-    states = list(run(dataset, load_config("euroc", ['frontend.engine="replay"'])))
+    settings = load_config("euroc", ['frontend.engine="replay"'])
+    states = list(run(dataset, odometry_of(dataset, settings)))
     metrics = evaluate(trajectory(states), dataset.ground_truth)
     assert metrics.ate_se3_m < 0.015
     assert {s.segment for s in states if s.p_world_body is not None} == {1}

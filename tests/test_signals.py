@@ -14,7 +14,7 @@ from vio.config import HwConfig, load_config
 from vio.datasets import open_dataset
 from vio.fixed.formats import formats
 from vio.fixed.qformat import SignalUse, sq, uq
-from vio.fixed.watch import watch_signals
+from vio.runs.signals import watch_signals
 
 SETTINGS = ["--set", "frontend.min_depth_m=0.3", "--set", "frontend.window=9"]
 

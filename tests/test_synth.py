@@ -11,6 +11,7 @@ import pytest
 from vio import cli
 from vio.config import load_config
 from vio.errors import VioError
+from vio.exits import EXIT_NEGATIVE
 from vio.hw.synth import flow
 from vio.hw.synth.blocks import BLOCKS, Limits, SynthBlock, block_of, parameter_values, planned
 from vio.hw.synth.results import RESULTS, entry_of, least_fmax, load, store, summed
@@ -246,7 +247,7 @@ def test_the_sum_exits_with_3_when_it_fails(
         store(path, entry(name, s1=70.0))
     assert cli.main(["hw", "synth", "--sum", "--out", str(path)]) == 0
     store(path, entry("klt", s1=50.0))
-    assert cli.main(["hw", "synth", "--sum", "--out", str(path)]) == cli.EXIT_NEGATIVE
+    assert cli.main(["hw", "synth", "--sum", "--out", str(path)]) == EXIT_NEGATIVE
     assert "FAILS: klt reaches 50.0 of 62.5 MHz" in capsys.readouterr().out
 
 

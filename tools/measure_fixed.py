@@ -23,6 +23,7 @@ from vio.camera import StereoRig
 from vio.config import Config, load_config
 from vio.data import StereoFrame, Tracks
 from vio.datasets import open_dataset
+from vio.engines import make_odometry
 from vio.errors import VioError
 from vio.eval.metrics import evaluate
 from vio.fixed import stereo as fixed_stereo
@@ -184,7 +185,8 @@ def measure(dataset: str, engine: str, seed: int, overrides: list[str]) -> float
         frontend = FloatFrontEnd(data.rig, config)
     else:
         frontend = AblatedFrontEnd(data.rig, config, frozenset(engine.split("+")))
-    posed = [s for s in run(data, config, frontend=frontend) if s.p_world_body is not None]
+    odometry = make_odometry(data.rig, data.imu_noise, config, frontend=frontend)
+    posed = [s for s in run(data, odometry) if s.p_world_body is not None]
     estimate = Trajectory(
         np.array([s.t_ns for s in posed]),
         np.array([s.p_world_body for s in posed]),

@@ -13,7 +13,7 @@ import numpy as np
 
 from vio.config import load_config
 from vio.data import StereoFrame, Tracks
-from vio.frontend import make_frontend
+from vio.engines import make_frontend
 from vio.render import truth
 from vio.render.renderer import Renderer
 from vio.render.sequence import open_hybrid, open_scenario

@@ -15,6 +15,7 @@ from vio import __version__
 from vio.commands import hw
 from vio.environment import check_cache, check_environment
 from vio.errors import VioError
+from vio.exits import EXIT_BAD_INPUT, EXIT_DEFECT, EXIT_INTERRUPTED
 
 GROUPS = {
     "odometry": ("demo", "run", "eval", "suite"),
@@ -23,11 +24,6 @@ GROUPS = {
     "diagnosis": ("doctor", "bench"),
 }
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)
-
-EXIT_DEFECT = 1  # an exception that is not the user's doing, with its traceback
-EXIT_BAD_INPUT = 2  # wrong usage or bad data, in one line; argparse uses the same
-EXIT_NEGATIVE = 3  # the work was done and its result is negative: no pose, a failed sequence
-EXIT_INTERRUPTED = 130  # Ctrl-C, as the shell counts it: 128 + SIGINT (143 for SIGTERM)
 
 EPILOG = (
     "exit codes: 0 done, 1 defect of Kestrel, 2 wrong usage or bad data, 3 done with\n"

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Configuration: frozen dataclasses <- TOML preset <- --set a.b=c; unknown keys are refused."""
+"""Configuration: frozen dataclasses <- TOML preset <- --set a.b=c; unknown keys are refused.
+
+The fields are the one place for names, types, defaults and choices.
+"""
 
 import dataclasses
 import tomllib
@@ -18,11 +21,44 @@ class DatasetConfig:
     right_offset_ms: float = 0.0  # what the right camera's stamps are late by, for pairing only
 
 
+def choice(*known: str, refused: dict[str, str] | None = None) -> str:
+    """Return the field of a setting with a few values, the first of which is the default.
+
+    refused: values that are none, or no longer, each with what to do instead.
+    """
+    metadata = {"choices": known, "refused": refused or {}}
+    value: str = field(default=known[0], metadata=metadata)
+    return value
+
+
+def choices(section: str, key: str) -> tuple[str, ...]:
+    """Return the values that a setting may have, its default first."""
+    (found,) = (f for f in dataclasses.fields(getattr(Config(), section)) if f.name == key)
+    known: tuple[str, ...] = found.metadata["choices"]
+    return known
+
+
+class _Section:
+    """Check the choices of a section of settings."""
+
+    name = ""
+
+    def __post_init__(self) -> None:
+        for f in dataclasses.fields(self):  # type: ignore[arg-type]
+            value, known = getattr(self, f.name), f.metadata.get("choices")
+            if known is None or value in known:
+                continue
+            advice = f.metadata["refused"].get(value, f"choose from {', '.join(known)}")
+            raise VioError(f"{self.name}.{f.name} = {value!r} is not a choice; {advice}")
+
+
 @dataclass(frozen=True)
-class FrontEndConfig:
+class FrontEndConfig(_Section):
     """Settings of all front ends."""
 
-    engine: str = "float"  # float | fixed | rtl | opencv | replay
+    name = "frontend"
+
+    engine: str = choice("float", "fixed", "rtl", "opencv", "replay")
     max_tracks: int = 200  # tracks kept over the whole image
     grid_cols: int = 10  # budget cells across the image
     grid_rows: int = 7  # budget cells down the image
@@ -72,15 +108,32 @@ class ImuConfig:
 
 
 @dataclass(frozen=True)
-class BackEndConfig:
+class BackEndConfig(_Section):
     """Settings of the sliding window."""
 
-    precision: str = "float64"  # float64 | float32
-    imu: str = "float"  # preintegration: float | numpy (float32, as hls/imu.x) | hls (hls/imu.v)
-    arithmetic: str = (
-        "float"  # float | numpy (float32, as hls/) | hls (compiled) | hls-rtl (Verilog)
+    name = "backend"
+
+    precision: str = choice("float64", "float32")  # of arithmetic float
+    # Preintegration: float; float32, as hls/imu.x; rtl, the block hls/imu.v in Verilator.
+    imu: str = choice(
+        *("float", "float32", "rtl"),
+        refused={
+            "numpy": "it is now called float32",
+            "hls": "it is now called rtl",
+        },
     )
-    solver: str = "cholesky"  # cholesky (normal equations of the reduced system) | qr
+    # float; float32, as hls/; xls, compiled for the CPU by XLS; xls-rtl, its Verilog in Verilator.
+    arithmetic: str = choice(
+        *("float", "float32", "xls", "xls-rtl"),
+        refused={
+            "numpy": "it is now called float32",
+            "hls": "it is now called xls",
+            "hls-rtl": "it is now called xls-rtl",
+            "rtl": "it is kept for a back end in hardware, which does not exist yet; xls-rtl runs "
+            "the Verilog of the kernels",
+        },
+    )
+    solver: str = choice("cholesky", "qr")  # normal equations of the reduced system, or all rows
     recent_frames: int = 3  # frames with velocity and biases
     keyframes: int = 7  # older keyframes, poses only
     iterations: int = 2  # Gauss-Newton steps a frame, at most

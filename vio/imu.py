@@ -8,7 +8,7 @@ half an interval's rotation; docs/odometry/backend.md gives its size.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numba import njit
@@ -178,6 +178,24 @@ def preintegrate(
     gyro, accel = gyro_rad_s.astype(dtype), accel_m_s2.astype(dtype)
     dR = _integrate(dt, gyro, accel, bg, ba, noise.gyro_noise, noise.accel_noise, dR, dv, dp, J, P)
     return Preintegration(float(dt_s.sum()), dR, dv, dp, J, P, bg, ba)
+
+
+class Preintegrate(Protocol):
+    """Sum up inertial intervals, as `preintegrate` does."""
+
+    def __call__(
+        self,
+        dt_s: np.ndarray,
+        gyro_rad_s: np.ndarray,
+        accel_m_s2: np.ndarray,
+        gyro_bias: np.ndarray,
+        accel_bias: np.ndarray,
+        noise: ImuNoise,
+        dtype: type[np.floating] = np.float64,
+        /,
+    ) -> Preintegration:
+        """Return the sum; dtype: of its arrays."""
+        ...
 
 
 def intervals(

@@ -6,18 +6,18 @@ import importlib.util
 import numpy as np
 import pytest
 
-import vio.backend.estimator as estimator
 from sim.runner import simulators
-from tests.simulation import Simulation
+from tests.simulation import Simulation, odometry_of
 from tests.test_backend32 import by_kernels, config
 from vio.backend.marginalize import marginalize
 from vio.backend.window import Window
-from vio.float32.kernels import COMPOSITE, SIMPLE, Lanes
+from vio.engines import make_odometry
+from vio.float32.kernels import COMPOSITE, SIMPLE, Kernels
 from vio.hw.hls import verify_kernels
-from vio.hw.hls.backends import JitLanes, RtlLanes
+from vio.hw.hls.backends import XlsKernels, XlsRtlKernels
 from vio.hw.hls.kernels import KERNELS
 from vio.hw.hls.operands import pairs
-from vio.odometry import Odometry, run
+from vio.odometry import run
 
 pytestmark = [
     pytest.mark.skipif(
@@ -32,13 +32,13 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def jit() -> JitLanes:
-    return JitLanes()
+def jit() -> XlsKernels:
+    return XlsKernels()
 
 
 @pytest.fixture(scope="module")
-def rtl() -> RtlLanes:
-    return RtlLanes()
+def rtl() -> XlsRtlKernels:
+    return XlsRtlKernels()
 
 
 def words_of(kernel: str, count: int) -> np.ndarray:
@@ -52,12 +52,14 @@ def words_of(kernel: str, count: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("kernel", [*SIMPLE, *COMPOSITE])
-def test_every_kernel_equals_its_reference(kernel: str, jit: JitLanes, rtl: RtlLanes) -> None:
+def test_every_kernel_equals_its_reference(
+    kernel: str, jit: XlsKernels, rtl: XlsRtlKernels
+) -> None:
     words = words_of(kernel, 600 if kernel in SIMPLE else 40)
-    expected = Lanes().run(kernel, words).view(np.uint32)
-    for lanes in (jit, rtl):
+    expected = Kernels().run(kernel, words).view(np.uint32)
+    for kernels in (jit, rtl):
         for count in (len(words), 1, 17):
-            got = lanes.run(kernel, np.ascontiguousarray(words[:count])).view(np.uint32)
+            got = kernels.run(kernel, np.ascontiguousarray(words[:count])).view(np.uint32)
             np.testing.assert_array_equal(got, expected[:count])
     # A broken bit in an operand is seen.
     broken = words.copy().view(np.uint32)
@@ -65,17 +67,16 @@ def test_every_kernel_equals_its_reference(kernel: str, jit: JitLanes, rtl: RtlL
     assert not np.array_equal(jit.run(kernel, broken.view(np.float32)).view(np.uint32), expected)
 
 
-def _run(lanes: Lanes, monkeypatch: pytest.MonkeyPatch, seconds: float) -> bytes:
-    monkeypatch.setattr(estimator, "make_lanes", lambda arithmetic: lanes)
+def _run(kernels: Kernels, seconds: float) -> bytes:
     sim = Simulation(7, seconds=seconds)
-    settings = config('backend.arithmetic="hls"')
-    states = list(run(sim, settings, odometry=Odometry(sim.rig, sim.imu_noise, settings)))
+    odometry = make_odometry(sim.rig, sim.imu_noise, config(), kernels=kernels)
+    states = list(run(sim, odometry))
     known = [s for s in states if s.p_world_body is not None]
     assert len(known) > 5
     return b"".join(s.p_world_body.tobytes() + s.q_world_body.tobytes() for s in known)
 
 
-class BrokenLanes(Lanes):
+class BrokenKernels(Kernels):
     """Flip the last bit of one product in a thousand."""
 
     def run(self, kernel: str, words: np.ndarray) -> np.ndarray:
@@ -87,46 +88,48 @@ class BrokenLanes(Lanes):
 
 
 def test_a_run_by_compiled_kernels_gives_the_bytes_of_the_reference(
-    jit: JitLanes, monkeypatch: pytest.MonkeyPatch
+    jit: XlsKernels,
 ) -> None:
-    expected = _run(Lanes(), monkeypatch, 0.9)
-    assert _run(jit, monkeypatch, 0.9) == expected
-    assert jit.lanes["multiply_add"] > 100_000
-    assert _run(BrokenLanes(), monkeypatch, 0.9) != expected
+    expected = _run(Kernels(), 0.9)
+    assert _run(jit, 0.9) == expected
+    assert jit.operands["multiply_add"] > 100_000
+    assert _run(BrokenKernels(), 0.9) != expected
 
 
-def test_what_a_run_gives_the_kernels_is_recorded_and_proven(jit: JitLanes) -> None:
+def test_what_a_run_gives_the_kernels_is_recorded_and_proven(jit: XlsKernels) -> None:
     sim = Simulation(7, seconds=0.9)
-    given = verify_kernels.record(sim, config('backend.arithmetic="numpy"'))
+    kernels = Kernels()
+    odometry = make_odometry(sim.rig, sim.imu_noise, config(), kernels=kernels)
+    given = verify_kernels.record(sim, odometry, kernels)
     assert set(given) == set(verify_kernels.KERNELS)
     assert min(len(words) for words in given.values()) > 5
     assert max(len(words) for words in given.values()) <= verify_kernels.MOST
     assert set(verify_kernels.differences(given, jit).values()) == {0}
-    wrong = verify_kernels.differences(given, BrokenLanes())
+    wrong = verify_kernels.differences(given, BrokenKernels())
     assert wrong["multiply_add"] == -(-len(given["multiply_add"]) // 1000)
 
 
-def _stepped(w: Window, lanes: Lanes) -> list[np.ndarray]:
+def _stepped(w: Window, kernels: Kernels) -> list[np.ndarray]:
     """Return what a step and a marginalisation make of a window."""
-    mine = by_kernels(w, lanes)
+    mine = by_kernels(w, kernels)
     mine.optimize(1)
-    poses = [s for s in mine.order if not mine.has_motion[s]]
+    poses = [s for s in mine.order if not mine.is_full[s]]
     marginalize(mine, poses[:1], [])
     assert mine.prior is not None
     return [mine.R, mine.vec, mine.lm, mine.prior.J, mine.prior.r]
 
 
-def test_a_step_by_verilog_gives_the_bytes_of_the_reference(rtl: RtlLanes) -> None:
+def test_a_step_by_verilog_gives_the_bytes_of_the_reference(rtl: XlsRtlKernels) -> None:
     """Linearised, eliminated, solved, substituted, a pose and its landmarks marginalised."""
     sim = Simulation(7, seconds=1.2)
     settings = config("backend.keyframes=3", "backend.max_landmarks=40")
-    odometry = Odometry(sim.rig, sim.imu_noise, settings)
-    for _ in run(sim, settings, odometry=odometry):
+    odometry = odometry_of(sim, settings)
+    for _ in run(sim, odometry):
         pass
     w = odometry.estimator.window
     assert w is not None
-    expected = _stepped(w, Lanes())
+    expected = _stepped(w, Kernels())
     for got, wanted in zip(_stepped(w, rtl), expected, strict=True):
         assert got.tobytes() == wanted.tobytes()
-    broken = _stepped(w, BrokenLanes())
+    broken = _stepped(w, BrokenKernels())
     assert any(a.tobytes() != b.tobytes() for a, b in zip(broken, expected, strict=True))

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vio.backend.inertial import make_preintegrate
 from vio.datasets import open_dataset
 from vio.datasets.manifest import data_folder
+from vio.engines import make_preintegrate
 from vio.errors import VioError
 from vio.float32 import imu as imu32
 from vio.hw.hls import xls
@@ -206,7 +206,7 @@ def test_motions_with_resets_and_stalls_are_proven_and_a_broken_one_is_found(
 
 def test_what_a_run_asks_is_recorded_and_read_back(tmp_path) -> None:
     with recording() as recorder:
-        preintegrate = make_preintegrate("numpy")
+        preintegrate = make_preintegrate("float32")
         asked = [random_words(k, 3 * k) for k in range(3)]
         got = [preintegrate(s[:, 0], s[:, 1:4], s[:, 4:], b[:3], b[3:6], NOISE) for b, s in asked]
     recorder.save(tmp_path / "run.npz")
@@ -220,4 +220,4 @@ def test_what_a_run_asks_is_recorded_and_read_back(tmp_path) -> None:
         assert np.array_equal(samples, s)
         assert np.array_equal(setup[:6], b[:6])
         assert np.array_equal(imu32.integrate(setup, samples)[9:12], pre.dv.astype(np.float32))
-    assert make_preintegrate("numpy") is imu32.preintegrate
+    assert make_preintegrate("float32") is imu32.preintegrate

@@ -26,6 +26,7 @@ from vio.config import Config, load_config
 from vio.data import StereoFrame
 from vio.datasets import open_dataset
 from vio.datasets.base import Dataset
+from vio.engines import make_odometry
 from vio.eval.metrics import evaluate
 from vio.fixed.codec import Codec, get_codec
 from vio.frontend.frontend import FloatFrontEnd
@@ -115,7 +116,10 @@ def record(path: str, frames: int) -> dict[str, Any]:
     """Return the calls of an uncompressed run and the images that they read."""
     dataset = open_dataset(path)
     recorder = Recorder(dataset.rig, load_config("euroc", STEADY))
-    states = run(dataset, recorder.full_config, frontend=recorder)
+    odometry = make_odometry(
+        dataset.rig, dataset.imu_noise, recorder.full_config, frontend=recorder
+    )
+    states = run(dataset, odometry)
     t_ns = [state.t_ns for _, state in zip(range(frames), states, strict=False)]
     needed = {c[k] for c in recorder.follows for k in ("key", "frame")}
     needed |= {c["frame"] for c in recorder.matches}
@@ -217,7 +221,8 @@ def measure_ate(
     until_ns = int(start_ns + seconds * 1e9)
     frontend = StoredFrontEnd(dataset.rig, config, store)
     later = LaterStart(dataset, start_ns)
-    states = list(run(later, config, frontend=frontend, until_ns=until_ns))
+    odometry = make_odometry(dataset.rig, dataset.imu_noise, config, frontend=frontend)
+    states = list(run(later, odometry, until_ns))
     posed = [s for s in states if s.p_world_body is not None]
     estimate = Trajectory(
         np.array([s.t_ns for s in posed]),

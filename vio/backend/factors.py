@@ -3,13 +3,25 @@
 
 States perturb on the left in the world frame: R <- Exp(dtheta) R, everything else adds up.
 Vector states lie in `vec` (S, 12) = [p, v, gyro bias, accel bias] beside `R` (S, 3, 3), one row a
-slot. The suffix _lin marks first-estimate values: Jacobians are taken there, residuals at the
-current values (Huang, Mourikis, Roumeliotis, IJRR 2010). Derivations: docs/odometry/backend.md.
+slot; vio/backend/states.py names their parts. The suffix _lin marks first-estimate values:
+Jacobians are taken there, residuals at the current values (Huang, Mourikis, Roumeliotis, IJRR
+2010). Derivations: docs/odometry/backend.md.
 """
 
 import numpy as np
 from numba import njit
 
+from vio.backend.states import (
+    BIASES,
+    D_ACCEL_BIAS,
+    D_GYRO_BIAS,
+    D_POSITION,
+    D_ROTATION,
+    D_VELOCITY,
+    FULL_COLUMNS,
+    POSITION,
+    VELOCITY,
+)
 from vio.geometry import (
     exp_so3,
     inverse_right_jacobian_so3,
@@ -19,6 +31,12 @@ from vio.geometry import (
     mulT33,
     right_jacobian_so3,
 )
+
+# Rows of the inertial residual, and the first of each (compiled functions slice no matrices).
+ROTATION_ROWS, VELOCITY_ROWS = slice(0, 3), slice(3, 6)
+POSITION_ROWS, BIAS_ROWS = slice(6, 9), slice(9, 15)
+_ROTATION, _VELOCITY, _POSITION, _BIAS = 0, 3, 6, 9
+_SECOND = FULL_COLUMNS  # first column of the second state
 
 
 @njit(cache=True)
@@ -41,21 +59,22 @@ def imu_residual(
     Source: Forster et al., T-RO 2017, eqs. 44-45 and 48.
     """
     T = dR.dtype.type
-    db = x_i[6:12] - bias0
+    db = x_i[BIASES] - bias0
     cR, cv, cp = np.zeros(3, dR.dtype), dv.copy(), dp.copy()
     for a in range(3):
         for b in range(3):
             cR[a] += J_bias[a, b] * db[b]
         for b in range(6):
-            cv[a] += J_bias[3 + a, b] * db[b]
-            cp[a] += J_bias[6 + a, b] * db[b]
+            cv[a] += J_bias[_VELOCITY + a, b] * db[b]
+            cp[a] += J_bias[_POSITION + a, b] * db[b]
     half = T(0.5)
     r = np.empty(15, dR.dtype)
     dRc = mul33(dR, exp_so3(cR))
-    r[0:3] = log_so3(mulT33(dRc, mulT33(R_i, R_j)))
-    r[3:6] = mulT3(R_i, x_j[3:6] - x_i[3:6] - gravity * dt) - cv
-    r[6:9] = mulT3(R_i, x_j[0:3] - x_i[0:3] - x_i[3:6] * dt - half * dt * dt * gravity) - cp
-    r[9:15] = x_j[6:12] - x_i[6:12]
+    p_i, v_i, p_j, v_j = x_i[POSITION], x_i[VELOCITY], x_j[POSITION], x_j[VELOCITY]
+    r[ROTATION_ROWS] = log_so3(mulT33(dRc, mulT33(R_i, R_j)))
+    r[VELOCITY_ROWS] = mulT3(R_i, v_j - v_i - gravity * dt) - cv
+    r[POSITION_ROWS] = mulT3(R_i, p_j - p_i - v_i * dt - half * dt * dt * gravity) - cp
+    r[BIAS_ROWS] = x_j[BIASES] - x_i[BIASES]
     return r
 
 
@@ -76,9 +95,10 @@ def imu_jacobian(
     half = T(0.5)
     J = np.zeros((15, 30), dR.dtype)
     cR = np.zeros(3, dR.dtype)
+    bias_i = x_i[BIASES]
     for a in range(3):
         for b in range(3):
-            cR[a] += J_bias[a, b] * (x_i[6 + b] - bias0[b])
+            cR[a] += J_bias[a, b] * (bias_i[b] - bias0[b])
     E = mulT33(mul33(dR, exp_so3(cR)), mulT33(R_i, R_j))
     Jr_inv = inverse_right_jacobian_so3(log_so3(E))
     # rotation: E Exp(R_j' dtheta_j), E Exp(-R_j' dtheta_i), Exp(-Jr(cR) J_R_bg dbg) E
@@ -90,33 +110,34 @@ def imu_jacobian(
             )
     Jb = mul33(Jr_inv, mulT33(E, mul33(right_jacobian_so3(cR), J_bias[:3, :3])))
     # velocity and position: R_i' Exp(-dtheta_i) y = R_i' y + R_i' hat(y) dtheta_i
-    yv = x_j[3:6] - x_i[3:6] - gravity * dt
-    yp = x_j[0:3] - x_i[0:3] - x_i[3:6] * dt - half * dt * dt * gravity
+    p_i, v_i, p_j, v_j = x_i[POSITION], x_i[VELOCITY], x_j[POSITION], x_j[VELOCITY]
+    yv = v_j - v_i - gravity * dt
+    yp = p_j - p_i - v_i * dt - half * dt * dt * gravity
     for a in range(3):
         for b in range(3):
-            J[a, b] = -JRt[a, b]
-            J[a, 15 + b] = JRt[a, b]
-            J[a, 9 + b] = -Jb[a, b]
-            J[3 + a, 6 + b] = -R_i[b, a]
-            J[3 + a, 21 + b] = R_i[b, a]
-            J[6 + a, 3 + b] = -R_i[b, a]
-            J[6 + a, 18 + b] = R_i[b, a]
-            J[6 + a, 6 + b] = -R_i[b, a] * dt
-            J[3 + a, 9 + b] = -J_bias[3 + a, b]
-            J[3 + a, 12 + b] = -J_bias[3 + a, 3 + b]
-            J[6 + a, 9 + b] = -J_bias[6 + a, b]
-            J[6 + a, 12 + b] = -J_bias[6 + a, 3 + b]
+            J[_ROTATION + a, D_ROTATION + b] = -JRt[a, b]
+            J[_ROTATION + a, _SECOND + D_ROTATION + b] = JRt[a, b]
+            J[_ROTATION + a, D_GYRO_BIAS + b] = -Jb[a, b]
+            J[_VELOCITY + a, D_VELOCITY + b] = -R_i[b, a]
+            J[_VELOCITY + a, _SECOND + D_VELOCITY + b] = R_i[b, a]
+            J[_POSITION + a, D_POSITION + b] = -R_i[b, a]
+            J[_POSITION + a, _SECOND + D_POSITION + b] = R_i[b, a]
+            J[_POSITION + a, D_VELOCITY + b] = -R_i[b, a] * dt
+            J[_VELOCITY + a, D_GYRO_BIAS + b] = -J_bias[_VELOCITY + a, b]
+            J[_VELOCITY + a, D_ACCEL_BIAS + b] = -J_bias[_VELOCITY + a, 3 + b]
+            J[_POSITION + a, D_GYRO_BIAS + b] = -J_bias[_POSITION + a, b]
+            J[_POSITION + a, D_ACCEL_BIAS + b] = -J_bias[_POSITION + a, 3 + b]
         # row a of R_i' times hat(y)
         r0, r1, r2 = R_i[0, a], R_i[1, a], R_i[2, a]
-        J[3 + a, 0] = r1 * yv[2] - r2 * yv[1]
-        J[3 + a, 1] = r2 * yv[0] - r0 * yv[2]
-        J[3 + a, 2] = r0 * yv[1] - r1 * yv[0]
-        J[6 + a, 0] = r1 * yp[2] - r2 * yp[1]
-        J[6 + a, 1] = r2 * yp[0] - r0 * yp[2]
-        J[6 + a, 2] = r0 * yp[1] - r1 * yp[0]
+        J[_VELOCITY + a, D_ROTATION] = r1 * yv[2] - r2 * yv[1]
+        J[_VELOCITY + a, D_ROTATION + 1] = r2 * yv[0] - r0 * yv[2]
+        J[_VELOCITY + a, D_ROTATION + 2] = r0 * yv[1] - r1 * yv[0]
+        J[_POSITION + a, D_ROTATION] = r1 * yp[2] - r2 * yp[1]
+        J[_POSITION + a, D_ROTATION + 1] = r2 * yp[0] - r0 * yp[2]
+        J[_POSITION + a, D_ROTATION + 2] = r0 * yp[1] - r1 * yp[0]
     for a in range(6):
-        J[9 + a, 9 + a] = T(-1.0)
-        J[9 + a, 24 + a] = T(1.0)
+        J[_BIAS + a, D_GYRO_BIAS + a] = T(-1.0)
+        J[_BIAS + a, _SECOND + D_GYRO_BIAS + a] = T(1.0)
     return J
 
 

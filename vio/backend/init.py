@@ -8,23 +8,17 @@ assumed about the motion: at rest the same equations hold. Source for the linear
 Shen, "VINS-Mono", T-RO 2018, section V-B (with the scale known).
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from vio.backend.inertial import Preintegrate
 from vio.backend.landmarks import reprojection_errors
+from vio.backend.observations import FrameInput, add_landmarks, observe, remove_outliers
 from vio.backend.solve import least_squares
-from vio.backend.window import ACTIVE, Prior, Window
+from vio.backend.states import BIASES, FULL_COLUMNS, POSE_COLUMNS, POSITION, VECTOR_SIZE
+from vio.backend.window import ACTIVE, MakeWindow, Prior, Window
 from vio.camera import StereoRig
 from vio.config import Config
-from vio.float32.kernels import Lanes
-from vio.float32.window import make_window
 from vio.geometry import exp_so3, log_so3, mul3, mul33, mulT33
-from vio.imu import GRAVITY_M_S2, ImuNoise, Preintegration
-
-if TYPE_CHECKING:
-    from vio.backend.estimator import FrameInput
+from vio.imu import GRAVITY_M_S2, ImuNoise, Preintegrate, Preintegration
 
 
 class Initializer:
@@ -36,14 +30,14 @@ class Initializer:
         noise: ImuNoise,
         config: Config,
         preintegrate: Preintegrate,
-        lanes: Lanes | None = None,
+        make_window: MakeWindow,
     ) -> None:
         self.rig, self.noise, self.config = rig, noise, config
-        self.preintegrate, self.lanes = preintegrate, lanes
+        self.preintegrate, self.make_window = preintegrate, make_window
         self.frames: list[FrameInput] = []
         self.reason = "no frame yet"
 
-    def add(self, frame: "FrameInput") -> None:
+    def add(self, frame: FrameInput) -> None:
         """Take one more frame; frames before the first stereo keyframe are of no use."""
         self.frames.append(frame)
         while self.frames and not self._can_start(self.frames[0]):
@@ -53,7 +47,7 @@ class Initializer:
             while self.frames and not self._can_start(self.frames[0]):
                 self.frames.pop(0)
 
-    def _can_start(self, frame: "FrameInput") -> bool:
+    def _can_start(self, frame: FrameInput) -> bool:
         stereo = int(np.count_nonzero(np.isfinite(frame.rays[:, 2])))
         return frame.is_keyframe and stereo >= self.config.init.min_landmarks
 
@@ -78,21 +72,22 @@ class Initializer:
 
     def _vision_only(self) -> Window | None:
         """Return a window of poses alone, first frame at the origin, from stereo and tracks."""
-        from vio.backend.estimator import add_landmarks, observe, remove_outliers
-
         c = self.config
-        w = make_window(self.rig, self.noise, c.backend, self._capacity(), self.lanes)
+        w = self.make_window(self.rig, self.noise, c.backend, self._capacity())
         R, p = np.eye(3), np.zeros(3)
         for k, f in enumerate(self.frames):
             if k:
                 for dt, gyro in zip(f.dt_s, f.gyro, strict=True):
                     R = mul33(R, exp_so3(gyro * dt))
-            vec = np.concatenate([p, np.zeros(9)])
+            vec = np.zeros(VECTOR_SIZE)
+            vec[POSITION] = p
             slot = w.add_frame(f.t_ns, R, vec, f.is_keyframe)
-            w.has_motion[slot] = False
+            w.is_full[slot] = False
             if k == 0:
-                tight = np.full(6, 1e4, w.dtype)
-                w.prior = Prior(np.diag(tight), np.zeros(6, w.dtype), [slot], [6])
+                tight = np.full(POSE_COLUMNS, 1e4, w.dtype)
+                w.prior = Prior(
+                    np.diag(tight), np.zeros(POSE_COLUMNS, w.dtype), [slot], [POSE_COLUMNS]
+                )
                 w.R_lin[slot], w.vec_lin[slot] = w.R[slot], w.vec[slot]
                 w.linearized[slot] = True
             else:
@@ -105,7 +100,7 @@ class Initializer:
                 remove_outliers(w, slot, c.backend.outlier)
             if f.is_keyframe:
                 add_landmarks(w, slot, f.ids, f.rays, c)
-            R, p = w.R[slot].astype(np.float64), w.vec[slot, :3].astype(np.float64)
+            R, p = w.R[slot].astype(np.float64), w.vec[slot, POSITION].astype(np.float64)
         w.optimize(10)
         remove_outliers(w, w.order[-1], c.backend.outlier)
         w.optimize(10)
@@ -143,7 +138,7 @@ class Initializer:
         for k, pre in enumerate(self._preintegrations(bias)):
             i, j = slots[k], slots[k + 1]
             R = vision.R[i].astype(np.float64)
-            dp = (vision.vec[j, :3] - vision.vec[i, :3]).astype(np.float64)
+            dp = (vision.vec[j, POSITION] - vision.vec[i, POSITION]).astype(np.float64)
             dt = pre.dt_s
             A = np.zeros((6, 3 * F + 3))
             A[:3, 3 * k : 3 * k + 3] = np.eye(3) * dt
@@ -177,10 +172,10 @@ class Initializer:
         R_world = exp_so3(axis / s * angle) if s > 1e-9 else exp_so3(np.array([angle, 0, 0]))
         for k, slot in enumerate(w.order):
             w.R[slot] = mul33(R_world, w.R[slot].astype(np.float64))
-            p = mul3(R_world, w.vec[slot, :3].astype(np.float64))
+            p = mul3(R_world, w.vec[slot, POSITION].astype(np.float64))
             v = mul3(R_world, velocities[k])
             w.vec[slot] = np.concatenate([p, v, bias, np.zeros(3)])
-            w.has_motion[slot] = True
+            w.is_full[slot] = True
             w.linearized[slot] = False
         for k, f in enumerate(self.frames[1:]):
             pre = self.preintegrate(f.dt_s, f.gyro, f.accel, bias, np.zeros(3), w.noise, w.dtype)
@@ -190,15 +185,16 @@ class Initializer:
             [0.3, 0.3, 1e-3] + [1e-3] * 3 + [3.0] * 3
             + [c.init.gyro_bias_sigma] * 3 + [c.init.accel_bias_sigma] * 3
         )  # fmt: skip
-        w.prior = Prior(np.diag(1.0 / sigma).astype(w.dtype), np.zeros(15, w.dtype), [first], [15])
+        J = np.diag(1.0 / sigma).astype(w.dtype)
+        w.prior = Prior(J, np.zeros(FULL_COLUMNS, w.dtype), [first], [FULL_COLUMNS])
         w.R_lin[first] = w.R[first]
         w.vec_lin[first] = w.vec[first]
-        w.vec_lin[first, 6:12] = 0.0
+        w.vec_lin[first, BIASES] = 0.0
         w.linearized[first] = True
         w.optimize(10)
         rows = w.active_rows()
         slots, _, _ = w.columns()
-        errors = reprojection_errors(rows, w.rig, w.visual(slots))
+        errors = reprojection_errors(rows, w.rig, w.visual_arrays(slots))
         seen = errors[errors >= 0.0]
         mean_px = float(seen.mean()) * c.backend.pixel_sigma if len(seen) else np.inf
         if mean_px > c.init.max_error_px:

@@ -5,8 +5,11 @@ Source: Demmel, Schubert, Sommer, Cremers, Usenko, "Square Root Marginalization 
 Bundle Adjustment", ICCV 2021. First estimates of all states that the prior touches are frozen.
 """
 
+import math
+
 import numpy as np
 
+from vio.backend.states import FULL_COLUMNS, POSE_COLUMNS, POSITION
 from vio.backend.window import ACTIVE, Prior, Window
 
 
@@ -17,7 +20,8 @@ def marginalize(window: Window, frames: list[int], motions: list[int]) -> None:
     other landmarks' observations in them are dropped. motions: slots that stay as poses only.
     """
     slots, _, _ = window.columns()
-    visual = window.visual(slots)
+    window.refresh_linearization_points()  # those of the kept states stay from now on
+    visual = window.visual_arrays(slots)
     leaving = set(frames) | set(motions)
     factors = [f for f in window.factors if f.slot_i in leaving or f.slot_j in leaving]
     hosted = np.flatnonzero((window.lm_state == ACTIVE) & np.isin(window.host, frames))
@@ -34,14 +38,15 @@ def marginalize(window: Window, frames: list[int], motions: list[int]) -> None:
     columns: dict[int, np.ndarray] = {}
     col = 0
     for s in full:
-        size = 15 if window.has_motion[s] else 6
+        size = FULL_COLUMNS if window.is_full[s] else POSE_COLUMNS
         columns[s] = np.full(size, -1)
         if s in frames:
             columns[s][:] = col + np.arange(size)
             col += size
         elif s in motions:
-            columns[s][6:] = col + np.arange(9)
-            col += 9
+            count = FULL_COLUMNS - POSE_COLUMNS
+            columns[s][POSE_COLUMNS:] = col + np.arange(count)
+            col += count
     gone = col
     kept: list[int] = []
     kept_dims: list[int] = []
@@ -57,7 +62,7 @@ def marginalize(window: Window, frames: list[int], motions: list[int]) -> None:
 
     prior_rows = 0 if window.prior is None else len(window.prior.r)
     bits = 2 * int(np.bitwise_count(window.mask[hosted]).sum())
-    A = np.zeros((prior_rows + 15 * len(factors) + bits + 1, n + 1), window.dtype)
+    A = np.zeros((prior_rows + FULL_COLUMNS * len(factors) + bits + 1, n + 1), window.dtype)
     m = 0
     if window.prior is not None:
         p = window.prior
@@ -67,10 +72,11 @@ def marginalize(window: Window, frames: list[int], motions: list[int]) -> None:
         m = prior_rows
     for f in factors:
         J, r = window.imu_rows(f)
-        A[m : m + 15, columns[f.slot_i]] += J[:, :15]
-        A[m : m + 15, columns[f.slot_j]] += J[:, 15:]
-        A[m : m + 15, n] = r
-        m += 15
+        rows = slice(m, m + len(r))
+        A[rows, columns[f.slot_i]] += J[:, :FULL_COLUMNS]
+        A[rows, columns[f.slot_j]] += J[:, FULL_COLUMNS:]
+        A[rows, n] = r
+        m += len(r)
     pose_column = np.full(len(window.t_ns), -1, np.int64)
     for s in full:
         pose_column[s] = columns[s][0]
@@ -90,10 +96,36 @@ def marginalize(window: Window, frames: list[int], motions: list[int]) -> None:
         np.ascontiguousarray(A[gone:last, gone:n]), A[gone:last, n].copy(), kept, kept_dims
     )
     window.linearized[kept] = True
-    window.has_motion[list(motions)] = False
+    window.is_full[list(motions)] = False
     window.factors = [f for f in window.factors if f not in factors]
     for row in np.flatnonzero((window.lm_state != 0) & np.isin(window.host, frames)):
         window.free_landmark(int(row))
     for s in frames:
         window.order.remove(s)
         window.mask[:, s] = 0
+
+
+def choose_keyframe(window: Window, poses: list[int], newest: int) -> int:
+    """Return the keyframe to marginalise among the pose-only slots, in order of time.
+
+    First one whose landmarks are nearly all out of view, else the one that is close to others and
+    far from the newest frame (Engel, Koltun, Cremers, "Direct Sparse Odometry", PAMI 2018, III-D).
+    """
+    candidates = poses[:-1] or poses
+    for s in candidates:
+        hosted = (window.lm_state == ACTIVE) & (window.host == s)
+        in_view = np.count_nonzero(window.mask[hosted, newest])
+        if in_view == 0 or in_view < 0.05 * np.count_nonzero(hosted):
+            return s
+    p = window.vec[:, POSITION].astype(np.float64)
+
+    def score(s: int) -> float:
+        closeness = sum(1.0 / (_distance(p[s], p[o]) + 1e-5) for o in poses if o != s)
+        return math.sqrt(_distance(p[s], p[newest])) * float(closeness)
+
+    return max(candidates, key=score)
+
+
+def _distance(a: np.ndarray, b: np.ndarray) -> float:
+    d = a - b
+    return math.sqrt(float(d[0] * d[0] + d[1] * d[1] + d[2] * d[2]))

@@ -1,11 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Steps and differences of the window's states, and whitening: compiled, in a fixed order."""
+"""The layout of a state; its steps and differences, and whitening: compiled, in a fixed order.
+
+A frame's state is a rotation matrix and a row of the window's `vec` (S, 12), whose parts have the
+names below. Its error, in the columns of the linear system, is [rotation, then the vector's parts].
+"""
 
 import numpy as np
 from numba import njit
 
 from vio.backend.solve import cholesky, solve_upper_transposed
 from vio.geometry import exp_so3, log_so3, mul33
+
+# Parts of a state's vector. Compiled functions accept them on vectors, not on matrices.
+POSITION, VELOCITY = slice(0, 3), slice(3, 6)
+GYRO_BIAS, ACCEL_BIAS = slice(6, 9), slice(9, 12)
+BIASES = slice(6, 12)
+VECTOR_SIZE = 12
+# First columns of the parts of a state's error.
+D_ROTATION, D_POSITION, D_VELOCITY, D_GYRO_BIAS, D_ACCEL_BIAS = 0, 3, 6, 9, 12
+POSE_COLUMNS = 6  # of an old keyframe: rotation and position only
+FULL_COLUMNS = 15  # of a recent frame
 
 
 @njit(cache=True)
@@ -50,8 +64,8 @@ def retract(
     for k in range(len(slots)):
         s = slots[k]
         R[s] = mul33(exp_so3(dx[col : col + 3]), R[s])
-        for i in range(dims[k] - 3):
-            vec[s, i] += dx[col + 3 + i]
+        for i in range(dims[k] - D_POSITION):
+            vec[s, i] += dx[col + D_POSITION + i]
         col += dims[k]
 
 
@@ -78,8 +92,8 @@ def local_difference(
                     + R[s, i, 2] * R_lin[s, j, 2]
                 )
         out[col : col + 3] = log_so3(E)
-        for i in range(dims[k] - 3):
-            out[col + 3 + i] = vec[s, i] - vec_lin[s, i]
+        for i in range(dims[k] - D_POSITION):
+            out[col + D_POSITION + i] = vec[s, i] - vec_lin[s, i]
         col += dims[k]
     return out
 

@@ -5,6 +5,7 @@ A frame lives in a slot until it is marginalised. Recent frames carry a full sta
 rotation, position, velocity, gyro bias, accel bias), older keyframes only a pose (6 columns).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,11 @@ from vio.backend.solve import (
     triangularize,
 )
 from vio.backend.states import (
+    D_GYRO_BIAS,
+    FULL_COLUMNS,
+    POSE_COLUMNS,
+    POSITION,
+    VECTOR_SIZE,
     apply_whitening,
     local_difference,
     matvec,
@@ -88,10 +94,10 @@ class Window:
         self.gravity = np.array([0.0, 0.0, -GRAVITY_M_S2], dt)
         S, L = capacity, config.max_landmarks
         self.R, self.R_lin = np.zeros((2, S, 3, 3), dt)
-        self.vec, self.vec_lin = np.zeros((2, S, 12), dt)
+        self.vec, self.vec_lin = np.zeros((2, S, VECTOR_SIZE), dt)
         self.t_ns = np.zeros(S, np.int64)
         self.linearized = np.zeros(S, bool)
-        self.has_motion = np.zeros(S, bool)
+        self.is_full = np.zeros(S, bool)
         self.is_keyframe = np.zeros(S, bool)
         self.order: list[int] = []
         self.factors: list[ImuFactor] = []
@@ -117,7 +123,7 @@ class Window:
         self.t_ns[slot] = t_ns
         self.R[slot], self.vec[slot] = R, vec
         self.linearized[slot] = False
-        self.has_motion[slot] = True
+        self.is_full[slot] = True
         self.is_keyframe[slot] = is_keyframe
         self.mask[:, slot] = 0
         self.order.append(slot)
@@ -127,26 +133,35 @@ class Window:
         """Connect two neighbouring frames by inertial data and the biases' random walk."""
         dt = self.dtype
         walk = np.repeat([self.noise.gyro_walk, self.noise.accel_walk], 3) * np.sqrt(pre.dt_s)
-        W = np.zeros((15, 15), dt)
-        W[:9, :9] = whitening(symmetric(pre.covariance))
-        W[9:, 9:] = np.diag(1.0 / walk).astype(dt)
+        W = np.zeros((FULL_COLUMNS, FULL_COLUMNS), dt)
+        motion = slice(0, D_GYRO_BIAS)  # rows of rotation, velocity and position
+        biases = slice(D_GYRO_BIAS, FULL_COLUMNS)
+        W[motion, motion] = whitening(symmetric(pre.covariance))
+        W[biases, biases] = np.diag(1.0 / walk).astype(dt)
         bias0 = np.concatenate([pre.gyro_bias, pre.accel_bias]).astype(dt)
         self.factors.append(ImuFactor(slot_i, slot_j, pre, W, bias0))
 
     def columns(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return slots (F,), columns of each (F,) and first column by slot (S,)."""
         slots = np.array(self.order, np.int64)
-        dims = np.where(self.has_motion[slots], 15, 6).astype(np.int64)
+        dims = np.where(self.is_full[slots], FULL_COLUMNS, POSE_COLUMNS).astype(np.int64)
         col_of_slot = np.full(len(self.t_ns), -1, np.int64)
         col_of_slot[slots] = np.concatenate([[0], np.cumsum(dims)[:-1]])
         return slots, dims, col_of_slot
 
-    def visual(self, slots: np.ndarray) -> VisualArrays:
-        """Return the arrays of the visual kernels; refreshes the first estimates of free states."""
+    def refresh_linearization_points(self) -> None:
+        """Move the linearisation points of free states to their current values.
+
+        A state is free until the prior touches it; from then on its first estimate is kept.
+        """
         free = [s for s in self.order if not self.linearized[s]]
         self.R_lin[free], self.vec_lin[free] = self.R[free], self.vec[free]
+
+    def visual_arrays(self, slots: np.ndarray) -> VisualArrays:
+        """Return the arrays of the visual kernels, for the frames in `slots`."""
+        p, p_lin = self.vec[:, POSITION], self.vec_lin[:, POSITION]
         return VisualArrays(
-            self.R, self.vec[:, :3], self.R_lin, self.vec_lin[:, :3], self.lm, self.host,
+            self.R, p, self.R_lin, p_lin, self.lm, self.host,
             self.obs, self.mask, slots, self.weight, self.config.huber,
         )  # fmt: skip
 
@@ -221,7 +236,9 @@ class Window:
         parts = []
         for f in self.factors:
             J, r = self.imu_rows(f)
-            cols = np.concatenate([col_of_slot[s] + np.arange(15) for s in (f.slot_i, f.slot_j)])
+            cols = np.concatenate(
+                [col_of_slot[s] + np.arange(FULL_COLUMNS) for s in (f.slot_i, f.slot_j)]
+            )
             parts.append((J, r, cols))
         if self.prior is not None:
             p = self.prior
@@ -232,12 +249,16 @@ class Window:
         return parts
 
     def linearize(self) -> tuple[np.ndarray, np.ndarray, float]:
-        """Return the reduced normal equations H (upper triangle), g, and the cost."""
+        """Return the reduced normal equations H (upper triangle), g, and the cost.
+
+        Moves the linearisation points of free states to their current values first.
+        """
+        self.refresh_linearization_points()
         slots, dims, col_of_slot = self.columns()
         n = int(dims.sum())
         H, g = np.zeros((n, n), self.dtype), np.zeros(n, self.dtype)
         cost = linearize_landmarks(
-            self.active_rows(), self.rig, self.visual(slots), col_of_slot, H, g,
+            self.active_rows(), self.rig, self.visual_arrays(slots), col_of_slot, H, g,
             self._top, self._top_slots, self._top_frames,
         )  # fmt: skip
         cost = float(cost)
@@ -258,7 +279,7 @@ class Window:
         for J, r, cols in parts:
             A[m : m + len(r), cols], A[m : m + len(r), n] = J, r
             m += len(r)
-        m = reduced_rows(rows, self.rig, self.visual(slots), col_of_slot, A, m)
+        m = reduced_rows(rows, self.rig, self.visual_arrays(slots), col_of_slot, A, m)
         triangularize(A, m, n, n + 1)
         dx = solve_upper(np.ascontiguousarray(A[:n, :n]), -A[:n, n])
         return dx if np.isfinite(dx).all() else np.zeros_like(dx)
@@ -306,7 +327,7 @@ class Window:
             return None
         H, g = self._information
         ok, _, U = solve_normal(H, g, 0.0)  # damping would feign knowledge
-        return marginal_covariance(U, len(U) - 15, 15) if ok else None
+        return marginal_covariance(U, len(U) - FULL_COLUMNS, FULL_COLUMNS) if ok else None
 
     # Landmarks ----------------------------------------------------------------------------------
 
@@ -329,3 +350,7 @@ class Window:
         self.mask[row] = 0
         self.row_of.pop(int(self.lm_id[row]), None)
         self.lm_id[row] = -1
+
+
+# What makes the window of a run: `Window`, or one with another arithmetic.
+MakeWindow = Callable[[StereoRig, ImuNoise, BackEndConfig, int], Window]

@@ -188,7 +188,7 @@ CHECKS: tuple[Callable[[], Iterator[Check]], ...] = (
 
 def run(args: argparse.Namespace) -> int:
     """Print all findings; return 3 when something required is missing."""
-    from vio.cli import EXIT_NEGATIVE
+    from vio.exits import EXIT_NEGATIVE
 
     findings = [finding for check in CHECKS for finding in check()]
     for level, what, found, advice in findings:

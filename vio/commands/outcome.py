@@ -32,7 +32,7 @@ def finish(
 
     Raises the KeyboardInterrupt again, after the metrics, when the run was interrupted.
     """
-    from vio.cli import EXIT_NEGATIVE
+    from vio.exits import EXIT_NEGATIVE
     from vio.runs.summary import aligned_segments, summarise
 
     metrics = summarise(dataset, result)

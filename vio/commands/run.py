@@ -27,19 +27,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that choose a configuration."""
-    parser.add_argument(
-        "--engine",
-        help="front end: float (default), fixed, rtl (the Verilog), opencv, or replay for tracks",
-    )
-    parser.add_argument(
-        "--imu",
-        help="preintegration: float (default), numpy (float32 as in hls/), hls (the Verilog)",
-    )
-    parser.add_argument(
-        "--backend",
-        help="its arithmetic: float (default), numpy (float32 as in hls/), hls (as XLS compiles "
-        "it), hls-rtl (its Verilog)",
-    )
+    from vio.config import choices
+
+    for option, section, key, text in (
+        ("--engine", "frontend", "engine", "front end; rtl: the Verilog, replay: recorded tracks"),
+        ("--imu", "backend", "imu", "preintegration; rtl: its Verilog"),
+        (
+            *("--backend", "backend", "arithmetic"),
+            "its arithmetic; xls: the kernels compiled by XLS, xls-rtl: their Verilog",
+        ),
+    ):
+        known = choices(section, key)
+        parser.add_argument(
+            option, metavar="NAME", help=f"{text} ({' | '.join(known)}; default: {known[0]})"
+        )
     add_preset_arguments(parser)
 
 
@@ -62,8 +63,9 @@ def run(args: argparse.Namespace) -> int:
     from vio.commands.console import progress
     from vio.commands.outcome import config_from_arguments, finish
     from vio.datasets import open_dataset
+    from vio.datasets.base import count_frames
     from vio.errors import VioError
-    from vio.runs.execute import count_frames, execute
+    from vio.runs.execute import execute
     from vio.runs.folder import RunFolder, make_folder
     from vio.runs.summary import summary_lines
 

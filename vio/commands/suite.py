@@ -81,9 +81,9 @@ def make_jobs(args: argparse.Namespace) -> "list[Job]":
 
 def run(args: argparse.Namespace) -> int:
     """Run the suite; return 3 when a sequence failed or was lost."""
-    from vio.cli import EXIT_NEGATIVE
     from vio.commands.console import print_table, progress
     from vio.commands.outcome import config_from_arguments
+    from vio.exits import EXIT_NEGATIVE
     from vio.runs.folder import make_folder
     from vio.runs.suite import run_suite
 
@@ -94,6 +94,7 @@ def run(args: argparse.Namespace) -> int:
     arguments += [word for item in args.set for word in ("--set", item)]
     arguments += [] if args.engine is None else ["--engine", args.engine]
     arguments += [] if args.imu is None else ["--imu", args.imu]
+    arguments += [] if args.backend is None else ["--backend", args.backend]
     arguments += [] if args.until is None else ["--until", str(args.until)]
     with progress("suite", len(jobs)) as done:
         result = run_suite(jobs, arguments, out, args.jobs or os.cpu_count() or 1, done)

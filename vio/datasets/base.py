@@ -39,3 +39,11 @@ class Dataset(Protocol):
     ) -> Iterator[StereoFrame]:
         """Yield the stereo frames with start_ns <= t_ns <= until_ns in order of time."""
         ...
+
+
+def count_frames(dataset: Dataset, until_s: float | None) -> int:
+    """Return how many frames come before until_s seconds after the first image (None: all)."""
+    if until_s is None:
+        return len(dataset.frame_t_ns)
+    limit = int(dataset.frame_t_ns[0]) + round(until_s * 1e9)
+    return int(np.searchsorted(dataset.frame_t_ns, limit, side="right"))

@@ -9,7 +9,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vio.float32.kernels import Lanes
+from vio.backend.factors import BIAS_ROWS, POSITION_ROWS, ROTATION_ROWS, VELOCITY_ROWS
+from vio.backend.states import (
+    BIASES,
+    D_ACCEL_BIAS,
+    D_GYRO_BIAS,
+    D_POSITION,
+    D_ROTATION,
+    D_VELOCITY,
+    FULL_COLUMNS,
+    GYRO_BIAS,
+    POSITION,
+    VELOCITY,
+)
+from vio.float32.kernels import Kernels
 
 if TYPE_CHECKING:
     from vio.backend.window import ImuFactor, Window
@@ -21,15 +34,15 @@ def _transposed(R: np.ndarray) -> np.ndarray:
     return np.swapaxes(R, -1, -2)
 
 
-def _cross_rows(lanes: Lanes, rows: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _cross_rows(kernels: Kernels, rows: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return rows (K, 3, 3) times hat(y) (K, 3): row x y."""
     a, b = rows[..., [1, 2, 0]], rows[..., [2, 0, 1]]
     c, d = y[:, None, [2, 0, 1]], y[:, None, [1, 2, 0]]
-    return lanes.downdate(lanes.mul(a, c), b, d)
+    return kernels.downdate(kernels.mul(a, c), b, d)
 
 
 def imu_rows(
-    lanes: Lanes, window: "Window", factors: list["ImuFactor"]
+    kernels: Kernels, window: "Window", factors: list["ImuFactor"]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the whitened Jacobians (K, 15, 30), at the first estimates, and residuals (K, 15)."""
     i = np.array([f.slot_i for f in factors])
@@ -42,31 +55,32 @@ def imu_rows(
     bias0 = np.stack([f.bias0 for f in factors])
     gravity = window.gravity[None, :]
     # What velocity and position would be without inertial data: constants of a factor.
-    falls_v = lanes.mul(gravity, dt)
-    falls_p = lanes.mul(lanes.mul(_HALF, dt), falls_v)
+    falls_v = kernels.mul(gravity, dt)
+    falls_p = kernels.mul(kernels.mul(_HALF, dt), falls_v)
 
     def moved(x_i: np.ndarray, x_j: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        yv = lanes.sub(lanes.sub(x_j[:, 3:6], x_i[:, 3:6]), falls_v)
-        yp = lanes.downdate(lanes.sub(x_j[:, :3], x_i[:, :3]), x_i[:, 3:6], dt)
-        return yv, lanes.sub(yp, falls_p)
+        v_i = x_i[:, VELOCITY]
+        yv = kernels.sub(kernels.sub(x_j[:, VELOCITY], v_i), falls_v)
+        yp = kernels.downdate(kernels.sub(x_j[:, POSITION], x_i[:, POSITION]), v_i, dt)
+        return yv, kernels.sub(yp, falls_p)
 
     # Residuals at the current states
     x_i, x_j = window.vec[i], window.vec[j]
-    bias = lanes.sub(x_i[:, 6:12], bias0)
-    correction = lanes.matvec(J_bias[:, :9, :6], bias)
-    turn = lanes.matvec(J_bias[:, :3, :3], bias[:, :3])
-    corrected = lanes.matmul(dR, lanes.rotations("so3_exp", turn))
-    error = lanes.matmul(
-        _transposed(corrected), lanes.matmul(_transposed(window.R[i]), window.R[j])
+    bias = kernels.sub(x_i[:, BIASES], bias0)
+    correction = kernels.matvec(J_bias[:, :9, :6], bias)
+    rotation = kernels.matvec(J_bias[:, ROTATION_ROWS, :3], bias[:, :3])
+    corrected = kernels.matmul(dR, kernels.rotations("so3_exp", rotation))
+    error = kernels.matmul(
+        _transposed(corrected), kernels.matmul(_transposed(window.R[i]), window.R[j])
     )
     yv, yp = moved(x_i, x_j)
     R_T = _transposed(window.R[i])
     r = np.concatenate(
         [
-            lanes.log_so3(error),
-            lanes.sub(lanes.matvec(R_T, yv), lanes.add(dv, correction[:, 3:6])),
-            lanes.sub(lanes.matvec(R_T, yp), lanes.add(dp, correction[:, 6:9])),
-            lanes.sub(x_j[:, 6:12], x_i[:, 6:12]),
+            kernels.log_so3(error),
+            kernels.sub(kernels.matvec(R_T, yv), kernels.add(dv, correction[:, VELOCITY_ROWS])),
+            kernels.sub(kernels.matvec(R_T, yp), kernels.add(dp, correction[:, POSITION_ROWS])),
+            kernels.sub(x_j[:, BIASES], x_i[:, BIASES]),
         ],
         axis=1,
     )
@@ -75,52 +89,65 @@ def imu_rows(
     R_i, R_j = window.R_lin[i], window.R_lin[j]
     x_i, x_j = window.vec_lin[i], window.vec_lin[j]
     R_T = _transposed(R_i)
-    turn = lanes.matvec(J_bias[:, :3, :3], lanes.sub(x_i[:, 6:9], bias0[:, :3]))
-    E = lanes.matmul(
-        _transposed(lanes.matmul(dR, lanes.rotations("so3_exp", turn))), lanes.matmul(R_T, R_j)
-    )
-    inverse = lanes.rotations("so3_inverse_right_jacobian", lanes.log_so3(E))
-    by_theta = lanes.matmul(inverse, _transposed(R_j))
-    right = lanes.rotations("so3_right_jacobian", turn)
-    by_bias = lanes.matmul(
-        inverse, lanes.matmul(_transposed(E), lanes.matmul(right, J_bias[:, :3, :3]))
+    bias = kernels.sub(x_i[:, GYRO_BIAS], bias0[:, :3])
+    rotation = kernels.matvec(J_bias[:, ROTATION_ROWS, :3], bias)
+    corrected = kernels.matmul(dR, kernels.rotations("so3_exp", rotation))
+    E = kernels.matmul(_transposed(corrected), kernels.matmul(R_T, R_j))
+    inverse = kernels.rotations("so3_inverse_right_jacobian", kernels.log_so3(E))
+    by_theta = kernels.matmul(inverse, _transposed(R_j))
+    right = kernels.rotations("so3_right_jacobian", rotation)
+    by_bias = kernels.matmul(
+        inverse, kernels.matmul(_transposed(E), kernels.matmul(right, J_bias[:, ROTATION_ROWS, :3]))
     )
     yv, yp = moved(x_i, x_j)
-    J = np.zeros((len(factors), 15, 30), np.float32)
-    J[:, :3, :3], J[:, :3, 15:18], J[:, :3, 9:12] = -by_theta, by_theta, -by_bias
-    J[:, 3:6, 6:9], J[:, 3:6, 21:24] = -R_T, R_T
-    J[:, 6:9, 3:6], J[:, 6:9, 18:21] = -R_T, R_T
-    J[:, 6:9, 6:9] = -lanes.mul(R_T, dt[:, :, None])
-    J[:, 3:9, 9:15] = -J_bias[:, 3:9, :6]
-    J[:, 3:6, :3], J[:, 6:9, :3] = _cross_rows(lanes, R_T, yv), _cross_rows(lanes, R_T, yp)
+    J = np.zeros((len(factors), FULL_COLUMNS, 2 * FULL_COLUMNS), np.float32)
+    for rows, column, block in (
+        (ROTATION_ROWS, D_ROTATION, -by_theta),
+        (ROTATION_ROWS, FULL_COLUMNS + D_ROTATION, by_theta),
+        (ROTATION_ROWS, D_GYRO_BIAS, -by_bias),
+        (VELOCITY_ROWS, D_ROTATION, _cross_rows(kernels, R_T, yv)),
+        (VELOCITY_ROWS, D_VELOCITY, -R_T),
+        (VELOCITY_ROWS, FULL_COLUMNS + D_VELOCITY, R_T),
+        (VELOCITY_ROWS, D_GYRO_BIAS, -J_bias[:, VELOCITY_ROWS, :3]),
+        (VELOCITY_ROWS, D_ACCEL_BIAS, -J_bias[:, VELOCITY_ROWS, 3:]),
+        (POSITION_ROWS, D_ROTATION, _cross_rows(kernels, R_T, yp)),
+        (POSITION_ROWS, D_POSITION, -R_T),
+        (POSITION_ROWS, FULL_COLUMNS + D_POSITION, R_T),
+        (POSITION_ROWS, D_VELOCITY, -kernels.mul(R_T, dt[:, :, None])),
+        (POSITION_ROWS, D_GYRO_BIAS, -J_bias[:, POSITION_ROWS, :3]),
+        (POSITION_ROWS, D_ACCEL_BIAS, -J_bias[:, POSITION_ROWS, 3:]),
+    ):
+        J[:, rows, column : column + 3] = block
     six = np.arange(6)
-    J[:, 9 + six, 9 + six], J[:, 9 + six, 24 + six] = -1.0, 1.0
+    J[:, BIAS_ROWS.start + six, D_GYRO_BIAS + six] = -1.0
+    J[:, BIAS_ROWS.start + six, FULL_COLUMNS + D_GYRO_BIAS + six] = 1.0
     W = np.stack([f.W for f in factors])
-    whole = lanes.matmul(W, np.concatenate([J, r[:, :, None]], axis=2))
-    return whole[:, :, :30], whole[:, :, 30]
+    whole = kernels.matmul(W, np.concatenate([J, r[:, :, None]], axis=2))
+    return whole[:, :, :-1], whole[:, :, -1]
 
 
 def local_difference(
-    lanes: Lanes, window: "Window", slots: np.ndarray, dims: np.ndarray
+    kernels: Kernels, window: "Window", slots: np.ndarray, dims: np.ndarray
 ) -> np.ndarray:
     """Return the difference (n,) of states from their first estimates, as states.py's."""
     if not len(slots):
         return np.zeros(0, np.float32)
-    turned = lanes.matmul(window.R[slots], _transposed(window.R_lin[slots]))
-    vectors = lanes.sub(window.vec[slots], window.vec_lin[slots])
-    whole = np.concatenate([lanes.log_so3(turned), vectors], axis=1)
+    rotated = kernels.matmul(window.R[slots], _transposed(window.R_lin[slots]))
+    vectors = kernels.sub(window.vec[slots], window.vec_lin[slots])
+    whole = np.concatenate([kernels.log_so3(rotated), vectors], axis=1)
     return np.concatenate([row[:d] for row, d in zip(whole, dims, strict=True)])
 
 
 def retract(
-    lanes: Lanes, window: "Window", slots: np.ndarray, dims: np.ndarray, dx: np.ndarray
+    kernels: Kernels, window: "Window", slots: np.ndarray, dims: np.ndarray, dx: np.ndarray
 ) -> None:
     """Apply the step dx (n,) to the states in `slots`, whose columns follow one another."""
     first = np.concatenate([[0], np.cumsum(dims)[:-1]])
-    turns = dx[first[:, None] + np.arange(3)]
-    window.R[slots] = lanes.matmul(lanes.rotations("so3_exp", turns), window.R[slots])
+    rotations = dx[first[:, None] + np.arange(D_POSITION)]
+    window.R[slots] = kernels.matmul(kernels.rotations("so3_exp", rotations), window.R[slots])
     for d in np.unique(dims):
         which = dims == d
-        steps = dx[first[which][:, None] + np.arange(3, d)]
+        steps = dx[first[which][:, None] + np.arange(D_POSITION, d)]
         s = slots[which]
-        window.vec[s, : d - 3] = lanes.add(window.vec[s, : d - 3], steps)
+        count = d - D_POSITION
+        window.vec[s, :count] = kernels.add(window.vec[s, :count], steps)

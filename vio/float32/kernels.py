@@ -1,133 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The back end's kernels on batches of lanes, float32, as hls/ computes them to the bit.
+"""The back end's vectorised kernels in float32, bit-exact with hls/.
 
-`Lanes` is the reference: numba over vio/float32/float.py and the composite kernels' references.
-vio/hw/hls/backends.py runs the compiled kernels instead; all else of the back end is the same code.
+`Kernels` is the reference: the compiled loops of vio/float32/batches.py. vio/hw/hls/backends.py
+runs what XLS compiles instead; all else of the back end is the same code.
 """
 
 from collections.abc import Callable
 
 import numpy as np
-from numba import njit
 
-from vio.float32 import float as fp32
-from vio.float32 import qr as qr32
+from vio.float32.batches import COMPOSITE, SIMPLE
 
-Fill = Callable[[np.ndarray, np.ndarray], None]
 Values = np.ndarray | np.float32
 
 
-@njit(cache=True)
-def _add(x: np.ndarray, out: np.ndarray) -> None:
-    for i in range(len(x)):
-        out[i, 0] = fp32.add(x[i, 0], x[i, 1])
-
-
-@njit(cache=True)
-def _sub(x: np.ndarray, out: np.ndarray) -> None:
-    for i in range(len(x)):
-        out[i, 0] = fp32.sub(x[i, 0], x[i, 1])
-
-
-@njit(cache=True)
-def _mul(x: np.ndarray, out: np.ndarray) -> None:
-    for i in range(len(x)):
-        out[i, 0] = fp32.mul(x[i, 0], x[i, 1])
-
-
-@njit(cache=True)
-def _div(x: np.ndarray, out: np.ndarray) -> None:
-    for i in range(len(x)):
-        out[i, 0] = fp32.div(x[i, 0], x[i, 1])
-
-
-@njit(cache=True)
-def _sqrt(x: np.ndarray, out: np.ndarray) -> None:
-    for i in range(len(x)):
-        out[i, 0] = fp32.sqrt(x[i, 0])
-
-
-@njit(cache=True)
-def _multiply_add(x: np.ndarray, out: np.ndarray) -> None:
-    for i in range(len(x)):
-        out[i, 0] = fp32.add(x[i, 0], fp32.mul(x[i, 1], x[i, 2]))
-
-
-@njit(cache=True)
-def _downdate(x: np.ndarray, out: np.ndarray) -> None:
-    for i in range(len(x)):
-        out[i, 0] = fp32.sub(x[i, 0], fp32.mul(x[i, 1], x[i, 2]))
-
-
-@njit(cache=True)
-def _reflector(x: np.ndarray, out: np.ndarray) -> None:
-    for i in range(len(x)):
-        out[i, 0], out[i, 1], out[i, 2] = qr32.reflector(x[i, 0], x[i, 1])
-
-
-@njit(cache=True)
-def _pivot(x: np.ndarray, out: np.ndarray) -> None:
-    for i in range(len(x)):
-        out[i, 0], out[i, 1], _ = qr32.cholesky_pivot(x[i, 0])
-
-
-@njit(cache=True)
-def _solve_step(x: np.ndarray, out: np.ndarray) -> None:
-    for i in range(len(x)):
-        out[i, 0] = qr32.solve_step(x[i, 0], x[i, 1], x[i, 2])
-
-
-# Kernel: words in, words out, and the reference.
-SIMPLE: dict[str, tuple[int, int, Fill]] = {
-    "add": (2, 1, _add),
-    "sub": (2, 1, _sub),
-    "mul": (2, 1, _mul),
-    "div": (2, 1, _div),
-    "sqrt": (1, 1, _sqrt),
-    "multiply_add": (3, 1, _multiply_add),
-    "downdate": (3, 1, _downdate),
-    "reflector": (2, 3, _reflector),
-    "pivot": (1, 2, _pivot),
-    "solve_step": (3, 1, _solve_step),
-}
-COMPOSITE = (
-    *("linearize", "linearize_own", "so3_exp", "so3_log"),
-    *("so3_right_jacobian", "so3_inverse_right_jacobian"),
-)
-
-
-class Lanes:
+class Kernels:
     """Compute kernels on batches; arrays are float32 and are broadcast against one another.
 
-    calls, lanes: how often each kernel was called, and on how many lanes in all. listener: is told
-    of every batch, and of the matrices of which `vio.hw.hls.verify_kernels` makes
-    operands of kernels on blocks.
+    calls, operands: how often each kernel was called, and on how many operands in all. trace: a
+    trace point that receives every batch, and the matrices of which `vio.hw.hls.verify_kernels`
+    makes operands of the kernels on blocks.
     """
 
     def __init__(self) -> None:
         self.calls: dict[str, int] = {}
-        self.lanes: dict[str, int] = {}
-        self.listener: Callable[[str, np.ndarray], None] | None = None
+        self.operands: dict[str, int] = {}
+        self.trace: Callable[[str, np.ndarray], None] | None = None
 
     def run(self, kernel: str, words: np.ndarray) -> np.ndarray:
         """Return the results (N, outputs) float32 of a kernel for words (N, inputs)."""
-        from vio.hw.hls.kernels import KERNELS
-
-        if kernel in SIMPLE:
-            _, outputs, fill = SIMPLE[kernel]
-        else:
-            outputs, fill = len(KERNELS[kernel].results), KERNELS[kernel].fill
+        _, outputs, fill = SIMPLE[kernel] if kernel in SIMPLE else COMPOSITE[kernel]
         out = np.zeros((len(words), outputs), np.float32)
         fill(words, out)
         return out
 
     def batch(self, kernel: str, words: np.ndarray) -> np.ndarray:
-        """Return the results (N, outputs) for words (N, inputs), counted and told the listener."""
+        """Return the results (N, outputs) for words (N, inputs), counted and traced."""
         words = np.ascontiguousarray(words, np.float32)
         self.calls[kernel] = self.calls.get(kernel, 0) + 1
-        self.lanes[kernel] = self.lanes.get(kernel, 0) + len(words)
-        if self.listener is not None:
-            self.listener(kernel, words)
+        self.operands[kernel] = self.operands.get(kernel, 0) + len(words)
+        if self.trace is not None:
+            self.trace(kernel, words)
         return self.run(kernel, words)
 
     def _map(self, kernel: str, *arrays: Values) -> np.ndarray:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vio.backend.landmarks import RigArrays, VisualArrays
-from vio.float32.kernels import Lanes
+from vio.float32.kernels import Kernels
 from vio.float32.solve import triangle
 
 _FAR = np.float32(1e18)  # a robust threshold that nothing exceeds: weights follow separately
@@ -37,7 +37,7 @@ class Observations:
 
 
 def observe(
-    lanes: Lanes, rows: np.ndarray, rig: RigArrays, va: VisualArrays, frozen: np.ndarray
+    kernels: Kernels, rows: np.ndarray, rig: RigArrays, va: VisualArrays, frozen: np.ndarray
 ) -> Observations:
     """Linearise the observations of landmarks `rows`.
 
@@ -56,14 +56,14 @@ def observe(
     operands[:, 53:55] = va.obs[rows[index][:, None], target[:, None], pair]
     out = np.zeros((len(index), 2, 16), np.float32)
     found = np.zeros(len(index), bool)
-    found[own], out[own, :, :4] = _rows(lanes, "linearize_own", operands[own], 4)
+    found[own], out[own, :, :4] = _rows(kernels, "linearize_own", operands[own], 4)
 
     other = np.flatnonzero(~own)
     _place(operands, other, va.R, va.p, host, target)
-    found[other], out[other] = _rows(lanes, "linearize", operands[other], 16)
+    found[other], out[other] = _rows(kernels, "linearize", operands[other], 16)
     moved = other[frozen[host[other]] | frozen[target[other]]]
     _place(operands, moved, va.R_lin, va.p_lin, host, target)
-    ahead, jacobians = _rows(lanes, "linearize", operands[moved], 16)
+    ahead, jacobians = _rows(kernels, "linearize", operands[moved], 16)
     jacobians[:, :, 3] = out[moved, :, 3]
     out[moved] = jacobians
     found[moved] &= ahead
@@ -72,9 +72,9 @@ def observe(
     count = np.bincount(index[found], minlength=len(rows))
     found &= count[index] >= 2
     out = np.where(found[:, None, None], out, np.float32(0.0))
-    factor, costs = robust(lanes, out[:, :, 3], np.float32(va.huber))
-    weighted = lanes.mul(out, factor[:, None, None])
-    cost = lanes.total(np.where(found, costs, np.float32(0.0)))
+    factor, costs = robust(kernels, out[:, :, 3], np.float32(va.huber))
+    weighted = kernels.mul(out, factor[:, None, None])
+    cost = kernels.total(np.where(found, costs, np.float32(0.0)))
     return Observations(index, frame, camera, own, weighted, cost)
 
 
@@ -103,32 +103,34 @@ def _place(
 
 
 def _rows(
-    lanes: Lanes, kernel: str, operands: np.ndarray, width: int
+    kernels: Kernels, kernel: str, operands: np.ndarray, width: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return which are in front, and the rows (N, 2, width) of `linearize` or `linearize_own`."""
     if not len(operands):
         return np.zeros(0, bool), np.zeros((0, 2, width), np.float32)
-    out = lanes.batch(kernel, operands)
+    out = kernels.batch(kernel, operands)
     return out.view(np.uint32)[:, 0] == 1, out[:, 1:].reshape(-1, 2, width).copy()
 
 
-def robust(lanes: Lanes, residuals: np.ndarray, delta: np.float32) -> tuple[np.ndarray, np.ndarray]:
+def robust(
+    kernels: Kernels, residuals: np.ndarray, delta: np.float32
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the roots of Huber's weights (N,) and the costs (N,) of residuals (N, 2) in sigmas."""
-    e2 = lanes.multiply_add(
-        lanes.mul(residuals[:, 0], residuals[:, 0]), residuals[:, 1], residuals[:, 1]
+    e2 = kernels.multiply_add(
+        kernels.mul(residuals[:, 0], residuals[:, 0]), residuals[:, 1], residuals[:, 1]
     )
     far = e2 > np.float32(delta * delta)
-    e = lanes.sqrt(np.where(far, e2, _ONE))
-    factor = np.where(far, lanes.sqrt(lanes.div(delta, e)), _ONE)
+    e = kernels.sqrt(np.where(far, e2, _ONE))
+    factor = np.where(far, kernels.sqrt(kernels.div(delta, e)), _ONE)
     costs = np.where(
         far,
-        lanes.mul(delta, lanes.sub(e, np.float32(_HALF * delta))),
-        lanes.mul(_HALF, e2),
+        kernels.mul(delta, kernels.sub(e, np.float32(_HALF * delta))),
+        kernels.mul(_HALF, e2),
     )
     return factor, costs
 
 
-def reflect(lanes: Lanes, A: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+def reflect(kernels: Kernels, A: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     """Take three Householder steps on blocks A (L, M, w), in place; return (v (L, M - c), t (L,)).
 
     The columns below the three pivots keep v; what is returned has v0 before it.
@@ -136,17 +138,17 @@ def reflect(lanes: Lanes, A: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     steps = []
     for c in range(3):
         alpha = A[:, c, c].copy()
-        norm2 = lanes.mul(alpha, alpha)
+        norm2 = kernels.mul(alpha, alpha)
         for i in range(c + 1, A.shape[1]):
-            norm2 = lanes.multiply_add(norm2, A[:, i, c], A[:, i, c])
-        beta, v0, t = lanes.reflector(alpha, norm2)
+            norm2 = kernels.multiply_add(norm2, A[:, i, c], A[:, i, c])
+        beta, v0, t = kernels.reflector(alpha, norm2)
         tail = A[:, c + 1 :, c].copy()
-        w = lanes.mul(v0[:, None], A[:, c, c + 1 :])
+        w = kernels.mul(v0[:, None], A[:, c, c + 1 :])
         for i in range(tail.shape[1]):
-            w = lanes.multiply_add(w, tail[:, i, None], A[:, c + 1 + i, c + 1 :])
-        w = lanes.mul(t[:, None], w)
-        A[:, c, c + 1 :] = lanes.multiply_add(A[:, c, c + 1 :], v0[:, None], w)
-        A[:, c + 1 :, c + 1 :] = lanes.multiply_add(
+            w = kernels.multiply_add(w, tail[:, i, None], A[:, c + 1 + i, c + 1 :])
+        w = kernels.mul(t[:, None], w)
+        A[:, c, c + 1 :] = kernels.multiply_add(A[:, c, c + 1 :], v0[:, None], w)
+        A[:, c + 1 :, c + 1 :] = kernels.multiply_add(
             A[:, c + 1 :, c + 1 :], tail[:, :, None], w[:, None, :]
         )
         A[:, c, c] = beta
@@ -154,7 +156,7 @@ def reflect(lanes: Lanes, A: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     return steps
 
 
-def orthonormal(lanes: Lanes, steps: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+def orthonormal(kernels: Kernels, steps: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
     """Return the first three columns (L, M, 3) of the product of three Householder steps."""
     L, M = steps[0][0].shape
     Q = np.zeros((L, M, 3), np.float32)
@@ -162,13 +164,13 @@ def orthonormal(lanes: Lanes, steps: list[tuple[np.ndarray, np.ndarray]]) -> np.
         v, t = steps[c]
         if c < 2:
             rest = Q[:, c:, c + 1 :]
-            s = lanes.mul(v[:, 0, None], rest[:, 0])
+            s = kernels.mul(v[:, 0, None], rest[:, 0])
             for i in range(1, v.shape[1]):
-                s = lanes.multiply_add(s, v[:, i, None], rest[:, i])
-            s = lanes.mul(s, t[:, None])
-            Q[:, c:, c + 1 :] = lanes.multiply_add(rest, v[:, :, None], s[:, None, :])
-        Q[:, c:, c] = lanes.mul(v, lanes.mul(v[:, 0], t)[:, None])
-        Q[:, c, c] = lanes.add(Q[:, c, c], _ONE)
+                s = kernels.multiply_add(s, v[:, i, None], rest[:, i])
+            s = kernels.mul(s, t[:, None])
+            Q[:, c:, c + 1 :] = kernels.multiply_add(rest, v[:, :, None], s[:, None, :])
+        Q[:, c:, c] = kernels.mul(v, kernels.mul(v[:, 0], t)[:, None])
+        Q[:, c, c] = kernels.add(Q[:, c, c], _ONE)
     return Q
 
 
@@ -179,10 +181,15 @@ class LandmarkBlocks:
     """
 
     def __init__(
-        self, lanes: Lanes, rows: np.ndarray, rig: RigArrays, va: VisualArrays, frozen: np.ndarray
+        self,
+        kernels: Kernels,
+        rows: np.ndarray,
+        rig: RigArrays,
+        va: VisualArrays,
+        frozen: np.ndarray,
     ) -> None:
-        self.lanes, self.rows, self.slots = lanes, rows, va.slots
-        self.seen = seen = observe(lanes, rows, rig, va, frozen)
+        self.kernels, self.rows, self.slots = kernels, rows, va.slots
+        self.seen = seen = observe(kernels, rows, rig, va, frozen)
         L, F = len(rows), len(va.slots)
         place = np.full(len(frozen), -1)
         place[va.slots] = np.arange(F)
@@ -195,16 +202,16 @@ class LandmarkBlocks:
             A[seen.index, at + i] = seen.rows[:, i, :4]
             host[seen.index, at + i] = seen.rows[:, i, 4:10]
             target[seen.index, at + i] = seen.rows[:, i, 10:]
-        if lanes.listener is not None:
-            lanes.listener("landmarks", np.concatenate([A, host, target], axis=2))
-        steps = reflect(lanes, A)
-        Q = orthonormal(lanes, steps).reshape(L, F, 4, 3)
+        if kernels.trace is not None:
+            kernels.trace("landmarks", np.concatenate([A, host, target], axis=2))
+        steps = reflect(kernels, A)
+        Q = orthonormal(kernels, steps).reshape(L, F, 4, 3)
         self.R, self.r = A[:, :3, :3], A[:, :3, 3]
         self.top = self._project(target.reshape(L, F, 4, 6), Q)  # (L, F, 3, 6)
         of_host = self._project(host.reshape(L, F, 4, 6), Q)
         total = of_host[:, 0]
         for f in range(1, F):
-            total = lanes.add(total, of_host[:, f])
+            total = kernels.add(total, of_host[:, f])
         self.top[np.arange(L), self.host] = total
         # Frames that the block touches, and whether it counts at all.
         touched = np.zeros((L, F), bool)
@@ -215,9 +222,9 @@ class LandmarkBlocks:
 
     def _project(self, J: np.ndarray, Q: np.ndarray) -> np.ndarray:
         """Return Q'J of each frame's four rows: (L, F, 3, 6)."""
-        total = self.lanes.mul(Q[:, :, 0, :, None], J[:, :, 0, None, :])
+        total = self.kernels.mul(Q[:, :, 0, :, None], J[:, :, 0, None, :])
         for q in range(1, 4):
-            total = self.lanes.multiply_add(total, Q[:, :, q, :, None], J[:, :, q, None, :])
+            total = self.kernels.multiply_add(total, Q[:, :, q, :, None], J[:, :, q, None, :])
         return total
 
     def add_normal(self, Hg: np.ndarray, first: np.ndarray, n: int) -> None:
@@ -234,7 +241,7 @@ class LandmarkBlocks:
                 x = self.top[k, frames, i].ravel()
                 left = -np.concatenate([x[a], x])
                 right = np.concatenate([x[b], np.full(len(x), self.r[k, i])])
-                total = self.lanes.multiply_add(total, left, right)
+                total = self.kernels.multiply_add(total, left, right)
             Hg[at] = total
 
     def _add_pairs(self, Hg: np.ndarray, first: np.ndarray, n: int) -> None:
@@ -255,41 +262,41 @@ class LandmarkBlocks:
         for step in range(2 * counts[0] if len(counts) else 0):
             p = np.count_nonzero(2 * counts > step)
             row = y[starts[:p] + step]
-            sums[:p] = self.lanes.multiply_add(sums[:p], row[:, left], row[:, right])
+            sums[:p] = self.kernels.multiply_add(sums[:p], row[:, left], row[:, right])
         for p in np.argsort(pairs):
             h, t = first[pairs[p] // F], first[pairs[p] % F]
             place = np.concatenate([h + np.arange(6), t + np.arange(6)])
             low, high = np.minimum(place[a], place[b]), np.maximum(place[a], place[b])
             at = np.concatenate([low * n + high, n * n + place])
-            Hg[at] = self.lanes.add(Hg[at], sums[p])
+            Hg[at] = self.kernels.add(Hg[at], sums[p])
 
     def substitute(self, dx: np.ndarray, first: np.ndarray, lm: np.ndarray) -> None:
         """Add to lm (all rows, 3) each landmark's own step, given the poses' step dx (n,)."""
-        lanes = self.lanes
+        kernels = self.kernels
         total = self.r
         for f in range(len(self.slots)):
             for d in range(6):
-                total = lanes.multiply_add(total, self.top[:, f, :, d], dx[first[f] + d])
+                total = kernels.multiply_add(total, self.top[:, f, :, d], dx[first[f] + d])
         right = -total
-        if lanes.listener is not None:
-            lanes.listener("triangles", np.concatenate([self.R, right[:, :, None]], axis=2))
+        if kernels.trace is not None:
+            kernels.trace("triangles", np.concatenate([self.R, right[:, :, None]], axis=2))
         y = np.zeros_like(right)
         for i in (2, 1, 0):
             known = np.zeros(len(y), np.float32)
             for j in range(i + 1, 3):
-                known = lanes.multiply_add(known, self.R[:, i, j], y[:, j])
+                known = kernels.multiply_add(known, self.R[:, i, j], y[:, j])
             diagonal = self.R[:, i, i]
             free = np.abs(diagonal) > np.float32(1e-6)
             y[:, i] = np.where(
-                free, lanes.solve_step(right[:, i], known, np.where(free, diagonal, _ONE)), 0
+                free, kernels.solve_step(right[:, i], known, np.where(free, diagonal, _ONE)), 0
             )
         rows = self.rows[self.active]
-        lm[rows] = lanes.add(lm[rows], y[self.active])
+        lm[rows] = kernels.add(lm[rows], y[self.active])
         lm[rows, 2] = np.maximum(lm[rows, 2], np.float32(1e-3))  # not beyond a kilometre
 
 
 def reduced_rows(
-    lanes: Lanes,
+    kernels: Kernels,
     rows: np.ndarray,
     rig: RigArrays,
     va: VisualArrays,
@@ -301,7 +308,7 @@ def reduced_rows(
     """Write the landmark-free rows of blocks to out (M, n + 1), as `landmarks.reduced_rows`."""
     if not len(rows):
         return start
-    seen = observe(lanes, rows, rig, va, frozen)
+    seen = observe(kernels, rows, rig, va, frozen)
     L, F = len(rows), len(va.slots)
     place = np.full(len(frozen), -1)
     place[va.slots] = np.arange(F)
@@ -316,7 +323,7 @@ def reduced_rows(
             A[seen.index[away], (at + i)[away], 4 + 6 * seen.frame[away] + d] = seen.rows[
                 away, i, 10 + d
             ]
-    reflect(lanes, A)
+    reflect(kernels, A)
     rest = A[:, 3:].reshape(-1, A.shape[2])
     rest = rest[np.any(rest[:, 3:] != 0, axis=1)]
     for row in rest:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The back end's row operations in float32, as hls/qr.x and hls/cholesky.x compute them to the bit.
+"""The back end's row operations in float32, bit-exact with hls/qr.x.
 
 Every step is one of vio/float32/float.py, in the order of the DSLX. Source: Golub and Van Loan,
-"Matrix Computations", 4th ed., 3.1, 4.2, 5.1; nullspace projection: Demmel et al., "Square root
+"Matrix Computations", 4th ed., 3.1, 5.1; nullspace projection: Demmel et al., "Square root
 bundle adjustment for large-scale reconstruction", CVPR 2021.
 """
 
@@ -18,16 +18,9 @@ _SINGULAR = np.float32(1e-6)
 
 @njit(cache=True)
 def multiply_add(total: np.ndarray, a: np.float32, b: np.ndarray) -> None:
-    """Add a b to `total`, both (lanes,), in place."""
+    """Add a b to `total`, both (width,), in place."""
     for k in range(len(total)):
         total[k] = add(total[k], mul(a, b[k]))
-
-
-@njit(cache=True)
-def downdate(h: np.ndarray, a: np.float32, b: np.ndarray) -> None:
-    """Take a b off h, both (lanes,), in place."""
-    for k in range(len(h)):
-        h[k] = sub(h[k], mul(a, b[k]))
 
 
 @njit(cache=True)
@@ -43,7 +36,7 @@ def reflector(alpha: np.float32, norm2: np.float32) -> tuple[np.float32, np.floa
 
 @njit(cache=True)
 def householder(pivot: np.ndarray, rows: np.ndarray) -> None:
-    """Turn a pivot row (width,) and the rows (n, width) below it in place; column 0 keeps v."""
+    """Reflect a pivot row (width,) and the rows (n, width) below it in place; column 0 keeps v."""
     norm2 = mul(pivot[0], pivot[0])
     for i in range(len(rows)):
         norm2 = add(norm2, mul(rows[i, 0], rows[i, 0]))
@@ -99,7 +92,7 @@ def givens(a: np.float32, b: np.float32) -> tuple[np.float32, np.float32, np.flo
 
 @njit(cache=True)
 def rotate(c: np.float32, s: np.float32, x: np.ndarray, y: np.ndarray) -> None:
-    """Turn two rows (lanes,) in place: (c x + s y, c y - s x)."""
+    """Rotate two rows (width,) in place: (c x + s y, c y - s x)."""
     for k in range(len(x)):
         u, v = x[k], y[k]
         x[k] = add(mul(c, u), mul(s, v))
@@ -123,10 +116,3 @@ def solve(U: np.ndarray, b: np.ndarray) -> np.ndarray:
         free = lt(_SINGULAR, absolute(U[i, i]))
         x[i] = select(free, solve_step(b[i], total, select(free, U[i, i], _ONE)), _ZERO)
     return x
-
-
-@njit(cache=True)
-def cholesky_pivot(d: np.float32) -> tuple[np.float32, np.float32, bool]:
-    """Return (u, 1 / u, whether d > 0) with u = sqrt(d)."""
-    u = sqrt(d)
-    return u, div(_ONE, u), lt(_ZERO, d)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vio.report.aligned import AlignedSegment
+from vio.eval.aligned import AlignedSegment
 from vio.report.errors import draw_errors
 from vio.report.status import draw_status
 from vio.report.timing import draw_timing

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from vio.eval.aligned import AlignedSegment
 from vio.report import style
-from vio.report.aligned import AlignedSegment
 
 
 def draw_errors(folder: Path, segments: Sequence[AlignedSegment]) -> Path | None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from vio.eval.aligned import AlignedSegment
 from vio.report import style
-from vio.report.aligned import AlignedSegment
 
 AXIS_NAMES = ("x", "y", "z")
 

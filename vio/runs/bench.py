@@ -36,20 +36,25 @@ def measure(path: str, config: Config, repeats: int) -> dict[str, Any]:
     Times are wall-clock from before a frame's inertial samples to its pose, without image decoding.
     """
     from vio.datasets import open_dataset
-    from vio.odometry import run
+    from vio.engines import make_odometry
+    from vio.odometry import Odometry, run
     from vio.runs.execute import Watched, peak_memory_mb
     from vio.runs.log import RunLog
     from vio.runs.summary import accuracy, time_statistics
 
     dataset = open_dataset(path, right_offset_ms=config.dataset.right_offset_ms)
     first_ns = int(dataset.frame_t_ns[0])
-    for _ in run(dataset, config, until_ns=first_ns + round(WARM_UP_S * 1e9)):
+
+    def odometry() -> Odometry:
+        return make_odometry(dataset.rig, dataset.imu_noise, config)
+
+    for _ in run(dataset, odometry(), until_ns=first_ns + round(WARM_UP_S * 1e9)):
         pass
     passes = []
     for _ in range(repeats):
         watched, log = Watched(dataset), RunLog()
         start = perf_counter()
-        for state in run(watched, config):
+        for state in run(watched, odometry()):
             wall_ms = (perf_counter() - start) * 1e3
             stages = {"total": wall_ms - watched.decode_ms, "decode": watched.decode_ms}
             log.append(state, stages | state.stage_ms)

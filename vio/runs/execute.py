@@ -11,7 +11,7 @@ import numpy as np
 
 from vio.config import Config
 from vio.data import State, StereoFrame
-from vio.datasets.base import Dataset
+from vio.datasets.base import Dataset, count_frames
 from vio.runs.folder import RunFolder
 from vio.runs.log import RunLog
 from vio.runs.samples import FrameSampler, SampleFrame
@@ -101,16 +101,17 @@ def execute(
     until_s: stop that many seconds after the first image. Ctrl-C ends the run early: the result
     says so, and all that came before it is there.
     """
-    from vio.odometry import ImuPose, Odometry, run
+    from vio.engines import make_odometry
+    from vio.odometry import ImuPose, run
 
     start_ns = int(dataset.frame_t_ns[0])
     until_ns = None if until_s is None else start_ns + round(until_s * 1e9)
     watched = Watched(dataset)
     result = RunResult(RunLog(), [], np.empty((0, 3)))
     sampler = FrameSampler(count_frames(dataset, until_s), samples=result.samples)
-    odometry = Odometry(dataset.rig, dataset.imu_noise, config)
+    odometry = make_odometry(dataset.rig, dataset.imu_noise, config)
     imu_poses: list[ImuPose] = []
-    states = run(watched, config, until_ns=until_ns, imu_poses=imu_poses, odometry=odometry)
+    states = run(watched, odometry, until_ns, imu_poses)
     cloud = _Cloud(config.backend.keyframes)
     try:
         start = perf_counter()
@@ -138,14 +139,6 @@ def execute(
     folder.write_landmarks(result.landmarks)
     result.peak_memory_mb = peak_memory_mb()
     return result
-
-
-def count_frames(dataset: Dataset, until_s: float | None) -> int:
-    """Return how many frames come before until_s seconds after the first image (None: all)."""
-    if until_s is None:
-        return len(dataset.frame_t_ns)
-    limit = int(dataset.frame_t_ns[0]) + round(until_s * 1e9)
-    return int(np.searchsorted(dataset.frame_t_ns, limit, side="right"))
 
 
 def peak_memory_mb() -> float:

@@ -9,8 +9,8 @@ from vio import __version__
 from vio.datasets.base import Dataset
 from vio.errors import VioError
 from vio.eval.align import align
+from vio.eval.aligned import AlignedSegment
 from vio.eval.metrics import evaluate
-from vio.report.aligned import AlignedSegment
 from vio.runs.execute import RunResult
 from vio.runs.log import STATUSES, RunLog
 from vio.trajectory import interpolate, quaternion_product

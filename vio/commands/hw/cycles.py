@@ -18,12 +18,13 @@ def run(args: argparse.Namespace) -> int:
     """Print the account."""
     from vio.commands.console import print_table, progress
     from vio.config import load_config
+    from vio.engines import make_odometry
     from vio.hw.estimates import cycles as cy
     from vio.hw.estimates.common import measure, write_json
     from vio.hw.estimates.work import worst_work
 
     config = load_config(args.preset, args.set)
-    measured = measure(args.dataset, config, args.until, progress)
+    measured = measure(args.dataset, config, args.until, progress, make_odometry)
     columns: dict[str, dict[str, float]] = {}
     for kind, is_key in (("tracking", False), ("keyframe", True)):
         if measured is not None:

@@ -22,6 +22,7 @@ def run(args: argparse.Namespace) -> int:
 
     from vio.commands.console import print_table, progress
     from vio.config import load_config
+    from vio.engines import make_odometry
     from vio.errors import VioError
     from vio.hw.estimates.common import measure, works, write_json
     from vio.hw.estimates.energy import account
@@ -29,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     config = load_config(args.preset, args.set)
     if args.figure is not None and not Path(args.figure).resolve().parent.is_dir():
         raise VioError(f"--figure {args.figure}: no such folder; make it first")
-    measured = measure(args.dataset, config, args.until, progress)
+    measured = measure(args.dataset, config, args.until, progress, make_odometry)
     tracking, keyframe, what = works(measured, config)
     share = float(config.keyframe.max_age - 1)
     if measured is not None:

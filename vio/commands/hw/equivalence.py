@@ -23,12 +23,13 @@ def run(args: argparse.Namespace) -> int:
     import json
     from pathlib import Path
 
-    from vio.cli import EXIT_NEGATIVE
     from vio.commands.console import print_table, progress
     from vio.config import load_config
     from vio.datasets import open_dataset
+    from vio.engines import make_odometry
     from vio.errors import VioError
-    from vio.hw.cosim.equivalence import compare, summary
+    from vio.exits import EXIT_NEGATIVE
+    from vio.hw.cosim.equivalence import TwinFrontEnd, compare, summary
 
     if args.frames is not None and args.frames < 1:
         raise VioError(f"--frames {args.frames}: give 1 or more")
@@ -43,7 +44,9 @@ def run(args: argparse.Namespace) -> int:
             done += 1
             advance(done)
 
-        figures = summary(compare(dataset, config, frames, count))
+        twin = TwinFrontEnd(dataset.rig, config)
+        odometry = make_odometry(dataset.rig, dataset.imu_noise, config, frontend=twin)
+        figures = summary(compare(dataset, odometry, twin, frames, count))
     print_table(
         f"preset {args.preset}: the Verilog against the golden model, {dataset.name}, "
         f"{figures['frames']} frames",

@@ -108,9 +108,9 @@ def _write() -> int:
 
 
 def _measure(args: argparse.Namespace) -> int:
-    from vio.cli import EXIT_NEGATIVE
     from vio.commands.console import parse_range, print_table
     from vio.errors import VioError
+    from vio.exits import EXIT_NEGATIVE
     from vio.hw.hls import sequenced_blocks
     from vio.hw.hls.blocks import BLOCKS, block_of, model_ns, optimised, verilog
     from vio.hw.hls.results import (
@@ -174,7 +174,9 @@ def _record(name: str, dataset: str, file: str, until_s: float | None) -> int:
 
     from vio.config import load_config
     from vio.datasets import open_dataset
+    from vio.engines import make_odometry
     from vio.errors import VioError
+    from vio.float32.kernels import Kernels
     from vio.hw.hls.operand_files import check_place, save_operands
     from vio.hw.hls.verify_imu import recording
     from vio.odometry import run as run_odometry
@@ -187,14 +189,16 @@ def _record(name: str, dataset: str, file: str, until_s: float | None) -> int:
     if name == "backend":
         from vio.hw.hls import verify_kernels
 
-        settings = load_config("euroc", ["backend.arithmetic=numpy"])
-        kept = verify_kernels.record(source, settings, until_ns)
+        kernels, config = Kernels(), load_config("euroc")
+        odometry = make_odometry(source.rig, source.imu_noise, config, kernels=kernels)
+        kept = verify_kernels.record(source, odometry, kernels, until_ns)
         save_operands(Path(file), kept)
         print(f"{sum(map(len, kept.values()))} operands of {len(kept)} kernels in {file}")
         return 0
-    config = load_config("euroc", ["backend.imu=numpy"])
+    config = load_config("euroc", ["backend.imu=float32"])
     with recording() as recorder:
-        for _ in run_odometry(source, config, until_ns=until_ns):
+        odometry = make_odometry(source.rig, source.imu_noise, config)
+        for _ in run_odometry(source, odometry, until_ns):
             pass
     recorder.save(Path(file))
     print(f"{sum(len(s) for _, s in recorder.motions)} samples in {file}")
@@ -204,7 +208,7 @@ def _record(name: str, dataset: str, file: str, until_s: float | None) -> int:
 def _prove(args: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from vio.cli import EXIT_NEGATIVE
+    from vio.exits import EXIT_NEGATIVE
     from vio.hw.hls.verification import prove, prove_recorded
 
     if args.block == "backend":
@@ -221,10 +225,10 @@ def _prove(args: argparse.Namespace) -> int:
 def _prove_backend(args: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from vio.cli import EXIT_NEGATIVE
     from vio.errors import VioError
+    from vio.exits import EXIT_NEGATIVE
     from vio.hw.hls import verify_kernels
-    from vio.hw.hls.backends import JitLanes, RtlLanes
+    from vio.hw.hls.backends import XlsKernels, XlsRtlKernels
     from vio.hw.hls.verification import store
 
     if not args.prove_recorded:
@@ -232,8 +236,8 @@ def _prove_backend(args: argparse.Namespace) -> int:
     path = Path(args.prove_recorded)
     given = verify_kernels.load(path)
     failed = False
-    for lanes, by in ((JitLanes(), "jit"), (RtlLanes(), "verilated")):
-        for name, wrong in verify_kernels.differences(given, lanes).items():
+    for kernels, by in ((XlsKernels(), "jit"), (XlsRtlKernels(), "verilated")):
+        for name, wrong in verify_kernels.differences(given, kernels).items():
             print(f"{name}: {len(given[name])} operands, {by}: {wrong or 'none'} differ")
             failed |= wrong > 0
     if not failed:

@@ -33,13 +33,14 @@ def run(args: argparse.Namespace) -> int:
 
     from vio.commands.console import print_table, progress
     from vio.config import load_config
+    from vio.engines import make_odometry
     from vio.hw.estimates import memory as mem
     from vio.hw.estimates.common import measure, works, write_json
     from vio.hw.estimates.traffic import traffic
 
     config = load_config(args.preset, args.set)
     memories = mem.inventory(config)
-    measured = measure(args.dataset, config, args.until, progress)
+    measured = measure(args.dataset, config, args.until, progress, make_odometry)
     tracking, keyframe, what = works(measured, config)
     by_frame = traffic(tracking, config), traffic(keyframe, config)
     rows, record = [], []

@@ -18,9 +18,9 @@ def run(args: argparse.Namespace) -> int:
     """Check the rules; write or check the tables."""
     from pathlib import Path
 
-    from vio.cli import EXIT_NEGATIVE
     from vio.commands.hw import require
     from vio.errors import VioError
+    from vio.exits import EXIT_NEGATIVE
     from vio.hw.synth.netlist import read_modules
     from vio.hw.synth.netlist_tables import MARK, generated_text
 

@@ -37,9 +37,9 @@ def run(args: argparse.Namespace) -> int:
     """Write or check the file."""
     from pathlib import Path
 
-    from vio.cli import EXIT_NEGATIVE
     from vio.config import load_config
     from vio.errors import VioError
+    from vio.exits import EXIT_NEGATIVE
     from vio.hw.params import verilog_text
 
     config = load_config(args.preset, args.set)

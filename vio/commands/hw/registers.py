@@ -22,10 +22,10 @@ def run(args: argparse.Namespace) -> int:
     """Write or check the files."""
     from pathlib import Path
 
-    from vio.cli import EXIT_NEGATIVE
     from vio.commands.hw import require
     from vio.config import load_config
     from vio.errors import VioError
+    from vio.exits import EXIT_NEGATIVE
     from vio.hw.registers.documents import c_header, document
     from vio.hw.registers.verilog import registers_verilog
 

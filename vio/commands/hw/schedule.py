@@ -129,10 +129,11 @@ def _recorded(args: argparse.Namespace) -> "list[Window]":
     from vio.commands.console import progress
     from vio.config import load_config
     from vio.datasets import open_dataset
+    from vio.datasets.base import count_frames
+    from vio.engines import make_odometry
     from vio.errors import VioError
     from vio.hw.schedule.totals import Window, watched_windows
-    from vio.odometry import run as odometry
-    from vio.runs.execute import count_frames
+    from vio.odometry import run as run_odometry
 
     config = load_config(args.preset, args.set)
     dataset = open_dataset(args.dataset)
@@ -140,8 +141,9 @@ def _recorded(args: argparse.Namespace) -> "list[Window]":
     if args.until is not None:
         until = int(dataset.frame_t_ns[0]) + round(args.until * 1e9)
     kept: list[Window] = []
+    odometry = make_odometry(dataset.rig, dataset.imu_noise, config)
     with progress(dataset.name, count_frames(dataset, args.until)) as done, watched_windows(kept):
-        for k, _ in enumerate(odometry(dataset, config, until_ns=until)):
+        for k, _ in enumerate(run_odometry(dataset, odometry, until)):
             done(k + 1)
     kept = [w for w in kept if w.leaving]
     if not kept:

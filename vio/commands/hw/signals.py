@@ -48,9 +48,9 @@ def run(args: argparse.Namespace) -> int:
     from vio.commands.console import print_table, progress
     from vio.config import load_config
     from vio.datasets import open_dataset
+    from vio.datasets.base import count_frames
     from vio.errors import VioError
-    from vio.fixed.watch import watch_signals
-    from vio.runs.execute import count_frames
+    from vio.runs.signals import watch_signals
 
     if args.until is not None and not args.until > 0.0:
         raise VioError(f"--until {args.until:g} is not a positive number of seconds")

@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     import sys
     import tempfile
 
-    from vio.cli import EXIT_NEGATIVE
+    from vio.exits import EXIT_NEGATIVE
     from vio.commands.hw import require
     from vio.errors import VioError
     from vio.hw.synth.netlist_tables import tests_of

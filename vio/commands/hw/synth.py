@@ -51,9 +51,9 @@ def run(args: argparse.Namespace) -> int:
     """Run the blocks, or add them up, and print the table."""
     from pathlib import Path
 
-    from vio.cli import EXIT_NEGATIVE
     from vio.commands.console import parse_range, print_table
     from vio.errors import VioError
+    from vio.exits import EXIT_NEGATIVE
     from vio.hw.synth.blocks import BLOCKS, block_of
     from vio.hw.synth.flow import prepare, route, synthesise
     from vio.hw.synth.results import HEADER, KEY, RESULTS, entry_of, load, row, store
@@ -92,9 +92,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _print_sum(args: argparse.Namespace, path: "Path") -> int:
     """Print the sum of the chip's blocks and what fails; return 3 if anything does."""
-    from vio.cli import EXIT_NEGATIVE
     from vio.commands.console import print_table
     from vio.config import load_config
+    from vio.exits import EXIT_NEGATIVE
     from vio.hw.synth.blocks import BLOCKS, Limits
     from vio.hw.synth.results import SUM_HEADER, load, summed
 

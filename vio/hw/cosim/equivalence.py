@@ -16,7 +16,7 @@ from vio.fixed.frontend import FixedFrontEnd
 from vio.hw.cosim.engine import RtlFrontEnd
 from vio.hw.cosim.probes import golden_digests
 from vio.hw.cosim.record import listening
-from vio.odometry import run
+from vio.odometry import Odometry, run
 
 _FIELDS = ("ids", "uv_left", "uv_right", "age", "quality")
 
@@ -87,15 +87,17 @@ class TwinFrontEnd:
 
 def compare(
     dataset: Dataset,
-    config: Config,
+    odometry: Odometry,
+    twin: TwinFrontEnd,
     frames: int,
     on_frame: Callable[[FrameResult], None] = lambda result: None,
-    twin: TwinFrontEnd | None = None,
 ) -> list[FrameResult]:
-    """Return the comparison of the first `frames` frames of a recording, run as by `vio run`."""
-    twin = twin or TwinFrontEnd(dataset.rig, config)
+    """Return the comparison of the first `frames` frames of a recording, run as by `vio run`.
+
+    odometry: one whose front end is `twin`.
+    """
     until_ns = int(dataset.frame_t_ns[min(frames, len(dataset.frame_t_ns)) - 1])
-    for _ in run(dataset, config, twin, until_ns):
+    for _ in run(dataset, odometry, until_ns):
         on_frame(twin.results[-1])
     return twin.results
 

@@ -10,6 +10,7 @@ from typing import Any
 from vio.config import Config
 from vio.errors import VioError
 from vio.hw.estimates.work import FrameWork, MeasuredWork, measure_work, worst_work
+from vio.odometry import MakeOdometry
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
@@ -25,14 +26,18 @@ def check_until(path: str | None, until_s: float | None) -> None:
 
 
 def measure(
-    path: str | None, config: Config, until_s: float | None, progress: Progress
+    path: str | None,
+    config: Config,
+    until_s: float | None,
+    progress: Progress,
+    make_odometry: MakeOdometry,
 ) -> MeasuredWork | None:
     """Return the work of a recording, up to `until_s` seconds after its first image, if given.
 
     Raises VioError for a time that is not positive or has no recording.
     """
     from vio.datasets import open_dataset
-    from vio.runs.execute import count_frames
+    from vio.datasets.base import count_frames
 
     check_until(path, until_s)
     if path is None:
@@ -42,7 +47,7 @@ def measure(
     if until_s is not None:
         until_ns = int(dataset.frame_t_ns[0]) + round(until_s * 1e9)
     with progress(dataset.name, count_frames(dataset, until_s)) as on_frame:
-        return measure_work(dataset, config, until_ns, on_frame)
+        return measure_work(dataset, config, make_odometry, until_ns, on_frame)
 
 
 def works(measured: MeasuredWork | None, config: Config) -> tuple[FrameWork, FrameWork, str]:

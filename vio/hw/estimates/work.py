@@ -12,6 +12,7 @@ from vio.datasets.base import Dataset
 from vio.errors import VioError
 from vio.frontend.base import FrontEnd
 from vio.frontend.klt import LOST_REASONS
+from vio.odometry import MakeOdometry, run
 
 REFETCHES = 0.006  # of a window, all levels: measured on MH_01_easy (docs/chip/budgets.md)
 STEREO_ITERATIONS = 10  # bound of the stereo refinement (vio.fixed.stereo)
@@ -119,19 +120,21 @@ class MeasuredWork:
 def measure_work(
     dataset: Dataset,
     config: Config,
+    make_odometry: MakeOdometry,
     until_ns: int | None = None,
     on_frame: Callable[[int], None] = lambda done: None,
 ) -> MeasuredWork:
     """Run the odometry on the golden model and return its work.
 
-    Frames without a window to follow (the first one) are left out of the lists. until_ns: stop
-    after the last frame not later than this. Raises VioError when a kind of frame never occurs.
+    Frames without a window to follow (the first one) are left out of the lists. make_odometry:
+    `vio.make_odometry`. until_ns: stop after the last frame not later than this. Raises VioError
+    when a kind of frame never occurs.
     """
     from vio.fixed.frontend import FixedFrontEnd
-    from vio.odometry import run
 
     recorder = _Recorder(FixedFrontEnd(dataset.rig, config), config.frontend.levels, on_frame)
-    for _ in run(dataset, config, recorder, until_ns):
+    odometry = make_odometry(dataset.rig, dataset.imu_noise, config, frontend=recorder)
+    for _ in run(dataset, odometry, until_ns):
         pass
     tracking = [w for w in recorder.works if w.windows > 0 and not w.keyframe]
     keyframes = [w for w in recorder.works if w.windows > 0 and w.keyframe]

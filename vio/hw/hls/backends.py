@@ -5,14 +5,14 @@ from functools import cache
 
 import numpy as np
 
-from vio.float32.kernels import SIMPLE, Lanes
+from vio.float32.kernels import SIMPLE, Kernels
 from vio.hw.hls.xls import Words, adapter
 
-WIDTH = 16  # lanes of a call of a simple kernel
+WIDTH = 16  # operands of a call of a simple kernel
 _ONE, _ZERO, _NOTHING = np.float32(1.0), np.float32(0.0), np.float32(1e-30)
 
-# One lane of each simple kernel in DSLX; {0} is the first of its words.
-_LANE = {
+# Each simple kernel on one operand in DSLX; {0} is the first of its words.
+_EXPRESSION = {
     "add": "u(float::add(f({0}), f({1})))",
     "sub": "u(float::sub(f({0}), f({1})))",
     "mul": "u(float::mul(f({0}), f({1})))",
@@ -26,11 +26,11 @@ _LANE = {
 }
 
 
-def lane_text(kernel: str, width: int = WIDTH) -> str:
-    """Return DSLX for `Words`: `width` lanes of a simple kernel, words and results lane by lane."""
+def batch_text(kernel: str, width: int = WIDTH) -> str:
+    """Return DSLX for `Words`: a simple kernel on `width` operands, one after another."""
     inputs, outputs, _ = SIMPLE[kernel]
     entries = [
-        _LANE[kernel].format(*(f"w[{inputs * i + n}]" for n in range(inputs)), k=k)
+        _EXPRESSION[kernel].format(*(f"w[{inputs * i + n}]" for n in range(inputs)), k=k)
         for i in range(width)
         for k in range(outputs)
     ]
@@ -43,7 +43,7 @@ def _flushed(x: np.ndarray) -> np.ndarray:
     return np.where(np.abs(x) < np.finfo(np.float32).tiny, _ZERO, x)
 
 
-class JitLanes(Lanes):
+class XlsKernels(Kernels):
     """Compute kernels by XLS's compiler for the CPU: the functions that become Verilog."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class JitLanes(Lanes):
         if kernel not in self._compiled:
             if kernel in SIMPLE:
                 inputs, outputs, _ = SIMPLE[kernel]
-                text = lane_text(kernel)
+                text = batch_text(kernel)
                 words = Words(text, "words", inputs * WIDTH, outputs * WIDTH, optimise=False)
             else:
                 from vio.hw.hls.kernels import KERNELS
@@ -77,8 +77,8 @@ class JitLanes(Lanes):
         return out.reshape(-1, outputs)[: len(flat)].view(np.float32)
 
 
-class RtlLanes(Lanes):
-    """Compute kernels by Verilog: lanes stream through the units, the others through sequencers."""
+class XlsRtlKernels(Kernels):
+    """Compute kernels by Verilog: simple ones by the pipelined units, others by sequencers."""
 
     def __init__(self) -> None:
         super().__init__()

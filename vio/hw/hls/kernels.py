@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numba import njit
 
+from vio.float32 import cholesky as cholesky32
 from vio.float32 import float as fp32
-from vio.float32 import linearize as linearize32
 from vio.float32 import qr as qr32
-from vio.float32 import so3 as so3_32
+from vio.float32.batches import COMPOSITE, Fill
 from vio.hw.hls.operands import matrices, observations, pairs, rows, vectors
 from vio.hw.hls.xls import HLS, Words, adapter
 
@@ -28,7 +28,7 @@ class Kernel:
     imports: tuple[str, ...]
     inputs: int
     results: tuple[str, ...]
-    fill: Callable[[np.ndarray, np.ndarray], None]
+    fill: Fill
     operands: Callable[[int, int], np.ndarray]
     optimise: bool = False
 
@@ -42,6 +42,11 @@ class Kernel:
         out = np.zeros((len(words), len(self.results)), np.uint32)
         self.fill(np.ascontiguousarray(words, np.uint32).view(np.float32), out.view(np.float32))
         return out
+
+
+def _fill(kernel: str) -> Fill:
+    """Return the reference of a kernel that the back end calls as a whole."""
+    return COMPOSITE[kernel][2]
 
 
 @njit(cache=True)
@@ -58,30 +63,6 @@ def _float(x: np.ndarray, out: np.ndarray) -> None:
         out[i, 7] = fp32.select(fp32.lt(a, b), a, b)
         flags = 4 * fp32.lt(a, b) + 2 * fp32.le(a, b) + fp32.eq(a, b)
         out[i, 8] = fp32.from_bits(np.uint32(flags))
-
-
-@njit(cache=True)
-def _exp(x: np.ndarray, out: np.ndarray) -> None:
-    for i in range(len(x)):
-        out[i] = so3_32.exp_so3(x[i]).ravel()
-
-
-@njit(cache=True)
-def _right_jacobian(x: np.ndarray, out: np.ndarray) -> None:
-    for i in range(len(x)):
-        out[i] = so3_32.right_jacobian_so3(x[i]).ravel()
-
-
-@njit(cache=True)
-def _inverse_right_jacobian(x: np.ndarray, out: np.ndarray) -> None:
-    for i in range(len(x)):
-        out[i] = so3_32.inverse_right_jacobian_so3(x[i]).ravel()
-
-
-@njit(cache=True)
-def _log(x: np.ndarray, out: np.ndarray) -> None:
-    for i in range(len(x)):
-        out[i] = so3_32.log_so3(x[i].copy().reshape(3, 3))
 
 
 @njit(cache=True)
@@ -129,33 +110,13 @@ def _givens(x: np.ndarray, out: np.ndarray) -> None:
 @njit(cache=True)
 def _triangular(x: np.ndarray, out: np.ndarray) -> None:
     for i in range(len(x)):
-        u, inverse, positive = qr32.cholesky_pivot(x[i, 0])
+        u, inverse, positive = cholesky32.pivot(x[i, 0])
         row = x[i, 2:6].copy()
-        qr32.downdate(row, x[i, 1], x[i, 6:10])
+        cholesky32.downdate(row, x[i, 1], x[i, 6:10])
         out[i, 0], out[i, 1] = u, inverse
         out[i, 2] = fp32.from_bits(np.uint32(positive))
         out[i, 3:7] = row
         out[i, 7] = qr32.solve_step(x[i, 10], x[i, 11], x[i, 12])
-
-
-@njit(cache=True)
-def _linearize(x: np.ndarray, out: np.ndarray) -> None:
-    block = np.empty((2, 16), np.float32)
-    for i in range(len(x)):
-        w = x[i].copy()
-        seen = linearize32.linearize(w[:12], w[12:24], w[24:50], w[50:53], w[53:55], block)
-        out[i, 0] = fp32.from_bits(np.uint32(seen))
-        out[i, 1:] = block.ravel()
-
-
-@njit(cache=True)
-def _linearize_own(x: np.ndarray, out: np.ndarray) -> None:
-    block = np.empty((2, 4), np.float32)
-    for i in range(len(x)):
-        w = x[i].copy()
-        seen = linearize32.linearize_own(w[24:50], w[50:53], w[53:55], block)
-        out[i, 0] = fp32.from_bits(np.uint32(seen))
-        out[i, 1:] = block.ravel()
 
 
 FLOAT = """
@@ -249,14 +210,19 @@ def _block(width: int) -> tuple[str, ...]:
 
 KERNELS = {
     "float": Kernel(FLOAT, ("float",), 2, _OPERATIONS, _float, pairs, optimise=True),
-    "so3_exp": Kernel(_of_vector("exp"), _SO3, 3, _ENTRIES, _exp, vectors),
+    "so3_exp": Kernel(_of_vector("exp"), _SO3, 3, _ENTRIES, _fill("so3_exp"), vectors),
     "so3_right_jacobian": Kernel(
-        _of_vector("right_jacobian"), _SO3, 3, _ENTRIES, _right_jacobian, vectors
+        _of_vector("right_jacobian"), _SO3, 3, _ENTRIES, _fill("so3_right_jacobian"), vectors
     ),
     "so3_inverse_right_jacobian": Kernel(
-        _of_vector("inverse_right_jacobian"), _SO3, 3, _ENTRIES, _inverse_right_jacobian, vectors
+        _of_vector("inverse_right_jacobian"),
+        _SO3,
+        3,
+        _ENTRIES,
+        _fill("so3_inverse_right_jacobian"),
+        vectors,
     ),
-    "so3_log": Kernel(_LOG, _SO3, 9, ("x", "y", "z"), _log, matrices),
+    "so3_log": Kernel(_LOG, _SO3, 9, ("x", "y", "z"), _fill("so3_log"), matrices),
     "qr_householder": Kernel(
         *(_HOUSEHOLDER, ("qr",), 16, tuple(f"[{i}][{j}]" for i in range(4) for j in range(4))),
         *(_householder, rows(16)),
@@ -274,8 +240,10 @@ KERNELS = {
         *(_TRIANGULAR, ("qr", "cholesky"), 13, ("pivot", "inverse", "positive", *"hhhh", "x")),
         *(_triangular, rows(13)),
     ),
-    "linearize": Kernel(_LINEARIZE, ("linearize",), 55, _block(16), _linearize, observations),
+    "linearize": Kernel(
+        _LINEARIZE, ("linearize",), 55, _block(16), _fill("linearize"), observations
+    ),
     "linearize_own": Kernel(
-        _LINEARIZE_OWN, ("linearize",), 55, _block(4), _linearize_own, observations
+        _LINEARIZE_OWN, ("linearize",), 55, _block(4), _fill("linearize_own"), observations
     ),
 }

@@ -163,7 +163,7 @@ class Recorder:
 
 @contextmanager
 def recording() -> Iterator[Recorder]:
-    """Have estimators that are made meanwhile with backend.imu = numpy record their operands."""
+    """Have estimators that are made meanwhile with backend.imu = float32 record their operands."""
     recorder, plain = Recorder(), imu32.preintegrate
     imu32.preintegrate = partial(plain, integrate=recorder)
     try:

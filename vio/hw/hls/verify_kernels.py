@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the back end's kernels were given in a run, and their proof on it: `vio hw hls backend`.
 
-The driver calls lanes of a Householder step or of a Cholesky column one by one, over whole
+The driver calls the operations of a Householder step or of a Cholesky column one by one, over whole
 matrices. What the kernels on blocks (`BLOCKS`) are given here are parts of those matrices.
 """
 
@@ -10,10 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from vio.config import Config
 from vio.datasets.base import Dataset
 from vio.errors import VioError
-from vio.float32.kernels import COMPOSITE, SIMPLE, Lanes
+from vio.float32.kernels import COMPOSITE, SIMPLE, Kernels
 from vio.hw.hls.kernels import KERNELS as HLS_KERNELS
 from vio.hw.hls.operand_files import load_operands
 from vio.odometry import Odometry, run
@@ -105,15 +104,16 @@ class _Recorder:
                 self.every[kernel] *= 2
 
 
-def record(dataset: Dataset, config: Config, until_ns: int | None = None) -> Operands:
-    """Return {kernel: operands (N, inputs) uint32} of a run by the reference kernels."""
-    odometry = Odometry(dataset.rig, dataset.imu_noise, config)
-    lanes = odometry.estimator.lanes
-    if lanes is None:
-        raise VioError("nothing to record with backend.arithmetic=float: set it to numpy")
+def record(
+    dataset: Dataset, odometry: Odometry, kernels: Kernels, until_ns: int | None = None
+) -> Operands:
+    """Return {kernel: operands (N, inputs) uint32} of a run.
+
+    odometry: one that computes by `kernels`, the references.
+    """
     recorder = _Recorder()
-    lanes.listener = recorder
-    for _ in run(dataset, config, until_ns=until_ns, odometry=odometry):
+    kernels.trace = recorder
+    for _ in run(dataset, odometry, until_ns):
         pass
     return {name: np.concatenate(words) for name, words in recorder.kept.items() if words}
 
@@ -133,12 +133,16 @@ def load(path: Path) -> Operands:
     return found
 
 
-def differences(given: Operands, lanes: Lanes) -> dict[str, int]:
+def differences(given: Operands, kernels: Kernels) -> dict[str, int]:
     """Return how many operands of each kernel give another result than the reference's."""
     out = {}
     for name, words in given.items():
         floats = np.ascontiguousarray(words).view(np.float32)
-        expected = Lanes().run(name, floats).view(np.uint32)
-        got = lanes.run(name, floats).view(np.uint32)
+        expected = (
+            HLS_KERNELS[name].reference(words)
+            if name in BLOCKS
+            else Kernels().run(name, floats).view(np.uint32)
+        )
+        got = kernels.run(name, floats).view(np.uint32)
         out[name] = int(np.count_nonzero(np.any(got != expected, axis=1)))
     return out

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from vio.backend.states import local_difference, retract
+from vio.backend.states import POSITION, local_difference, retract
 from vio.backend.window import FREE, Window
 from vio.hw.schedule.cost import Call
 from vio.hw.schedule.schedule import marginal_order
@@ -82,7 +82,7 @@ class Execution:
         self.order = list(window.order)
         self.n = 0
         self.columns: dict[int, list[int]] = {}
-        dims = [15 if window.has_motion[s] else 6 for s in self.order]
+        dims = [15 if window.is_full[s] else 6 for s in self.order]
         if leaving is None:
             for f, d in enumerate(dims):
                 self.columns[f] = list(range(self.n, self.n + d))
@@ -93,9 +93,9 @@ class Execution:
         w = window
         active = w.host[w.lm_state != FREE]
         self.own = 3 * int(np.bincount(active, minlength=1).max())  # columns of landmarks
-        window.visual(window.columns()[0])  # refreshes the first estimates of free states
-        self.R, self.p = convert(w.R), convert(w.vec[:, :3])
-        self.R_lin, self.p_lin = convert(w.R_lin), convert(w.vec_lin[:, :3])
+        window.refresh_linearization_points()
+        self.R, self.p = convert(w.R), convert(w.vec[:, POSITION])
+        self.R_lin, self.p_lin = convert(w.R_lin), convert(w.vec_lin[:, POSITION])
         self.rig = [convert(a) for a in w.rig]
         self.lm, self.obs, self.weight = convert(w.lm), w.obs, convert(w.weight)
         self.huber, self.huber2 = convert(w.config.huber ** np.array([1.0, 2.0]))
@@ -381,7 +381,7 @@ class Execution:
 
     def _difference(self, frame: int) -> None:
         w, slot = self.window, self.order[frame]
-        size = 15 if w.has_motion[slot] else 6
+        size = 15 if w.is_full[slot] else 6
         d = local_difference(w.R, w.vec, w.R_lin, w.vec_lin, np.array([slot]), np.array([size]))
         self.delta[self.columns[frame][:size]] = self.convert(d)
 
@@ -470,7 +470,7 @@ class Execution:
 
     def _retract(self, frame: int) -> None:
         w, slot = self.window, self.order[frame]
-        size = 15 if w.has_motion[slot] else 6
+        size = 15 if w.is_full[slot] else 6
         dx = np.array([float(v) for v in self.dx[self.columns[frame]]]).astype(w.dtype)
         retract(w.R, w.vec, np.array([slot]), np.array([size]), dx)
 

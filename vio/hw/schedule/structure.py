@@ -87,7 +87,7 @@ def structure_of(window: Window) -> Structure:
     index = {slot: i for i, slot in enumerate(window.order)}
     prior = window.prior
     return Structure(
-        tuple(15 if window.has_motion[s] else 6 for s in window.order),
+        tuple(15 if window.is_full[s] else 6 for s in window.order),
         tuple(bool(window.linearized[s]) for s in window.order),
         tuple(landmark_of(window, row) for row in window.active_rows()),
         tuple((index[f.slot_i], index[f.slot_j]) for f in window.factors),

@@ -7,6 +7,7 @@ import numba
 
 from vio.config import Config
 from vio.datasets.base import Dataset
+from vio.engines import make_odometry
 from vio.fixed.formats import formats
 from vio.fixed.frontend import FixedFrontEnd
 from vio.fixed.qformat import SignalUse
@@ -25,11 +26,12 @@ def watch_signals(
     frame not later than this. One thread: the record is not made for several.
     """
     frontend = FixedFrontEnd(dataset.rig, config, watch=True)
+    odometry = make_odometry(dataset.rig, dataset.imu_noise, config, frontend=frontend)
     threads = numba.get_num_threads()
     numba.set_num_threads(1)
     done = 0
     try:
-        for _ in run(dataset, config, frontend, until_ns):
+        for _ in run(dataset, odometry, until_ns):
             done += 1
             on_frame(done)
     finally:

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The buffer of inertial samples: what it keeps, drops, refuses and predicts."""
+
+import numpy as np
+import pytest
+
+from vio.errors import VioError
+from vio.geometry import exp_so3, log_so3
+from vio.imu import GRAVITY_M_S2
+from vio.imu_buffer import ImuBuffer, ImuPose
+
+MS = 1_000_000
+REST = np.zeros(3), np.array([0.0, 0.0, GRAVITY_M_S2])
+
+
+def filled(times_ms: range | list[int], max_gap_s: float = 0.1) -> ImuBuffer:
+    """Return a buffer with samples of a body at rest."""
+    buffer = ImuBuffer(max_gap_s)
+    for t in times_ms:
+        buffer.add(t * MS, *REST)
+    return buffer
+
+
+def test_samples_that_are_late_or_not_finite_are_dropped_and_counted() -> None:
+    buffer = filled([0, 5])
+    assert buffer.add(5 * MS, *REST) is None
+    assert buffer.add(10 * MS, np.array([0.0, np.nan, 0.0]), REST[1]) is None
+    assert buffer.counters["imu_late"] == 1
+    assert buffer.counters["imu_invalid"] == 1
+    assert (len(buffer), buffer.until_ns) == (2, 5 * MS)
+
+
+def test_a_sample_of_another_shape_is_refused() -> None:
+    with pytest.raises(VioError, match=r"shape \(3,\), got \(4,\)"):
+        ImuBuffer(0.1).add(0, np.zeros(4), np.zeros(3))
+
+
+def test_a_frame_may_be_ahead_of_the_samples_by_the_longest_gap_only() -> None:
+    with pytest.raises(VioError, match="before any inertial sample"):
+        ImuBuffer(0.1).check_covers(0)
+    buffer = filled([0, 5])
+    buffer.check_covers(5 * MS)
+    assert buffer.counters["frame_early"] == 0
+    buffer.check_covers(105 * MS)
+    assert buffer.counters["frame_early"] == 1
+    with pytest.raises(VioError, match=r"0\.101 s ahead"):
+        buffer.check_covers(106 * MS)
+
+
+def test_intervals_cover_two_times_and_are_none_before_the_first_frame() -> None:
+    buffer = filled(range(0, 30, 5))
+    dt_s, gyro, accel = buffer.intervals(7 * MS, 22 * MS)
+    np.testing.assert_allclose(dt_s, [0.003, 0.005, 0.005, 0.002])
+    assert gyro.shape == accel.shape == (4, 3)
+    np.testing.assert_array_equal(accel, np.tile(REST[1], (4, 1)))
+    assert [len(x) for x in buffer.intervals(None, 22 * MS)] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "gap"),
+    [(0, 20, False), (10, 60, True), (60, 110, True), (200, 220, True), (205, 225, False)],
+)
+def test_a_gap_is_seen_by_every_frame_that_it_touches(start: int, end: int, gap: bool) -> None:
+    buffer = filled([*range(0, 25, 5), *range(201, 230, 5)])
+    assert buffer.has_gap(start * MS, end * MS) is gap
+
+
+def test_a_gap_is_counted_once() -> None:
+    buffer = filled([*range(0, 25, 5), *range(201, 230, 5)])
+    assert not buffer.has_gap(None, 60 * MS)
+    assert buffer.has_gap(10 * MS, 60 * MS)
+    assert buffer.has_gap(60 * MS, 210 * MS)
+    assert buffer.counters["imu_gap"] == 1
+
+
+def test_one_sample_before_the_frame_is_kept() -> None:
+    buffer = filled(range(0, 50, 5))
+    buffer.trim(22 * MS)
+    assert len(buffer) == 6  # 20, 25, ... 45
+    dt_s, _, _ = buffer.intervals(22 * MS, 30 * MS)
+    assert dt_s.sum() == pytest.approx(0.008)
+
+
+def predicted(buffer: ImuBuffer, times_ms: range, trim_at_ms: int | None = None) -> list[ImuPose]:
+    """Return the poses predicted while a body turns at 0.5 rad/s about z and moves at 1 m/s."""
+    poses = []
+    for t in times_ms:
+        pose = buffer.add(t * MS, np.array([0.0, 0.0, 0.5]), REST[1] + 0.1)
+        if pose is not None:
+            poses.append(pose)
+        if t == trim_at_ms:
+            buffer.trim(t * MS)
+    return poses
+
+
+def test_poses_are_predicted_from_a_frame_with_its_biases() -> None:
+    gyro_bias, accel_bias = np.array([0.0, 0.0, 0.1]), np.full(3, 0.1)
+    buffer = ImuBuffer(0.1)
+    assert predicted(buffer, range(0, 25, 5)) == []
+    start = exp_so3(np.array([0.0, 0.0, 0.3]))
+    buffer.predict_from(
+        18 * MS, start, np.ones(3), np.array([1.0, 0.0, 0.0]), gyro_bias, accel_bias
+    )
+    poses = predicted(buffer, range(25, 125, 5))
+    assert [p.t_ns for p in poses] == [t * MS for t in range(25, 125, 5)]
+    last = poses[-1]
+    np.testing.assert_allclose(last.p_world_body, [1.102, 1.0, 1.0], atol=1e-9)
+    np.testing.assert_allclose(last.v_world_body, [1.0, 0.0, 0.0], atol=1e-9)
+    yaw = 0.3 + 0.4 * 0.102
+    np.testing.assert_allclose(last.q_world_body, [np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)])
+    assert log_so3(start)[2] == pytest.approx(0.3)  # what was given is not changed
+
+
+def test_trimming_does_not_disturb_the_prediction() -> None:
+    ends = []
+    for trim_at_ms in (None, 60):
+        buffer = filled([0, 5])
+        buffer.predict_from(5 * MS, np.eye(3), *np.zeros((4, 3)))
+        ends.append(predicted(buffer, range(10, 105, 5), trim_at_ms)[-1])
+    for whole, trimmed in zip(*ends, strict=True):
+        np.testing.assert_array_equal(whole, trimmed)
+
+
+def test_a_stopped_prediction_gives_no_poses() -> None:
+    buffer = filled([0, 5])
+    buffer.predict_from(5 * MS, np.eye(3), *np.zeros((4, 3)))
+    assert buffer.add(10 * MS, *REST) is not None
+    buffer.stop_prediction()
+    assert buffer.add(15 * MS, *REST) is None

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Observations in the window: enter a frame's, add and triangulate landmarks, remove outliers."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vio.backend.landmarks import reprojection_errors
+from vio.backend.triangulate import stereo_inverse_depth, triangulate_rows
+from vio.backend.window import ACTIVE, PENDING, Window
+from vio.config import Config
+
+
+@dataclass(frozen=True)
+class FrameInput:
+    """Hold what one frame brings: tracks as rays, and the inertial data since the last frame.
+
+    ids: (N,) int64. rays: (N, 4) [x, y left, x, y right], NaN where there is no stereo match.
+    dt_s (M,), gyro (M, 3), accel (M, 3): intervals that cover the time since the last frame.
+    """
+
+    t_ns: int
+    ids: np.ndarray
+    rays: np.ndarray
+    is_keyframe: bool
+    dt_s: np.ndarray
+    gyro: np.ndarray
+    accel: np.ndarray
+
+
+def observe(window: Window, slot: int, ids: np.ndarray, rays: np.ndarray) -> None:
+    """Enter a frame's tracks as observations of the landmarks that they belong to."""
+    rows = np.array([window.row_of.get(int(i), -1) for i in ids], np.int64)
+    known = rows >= 0
+    rows, seen = rows[known], rays[known]
+    stereo = np.isfinite(seen[:, 2])
+    window.obs[rows, slot] = np.nan_to_num(seen)
+    window.mask[rows, slot] = 1 + 2 * stereo.astype(np.uint8)
+
+
+def add_landmarks(
+    window: Window, slot: int, ids: np.ndarray, rays: np.ndarray, config: Config
+) -> None:
+    """Host new landmarks in a keyframe: by stereo depth, or pending until there is parallax."""
+    c = config.backend
+    rho = stereo_inverse_depth(window.rig, rays.astype(window.dtype))
+    for k in np.argsort(~np.isfinite(rho), kind="stable"):
+        if int(ids[k]) in window.row_of:
+            continue
+        row = window.new_landmark(int(ids[k]), slot)
+        if row < 0:
+            return
+        stereo = bool(np.isfinite(rho[k]) and 1.0 / c.max_depth_m < rho[k] < 1.0 / c.min_depth_m)
+        window.obs[row, slot] = np.nan_to_num(rays[k])
+        window.mask[row, slot] = 3 if stereo else 1
+        if stereo:
+            window.lm[row] = rays[k, 0], rays[k, 1], rho[k]
+            window.lm_state[row] = ACTIVE
+
+
+def triangulate_pending(window: Window, slot: int, config: Config) -> None:
+    """Give a depth to pending landmarks that are in view and have enough parallax."""
+    rows = np.flatnonzero(window.lm_state == PENDING)
+    stale = rows[window.mask[rows, slot] == 0]
+    for row in stale:
+        window.free_landmark(int(row))
+    rows = rows[window.mask[rows, slot] != 0]
+    if not len(rows):
+        return
+    slots, _, _ = window.columns()
+    visual = window.visual_arrays(slots)
+    c = config.backend
+    lm = triangulate_rows(rows, window.rig, visual, np.radians(c.min_parallax_deg))
+    good = np.isfinite(lm[:, 2]) & (lm[:, 2] > 1 / c.max_depth_m) & (lm[:, 2] < 1 / c.min_depth_m)
+    window.lm[rows[good]] = lm[good]
+    errors = reprojection_errors(rows[good], window.rig, visual)
+    fits = errors.max(axis=(1, 2), initial=0.0) < c.outlier
+    window.lm_state[rows[good][fits]] = ACTIVE
+
+
+def remove_outliers(window: Window, slot: int, threshold: float) -> int:
+    """Drop observations that the optimised window contradicts; return how many are left in slot."""
+    rows = window.active_rows()
+    slots, _, _ = window.columns()
+    errors = reprojection_errors(rows, window.rig, window.visual_arrays(slots))
+    bad = errors > threshold
+    if bad.any():
+        keep = np.where(bad[:, :, 0], 2, 3) & np.where(bad[:, :, 1], 1, 3)
+        window.mask[rows] &= keep.astype(np.uint8)
+        host_bad = window.mask[rows, window.host[rows]] & 1 == 0
+        for row in rows[host_bad]:
+            window.free_landmark(int(row))
+    return int(np.count_nonzero(window.mask[window.active_rows(), slot]))

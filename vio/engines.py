@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a run is made of: its front end, preintegration and back-end arithmetic, by its settings.
+
+Only this module knows all engines. It makes them and hands them in; nothing below imports it, and
+each is imported when it is chosen.
+"""
+
+from functools import partial
+
+from vio.backend.estimator import Estimator
+from vio.backend.window import MakeWindow, Window
+from vio.camera import StereoRig
+from vio.config import Config, ImuConfig
+from vio.float32.kernels import Kernels
+from vio.frontend.base import FrontEnd
+from vio.imu import ImuNoise, Preintegrate, preintegrate
+from vio.odometry import Odometry
+
+
+def make_odometry(
+    rig: StereoRig,
+    noise: ImuNoise,
+    config: Config | None = None,
+    *,
+    frontend: FrontEnd | None = None,
+    kernels: Kernels | None = None,
+) -> Odometry:
+    """Return an odometry for a rig and the noise densities of its inertial sensor.
+
+    config: all settings (default: those of the dataclasses, engine float). frontend, kernels: used
+    instead of those that frontend.engine and backend.arithmetic choose.
+    Raises VioError for settings that contradict each other, and where a tool is missing.
+    """
+    config = config or Config()
+    kernels = kernels or make_kernels(config.backend.arithmetic)
+    estimator = Estimator(
+        rig,
+        scaled_noise(noise, config.imu),
+        config,
+        make_preintegrate(config.backend.imu),
+        make_window(kernels),
+    )
+    return Odometry(rig, config, frontend or make_frontend(rig, config), estimator)
+
+
+def make_frontend(rig: StereoRig, config: Config) -> FrontEnd:
+    """Return the front end of frontend.engine."""
+    match config.frontend.engine:
+        case "fixed":
+            from vio.fixed.frontend import FixedFrontEnd
+
+            return FixedFrontEnd(rig, config)
+        case "rtl":
+            from vio.hw.cosim.engine import RtlFrontEnd
+
+            return RtlFrontEnd(rig, config)
+        case "opencv":
+            from vio.frontend.opencv import OpenCvFrontEnd
+
+            return OpenCvFrontEnd(rig, config)
+        case "replay":
+            from vio.frontend.replay import ReplayFrontEnd
+
+            return ReplayFrontEnd(rig, config)
+    from vio.frontend.frontend import FloatFrontEnd
+
+    return FloatFrontEnd(rig, config)
+
+
+def make_preintegrate(choice: str) -> Preintegrate:
+    """Return the preintegration of backend.imu.
+
+    float: vio/imu.py. float32: vio/float32/imu.py, in the hardware's order of operations. rtl: the
+    block hls/imu.v in Verilator, bit-exact with float32.
+    """
+    if choice == "float":
+        return preintegrate
+    from vio.float32 import imu as imu32
+
+    if choice == "float32":
+        return imu32.preintegrate
+    from vio.hw.hls.imu_block import ImuBlock
+
+    return partial(imu32.preintegrate, integrate=ImuBlock())
+
+
+def make_kernels(arithmetic: str) -> Kernels | None:
+    """Return the kernels of backend.arithmetic; None: float, which has none.
+
+    float32: the references. xls: the same functions as XLS compiles them for the CPU. xls-rtl:
+    their Verilog in Verilator. All three are bit-exact.
+    """
+    if arithmetic == "float":
+        return None
+    if arithmetic == "float32":
+        return Kernels()
+    from vio.hw.hls.backends import XlsKernels, XlsRtlKernels
+
+    return XlsKernels() if arithmetic == "xls" else XlsRtlKernels()
+
+
+def make_window(kernels: Kernels | None) -> MakeWindow:
+    """Return what makes windows that compute by kernels; None: in the precision that is set."""
+    if kernels is None:
+        return Window
+    from vio.float32.window import Window32
+
+    return partial(Window32, kernels=kernels)
+
+
+def scaled_noise(noise: ImuNoise, config: ImuConfig) -> ImuNoise:
+    """Return the calibration's noise densities times the factors of [imu]."""
+    return ImuNoise(
+        noise.rate_hz,
+        noise.gyro_noise * config.gyro_noise_scale,
+        noise.gyro_walk * config.gyro_walk_scale,
+        noise.accel_noise * config.accel_noise_scale,
+        noise.accel_walk * config.accel_walk_scale,
+    )

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The inertial samples that are still needed, and the poses predicted from them after a frame."""
+
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+
+from vio.errors import VioError
+from vio.geometry import exp_so3, mul3, mul33, quaternion_from_matrix
+from vio.imu import GRAVITY_M_S2, intervals
+
+
+class ImuPose(NamedTuple):
+    """Hold a pose predicted at an inertial sample: metres, wxyz, m/s."""
+
+    t_ns: int
+    p_world_body: np.ndarray
+    q_world_body: np.ndarray
+    v_world_body: np.ndarray
+
+
+class _Motion(NamedTuple):
+    """Hold the predicted motion at a time."""
+
+    t_ns: int
+    R_world_body: np.ndarray
+    p_world_body: np.ndarray
+    v_world_body: np.ndarray
+
+
+class ImuBuffer:
+    """Collect inertial samples in order of time, cut them at frames, predict poses from them.
+
+    counters: `imu_late` and `imu_invalid` samples that were dropped, `frame_early` frames that came
+    before the samples covered their time, `imu_gap` gaps longer than max_gap_s.
+    """
+
+    def __init__(self, max_gap_s: float) -> None:
+        self.max_gap_s = max_gap_s
+        self.counters = {"imu_late": 0, "imu_invalid": 0, "frame_early": 0, "imu_gap": 0}
+        self._samples: list[tuple[int, np.ndarray, np.ndarray]] = []
+        self._last_gap_ns: int | None = None
+        self._motion: _Motion | None = None
+        self._gyro_bias, self._accel_bias = np.zeros(3), np.zeros(3)  # of the prediction
+        self._used = 0  # samples that the prediction has used
+
+    def __len__(self) -> int:
+        """Return how many samples are kept."""
+        return len(self._samples)
+
+    @property
+    def until_ns(self) -> int | None:
+        """Time of the newest sample, or None."""
+        return self._samples[-1][0] if self._samples else None
+
+    # Samples and frames -------------------------------------------------------------------------
+
+    def add(self, t_ns: int, gyro_rad_s: np.ndarray, accel_m_s2: np.ndarray) -> ImuPose | None:
+        """Keep one sample; return the pose predicted for it, or None while there is none.
+
+        A sample that is not later than the last one, or not finite, is dropped and counted. Raises
+        VioError for vectors that are not of shape (3,).
+        """
+        gyro = np.asarray(gyro_rad_s, np.float64)
+        accel = np.asarray(accel_m_s2, np.float64)
+        if gyro.shape != (3,) or accel.shape != (3,):
+            raise VioError(
+                f"an inertial sample takes two vectors of shape (3,), got {gyro.shape} and "
+                f"{accel.shape}"
+            )
+        if self._samples and t_ns <= self._samples[-1][0]:
+            self.counters["imu_late"] += 1
+            return None
+        if not (np.isfinite(gyro).all() and np.isfinite(accel).all()):
+            self.counters["imu_invalid"] += 1
+            return None
+        self._samples.append((int(t_ns), gyro, accel))
+        return self._propagate()
+
+    def check_covers(self, t_ns: int) -> None:
+        """Raise VioError when the samples end more than max_gap_s before a frame at t_ns.
+
+        A frame that is less far ahead is counted; the last sample is held up to it.
+        """
+        if not self._samples:
+            raise VioError(f"frame at {t_ns} ns came before any inertial sample; add those first")
+        ahead_s = (t_ns - self._samples[-1][0]) * 1e-9
+        if ahead_s > self.max_gap_s:
+            raise VioError(
+                f"frame at {t_ns} ns is {ahead_s:.3f} s ahead of the inertial data (at most "
+                f"imu.max_gap_s = {self.max_gap_s} s); add the samples up to it first"
+            )
+        if ahead_s > 0.0:
+            self.counters["frame_early"] += 1
+
+    def intervals(
+        self, start_ns: int | None, end_ns: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return dt_s (M,), gyro (M, 3), accel (M, 3) that cover two times (None: no interval)."""
+        if start_ns is None:
+            return np.zeros(0), np.zeros((0, 3)), np.zeros((0, 3))
+        t = np.array([s[0] for s in self._samples], np.int64)
+        gyro = np.array([s[1] for s in self._samples])
+        accel = np.array([s[2] for s in self._samples])
+        return intervals(t, gyro, accel, start_ns, end_ns)
+
+    def has_gap(self, start_ns: int | None, end_ns: int) -> bool:
+        """Return whether a gap longer than max_gap_s touches two times; count each gap once."""
+        gap_ns = None if start_ns is None else self._gap_ns(start_ns, end_ns)
+        if gap_ns is None:
+            return False
+        self.counters["imu_gap"] += int(gap_ns != self._last_gap_ns)
+        self._last_gap_ns = gap_ns
+        return True
+
+    def _gap_ns(self, start_ns: int, end_ns: int) -> int | None:
+        """Return where the first gap between two times begins, or None."""
+        times = [s[0] for s in self._samples]
+        # The buffer keeps one sample before the last frame; the first one may have come later.
+        ends = [min(times[0], start_ns), *times, max(times[-1], end_ns)]
+        limit_ns = self.max_gap_s * 1e9
+        for before, after in itertools.pairwise(ends):
+            if after - before > limit_ns and before < end_ns and after > start_ns:
+                return before
+        return None
+
+    def trim(self, t_ns: int) -> None:
+        """Forget the samples before the last one that is not later than t_ns."""
+        first = 0
+        while first + 1 < len(self._samples) and self._samples[first + 1][0] <= t_ns:
+            first += 1
+        del self._samples[:first]
+        self._used = max(0, self._used - first)
+
+    # Prediction ---------------------------------------------------------------------------------
+
+    def predict_from(
+        self,
+        t_ns: int,
+        R_world_body: np.ndarray,
+        p_world_body: np.ndarray,
+        v_world_body: np.ndarray,
+        gyro_bias_rad_s: np.ndarray,
+        accel_bias_m_s2: np.ndarray,
+    ) -> None:
+        """Predict poses from this motion on, with constant biases (3,)."""
+        self._motion = _Motion(t_ns, R_world_body, p_world_body, v_world_body)
+        self._gyro_bias, self._accel_bias = gyro_bias_rad_s, accel_bias_m_s2
+        self._used = 0
+
+    def stop_prediction(self) -> None:
+        """Predict nothing until the next `predict_from`."""
+        self._motion = None
+
+    def _propagate(self) -> ImuPose | None:
+        """Bring the prediction up to the newest sample."""
+        if self._motion is None or len(self._samples) < 2:
+            return None
+        t_ns, R, p, v = self._motion
+        if self._samples[-1][0] <= t_ns:
+            return None
+        g = np.array([0.0, 0.0, -GRAVITY_M_S2])
+        for k in range(max(1, self._used), len(self._samples)):
+            t1, w1, a1 = self._samples[k]
+            if t1 <= t_ns:
+                continue
+            _, w0, a0 = self._samples[k - 1]
+            dt = (t1 - t_ns) * 1e-9
+            half = exp_so3((0.5 * (w0 + w1) - self._gyro_bias) * (0.5 * dt))
+            R_mid = mul33(R, half)
+            a = mul3(R_mid, 0.5 * (a0 + a1) - self._accel_bias) + g
+            p = p + v * dt + 0.5 * a * dt * dt
+            v = v + a * dt
+            R = mul33(R_mid, half)
+            t_ns = t1
+        self._motion = _Motion(t_ns, R, p, v)
+        self._used = len(self._samples)
+        return ImuPose(t_ns, p, quaternion_from_matrix(R), v)
