@@ -31,6 +31,7 @@ lint: venv-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 format: venv-dev
 	$(BIN)/ruff format .

@@ -13,6 +13,7 @@ from vio import cli
 from vio.commands import hw
 from vio.commands.hw import sim
 from vio.errors import VioError
+from vio.exits import EXIT_BAD_INPUT, EXIT_NEGATIVE
 
 NEEDS_A_CLONE = {
     "synth": ("--block", "skid"),
@@ -40,7 +41,7 @@ def test_the_help_fits_on_one_screen_and_lists_every_command(
 
 @pytest.mark.parametrize("name", hw.COMMANDS)
 def test_the_old_spelling_names_the_new_one(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main([name, "--some", "option"]) == cli.EXIT_BAD_INPUT
+    assert cli.main([name, "--some", "option"]) == EXIT_BAD_INPUT
     assert capsys.readouterr().err == f"vio: `vio {name}` is now `vio hw {name}`\n"
 
 
@@ -49,7 +50,7 @@ def test_a_command_that_needs_the_sources_reports_it_in_one_line(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(hw.require, "__defaults__", (tmp_path,))  # as in a folder of packages
-    assert cli.main(["hw", name, *NEEDS_A_CLONE[name]]) == cli.EXIT_BAD_INPUT
+    assert cli.main(["hw", name, *NEEDS_A_CLONE[name]]) == EXIT_BAD_INPUT
     err = capsys.readouterr().err
     assert re.fullmatch(rf"vio hw {name}: needs a clone of the repository \(.*make venv-hw\n", err)
 
@@ -59,7 +60,7 @@ def test_a_folder_without_the_sources_is_no_clone(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["hw", name, *WITH_A_ROOT[name], "--root", str(tmp_path)]
-    assert cli.main(arguments) == cli.EXIT_BAD_INPUT
+    assert cli.main(arguments) == EXIT_BAD_INPUT
     assert re.fullmatch(r"vio hw .*: needs a clone .*\n", capsys.readouterr().err)
 
 
@@ -136,7 +137,7 @@ def test_sim_fails_when_no_test_ran(
     clone: Path, arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = ["hw", "sim", "block", "--root", str(clone), *arguments]
-    assert cli.main(command) == cli.EXIT_BAD_INPUT
+    assert cli.main(command) == EXIT_BAD_INPUT
     err = capsys.readouterr().err
     assert re.fullmatch(r"vio hw sim: no test ran: none of test_block match .*\n", err)
     assert not (clone / "sim" / "ran").exists()
@@ -145,7 +146,7 @@ def test_sim_fails_when_no_test_ran(
 def test_sim_fails_when_a_test_fails(clone: Path) -> None:
     path = clone / "sim" / "test_block.py"
     path.write_text(path.read_text().replace('note("bounds")', "assert False"))
-    assert cli.main(["hw", "sim", "block", "--root", str(clone)]) == cli.EXIT_NEGATIVE
+    assert cli.main(["hw", "sim", "block", "--root", str(clone)]) == EXIT_NEGATIVE
 
 
 @pytest.mark.parametrize(

@@ -28,9 +28,9 @@ def run(args: argparse.Namespace) -> int:
     import sys
     import tempfile
 
-    from vio.exits import EXIT_NEGATIVE
     from vio.commands.hw import require
     from vio.errors import VioError
+    from vio.exits import EXIT_NEGATIVE
     from vio.hw.synth.netlist_tables import tests_of
 
     root = Path(args.root).resolve()
