@@ -17,13 +17,14 @@ from vio.odometry import Odometry
 from vio.trajectory import Trajectory
 
 START_NS = 1_000_000_000_000
+TOUR_RADIUS_M, TOUR_RAD_S = 2.2, 0.45
 DISTORTION = (-0.283, 0.074, 0.0002, 0.00002)
 # z forward in the camera is x forward in the body; the cameras are 11 cm apart along body -y.
 R_BODY_CAM = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 
 
-def make_rig() -> StereoRig:
-    """Return a rig like EuRoC's, with slightly turned cameras."""
+def make_rig(distortion: tuple[float, float, float, float] = DISTORTION) -> StereoRig:
+    """Return a rig like EuRoC's, with slightly rotated cameras."""
     cameras = []
     for side in range(2):
         T = np.eye(4)
@@ -31,15 +32,17 @@ def make_rig() -> StereoRig:
             R_BODY_CAM @ Rotation.from_rotvec([0.003 * side, 0.01 * side, 0.002]).as_matrix()
         )
         T[:3, 3] = [0.02, 0.055 - 0.11 * side, 0.01]
-        cameras.append(Camera(752, 480, 458.0, 457.0, 367.0, 248.0, DISTORTION, T))
+        cameras.append(Camera(752, 480, 458.0, 457.0, 367.0, 248.0, distortion, T))
     return StereoRig(*cameras)
 
 
 class Simulation:
     """A dataset of tracks (engine `replay`) whose truth is exact.
 
-    motion: "moving" or "rest" (at rest for 4 s, then moving). blind: (start_s, end_s) without any
-    track. pixel_sigma in pixels; noise densities as in `ImuNoise`.
+    motion: "moving" about a place, "rest" (at rest for 4 s, then moving) or "tour" (round the room
+    for as long as it lasts, so that no landmark stays in view). blind: (start_s, end_s) without any
+    track. pixel_sigma in pixels; noise densities as in `ImuNoise`. max_tracks: followed at a time.
+    stereo_share: of the tracks, those with a right pixel.
     """
 
     def __init__(
@@ -51,14 +54,17 @@ class Simulation:
         noise: ImuNoise | None = None,
         blind: tuple[float, float] | None = None,
         outliers: float = 0.0,
+        max_tracks: int = 120,
+        stereo_share: float = 1.0,
+        distortion: tuple[float, float, float, float] = DISTORTION,
     ) -> None:
-        self.name = f"simulation{seed}"
-        self.rig = make_rig()
+        self.name, self.seed = f"simulation{seed}", seed
+        self.rig = make_rig(distortion)
         self.imu_noise = noise or ImuNoise()
         self.warnings: list[str] = []
         self._rng = np.random.default_rng(seed)
         self._motion, self._blind, self._outliers = motion, blind, outliers
-        self._sigma = pixel_sigma
+        self._sigma, self._max_tracks, self._stereo_share = pixel_sigma, max_tracks, stereo_share
         rng = self._rng
         self._amplitude = rng.uniform(0.3, 0.8, 3)
         self._frequency = rng.uniform(0.2, 0.45, 3)
@@ -73,23 +79,34 @@ class Simulation:
         self.frame_t_ns = START_NS + np.arange(int(seconds * 20)) * 50_000_000
         self.imu = self._imu_data(seconds)
         t = (self.frame_t_ns - START_NS) * 1e-9
-        poses = [self.pose(s) for s in t]
-        q = np.array([Rotation.from_matrix(R).as_quat()[[3, 0, 1, 2]] for R, _ in poses])
-        v = np.array([(self.pose(s + 1e-5)[1] - self.pose(s - 1e-5)[1]) / 2e-5 for s in t])
+        R, p = self.poses(t)
+        q = Rotation.from_matrix(R).as_quat()[:, [3, 0, 1, 2]]
+        v = (self.poses(t + 1e-5)[1] - self.poses(t - 1e-5)[1]) / 2e-5
         self.truth_error = ""
-        self.ground_truth = Trajectory(self.frame_t_ns, np.array([p for _, p in poses]), q, v)
+        self.ground_truth = Trajectory(self.frame_t_ns, p, q, v)
         self._frames = self._make_frames()
 
     def pose(self, t: float) -> tuple[np.ndarray, np.ndarray]:
         """Return rotation (3, 3) and position (3,) of the body at t seconds."""
+        R, p = self.poses(np.array([t]))
+        return R[0], p[0]
+
+    def poses(self, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return rotations (N, 3, 3) and positions (N, 3) of the body at t (N,) seconds."""
+        t = t[:, None]
         if self._motion == "rest":
-            x = max(0.0, t - 4.0)
+            x = np.maximum(0.0, t - 4.0)
             t = x**3 / (x**2 + 1.0)  # stands still, then starts smoothly
         p = self._amplitude * np.sin(2 * np.pi * self._frequency * t + self._phase)
         turn = self._turn_amplitude * np.sin(
             2 * np.pi * self._turn_frequency * t + self._turn_phase
         )
-        return Rotation.from_euler("ZYX", turn[::-1]).as_matrix(), p
+        if self._motion == "tour":
+            course = TOUR_RAD_S * t[:, 0]
+            circle = np.column_stack([np.cos(course), np.sin(course), np.zeros_like(course)])
+            p = 0.3 * p + TOUR_RADIUS_M * circle
+            turn[:, 2] += course + np.pi / 2
+        return Rotation.from_euler("ZYX", turn[:, ::-1]).as_matrix(), p
 
     def _imu_data(self, seconds: float) -> ImuData:
         rng, n = self._rng, self.imu_noise
@@ -97,19 +114,20 @@ class Simulation:
         step_s = 1 / 200
         self.gyro_bias = rng.normal(0, 0.03, 3)
         self.accel_bias = rng.normal(0, 0.05, 3)
-        gyro, accel = np.zeros((2, len(t_ns), 3))
-        bg, ba = self.gyro_bias.copy(), self.accel_bias.copy()
         h = 1e-4
-        for k, t in enumerate((t_ns - START_NS) * 1e-9):
-            (R0, p0), (R1, p1), (R2, p2) = (self.pose(t + d) for d in (-h, 0.0, h))
-            rate = Rotation.from_matrix(R0.T @ R2).as_rotvec() / (2 * h)
-            force = R1.T @ ((p0 - 2 * p1 + p2) / h**2 + [0, 0, GRAVITY_M_S2])
-            white = np.sqrt(1 / step_s)
-            gyro[k] = rate + bg + rng.normal(0, n.gyro_noise * white, 3)
-            accel[k] = force + ba + rng.normal(0, n.accel_noise * white, 3)
-            bg += rng.normal(0, n.gyro_walk * np.sqrt(step_s), 3)
-            ba += rng.normal(0, n.accel_walk * np.sqrt(step_s), 3)
-        self.final_bias = np.concatenate([bg, ba])
+        t = (t_ns - START_NS) * 1e-9
+        (R0, p0), (R1, p1), (R2, p2) = (self.poses(t + d) for d in (-h, 0.0, h))
+        rate = Rotation.from_matrix(R0.transpose(0, 2, 1) @ R2).as_rotvec() / (2 * h)
+        up = np.array([0.0, 0.0, GRAVITY_M_S2])
+        force = np.einsum("nji,nj->ni", R1, (p0 - 2 * p1 + p2) / h**2 + up)
+        # One row a sample: white noise of gyroscope and accelerometer, then the biases' steps.
+        density = np.repeat([n.gyro_noise, n.accel_noise, n.gyro_walk, n.accel_walk], 3)
+        step = np.repeat([1 / step_s, 1 / step_s, step_s, step_s], 3)
+        noise = rng.normal(size=(len(t), 12)) * density * np.sqrt(step)
+        bias = np.concatenate([self.gyro_bias, self.accel_bias]) + np.cumsum(noise[:, 6:], axis=0)
+        self.final_bias = bias[-1].copy()
+        bias -= noise[:, 6:]  # the first sample has the bias before any step
+        gyro, accel = np.hsplit(np.hstack([rate, force]) + bias + noise[:, :6], 2)
         return ImuData(t_ns, gyro, accel)
 
     def _make_frames(self) -> list[TrackFrame]:
@@ -136,7 +154,7 @@ class Simulation:
                 visible = []
             track_of = {k: i for k, i in track_of.items() if k in visible}
             for k in visible:
-                if k not in track_of and len(track_of) < 120:
+                if k not in track_of and len(track_of) < self._max_tracks:
                     track_of[k] = next_id
                     next_id += 1
             points = sorted(track_of, key=lambda k: track_of[k])
@@ -146,6 +164,7 @@ class Simulation:
             left = views[0][points].reshape(-1, 2) + noise[0]
             right = views[1][points].reshape(-1, 2) + noise[1]
             ids = np.array([track_of[k] for k in points], np.int64)
+            right[ids % 100 >= round(100 * self._stereo_share)] = np.nan
             frames.append(TrackFrame(int(t_ns), None, None, ids, left, right))
         return frames
 
