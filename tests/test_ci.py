@@ -127,6 +127,8 @@ def test_every_target_that_a_page_names_is_in_the_makefile(page: str) -> None:
     assert named_targets(page) <= set(phony.split())
 
 
-@pytest.mark.parametrize("target", ["demo", "test", "bench", "docs", "lint", "format", "clean"])
+@pytest.mark.parametrize(
+    "target", ["demo", "test", "test-bounds", "bench", "docs", "lint", "format", "clean"]
+)
 def test_every_target_of_the_makefile_is_there(target: str) -> None:
     assert make("--dry-run", target).returncode == 0
