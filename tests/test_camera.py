@@ -10,7 +10,15 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from vio.camera import Camera, StereoRig, project_rays, rectify, unproject_pixels
+from vio.camera import (
+    MAX_RAY,
+    Camera,
+    StereoRig,
+    invertible_radius,
+    project_rays,
+    rectify,
+    unproject_pixels,
+)
 from vio.errors import VioError
 from vio.geometry import hat, invert_transform, transform_from
 
@@ -189,3 +197,50 @@ def test_swapped_cameras_are_refused_with_the_offset() -> None:
 def test_the_baseline_is_the_distance_of_the_centres() -> None:
     right = dataclasses.replace(RADIAL, T_body_cam=transform_from(np.eye(3), [0.3, 0.0, 0.4]))
     assert StereoRig(RADIAL, right).baseline_m == pytest.approx(0.5)
+
+
+def every_pixel(camera: Camera) -> np.ndarray:
+    """Return pixels (N, 2) over the whole image, corners included."""
+    return np.stack(
+        np.meshgrid(
+            np.arange(0.0, camera.width, 3.0), np.arange(0.0, camera.height, 3.0), indexing="xy"
+        ),
+        axis=-1,
+    ).reshape(-1, 2)
+
+
+FOLDING = dataclasses.replace(RADIAL, fx=600.0, fy=600.0, distortion=(-0.4, 0.05, 0.0, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("camera", "masked"), [(RADIAL, 0.0), (EQUIDISTANT, 0.12), (FOLDING, 0.045)]
+)
+def test_pixels_that_the_lens_model_does_not_reach_have_no_ray(
+    camera: Camera, masked: float
+) -> None:
+    uv = every_pixel(camera)
+    rays = camera.unproject(uv)
+    none = np.isnan(rays).any(axis=1)
+    assert np.isnan(rays[none]).all()
+    assert none.mean() == pytest.approx(masked, abs=0.1 * masked)
+    np.testing.assert_allclose(camera.project(rays[~none]), uv[~none], atol=1e-6)
+    assert np.linalg.norm(rays[~none], axis=1).max() <= MAX_RAY
+    # The image is not folded there: a step outwards on the ray is one outwards in the image.
+    centre = np.array([camera.cx, camera.cy])
+    out = np.linalg.norm(camera.project(rays[~none] * 1.001) - centre, axis=1)
+    assert (out > np.linalg.norm(uv[~none] - centre, axis=1) - 1e-6).all()
+
+
+def test_the_radius_that_a_lens_model_inverts_ends_where_the_image_folds() -> None:
+    for model, distortion in (
+        ("radial-tangential", (-0.4, 0.05, 0.0, 0.0)),
+        ("equidistant", (-0.2, 0.0, 0.0, 0.0)),
+    ):
+        camera = dataclasses.replace(RADIAL, model=model, distortion=distortion)
+        reach = invertible_radius(model, distortion)
+        assert reach < MAX_RAY
+        r = np.array([[0.999 * reach, 0.0], [reach, 0.0], [1.001 * reach, 0.0]])
+        u = camera.project(r)[:, 0]
+        assert u[0] < u[1] > u[2]
+    assert invertible_radius("equidistant", (0.0, 0.0, 0.0, 0.0)) == MAX_RAY
+    assert invertible_radius("radial-tangential", RADIAL.distortion) == MAX_RAY

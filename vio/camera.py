@@ -2,8 +2,10 @@
 """Camera models (pinhole with radial-tangential or equidistant distortion) and the stereo rig.
 
 Compiled functions take the packed parameters of `Camera.params`:
-[model, fx, fy, cx, cy, d0, d1, d2, d3]; model 0 is radial-tangential (k1, k2, p1, p2), model 1 is
-equidistant (k1..k4; Kannala and Brandt, PAMI 2006). A ray is (x, y), the direction (x, y, 1).
+[model, fx, fy, cx, cy, d0, d1, d2, d3, r2]; model 0 is radial-tangential (k1, k2, p1, p2), model 1
+is equidistant (k1..k4; Kannala and Brandt, PAMI 2006). A ray is (x, y), the direction (x, y, 1);
+rays of a squared length up to r2 are those that the model maps one to one. A pixel without such a
+ray is outside of the lens model: its ray is NaN.
 """
 
 import math
@@ -17,6 +19,7 @@ from vio.errors import VioError
 from vio.geometry import invert_transform
 
 MODELS = ("radial-tangential", "equidistant")
+MAX_RAY = 10.0  # 84 degrees off the axis: beyond, a ray (x, y, 1) has no digits left
 LEAST_BASELINE_M = 1e-3
 LEAST_COMMON_VIEW = 0.5  # cosine of the angle between the viewing directions
 
@@ -50,17 +53,18 @@ def project_ray(params: np.ndarray, x: float, y: float) -> tuple[float, float]:
 def unproject_pixel(params: np.ndarray, u: float, v: float) -> tuple[float, float]:
     """Return the ray (x, y) of a pixel by Newton iterations on the distortion (numerical slope).
 
-    The error is below 1e-10 inside the image for calibrations that are monotonic there; a pixel
-    that has no ray gives the last iterate.
+    The error is below 1e-10; a pixel that has no ray (see the module) gives NaN.
     """
     xd = (u - params[3]) / params[1]
     yd = (v - params[4]) / params[2]
     x, y = xd, yd
     h = 1e-6
+    found = False
     for _ in range(20):
         fx, fy = distort(params, x, y)
         ex, ey = fx - xd, fy - yd
         if ex * ex + ey * ey < 1e-24:
+            found = True
             break
         ax, ay = distort(params, x + h, y)
         bx, by = distort(params, x, y + h)
@@ -71,6 +75,12 @@ def unproject_pixel(params: np.ndarray, u: float, v: float) -> tuple[float, floa
             break
         x -= (j11 * ex - j01 * ey) / det
         y -= (j00 * ey - j10 * ex) / det
+    if not found:  # rounding may keep the error above 1e-12, but not above 1e-10
+        fx, fy = distort(params, x, y)
+        ex, ey = fx - xd, fy - yd
+        found = ex * ex + ey * ey < 1e-20
+    if not found or not x * x + y * y <= params[9]:
+        return math.nan, math.nan
     return x, y
 
 
@@ -117,17 +127,36 @@ class Camera:
 
     @cached_property
     def params(self) -> np.ndarray:
-        """The packed parameters (9,) float64 that the compiled functions take."""
+        """The packed parameters (10,) float64 that the compiled functions take."""
         head = (float(MODELS.index(self.model)), self.fx, self.fy, self.cx, self.cy)
-        return np.array(head + tuple(self.distortion))
+        reach = invertible_radius(self.model, self.distortion)
+        return np.array((*head, *self.distortion, reach * reach))
 
     def project(self, rays: np.ndarray) -> np.ndarray:
         """Return the pixels (N, 2) of the rays (N, 2)."""
         return project_rays(self.params, np.ascontiguousarray(rays, dtype=np.float64))
 
     def unproject(self, uv: np.ndarray) -> np.ndarray:
-        """Return the rays (N, 2) of the pixels (N, 2)."""
+        """Return the rays (N, 2) of the pixels (N, 2), NaN where the lens model has none."""
         return unproject_pixels(self.params, np.ascontiguousarray(uv, dtype=np.float64))
+
+
+def invertible_radius(model: str, distortion: tuple[float, ...]) -> float:
+    """Return the length of a ray up to which its distance from the centre grows with it.
+
+    At most MAX_RAY. Beyond the first zero of the radial function's slope, a polynomial in the
+    squared radius or angle, the image would be folded back over itself.
+    """
+    orders = np.arange(len(distortion)) if model == MODELS[1] else np.arange(2)
+    slope = [1.0, *((2.0 * k + 3.0) * distortion[k] for k in orders)]
+    roots = np.polynomial.Polynomial(slope).roots()
+    real = roots.real[(np.abs(roots.imag) < 1e-9) & (roots.real > 0.0)]
+    if not len(real):
+        return MAX_RAY
+    turn = math.sqrt(float(real.min()))
+    if model == MODELS[1]:
+        return math.tan(turn) if turn < math.atan(MAX_RAY) else MAX_RAY
+    return min(turn, MAX_RAY)
 
 
 @dataclass(frozen=True)

@@ -103,8 +103,10 @@ class Odometry:
         self._frame_index += 1
         if self._imu.has_gap(self._frame_ns, t_ns):
             self._reset_estimator()
+        rays = self._rays(tracks)
+        seen = np.isfinite(rays[:, 0])  # whatever the engine tracks beyond the lens model is unused
         estimate = self.estimator.process(
-            FrameInput(t_ns, tracks.ids, self._rays(tracks), tracks.is_keyframe, dt_s, gyro, accel)
+            FrameInput(t_ns, tracks.ids[seen], rays[seen], tracks.is_keyframe, dt_s, gyro, accel)
         )
         status, located = self._segments.locate(t_ns, estimate)
         if estimate is not None and located is None:

@@ -60,7 +60,8 @@ def lens_registers(camera: Camera, hw: HwConfig) -> LensRegisters:
     rays = (corners - (camera.cx, camera.cy)) / (camera.fx, camera.fy)
     steps = hw.lens_table
     inverse_shift = _table_shift(1.02 * float(np.max(np.sum(rays**2, axis=1))), hw)
-    reach = max(float(np.hypot(*ray)) for ray in camera.unproject(corners))
+    # A corner that the lens model does not reach has no ray.
+    reach = max(float(np.hypot(*ray)) for ray in np.nan_to_num(camera.unproject(corners), nan=2.0))
     forward_shift = _table_shift(1.1 * min(reach, 1.99) ** 2, hw)
     knots = np.sqrt(np.arange(steps + 1) * 2.0 ** (forward_shift - r))
     forward = np.array([_forward(params, x) for x in knots])

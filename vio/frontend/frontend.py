@@ -179,8 +179,10 @@ class FloatFrontEnd:
         t.drift[:] = uv - turned
         t.uv[:] = uv
         t.age[:] += 1
-        self._tracks = t.keep(status == TRACKED)
-        self._tracks.rays[:] = self.rig.left.unproject(self._tracks.uv)
+        t = t.keep(status == TRACKED)
+        t.rays[:] = self.rig.left.unproject(t.uv)
+        seen = np.isfinite(t.rays[:, 0])  # others left the part of the image that the lens covers
+        self._tracks = t if seen.all() else t.keep(seen)
         self._counters["tracked"] = len(self._tracks)
 
     def _verify_motion(self, R_cam_last: np.ndarray) -> None:
@@ -208,8 +210,10 @@ class FloatFrontEnd:
         """Fill the grid cells that have room with new corners."""
         t, c = self._tracks, self.config
         uv, quality = self.find(left, t.uv, c.max_tracks - len(t))
-        n = len(uv)
         rays = self.rig.left.unproject(uv)
+        seen = np.isfinite(rays[:, 0])
+        uv, quality, rays = uv[seen], quality[seen], rays[seen]
+        n = len(uv)
         ids = np.arange(self._next_id, self._next_id + n, dtype=np.int64)
         self._next_id += n
         self._tracks = t.append(

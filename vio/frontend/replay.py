@@ -49,7 +49,8 @@ class ReplayFrontEnd:
         ids = frame.ids.tolist()
         if due:
             self._age = 0
-            self._rays_key = dict(zip(ids, rays, strict=True))
+            seen = zip(ids, rays, strict=True)
+            self._rays_key = {i: ray for i, ray in seen if np.isfinite(ray[0])}
         self._last = (frame.ids, rays)
         self._seen = {i: self._seen.get(i, 0) + 1 for i in ids}
         return Tracks(
@@ -69,7 +70,9 @@ class ReplayFrontEnd:
         if not self._rays_key:
             return True
         ids, rays = self._last
-        common = [k for k, i in enumerate(ids.tolist()) if i in self._rays_key]
+        common = [
+            k for k, i in enumerate(ids.tolist()) if i in self._rays_key and np.isfinite(rays[k, 0])
+        ]
         keyed = np.array([self._rays_key[int(ids[k])] for k in common]).reshape(-1, 2)
         now = rays[common]
         predicted = predict_pixels(self.rig.left, now, R_cam_prev)

@@ -102,13 +102,18 @@ def ray_table(camera: Camera, model: SensorModel, seed: int, stride: int = 1) ->
     u, v = np.meshgrid(us, vs)
     uv = np.stack([u.ravel(), v.ravel()], axis=1)
     centre = unproject_pixels(camera.params, uv).reshape(*u.shape, 2)
+    blind = np.isnan(centre[..., 0])
+    if blind.any():  # beyond the lens model: a finite ray that way out, and no light from there
+        out = (np.stack([u, v], axis=-1) - (camera.cx, camera.cy)) / (camera.fx, camera.fy)
+        length = np.maximum(np.linalg.norm(out, axis=-1, keepdims=True), 1e-9)
+        centre = np.where(blind[..., None], out * (math.sqrt(camera.params[-1]) / length), centre)
     rays = np.empty((*u.shape, 7), np.float32)
     rays[..., :2] = centre
     for axis in range(2):
         dv, du = np.gradient(centre[..., axis], float(stride))
         rays[..., 2 + 2 * axis], rays[..., 3 + 2 * axis] = du, dv
     solid = np.abs(rays[..., 2] * rays[..., 5] - rays[..., 3] * rays[..., 4])
-    rays[..., 6] = 0.5 * np.log2(solid)
+    rays[..., 6] = 0.5 * np.log2(np.maximum(solid, np.float32(1e-12)))
     margin = 1.0 + 3.0 * model.spread_px
     # Light falls off towards the corners as a polynomial of the image radius.
     r2 = ((u - camera.cx) ** 2 + (v - camera.cy) ** 2) / (
@@ -125,7 +130,9 @@ def ray_table(camera: Camera, model: SensorModel, seed: int, stride: int = 1) ->
         block_box=_boxes(rays, TILE * BLOCK, margin),
         tile_box=_boxes(rays, TILE, margin),
         part_box=_boxes(rays, TILE // 2, margin),
-        vignette=(1.0 - model.vignette * (0.6 * r2 + 0.4 * r2 * r2)).astype(np.float32),
+        vignette=np.where(blind, 0.0, 1.0 - model.vignette * (0.6 * r2 + 0.4 * r2 * r2)).astype(
+            np.float32
+        ),
         fixed_pattern=fixed.astype(np.float32),
     )
 

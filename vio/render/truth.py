@@ -98,6 +98,8 @@ def cast_pixels(renderer: Renderer, index: int, uv: np.ndarray, camera: int = 0)
 
 def _cast_at(renderer: Renderer, index: int, rays: np.ndarray, camera: int) -> Hits:
     forms = renderer.forms(renderer.t_ns[index : index + 1], camera)
+    blind = ~np.isfinite(rays).all(axis=1)  # pixels beyond the lens model see nothing
+    rays = np.where(blind[:, None], 0.0, rays)
     quad = np.full(len(rays), -1, np.int64)
     values = np.full((len(rays), 3), np.inf)
     # Cells of about a hundred rays over the part of the plane that a lens can see.
@@ -107,6 +109,7 @@ def _cast_at(renderer: Renderer, index: int, rays: np.ndarray, camera: int) -> H
     order = np.argsort(key, kind="stable")
     starts = np.flatnonzero(np.diff(key[order], prepend=-1, append=cells * cells))
     _cast_groups(forms, rays, order, starts, quad, values)
+    quad[blind], values[blind] = -1, np.inf
     return Hits(quad, values[:, 0], values[:, 1], values[:, 2])
 
 

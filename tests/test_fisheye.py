@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fisheye images reach beyond their lens model: what lies there is tracked and used by nobody."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.test_camera import EQUIDISTANT
+from vio.camera import StereoRig
+from vio.config import Config, FrontEndConfig, HwConfig
+from vio.data import StereoFrame
+from vio.geometry import transform_from
+from vio.imu import ImuNoise
+from vio.odometry import Odometry
+
+RIG = StereoRig(
+    EQUIDISTANT, replace(EQUIDISTANT, T_body_cam=transform_from(np.eye(3), np.array([0.1, 0, 0])))
+)
+
+
+def config(engine: str) -> Config:
+    front = FrontEndConfig(engine=engine, min_depth_m=1.0)
+    return Config(frontend=front, hw=HwConfig(max_height=512))
+
+
+def noise_frame(k: int) -> StereoFrame:
+    """Return blobs everywhere, the corners that no lens reaches included."""
+    rng = np.random.default_rng(3)
+    image = np.repeat(np.repeat(rng.integers(0, 255, (64, 64), dtype=np.uint8), 8, 0), 8, 1)
+    return StereoFrame(1_000_000_000 + k * 50_000_000, image, image)
+
+
+@pytest.mark.parametrize("engine", ["float", "opencv", "fixed"])
+def test_no_observation_lies_beyond_the_lens_model(
+    engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odometry = Odometry(RIG, ImuNoise(200.0, 1e-4, 1e-5, 1e-3, 1e-4), config(engine))
+    given: list[np.ndarray] = []
+
+    def process(frame: object) -> None:
+        given.append(frame.rays)  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(odometry.estimator, "process", process)
+    tracked = 0
+    for k in range(3):
+        frame = noise_frame(k)
+        for t_ns in range(frame.t_ns - 45_000_000, frame.t_ns + 1, 5_000_000):
+            odometry.add_imu(t_ns, np.zeros(3), np.array([0.0, 0.0, 9.81]))
+        state = odometry.add_frame(frame)
+        assert state.tracks is not None
+        rays = RIG.left.unproject(state.tracks.uv_left)
+        tracked += int(np.isnan(rays[:, 0]).sum())
+    assert len(given) == 3
+    assert all(len(rays) > 20 and np.isfinite(rays[:, :2]).all() for rays in given)
+    # The integer front end leaves it to the odometry; its table of rays ends earlier anyway.
+    assert engine == "fixed" or tracked == 0
+    beyond = np.isnan(RIG.left.unproject(np.array([[20.0, 20.0], [490.0, 490.0]]))[:, 0])
+    assert beyond.all()
