@@ -2,6 +2,7 @@
 """Whole sequences: layout, determinism, hybrids, exposure, noise, the command."""
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,11 +15,13 @@ from PIL import Image
 from vio.cli import main
 from vio.datasets.euroc import EurocDataset
 from vio.errors import VioError
+from vio.geometry import invert_transform
 from vio.render import open_hybrid, open_scenario, write_sequence
 from vio.render.noise import expose
 from vio.render.renderer import DarkSpell, Renderer
 from vio.render.sensor import ExposureControl, SensorModel
 from vio.render.truth import flow
+from vio.trajectory import Trajectory
 
 
 @pytest.fixture(scope="module")
@@ -193,8 +196,65 @@ def test_a_hybrid_has_the_frames_that_the_ground_truth_covers(
 def test_a_recording_without_ground_truth_is_refused(scenario: Path, tmp_path: Path) -> None:
     flight = make_recording(scenario, tmp_path)
     (flight / "mav0" / "state_groundtruth_estimate0" / "data.csv").unlink()
-    with pytest.raises(VioError, match="no ground truth with biases"):
+    with pytest.raises(VioError, match="has no ground truth: a hybrid rendering needs poses"):
         open_hybrid(flight, 1)
+
+
+def pose_only(flight: Path, gap: bool = False) -> Trajectory:
+    """Move a recording's ground truth to mocap0 as poses only; gap: without a tenth of a second."""
+    old = flight / "mav0" / "state_groundtruth_estimate0"
+    raw = EurocDataset(flight, images=False).ground_truth
+    assert raw is not None
+    rows = [",".join(r.split(",")[:8]) for r in (old / "data.csv").read_text().splitlines()]
+    if gap:
+        rows[-30:-10] = []
+    shutil.rmtree(old)
+    (flight / "mav0" / "mocap0").mkdir()
+    (flight / "mav0" / "mocap0" / "data.csv").write_text("\n".join(rows) + "\n")
+    return raw
+
+
+@pytest.mark.slow
+def test_a_hybrid_is_rendered_along_poses_alone_with_kalibrs_calibration(
+    scenario: Path, tmp_path: Path
+) -> None:
+    flight = make_recording(scenario, tmp_path)
+    rig = EurocDataset(flight, images=False).rig
+    raw = pose_only(flight)
+    chain = [
+        f"cam{i}: {{T_cam_imu: {invert_transform(c.T_body_cam).tolist()}, "
+        f"camera_model: pinhole, distortion_model: radtan, distortion_coeffs: "
+        f"{list(c.distortion)}, intrinsics: [{c.fx}, {c.fy}, {c.cx}, {c.cy}], "
+        f"resolution: [{c.width}, {c.height}]}}\n"
+        for i, c in enumerate((rig.left, rig.right))
+    ]
+    (flight / "dso").mkdir()
+    (flight / "dso" / "camchain.yaml").write_text("".join(chain))
+    noise = (flight / "mav0" / "imu0" / "sensor.yaml").read_text().replace("rate_hz", "update_rate")
+    (flight / "dso" / "imu_config.yaml").write_text(noise)
+    for name in ("cam0", "cam1", "imu0"):
+        (flight / "mav0" / name / "sensor.yaml").unlink()
+    sequence = open_hybrid(flight, 4)
+    assert sequence.notes == ()
+    np.testing.assert_allclose(sequence.truth.p_world_body, raw.p_world_body, atol=2e-3)
+    out = tmp_path / "hybrid"
+    assert main(["render", "--hybrid", str(flight), "--seconds", "0.05", "--out", str(out)]) == 0
+    again = EurocDataset(out)
+    assert again.warnings == []
+    np.testing.assert_allclose(again.rig.right.T_body_cam, rig.right.T_body_cam, atol=1e-12)
+    assert again.ground_truth is not None
+    assert again.ground_truth.v_world_body is None
+
+
+@pytest.mark.slow
+def test_a_hybrid_ends_where_the_poses_have_a_gap(scenario: Path, tmp_path: Path) -> None:
+    flight = make_recording(scenario, tmp_path)
+    raw = pose_only(flight, gap=True)
+    sequence = open_hybrid(flight, 4)
+    (note,) = sequence.notes
+    assert "gaps longer than 0.06 s" in note
+    assert len(sequence.truth) == len(raw) - 30
+    assert sequence.t_ns[-1] <= sequence.truth.t_ns[-1]
 
 
 def test_an_unknown_scenario_is_refused_with_the_known_ones(

@@ -55,6 +55,8 @@ def run(args: argparse.Namespace) -> int:
         sequence = open_hybrid(args.hybrid, args.seed, args.seconds, place=args.place)
     else:
         sequence = open_scenario(args.scenario, args.seed, args.seconds)
+    for note in sequence.notes:
+        print(f"note: {note}", file=sys.stderr)
     out = Path(args.out or f"rendered/{sequence.name}_seed{args.seed}")
     start = time.perf_counter()
     with progress(f"render {sequence.name}", 2 * len(sequence.t_ns)) as show:

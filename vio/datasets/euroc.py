@@ -15,7 +15,7 @@ from vio.datasets.files import Files, find_asl, read_text
 from vio.datasets.ground_truth import left_out, read_ground_truth
 from vio.datasets.images import Pair, StereoStream, check_first_image
 from vio.datasets.pairing import check_against_imu, pair_cameras, shifted
-from vio.datasets.rig import CAMERAS, SENSOR, check_stereo, read_calibration
+from vio.datasets.rig import CAMERAS, check_stereo, read_calibration
 from vio.errors import VioError
 from vio.imu import ImuNoise
 from vio.limits import bad_name, quoted
@@ -26,6 +26,7 @@ class EurocDataset:
 
     right_offset_ms: what the right camera's stamps are late by, taken off before they are paired.
     truth_error: why the ground truth is left out; empty when it is not, or when there is none.
+    has_sensor_yaml: whether the calibration is ASL's own, with the inertial sensor as the body.
     """
 
     def __init__(self, path: Path, images: bool = True, right_offset_ms: float = 0.0) -> None:
@@ -37,6 +38,11 @@ class EurocDataset:
         check_stereo(files)
         calibration = read_calibration(files, self.warnings)
         self.imu_noise = calibration.imu_noise
+        self.has_sensor_yaml = (
+            calibration.asl_cameras
+            and calibration.asl_imu
+            and np.array_equal(calibration.T_B_imu, np.eye(4))
+        )
         self.imu = _read_imu(files, self.imu_noise)
 
         cameras = (calibration.rig.left, calibration.rig.right)
@@ -44,7 +50,7 @@ class EurocDataset:
             *(_read_image_list(files, n, c) for n, c in zip(CAMERAS, cameras, strict=True)),
             strict=True,
         )
-        if SENSOR not in files.list(CAMERAS[0]):  # a camchain states no rate
+        if not calibration.asl_cameras:  # a camchain states no rate
             left, right = (_with_rate(c, t) for c, t in zip(cameras, times, strict=True))
             cameras = (left, right)
         self.rig = StereoRig(*cameras)

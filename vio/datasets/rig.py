@@ -23,12 +23,14 @@ class Calibration:
     """Hold a recording's calibration; T_B_imu (4, 4) takes IMU coordinates to the frame B.
 
     The cameras of the rig sit on the inertial sensor, which is our body; B is the frame of the
-    poses in the recording's own files.
+    poses in the recording's own files. asl_cameras, asl_imu: from sensor.yaml.
     """
 
     rig: StereoRig
     imu_noise: ImuNoise
     T_B_imu: np.ndarray
+    asl_cameras: bool
+    asl_imu: bool
 
 
 def check_stereo(files: Files) -> None:
@@ -44,7 +46,8 @@ def check_stereo(files: Files) -> None:
 
 def read_calibration(files: Files, warnings: list[str]) -> Calibration:
     """Return the calibration of a recording; raises VioError saying which entry is wrong."""
-    if SENSOR in files.list("imu0") or (found := kalibr.find_imu(files)) is None:
+    found = None if SENSOR in files.list("imu0") else kalibr.find_imu(files)
+    if found is None:
         text = _sensor(files, "imu0", "the inertial calibration")
         noise, T_B_imu = parse_imu(text, f"{files.root}/imu0/{SENSOR}")
     else:
@@ -59,7 +62,7 @@ def read_calibration(files: Files, warnings: list[str]) -> Calibration:
         rig = StereoRig(*(_read_camera(files, name, T_B_imu) for name in CAMERAS))
         where = files.root
     check_rig(rig, where)
-    return Calibration(rig, noise, T_B_imu)
+    return Calibration(rig, noise, T_B_imu, chain is None, found is None)
 
 
 def check_rig(rig: StereoRig, where: str) -> None:

@@ -54,22 +54,16 @@ def imu_yaml(noise: ImuNoise) -> str:
 
 
 def write_truth(root: Path, truth: Trajectory) -> None:
-    """Write state_groundtruth_estimate0; velocity and biases must be there."""
+    """Write state_groundtruth_estimate0: poses only when velocity or biases are not known."""
     folder = root / "state_groundtruth_estimate0"
     folder.mkdir(parents=True, exist_ok=True)
-    assert truth.v_world_body is not None
-    assert truth.gyro_bias_rad_s is not None
-    assert truth.accel_bias_m_s2 is not None
-    values = np.hstack(
-        [
-            truth.p_world_body,
-            truth.q_world_body,
-            truth.v_world_body,
-            truth.gyro_bias_rad_s,
-            truth.accel_bias_m_s2,
-        ]
-    )
-    lines = [TRUTH_HEADER]
+    blocks = [truth.p_world_body, truth.q_world_body]
+    rest = (truth.v_world_body, truth.gyro_bias_rad_s, truth.accel_bias_m_s2)
+    known = [block for block in rest if block is not None]
+    if len(known) == len(rest):
+        blocks += known
+    values = np.hstack(blocks)
+    lines = [",".join(TRUTH_HEADER.split(",")[: 1 + values.shape[1]])]
     for t, row in zip(truth.t_ns, values, strict=True):
         lines.append(f"{t}," + ",".join(f"{x:.9f}" for x in row))
     (folder / "data.csv").write_text("\n".join(lines) + "\n")

@@ -22,7 +22,7 @@ from vio.render.places import build_place
 from vio.render.renderer import DarkSpell, Renderer
 from vio.render.scenario import LEAD_S, Scenario, load_scenario, scenario_trajectory
 from vio.render.sensor import SensorModel
-from vio.render.smoothing import fuse_truth
+from vio.render.smoothing import MAX_GAP_S, fuse_truth, longest_span
 from vio.render.spline import SplineTrajectory
 from vio.render.truth import depth_image, flow_image
 from vio.trajectory import Trajectory
@@ -36,7 +36,8 @@ class Sequence:
     """Hold a sequence ready to be rendered: its renderer, its ground truth, where it came from.
 
     source: the recording of a hybrid sequence, else None; imu: (t_ns, gyro, accel, noise) of a
-    scenario, else None (the recording's file is copied).
+    scenario, else None (the recording's file is copied). noise: of a recording without sensor.yaml
+    of its own, which are then written; else None (they are copied). notes: what a user should know.
     """
 
     name: str
@@ -44,6 +45,8 @@ class Sequence:
     truth: Trajectory
     source: Path | None
     imu: tuple[np.ndarray, np.ndarray, np.ndarray, ImuNoise] | None
+    noise: ImuNoise | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def t_ns(self) -> np.ndarray:
@@ -73,7 +76,7 @@ def open_hybrid(
 
     seconds: cut after so many seconds of images. place: hall, room, corridor, or auto: a hall for
     flights that span more than 7 m, else a room. Raises VioError when the recording has no
-    ground truth with biases, or it covers no camera time stamp.
+    ground truth, or it covers no camera time stamp.
     """
     _check(seed, seconds)
     return _hybrid(Path(recording), seed, seconds, sensor, place)
@@ -117,11 +120,20 @@ def _hybrid(
 ) -> Sequence:
     recording = EurocDataset(source, images=False)
     raw = recording.ground_truth
-    if raw is None or raw.gyro_bias_rad_s is None or raw.accel_bias_m_s2 is None:
+    if raw is None:
         raise VioError(
-            f"{source} has no ground truth with biases (17 columns): a hybrid rendering needs "
-            "mav0/state_groundtruth_estimate0/data.csv"
+            recording.truth_error
+            or f"{source} has no ground truth: a hybrid rendering needs poses in "
+            "mav0/state_groundtruth_estimate0/data.csv or mav0/mocap0/data.csv"
         )
+    notes = []
+    if raw.accel_bias_m_s2 is None:
+        whole, raw = raw, longest_span(raw)
+        if len(raw) < len(whole):
+            notes.append(
+                f"the ground truth has gaps longer than {MAX_GAP_S:g} s: rendered is the longest "
+                f"part without one, {seconds_between(whole, raw)}"
+            )
     trajectory = fuse_truth(raw, recording.imu)
     t_ns = recording.frame_t_ns
     t_ns = t_ns[(t_ns >= raw.t_ns[0]) & (t_ns <= raw.t_ns[-1])]
@@ -140,7 +152,14 @@ def _hybrid(
     )
     world = build_place(place, _path(trajectory, recording.rig), seed)
     renderer = Renderer(world, recording.rig, trajectory, t_ns, seed, sensor)
-    return Sequence(recording.name, renderer, truth, source, None)
+    noise = None if recording.has_sensor_yaml else recording.imu_noise
+    return Sequence(recording.name, renderer, truth, source, None, noise, tuple(notes))
+
+
+def seconds_between(whole: Trajectory, part: Trajectory) -> str:
+    """Return where a part of a trajectory begins and ends, in seconds from the whole's start."""
+    first, last = (part.t_ns[[0, -1]] - whole.t_ns[0]) * 1e-9
+    return f"{first:.2f} to {last:.2f} s"
 
 
 def _scenario(
@@ -227,13 +246,18 @@ def write_sequence(
     asl.write_truth(root, sequence.truth)
     if sequence.imu is not None:
         asl.write_imu(root, *sequence.imu)
+    else:
+        assert sequence.source is not None
+        names = ["imu0/data.csv"]
+        if sequence.noise is None:
+            names += ["cam0/sensor.yaml", "cam1/sensor.yaml", "imu0/sensor.yaml"]
+        asl.copy_untouched(sequence.source, root, names)
+        if sequence.noise is not None:
+            (root / "imu0" / "sensor.yaml").write_text(asl.imu_yaml(sequence.noise))
+    if sequence.imu is not None or sequence.noise is not None:
         for which, camera in enumerate(renderer.cameras):
             text = asl.camera_yaml(camera, f"rendered cam{which}")
             (root / f"cam{which}" / "sensor.yaml").write_text(text)
-    else:
-        assert sequence.source is not None
-        names = ["cam0/sensor.yaml", "cam1/sensor.yaml", "imu0/sensor.yaml", "imu0/data.csv"]
-        asl.copy_untouched(sequence.source, root, names)
 
     def work(job: int) -> None:
         index, which = divmod(job, 2)

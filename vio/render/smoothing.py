@@ -7,6 +7,7 @@ inertial data. Here jumps are taken out, and the spline fits positions slowly an
 specific force fast.
 """
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -22,6 +23,7 @@ from vio.trajectory import Trajectory
 KNOT_S = 0.025
 POSITION_M = 0.01  # deviation of the measured positions, white at their rate
 JUMP_M = 0.0015  # steps between poses above this are jumps of the tracker, not motion
+MAX_GAP_S = 0.06  # between poses of motion capture; the spline's knots are as far apart as the gaps
 FORCE_M_S2 = 0.5  # deviation of the measured force: rotors shake it by about 1 m/s^2
 
 
@@ -66,6 +68,18 @@ def remove_jumps(truth: Trajectory) -> np.ndarray:
     return p - np.vstack([np.zeros(3), shift])
 
 
+def longest_span(truth: Trajectory) -> Trajectory:
+    """Return the longest part of a measured trajectory without a gap above MAX_GAP_S.
+
+    Of what happened in a gap nothing is known, so that no images can be rendered there.
+    """
+    cuts = np.flatnonzero(np.diff(truth.t_ns) > MAX_GAP_S * 1e9) + 1
+    edges = [0, *cuts.tolist(), len(truth)]
+    spans = [(truth.t_ns[b - 1] - truth.t_ns[a], a, b) for a, b in itertools.pairwise(edges)]
+    _, first, last = max(spans, key=lambda span: span[0])
+    return truth.take(np.arange(first, last))
+
+
 def fuse_truth(truth: Trajectory, imu: ImuData) -> SplineTrajectory:
     """Return the motion that agrees with the ground truth slowly and with the force fast.
 
@@ -75,13 +89,20 @@ def fuse_truth(truth: Trajectory, imu: ImuData) -> SplineTrajectory:
     first = smooth_trajectory(replace(truth, p_world_body=measured), KNOT_S)
     covered = (imu.t_ns >= truth.t_ns[0]) & (imu.t_ns <= truth.t_ns[-1])
     t_imu = imu.t_ns[covered]
-    if len(t_imu) < 2 * DEGREE or truth.accel_bias_m_s2 is None:
+    if len(t_imu) < 2 * DEGREE:
         return first
     position, quaternion = first.splines
-    bias = np.stack(
-        [np.interp(t_imu, truth.t_ns, truth.accel_bias_m_s2[:, k]) for k in range(3)], axis=1
-    )
-    R = first.at(t_imu).R_world_body
+    motion = first.at(t_imu)
+    R = motion.R_world_body
+    if truth.accel_bias_m_s2 is None:
+        # Over a whole flight the errors of the spline's accelerations average out.
+        wanted = motion.a_world_body + np.array([0.0, 0.0, GRAVITY_M_S2])
+        felt = np.einsum("nji,nj->ni", R, wanted)
+        bias = np.median(imu.accel_m_s2[covered] - felt, axis=0)
+    else:
+        bias = np.stack(
+            [np.interp(t_imu, truth.t_ns, truth.accel_bias_m_s2[:, k]) for k in range(3)], axis=1
+        )
     force = np.einsum("nij,nj->ni", R, imu.accel_m_s2[covered] - bias)
     force[:, 2] -= GRAVITY_M_S2
     s = (t_imu - truth.t_ns[0]).astype(np.float64) * 1e-9
