@@ -9,7 +9,7 @@ from typing import Any
 
 from vio.errors import VioError
 
-MAX_SETTINGS_BYTES = 1_000_000  # a YAML or TOML file
+MAX_SETTINGS_BYTES = 250_000  # a YAML or TOML file; PyYAML takes seconds for a megabyte
 MAX_FILE_BYTES = 512 * 2**20  # any other file, and a member of an archive
 MAX_RATIO = 200  # of a member's size to its size in the archive
 MIN_RATIO_BYTES = 2**20  # smaller members may be compressed as far as they like
