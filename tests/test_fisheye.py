@@ -10,9 +10,9 @@ from tests.test_camera import EQUIDISTANT
 from vio.camera import StereoRig
 from vio.config import Config, FrontEndConfig, HwConfig
 from vio.data import StereoFrame
+from vio.engines import make_odometry
 from vio.geometry import transform_from
 from vio.imu import ImuNoise
-from vio.odometry import Odometry
 
 RIG = StereoRig(
     EQUIDISTANT, replace(EQUIDISTANT, T_body_cam=transform_from(np.eye(3), np.array([0.1, 0, 0])))
@@ -35,7 +35,7 @@ def noise_frame(k: int) -> StereoFrame:
 def test_no_observation_lies_beyond_the_lens_model(
     engine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    odometry = Odometry(RIG, ImuNoise(200.0, 1e-4, 1e-5, 1e-3, 1e-4), config(engine))
+    odometry = make_odometry(RIG, ImuNoise(200.0, 1e-4, 1e-5, 1e-3, 1e-4), config(engine))
     given: list[np.ndarray] = []
 
     def process(frame: object) -> None:
