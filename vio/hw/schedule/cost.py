@@ -1,236 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a kernel call of the back end's schedule costs: cycles, operations, words of memory.
+"""What a kernel call of the back end's schedule costs: cycles, operations, words of memory."""
 
-The machine (docs/hls/backend_schedule.md): `lanes` pairs of fp32 multiplier and adder that start
-one multiply-add a cycle each, a digit-serial divider (also for roots) beside each, a memory that
-reads two vectors of `lanes` neighbouring words and writes one a cycle, and registers: a row of 16
-words and accumulators, from which each lane may choose any. Calls do not overlap: each drains.
-"""
-
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
 
-from vio.errors import VioError
-
-
-@dataclass(frozen=True)
-class Machine:
-    """Hold the lanes and the units' latencies in cycles (hls/README.md has those as compiled).
-
-    divide_ii: cycles from one division or root of a lane's divider to its next.
-    """
-
-    lanes: int = 4
-    add: int = 6
-    mul: int = 4
-    div: int = 30
-    sqrt: int = 30
-    divide_ii: int = 28
-    memory: int = 2  # address to word, and word to cell
-    issue: int = 4  # fetch a call, set its addresses
-
-    def __post_init__(self) -> None:
-        if self.lanes < 1:
-            raise VioError(f"{self.lanes} lanes: one at least")
-
-    @property
-    def every(self) -> int:
-        """Cycles from one division or root to the next, over all lanes' dividers."""
-        return -(-self.divide_ii // self.lanes)
-
-    @property
-    def reduce(self) -> int:
-        """Cycles from the last product of a dot product to its sum: partial sums, then a tree."""
-        return self.mul + self.add * (1 + math.ceil(math.log2(self.lanes * self.add)))
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Hold what a call takes; words: of 32 bits, memory by its ports, register of the lanes."""
-
-    cycles: int = 0
-    mul: int = 0
-    add: int = 0
-    div: int = 0
-    sqrt: int = 0
-    read: int = 0
-    write: int = 0
-    register: int = 0
-
-    def __add__(self, other: "Cost") -> "Cost":
-        return Cost(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(Cost)))
-
-
-@dataclass(frozen=True)
-class Call:
-    """Hold one kernel call: its stage, its sizes, and the operands' names in the memory map."""
-
-    stage: str
-    kernel: str
-    sizes: tuple[int, ...]
-    operands: tuple[object, ...] = ()
-
-
-def runs_of(columns: Sequence[int]) -> tuple[int, ...]:
-    """Return the lengths of the runs of neighbouring columns in an ascending list."""
-    out: list[int] = []
-    last = 0
-    for c in columns:
-        if out and c == last + 1:
-            out[-1] += 1
-        else:
-            out.append(1)
-        last = c
-    return tuple(out)
-
-
-def vectors(runs: Sequence[int], lanes: int) -> int:
-    """Return the vector accesses that runs of columns take."""
-    return sum(-(-r // lanes) for r in runs)
-
-
-def triangle_vectors(runs: Sequence[int], lanes: int) -> int:
-    """Return the vector accesses of all rows of a triangle over runs of columns, from each row."""
-    total, after = 0, 0
-    for r in reversed(runs):
-        total += r * after + sum(-(-k // lanes) for k in range(1, r + 1))
-        after += -(-r // lanes)
-    return total
-
-
-def _triangle(n: int) -> int:
-    return n * (n + 1) // 2
-
-
-# Straight-line parts of `linearize`: (mul, add, div, sqrt), counted by an instrumented run (tests).
-POINT = (18, 15, 0, 0)  # y and w: the point in the host's body, and turned to the world
-TARGET = (12, 12, 0, 0)  # d, z, b: the point from the target
-CAMERA = (14, 9, 1, 0)  # q and the ray
-ROW_SAME = (17, 11, 0, 0)  # one row of the Jacobian in the host's own cameras
-ROW = (53, 32, 0, 0)  # one row of it in another frame's
-ROBUST = (7, 3, 1, 2)  # both rows' residual and Huber's weight
-PATH_DIV, PATH_SQRT, PATH_MUL, PATH_ADD = 2, 2, 15, 14  # longest chain of dependent operations
-
-
-Part = tuple[int, int, int, int]
-
-
-def _sum(*parts: tuple[int, Part], extra_mul: int = 0) -> Part:
-    """Return the operations of (count, part), and of `extra_mul` products."""
-    mul, add, div, sqrt = (sum(count * part[k] for count, part in parts) for k in range(4))
-    return mul + extra_mul, add, div, sqrt
-
-
-def loop_cycles(m: Machine, bodies: Sequence[tuple[int, Part]], path: int) -> int:
-    """Return the cycles of loops, (times, operations of the body), and the longest path of one.
-
-    No turn waits for another, so that a new one begins as soon as the units have room for it
-    (modulo scheduling: Rau, MICRO 1994): the unit that is asked most decides. One turn more is for
-    operations of the last one that wait for their unit beside the longest path.
-    """
-    turns = [
-        (times, max(-(-mul // m.lanes), -(-add // m.lanes), (div + sqrt) * m.every))
-        for times, (mul, add, div, sqrt) in bodies
-        if times
-    ]
-    longest = max((each for _, each in turns), default=0)
-    return path + longest + sum(times * each for times, each in turns)
-
-
-def _observations(s: tuple[int, ...], first_time: bool) -> list[tuple[int, Part]]:
-    """Return the loops over a landmark's frames and observations, see `Call.sizes`.
-
-    first_time: with residual and robust weight, and with the rays at the states where these are not
-    the first estimates; else three words a ray were kept.
-    """
-    host_twice, frames_twice, frames_once, cams_twice, cams_once, cams_host = s
-    robust = (1, ROBUST if first_time else (1, 0, 0, 0))
-    again = int(first_time)
-
-    def seen(rays: int, row: Part, weighted: int) -> Part:
-        return _sum((rays, CAMERA), (2, row), robust, extra_mul=2 * weighted)
-
-    return [
-        (1, _sum((1 + again * host_twice, POINT))),
-        (frames_twice, _sum((1 + again, TARGET))),
-        (frames_once, TARGET),
-        (cams_twice, seen(1 + again, ROW, 12)),
-        (cams_once, seen(1, ROW, 12)),
-        (cams_host, seen(1, ROW_SAME, 3)),
-    ]
-
-
-def _linearize(m: Machine, s: tuple[int, ...]) -> Cost:
-    host_twice, frames_twice, frames_once, cams_twice, cams_once, cams_host = s
-    bodies = _observations(s, True)
-    mul, add, div, sqrt = _sum(*bodies)
-    path = PATH_DIV * m.div + PATH_SQRT * m.sqrt + PATH_MUL * m.mul + PATH_ADD * m.add
-    rows = 2 * (cams_twice + cams_once + cams_host)
-    cycles = m.issue + m.memory + loop_cycles(m, bodies, path)
-    read = 3 + 24 * (1 + host_twice) + 12 * (2 * frames_twice + frames_once) + rows
-    return Cost(cycles, mul, add, div, sqrt, read, rows * 16, 3 * (mul + add))
-
-
-def _relinearize(m: Machine, s: tuple[int, ...]) -> Cost:
-    """The Jacobians once more; the residuals and weights were kept (three words a ray)."""
-    _, frames_twice, frames_once, cams_twice, cams_once, cams_host = s
-    bodies = _observations(s, False)
-    mul, add, div, _ = _sum(*bodies)
-    path = m.div + 11 * m.mul + 19 * m.add  # through the ray into the column of depth
-    rows = 2 * (cams_twice + cams_once + cams_host)
-    cycles = m.issue + m.memory + loop_cycles(m, bodies, path)
-    read = 3 + 24 + 12 * (frames_twice + frames_once) + rows + rows // 2
-    return Cost(cycles, mul, add, div, 0, read, rows * 16, 3 * (mul + add))
-
-
-def _reflect(m: Machine, s: tuple[int, ...]) -> Cost:
-    """Three Householder steps of a block [3 landmark | residual], lanes along its rows."""
-    rows, trailing = s
-    total = Cost(m.issue)
-    for c in range(3):
-        k, w = rows - 1 - c, trailing - c
-        v = -(-k // m.lanes)
-        dots = (1 + w) * v + m.memory + m.reduce
-        scalar = m.mul + m.add + m.sqrt + m.add + m.mul + m.div + m.mul + m.add + m.mul
-        total += Cost(
-            dots + scalar + w * v + m.mul + m.add + m.memory,
-            mul=k + 2 + w * (2 * k + 3),
-            add=k + 1 + w * (2 * k + 1),
-            div=1,
-            sqrt=1,
-            read=(1 + w) * k + w + 1 + (1 + w) * k + w,
-            write=1 + w * (k + 1),
-            register=3 * (1 + 2 * w) * k,
-        )
-    return total
-
-
-def _orthonormal(m: Machine, s: tuple[int, ...]) -> Cost:
-    """The first three columns of Q from the reflectors of `reflect`, last reflector first."""
-    rows = s[0]
-    total = Cost(m.issue)
-    for c in (2, 1, 0):
-        k, w = rows - c, 2 - c
-        v = -(-k // m.lanes)
-        total += Cost(
-            w * v + (m.reduce if w else 0) + m.mul + (w + 1) * v + m.mul + m.add + 2 * m.memory,
-            mul=w * (2 * k + 1) + 1 + k,
-            add=w * (2 * k - 1) + 1,
-            read=(1 + 2 * w) * k + k,
-            write=(1 + w) * k,
-            register=3 * (1 + 2 * w) * k,
-        )
-    return total
-
-
-def _top(m: Machine, s: tuple[int, ...]) -> Cost:
-    """J_1 = Q_1' J_poses: three products a word of a row, sums in registers."""
-    rows, frames = s  # of other frames than the host
-    n = rows * 36
-    cycles = m.issue + 2 * m.memory + rows * max(-(-36 // m.lanes), m.add) + m.mul + m.add
-    cycles += -(-18 // m.lanes)
-    return Cost(cycles, n, n, 0, 0, rows * 15, 18 * (frames + 1), 3 * n)
+from vio.hw.schedule import landmark_cost
+from vio.hw.schedule.machine import (
+    Call,
+    Cost,
+    Machine,
+    runs_of,
+    triangle,
+    triangle_vectors,
+    vectors,
+)
 
 
 def _gram_rows(m: Machine, s: tuple[int, ...]) -> Cost:
@@ -247,27 +29,12 @@ def _rank(m: Machine, s: tuple[int, ...]) -> Cost:
     """H -+= X'X, g -+= X'r of `depth` dense rows over runs of columns: H is read once."""
     depth, runs = s[0], s[1:]
     n = sum(runs)
-    entries = _triangle(n) + n
+    entries = triangle(n) + n
     v = triangle_vectors(runs, m.lanes) + vectors(runs, m.lanes)
     cycles = m.issue + 2 * m.memory + depth * m.add * -(-v // m.add) + m.mul + m.add
     macs = depth * entries
-    read = entries + depth * (_triangle(n) + n + n + 1)
+    read = entries + depth * (triangle(n) + n + n + 1)
     return Cost(cycles, macs, macs, 0, 0, read, entries, 3 * macs)
-
-
-def _schur(m: Machine, s: tuple[int, ...]) -> Cost:
-    """Jl'Jl, Jl'r, Jl'Jp, Cholesky of the first, and the top rows: the classical elimination."""
-    rows, other, frames = s  # all rows, those of other frames than the host, other frames
-    small = rows * 9
-    columns = 6 * (frames + 1) + 1
-    mul = small + other * 36 + 7 + 6 * columns
-    add = small + other * 36 + 4 + 3 * columns
-    cycles = m.issue + 3 * m.memory + rows * max(-(-9 // m.lanes), m.add)
-    cycles += other * max(-(-36 // m.lanes), m.add) + 2 * (m.mul + m.add)
-    cycles += 3 * (m.sqrt + m.div) + 2 * (m.mul + m.add)
-    cycles += 3 * -(-columns // m.lanes) * 2 + 3 * (m.mul + m.add) + m.memory
-    read = rows * 4 + other * 15 + 3 * columns
-    return Cost(cycles, mul, add, 3, 3, read, 6 * columns + 9, 3 * (mul + add))
 
 
 def _factor(m: Machine, s: tuple[int, ...]) -> Cost:
@@ -289,7 +56,7 @@ def _column(m: Machine, s: tuple[int, ...]) -> Cost:
     """One column of Cholesky: root, its reciprocal, then multiples of the row from those below."""
     runs = s
     n = sum(runs)
-    updates = _triangle(n)
+    updates = triangle(n)
     v = triangle_vectors(runs, m.lanes)
     scalar = m.sqrt + m.div + m.mul + 3 * m.memory
     cycles = m.issue + scalar + 1 + vectors(runs, m.lanes) + v + m.mul + m.add
@@ -300,7 +67,7 @@ def _column(m: Machine, s: tuple[int, ...]) -> Cost:
 def _scale(m: Machine, s: tuple[int, ...]) -> Cost:
     """H to a unit diagonal, with damping: n roots and reciprocals, two products an entry."""
     (n,) = s
-    entries = _triangle(n)
+    entries = triangle(n)
     v = sum(-(-k // m.lanes) for k in range(1, n + 1))
     cycles = m.issue + 2 * m.memory + 2 * n * m.every + m.sqrt + m.div
     cycles += 2 * v + 2 * m.mul + m.add
@@ -344,23 +111,6 @@ def _retract(m: Machine, s: tuple[int, ...]) -> Cost:
 
 
 RETRACT = (90, 70, 40, 1)  # above the counted run (tests)
-
-
-def _moved(m: Machine, s: tuple[int, ...]) -> Cost:
-    """r + J_p dx of a block's rows, before a second `reflect` gives the landmark's own rows."""
-    rows = s[0]
-    n = rows * 12
-    cycles = m.issue + 2 * m.memory + rows * max(-(-12 // m.lanes), 1) + m.reduce
-    return Cost(cycles, n, n, 0, 0, rows * 13 + n, rows, 3 * n)
-
-
-def _substitute(m: Machine, s: tuple[int, ...]) -> Cost:
-    """R_l dl = -(r_1 + J_1 dx) over stored rows of `columns` (none: already in r_1)."""
-    columns = s[0]
-    n = 3 * columns
-    v = 3 * -(-columns // m.lanes) + (m.reduce if columns else 0)
-    cycles = m.issue + 2 * m.memory + v + 3 * (m.div + m.add) + 2 * (m.mul + m.add)
-    return Cost(cycles, n + 3, n + 6, 3, 0, 2 * n + 12, 3, 3 * (n + 6))
 
 
 def _step(m: Machine, s: tuple[int, ...]) -> Cost:
@@ -425,7 +175,7 @@ def _gram_triangle(m: Machine, s: tuple[int, ...]) -> Cost:
     columns = _positions(runs)
     for i in range(rows):
         n = width - i
-        entries = _triangle(n) + n
+        entries = triangle(n) + n
         rest = runs_of(columns[i:])
         v = triangle_vectors(rest, m.lanes) + vectors(rest, m.lanes)
         total += Cost(v, entries, entries, 0, 0, 2 * entries + n + 1, entries, 3 * entries)
@@ -467,7 +217,7 @@ def _information(m: Machine, s: tuple[int, ...]) -> Cost:
     """Add a prior in information form: H += L, g += L d + b."""
     n, runs = s[0], s[1:]
     v = 2 * triangle_vectors(runs, m.lanes) + vectors(runs, m.lanes)
-    entries = _triangle(n)
+    entries = triangle(n)
     cycles = m.issue + 2 * m.memory + v + m.mul + 2 * m.add
     return Cost(
         cycles, n * n, entries + n * n + n, 0, 0, 3 * entries + 3 * n, entries + n, 3 * n * n
@@ -480,14 +230,14 @@ KERNELS: dict[str, Callable[[Machine, tuple[int, ...]], Cost]] = {
     "push": _push,
     "move": _move,
     "information": _information,
-    "linearize": _linearize,
-    "relinearize": _relinearize,
-    "reflect": _reflect,
-    "orthonormal": _orthonormal,
-    "top": _top,
+    "linearize": landmark_cost.linearize,
+    "relinearize": landmark_cost.relinearize,
+    "reflect": landmark_cost.reflect,
+    "orthonormal": landmark_cost.orthonormal,
+    "top": landmark_cost.top,
     "gram_rows": _gram_rows,
     "rank": _rank,
-    "schur": _schur,
+    "schur": landmark_cost.schur,
     "factor": _factor,
     "gram_triangle": _gram_triangle,
     "scale": _scale,
@@ -496,8 +246,8 @@ KERNELS: dict[str, Callable[[Machine, tuple[int, ...]], Cost]] = {
     "backward": _backward,
     "unscale": _unscale,
     "retract": _retract,
-    "moved": _moved,
-    "substitute": _substitute,
+    "moved": landmark_cost.moved,
+    "substitute": landmark_cost.substitute,
     "step": _step,
     "rotate": _rotate,
     "difference": _difference,
