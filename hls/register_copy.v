@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One copy of one bank of the sequencer's register file: a block RAM, written and read each clock.
+// One copy of one bank of the sequencer's register file: a block RAM, written and read each cycle.
 //
-// Latency: 1 clock from r_address to r_data. Throughput: one read and one write a clock. A word that
+// Latency: 1 cycle from r_address to r_data. Throughput: one read and one write a cycle. A word that
 // is read while it is written is undefined: the program never does that.
 `default_nettype none
 

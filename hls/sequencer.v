@@ -4,7 +4,7 @@
 // Units, in this order: adders (x + y, or x - y), multipliers, dividers (x / y, or the root of x: one
 // question at a time), logic units (comparisons and bitwise operations, of which selections are made).
 // Formats: IEEE float32 words, rules of docs/hls/float_rules.md. The program (hls/gen, made by
-// vio/hw/hls/list_schedule.py from DSLX) says clock by clock which operands a unit takes and where a
+// vio/hw/hls/list_schedule.py from DSLX) says cycle by cycle which operands a unit takes and where a
 // result goes that leaves it; so the units' latencies are in the program, not here.
 // Register file: a bank for each unit, which alone writes it, with a copy for each operand of each
 // unit. The upper half of a bank holds the state: pairs of places, of which one is old and one new;
@@ -14,7 +14,7 @@
 //   START (1): SETUP_WORDS words, which stay until the next START; the state begins anew. After a
 //     reset this comes first: without it a SAMPLE works on whatever the memories hold.
 //   READ (2; 3 is not used): one word that is ignored; the state comes out, STATE_WORDS words, m_last with the last.
-// Latency: a SAMPLE takes SAMPLE_WORDS + PROGRAM_WORDS clocks from its first word to
+// Latency: a SAMPLE takes SAMPLE_WORDS + PROGRAM_WORDS cycles from its first word to
 // the next packet's; a START SETUP_WORDS + LAYOUT_WORDS + 1; a READ 1 + 5 for each word.
 // rst in mid-packet: the packet is forgotten; the next one has to be a START.
 `default_nettype none
@@ -28,7 +28,7 @@ module sequencer #(
     parameter BANK_W = 1,  // of a unit's number: $clog2 of all units
     parameter ADDRESS_W = 9,  // of a word of a bank; the upper half is the state's
     parameter PC_W = 10,
-    parameter PROGRAM_WORDS = 574,  // clocks of a call
+    parameter PROGRAM_WORDS = 574,  // cycles of a call
     parameter INDEX_W = 7,
     parameter LAYOUT_WORDS = 119,  // words that START writes: state, then constants
     parameter STATE_WORDS = 105,
@@ -183,7 +183,7 @@ module sequencer #(
       // write port of this unit's bank
       reg w_enable_q;
       reg [ADDRESS_W-1:0] w_address_q;
-      reg [OP_W-1:0] op_q, op_read_q;  // the latter goes with r_data, `operand` is one clock later
+      reg [OP_W-1:0] op_q, op_read_q;  // the latter goes with r_data, `operand` is one cycle later
       wire [ADDRESS_W-1:0] w_field = part[UNIT_W-2-:ADDRESS_W];
       wire own_load = load_q && load_bank_q == u[BANK_W-1:0];
       wire w_enable = own_load || w_enable_q;

@@ -2,7 +2,7 @@
 // The divider as a unit of the sequencer: the answer stays until that of the next question.
 //
 // Formats: x, y, out IEEE float32; root 1: the root of x, 0: x / y.
-// Latency: 30 clocks from `start` to `out`. Throughput: one question every 28 clocks; the program
+// Latency: 30 cycles from `start` to `out`. Throughput: one question every 28 cycles; the program
 // never asks sooner. rst in the midst of a question: it is forgotten.
 `default_nettype none
 

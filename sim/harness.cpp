@@ -34,7 +34,7 @@ struct Camera {
 struct Kestrel {
   VerilatedContext context;
   Vfrontend_probe* top = nullptr;
-  uint64_t clocks = 0;
+  uint64_t cycles = 0;
   uint32_t stall_seed = 0;  // 0: never stalls
   Camera left, right;
   std::vector<uint32_t> packet;             // the one that comes in
@@ -69,7 +69,7 @@ struct Kestrel {
 
   void offer(Camera& c, uint8_t& valid, uint8_t& data, uint8_t& user, uint8_t& last) {
     valid = 0;
-    if (c.frames.empty() || clocks < c.frames.front().not_before || (valid_held(c) == 0 && stalls()))
+    if (c.frames.empty() || cycles < c.frames.front().not_before || (valid_held(c) == 0 && stalls()))
       return;
     valid = 1;
     uint16_t word = c.frames.front().words[c.at];
@@ -112,7 +112,7 @@ struct Kestrel {
     top->eval();
     if (take_left) taken(left);
     if (take_right) taken(right);
-    clocks++;
+    cycles++;
   }
 
   // What goes on between the blocks, block by block (frontend_probe.v names the wires).
@@ -158,11 +158,11 @@ void kestrel_free(Kestrel* k) { delete k; }
 
 void kestrel_stall(Kestrel* k, uint32_t seed) { k->stall_seed = seed; }
 
-uint64_t kestrel_clocks(const Kestrel* k) { return k->clocks; }
+uint64_t kestrel_cycles(const Kestrel* k) { return k->cycles; }
 
-// Let some clocks pass.
-void kestrel_run(Kestrel* k, uint64_t clocks) {
-  for (uint64_t i = 0; i < clocks; i++) k->step();
+// Let some cycles pass.
+void kestrel_run(Kestrel* k, uint64_t cycles) {
+  for (uint64_t i = 0; i < cycles; i++) k->step();
 }
 
 // Write a register over AXI4-Lite; returns the response, -1 without one.
@@ -206,16 +206,16 @@ int kestrel_read(Kestrel* k, uint32_t address, uint32_t* data) {
   return -1;
 }
 
-// Queue words of a camera (0 left, 1 right), to begin not before `delay` clocks from now.
+// Queue words of a camera (0 left, 1 right), to begin not before `delay` cycles from now.
 void kestrel_words(Kestrel* k, int camera, const uint16_t* words, uint64_t count, uint64_t delay) {
   Camera& c = camera ? k->right : k->left;
-  c.frames.push_back({std::vector<uint16_t>(words, words + count), k->clocks + delay});
+  c.frames.push_back({std::vector<uint16_t>(words, words + count), k->cycles + delay});
 }
 
 // Say whether all words of both cameras were taken.
 int kestrel_idle(const Kestrel* k) { return k->left.frames.empty() && k->right.frames.empty(); }
 
-// Run until a packet is complete; returns its words (at most `room`), -1 after `limit` clocks.
+// Run until a packet is complete; returns its words (at most `room`), -1 after `limit` cycles.
 int64_t kestrel_packet(Kestrel* k, uint32_t* words, uint64_t room, uint64_t limit) {
   for (uint64_t i = 0; k->ready.empty(); i++) {
     if (i == limit) return -1;

@@ -16,7 +16,7 @@ from vio.data import StereoFrame
 from vio.errors import VioError
 from vio.fixed.frontend import FixedFrontEnd
 from vio.hw.cosim.engine import END, START, RtlFrontEnd
-from vio.hw.cosim.equivalence import TwinFrontEnd, different_fields, summary
+from vio.hw.cosim.equivalence import PairedFrontEnd, different_fields, summary
 from vio.hw.cosim.probes import PROBES
 
 pytestmark = pytest.mark.skipif(
@@ -29,7 +29,7 @@ COUNT = 16
 COVERAGE = bool(os.environ.get("KESTREL_COVERAGE"))
 POSES = path(COUNT)
 TURNS = rotations(POSES)
-PAUSE = 9000  # clocks between two frames in which the tracker surely ends
+PAUSE = 9000  # cycles between two frames in which the tracker surely ends
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +46,8 @@ def _chip() -> RtlFrontEnd:
     return _chips[-1]
 
 
-def _twin(seed: int = 1) -> TwinFrontEnd:
-    twin = TwinFrontEnd(RIG, CONFIG, COVERAGE, seed)
+def _twin(seed: int = 1) -> PairedFrontEnd:
+    twin = PairedFrontEnd(RIG, CONFIG, COVERAGE, seed)
     _chips.append(twin.rtl)
     return twin
 
@@ -135,10 +135,10 @@ def test_the_next_frame_streams_in_while_tracks_are_followed(frames: list[Stereo
         if k + 1 < COUNT:
             # Late enough for the spare rows, and early enough to overlap with what follows.
             rtl.offer(frames[k + 1], TURNS[k + 1], delay=5600)
-        start = rtl.chip.clocks
+        start = rtl.chip.cycles
         found = rtl.collect(frame)
         assert not found.counters["flags"] & 2
-        together += rtl.chip.clocks - start > 5700
+        together += rtl.chip.cycles - start > 5700
         wanted = golden.track(frame, TURNS[k])
         assert different_fields(wanted, found) == []
     assert together >= COUNT // 2

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A model of hls/sequencer.v that runs the generated memories: what each clock reads and writes."""
+"""A model of hls/sequencer.v that runs the generated memories: what each cycle reads and writes."""
 
 import re
 from pathlib import Path
@@ -71,7 +71,7 @@ class Sequencer:
         self.banks[-1, first : first + len(words)] = words
         place_w = self.sizes["BANK_W"] + self.sizes["ADDRESS_W"]
         results: dict[tuple[int, int], np.float32] = {}
-        for clock, word in enumerate(self.program):
+        for cycle, word in enumerate(self.program):
             parts = [
                 word >> u * self.sizes["UNIT_W"] & (1 << self.sizes["UNIT_W"]) - 1
                 for u in range(self.units)
@@ -85,13 +85,13 @@ class Sequencer:
                     )
                 )
                 code = part >> 2 * place_w & (1 << self.sizes["OP_W"]) - 1
-                done = clock + 2 + self.stages[self.kinds[u]]
+                done = cycle + 2 + self.stages[self.kinds[u]]
                 results[u, done] = self._result(self.kinds[u], code, x, y)
             for u, part in enumerate(parts):
                 written = part >> 2 * place_w + self.sizes["OP_W"]
                 address, enable = written % self.depth, written // self.depth
                 if enable:
-                    self.banks[u, self._address(address)] = results[u, clock]
+                    self.banks[u, self._address(address)] = results[u, cycle]
         self.parity ^= 1
 
     @staticmethod

@@ -92,7 +92,7 @@ def test_float32_differs_from_float64_by_rounding_only(motion: Motion) -> None:
 
 
 def test_the_comparison_sees_a_rotation_of_the_intervals_beginning() -> None:
-    """The twin: forces turned by dR instead of R_mid, in one sample of twenty."""
+    """A fault-injected copy: forces turned by dR instead of R_mid, in one sample of twenty."""
     motion = rounded(flown_motion(2, 20))
     dt, gyro, accel, bg, ba = motion
     E = exp_so3((gyro[7] - bg) * dt[7] / 2)

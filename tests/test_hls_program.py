@@ -80,13 +80,13 @@ def random_graph(seed: int, inputs: int = 12, operations: int = 150) -> Graph:
 def test_no_operation_reads_before_its_operands_are_written(units: Units) -> None:
     graph = random_graph(1)
     steps = schedule(graph, units)
-    assert len({(s.clock, s.unit) for s in steps}) == len(steps)  # one operation a unit and clock
+    assert len({(s.cycle, s.unit) for s in steps}) == len(steps)  # one operation a unit and cycle
     for step, operation in zip(steps, graph.operations, strict=True):
         assert step.unit in units.of(operation.kind)
-        assert step.written == step.clock + 2 + units.stages(operation.kind)
+        assert step.written == step.cycle + 2 + units.stages(operation.kind)
         for value in operation.operands:
             if value >= graph.first_operation:
-                assert steps[value - graph.first_operation].written < step.clock
+                assert steps[value - graph.first_operation].written < step.cycle
 
 
 @pytest.mark.parametrize("units", [Units(1, 1), Units(2, 2), Units(2, 3, 7, 3)])
@@ -149,11 +149,11 @@ def test_the_generated_program_gives_the_bits_of_the_reference() -> None:
 
 
 def test_a_program_that_writes_one_word_elsewhere_is_found() -> None:
-    """The twin of the test above."""
+    """The negative test of the one above."""
     model = Sequencer(GEN, "imu")
     enable = model.sizes["UNIT_W"] - 1  # of the first adder's writing
-    clock = next(k for k in range(200, 357) if model.program[k] >> enable & 1)
-    model.program[clock] ^= 1 << enable - 2
+    cycle = next(k for k in range(200, 357) if model.program[k] >> enable & 1)
+    model.program[cycle] ^= 1 << enable - 2
     setup = np.array([0.01, -0.02, 0.03, 0.1, 0.2, -0.1, 1e-7, 6e-5], np.float32)
     sample = np.array([0.005, 1, -2, 3, 4, -5, 9], np.float32)
     model.start(setup)
@@ -165,6 +165,6 @@ def test_a_program_that_writes_one_word_elsewhere_is_found() -> None:
 
 def test_the_program_meets_its_rate() -> None:
     sizes_of = Sequencer(GEN, "imu").sizes
-    clocks = sizes_of["SAMPLE_WORDS"] + sizes_of["PROGRAM_WORDS"]
-    assert len(read_memory((GEN / "imu_program.v").read_text(), "words_mem")) == clocks - 7
-    assert 83.3e6 / clocks >= 200e3
+    cycles = sizes_of["SAMPLE_WORDS"] + sizes_of["PROGRAM_WORDS"]
+    assert len(read_memory((GEN / "imu_program.v").read_text(), "words_mem")) == cycles - 7
+    assert 83.3e6 / cycles >= 200e3

@@ -24,13 +24,14 @@ from vio.backend.window import FREE, Window
 from vio.cli import main
 from vio.config import load_config
 from vio.errors import VioError
-from vio.hw.schedule import cost
-from vio.hw.schedule.cost import Call, Cost, Machine, cost_of
+from vio.hw.schedule import cost, landmark_cost
+from vio.hw.schedule.cost import cost_of
 from vio.hw.schedule.interpreter import Execution
-from vio.hw.schedule.schedule import CORE, VARIANTS, marginal_order, marginalize, optimize
+from vio.hw.schedule.machine import Call, Cost, Machine
+from vio.hw.schedule.schedule import LANDMARK_BATCH, VARIANTS, marginal_order, marginalize, optimize
 from vio.hw.schedule.structure import leaving_of, structure_of, worst_case
 from vio.hw.schedule.totals import Window as Case
-from vio.hw.schedule.totals import accounts, waiting_words, watched_windows
+from vio.hw.schedule.totals import keyframe_costs, traced_windows, waiting_words
 from vio.odometry import run
 
 BOUNDED = ("factor", "retract", "difference")  # by a bound above their counted operations
@@ -190,9 +191,11 @@ def thinned(window: Window, count: int, host: int | None = None) -> Window:
     return w
 
 
-@pytest.mark.parametrize(("variant", "core"), [*((v, CORE) for v in VARIANTS), ("qr", 3)])
+@pytest.mark.parametrize(
+    ("variant", "batch"), [*((v, LANDMARK_BATCH) for v in VARIANTS), ("qr", 3)]
+)
 def test_executing_the_schedule_gives_the_windows_own_step(
-    recorded: tuple[Window, Any], variant: str, core: int
+    recorded: tuple[Window, Any], variant: str, batch: int
 ) -> None:
     window = thinned(recorded[0], 30)
     reference = copy.deepcopy(window)
@@ -204,7 +207,7 @@ def test_executing_the_schedule_gives_the_windows_own_step(
         ok, dx, _ = solve_normal(H, g, reference.config.damping)
         assert ok
     execution = Execution(window, lambda a: np.array(a, np.float64))
-    execution.run(optimize(structure_of(window), variant, core))
+    execution.run(optimize(structure_of(window), variant, batch))
     assert np.linalg.norm(execution.dx - dx) < 1e-6 * np.linalg.norm(dx)
     slots, dims, col = reference.columns()
     states.retract(reference.R, reference.vec, slots, dims, dx)
@@ -225,14 +228,17 @@ def test_a_schedule_without_one_of_its_landmarks_gives_another_step(
     steps = []
     for structure in (s, fewer):
         execution = Execution(copy.deepcopy(window), lambda a: np.array(a, np.float64))
-        execution.run(optimize(structure, "tops"))
+        execution.run(optimize(structure, "landmark-rows"))
         steps.append(execution.dx)
     assert np.linalg.norm(steps[0] - steps[1]) > 1e-4 * np.linalg.norm(steps[0])
 
 
-@pytest.mark.parametrize(("variant", "core"), [("tops", CORE), ("tops", 2), ("schur", CORE)])
+@pytest.mark.parametrize(
+    ("variant", "batch"),
+    [("landmark-rows", LANDMARK_BATCH), ("landmark-rows", 2), ("schur", LANDMARK_BATCH)],
+)
 def test_executing_the_schedule_gives_the_references_prior(
-    recorded: tuple[Window, tuple[Window, list[int], list[int]]], variant: str, core: int
+    recorded: tuple[Window, tuple[Window, list[int], list[int]]], variant: str, batch: int
 ) -> None:
     window, frames, motions = recorded[1]
     leaving = leaving_of(window, frames, motions)
@@ -242,7 +248,7 @@ def test_executing_the_schedule_gives_the_references_prior(
     assert reference.prior is not None
     J, r = reference.prior.J, reference.prior.r
     execution = Execution(copy.deepcopy(window), lambda a: np.array(a, np.float64), leaving)
-    execution.run(marginalize(leaving, variant, core))
+    execution.run(marginalize(leaving, variant, batch))
     n, gone = execution.n, marginal_order(leaving)[1]
     if variant == "schur":
         H = execution.H[gone:, gone:]
@@ -284,7 +290,7 @@ def test_the_marginalisations_calls_count_the_operations_that_they_execute(
     window = thinned(window, 3, frames[0])
     leaving = leaving_of(window, frames, motions)
     execution = Execution(window, numbers, leaving)
-    for call in marginalize(leaving, "tops"):
+    for call in marginalize(leaving, "landmark-rows"):
         done = counted(lambda call=call: execution.run([call]))  # type: ignore[misc]
         expected = of(cost_of(call, Machine()))
         # Less where a column is zero by chance, or where a factor's dense rows are not triangular.
@@ -297,10 +303,12 @@ def test_the_marginalisations_calls_count_the_operations_that_they_execute(
 def test_a_wrong_count_is_noticed(
     recorded: tuple[Window, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cost, "ROW", (53, 33, 0, 0))
+    monkeypatch.setattr(landmark_cost, "ROW", (53, 33, 0, 0))
     window = thinned(recorded[0], 2)
     execution = Execution(window, numbers)
-    call = next(c for c in optimize(structure_of(window), "tops") if c.kernel == "linearize")
+    call = next(
+        c for c in optimize(structure_of(window), "landmark-rows") if c.kernel == "linearize"
+    )
     assert counted(lambda: execution.run([call])) != of(cost_of(call, Machine()))
 
 
@@ -337,7 +345,13 @@ def test_a_projection_counts_what_the_reference_does() -> None:
     rig = [numbers(np.stack([R, R])), numbers(np.ones((2, 3))), numbers(R), numbers(np.ones(3))]
     lm, J = numbers(np.array([0.1, 0.2, 0.3])), numbers(np.zeros((2, 16)))
     done = counted(lambda: plain(factors).project_landmark(*a, False, 1, *rig, lm, J))
-    parts = (cost.POINT, cost.TARGET, cost.CAMERA, cost.ROW, cost.ROW)
+    parts = (
+        landmark_cost.POINT,
+        landmark_cost.TARGET,
+        landmark_cost.CAMERA,
+        landmark_cost.ROW,
+        landmark_cost.ROW,
+    )
     expected = dict(zip(COUNTS, np.sum(parts, axis=0).tolist(), strict=True))
     expected["mul"] += 6  # the reference multiplies both positions' columns, of one size
     assert done == expected
@@ -372,7 +386,7 @@ def test_bounds_of_the_other_kernels_lie_above_what_the_reference_does() -> None
 
 def test_four_lanes_reach_navions_slowest_rate_on_the_full_window() -> None:
     step, leaving = worst_case(20, 200)
-    account = accounts(Case("full", step, (leaving,)), "tops", [Machine(lanes=4)])[0]
+    account = keyframe_costs(Case("full", step, (leaving,)), "landmark-rows", [Machine(lanes=4)])[0]
     assert account.keyframes_s >= 16.0
     assert account.memory_kib <= 412.6
 
@@ -381,29 +395,31 @@ def test_fewer_landmarks_at_once_fit_half_of_navions_memory_with_tracks_of_ten_f
     step, leaving = worst_case(20, 200, 10)
     machines = [Machine(lanes=4)]
     ten, seven = (
-        accounts(Case("ten frames", step, (leaving,), core), "tops", machines)[0]
-        for core in (CORE, 7)
+        keyframe_costs(Case("ten frames", step, (leaving,), batch), "landmark-rows", machines)[0]
+        for batch in (LANDMARK_BATCH, 7)
     )
     assert seven.memory_kib * 1.024 < 200.0 < ten.memory_kib
     assert 16.0 < seven.keyframes_s < ten.keyframes_s
     with pytest.raises(VioError, match="one at least"):
-        accounts(Case("none", step, (leaving,), 0), "tops", machines)
+        keyframe_costs(Case("none", step, (leaving,), 0), "landmark-rows", machines)
 
 
-@pytest.mark.parametrize(("age", "core"), [(None, CORE), (10, CORE), (10, 7)])
-def test_the_rows_of_every_folding_step_have_their_place_in_memory(
-    age: int | None, core: int
-) -> None:
+@pytest.mark.parametrize(("age", "batch"), [(None, LANDMARK_BATCH), (10, LANDMARK_BATCH), (10, 7)])
+def test_the_rows_of_every_qr_step_have_their_place_in_memory(age: int | None, batch: int) -> None:
     structure, leaving = worst_case(20, 200, age)
-    place = waiting_words(core, structure.columns)
-    steps = [call.sizes for call in marginalize(leaving, "tops", core) if call.kernel == "step"]
+    place = waiting_words(batch, structure.columns)
+    steps = [
+        call.sizes for call in marginalize(leaving, "landmark-rows", batch) if call.kernel == "step"
+    ]
     taken = [rows * (1 + sum(runs)) for rows, *runs in steps]
     assert place / 2 < max(taken) <= place
 
 
 def test_more_lanes_take_fewer_cycles_and_the_same_operations() -> None:
     step, leaving = worst_case(10, 20, 5)
-    found = accounts(Case("small", step, (leaving,)), "tops", [Machine(lanes=k) for k in (1, 4)])
+    found = keyframe_costs(
+        Case("small", step, (leaving,)), "landmark-rows", [Machine(lanes=k) for k in (1, 4)]
+    )
     one, four = (a.total for a in found)
     assert one.cycles / 4 < four.cycles < one.cycles
     assert of(one) == of(four)
@@ -413,7 +429,7 @@ def test_a_run_leaves_its_windows_structures() -> None:
     config = load_config("euroc", ['frontend.engine="replay"'])
     sim = Simulation(7, seconds=1.0)
     kept: list[Case] = []
-    with watched_windows(kept):
+    with traced_windows(kept):
         for _ in run(sim, odometry_of(sim, config)):
             pass
     assert kept[-1].step.landmarks
@@ -427,15 +443,17 @@ def test_an_unknown_variant_is_refused() -> None:
 def test_the_command_writes_the_calls_and_accounts_of_its_variant(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    calls, record = tmp_path / "calls.txt", tmp_path / "accounts.json"
-    size = ["--frames", "6", "--tracks", "12", "--age", "4", "--core", "3"]
+    calls, record = tmp_path / "calls.txt", tmp_path / "costs.json"
+    size = ["--frames", "6", "--tracks", "12", "--age", "4", "--batch", "3"]
     files = ["--calls", str(calls), "--json", str(record)]
-    assert main(["hw", "schedule", *size, "--variant", "tops", "--lanes", "2,4", *files]) == 0
+    assert (
+        main(["hw", "schedule", *size, "--variant", "landmark-rows", "--lanes", "2,4", *files]) == 0
+    )
     step, leaving = worst_case(6, 12, 4)
     case = Case("6 frames, 12 tracks, in 4", step, (leaving,), 3)
     machines = [Machine(lanes=lanes) for lanes in (2, 4)]
-    expected = accounts(case, "tops", machines)
-    assert json.loads(record.read_text()) == {"accounts": [a.record() for a in expected]}
+    expected = keyframe_costs(case, "landmark-rows", machines)
+    assert json.loads(record.read_text()) == {"keyframes": [a.record() for a in expected]}
     assert len(calls.read_text().splitlines()) == expected[0].calls
     out = capsys.readouterr().out
     assert all(f"{a.keyframes_s:.1f}" in out for a in expected)

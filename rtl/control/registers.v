@@ -4,13 +4,13 @@
 //
 // Map:        docs/chip/registers.md. Writes that are unknown, read-only or locked answer SLVERR.
 // Shadow:     `take` (pulse, at a start of frame) copies the set to the cfg_* outputs, which show
-//             it in the next clock, and writes the rotation to matrix 0 of rectify: rotation_ready
+//             it in the next cycle, and writes the rotation to matrix 0 of rectify: rotation_ready
 //             is low meanwhile. Only a complete set is copied: `armed` says so. A take without one
 //             copies nothing and is a fault. Writes wait while a take is done.
-// Latency:    write 2 clocks, read 2; take 1 clock, its rotation 11. Throughput: a write in 2
-//             clocks, a read in 3.
-// Events:     event_* are pulses of a clock, level_* are counted in each clock they are high,
-//             count_* are added in each clock. Counters wrap.
+// Latency:    write 2 cycles, read 2; take 1 cycle, its rotation 11. Throughput: a write in 2
+//             cycles, a read in 3.
+// Events:     event_* are pulses of a cycle, level_* are counted in each cycle they are high,
+//             count_* are added in each cycle. Counters wrap.
 // Memory:     LUT RAM: what was written (read back from there), the rotation, the counters.
 `default_nettype none
 
@@ -449,7 +449,7 @@ module registers #(
     end
   end
 
-  // ---- rotation and tables: one write a clock to rectify ----
+  // ---- rotation and tables: one write a cycle to rectify ----
   reg [17:0] rotation_mem[0:15];
   wire [17:0] rotation_entry = rotation_mem[entry_q];
   wire rotation_write = write_enable && shadowed_d && write_index[9:4] == 6'h01 &&
@@ -530,8 +530,8 @@ module registers #(
   end
 
   // ---- counters: a sum in a memory, and what came since it was last brought up to date ----
-  // One is brought up to date in each clock, in turn or because it is read. Reads take at most
-  // every third clock, so all have their turn in 1.5 * 32 clocks: a recent_* cannot overflow.
+  // One is brought up to date in each cycle, in turn or because it is read. Reads take at most
+  // every third cycle, so all have their turn in 1.5 * 32 cycles: a recent_* cannot overflow.
   reg [31:0] total_mem[0:31];
   reg [31:0] known_q;  // the memory holds the sum: not so after a reset
   reg [4:0] turn_q;

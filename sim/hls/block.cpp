@@ -14,7 +14,7 @@ constexpr int kSample = 0, kRead = 2;
 struct Block {
   VerilatedContext context;
   Vblock* top = nullptr;
-  uint64_t clocks = 0;
+  uint64_t cycles = 0;
   uint32_t stall_seed = 0;  // 0: never stalls
 
   // Memories and registers without a reset start with random bits, as in a chip.
@@ -48,7 +48,7 @@ struct Block {
   void edge() {
     top->clk = 1;
     top->eval();
-    clocks++;
+    cycles++;
   }
 
   void clock() {
@@ -64,12 +64,12 @@ struct Block {
     top->rst = 0;
   }
 
-  // Offer a packet; false when it is not taken within `limit` clocks.
+  // Offer a packet; false when it is not taken within `limit` cycles.
   bool put(int command, const uint32_t* words, uint64_t count, uint64_t limit) {
-    const uint64_t end = clocks + limit;
+    const uint64_t end = cycles + limit;
     uint64_t at = 0;
     bool offered = false;  // a word that was offered stays
-    while (at < count && clocks < end) {
+    while (at < count && cycles < end) {
       offered = offered || !stalls();
       top->s_valid = offered;
       top->s_data = words[at];
@@ -93,13 +93,13 @@ struct Block {
     return count;
   }
 
-  // Read the state; returns its words, or -1 when the last does not come within `limit` clocks.
+  // Read the state; returns its words, or -1 when the last does not come within `limit` cycles.
   int64_t get(uint32_t* words, uint64_t room, uint64_t limit) {
-    const uint64_t end = clocks + limit;
+    const uint64_t end = cycles + limit;
     const uint32_t nothing = 0;
     if (!put(kRead, &nothing, 1, limit)) return -1;
     uint64_t count = 0;
-    while (clocks < end) {
+    while (cycles < end) {
       top->m_ready = !stalls();
       settle();
       const bool taken = top->m_valid && top->m_ready, last = top->m_last;
@@ -122,9 +122,9 @@ void* kestrel_block_new(int seed) { return new Block(seed); }
 void kestrel_block_free(void* h) { delete static_cast<Block*>(h); }
 void kestrel_block_reset(void* h) { static_cast<Block*>(h)->reset(); }
 void kestrel_block_stall(void* h, uint32_t seed) { static_cast<Block*>(h)->stall_seed = seed; }
-uint64_t kestrel_block_clocks(void* h) { return static_cast<Block*>(h)->clocks; }
-void kestrel_block_run(void* h, uint64_t clocks) {
-  while (clocks--) static_cast<Block*>(h)->clock();
+uint64_t kestrel_block_cycles(void* h) { return static_cast<Block*>(h)->cycles; }
+void kestrel_block_run(void* h, uint64_t cycles) {
+  while (cycles--) static_cast<Block*>(h)->clock();
 }
 int kestrel_block_put(void* h, int command, const uint32_t* words, uint64_t count, uint64_t limit) {
   return static_cast<Block*>(h)->put(command, words, count, limit);

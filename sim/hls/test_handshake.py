@@ -95,17 +95,17 @@ async def the_divider_takes_questions_back_to_back_at_its_interval(dut) -> None:
     asked, expected = divisions(20, 9)
     begin = get_sim_time("ns")
     assert await exchange(dut, asked, 20, ("never", "never"), QUESTION_ANSWER) == expected
-    clocks = int(get_sim_time("ns") - begin) // 2
-    assert 0 <= clocks - (19 * DIVIDER.ii + DIVIDER.latency()) <= 3
+    cycles = int(get_sim_time("ns") - begin) // 2
+    assert 0 <= cycles - (19 * DIVIDER.ii + DIVIDER.latency()) <= 3
 
 
 @cocotb.test()
 async def a_reset_in_mid_division_forgets_the_question(dut) -> None:
-    for clocks in (1, 2, 13, 27, 28, 29):
+    for cycles in (1, 2, 13, 27, 28, 29):
         await ready_divider(dut)
-        (lost, *asked), (_, *expected) = divisions(6, clocks)
+        (lost, *asked), (_, *expected) = divisions(6, cycles)
         await send(dut, [lost], prefix="question_")
-        for _ in range(clocks):
+        for _ in range(cycles):
             await RisingEdge(dut.clk)
         dut.rst.value = 1
         await RisingEdge(dut.clk)
@@ -167,16 +167,16 @@ async def packets_are_answered_in_order_whoever_stalls(dut) -> None:
 async def after_a_reset_in_mid_packet_or_program_a_start_begins_anew(dut) -> None:
     asked, expected = packets_of(dut)(1)
     sampled = [word["command"] for word in asked].index(READ)  # START and SAMPLE come before it
-    for words, clocks in ((sampled - 3, 0), (sampled, 0), (sampled, 1), (sampled, 90)):
+    for words, cycles in ((sampled - 3, 0), (sampled, 0), (sampled, 1), (sampled, 90)):
         await ready_block(dut)
         await send(dut, asked[:words])
-        for _ in range(clocks):
+        for _ in range(cycles):
             await RisingEdge(dut.clk)
         dut.rst.value = 1
         await RisingEdge(dut.clk)
         dut.rst.value = 0
         got = await exchange(dut, asked, len(expected), ("never", "sometimes"))
-        assert got == expected, (words, clocks)
+        assert got == expected, (words, cycles)
 
 
 @cocotb.test()

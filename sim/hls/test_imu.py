@@ -132,14 +132,14 @@ def test_reading_does_not_disturb_and_may_come_between_samples(block: ImuBlock) 
         assert not len(differing(block.read(), state))
 
 
-@pytest.mark.parametrize("clocks", [0, 1, 2, 50, 300, 374])
+@pytest.mark.parametrize("cycles", [0, 1, 2, 50, 300, 374])
 def test_after_a_reset_in_mid_sample_the_next_start_begins_anew(
-    block: ImuBlock, clocks: int
+    block: ImuBlock, cycles: int
 ) -> None:
     setup, samples = random_words(5, 3)
     block.put(START, setup)
     block.put(SAMPLE, samples[0])
-    block.run(clocks)
+    block.run(cycles)
     block.reset()
     assert not len(differing(block(setup, samples), imu32.integrate(setup, samples)))
     block.put(SAMPLE, samples[0][:4])  # and in the middle of a packet
@@ -158,13 +158,13 @@ def test_a_sample_takes_the_clocks_that_are_promised(block: ImuBlock) -> None:
     setup, samples = random_words(7, 4)
     block.put(START, setup)
     block.put(SAMPLE, samples[0])
-    before = block.clocks
+    before = block.cycles
     block.put(SAMPLE, samples[1])
-    clocks = block.clocks - before
+    cycles = block.cycles - before
     header = (GEN / "imu_program.vh").read_text()
     program = int(header.split("PROGRAM_WORDS = ")[1].split(";")[0])
-    assert clocks == program + imu32.SAMPLE_WORDS
-    assert clocks <= 83.3e6 / 200e3
+    assert cycles == program + imu32.SAMPLE_WORDS
+    assert cycles <= 83.3e6 / 200e3
 
 
 @pytest.fixture(scope="module")

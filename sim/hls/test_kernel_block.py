@@ -12,7 +12,7 @@ from vio.errors import VioError
 from vio.hw.hls import verification
 from vio.hw.hls.kernel_block import SEQUENCED, SETUP_WORDS, KernelBlock, kernel_texts
 from vio.hw.hls.kernels import KERNELS
-from vio.hw.hls.sequenced_blocks import clocks_of
+from vio.hw.hls.sequenced_blocks import cycles_of
 from vio.hw.hls.sequencer import SAMPLE
 from vio.hw.hls.verification import compare, prove_recorded
 from vio.hw.hls.xls import differences
@@ -45,13 +45,13 @@ def test_a_kernels_program_gives_the_bits_of_the_reference_and_a_broken_one_does
     broken = operands ^ np.uint32(1 << 14)  # of all rows: a singular system's result is 0 anyway
     assert differences(called(broken), kernel.reference(operands), operands, kernel.results)
     width, units = model.sizes["UNIT_W"], range(model.units)
-    clock, enable = next(  # of the first writing; its address is below it
+    cycle, enable = next(  # of the first writing; its address is below it
         (k, bit)
         for k in range(len(model.program))
         for bit in (width * u + width - 1 for u in units)
         if model.program[k] >> bit & 1
     )
-    model.program[clock] ^= 1 << enable - model.sizes["ADDRESS_W"]
+    model.program[cycle] ^= 1 << enable - model.sizes["ADDRESS_W"]
     assert compare(kernel, called, [operands])
 
 
@@ -64,9 +64,9 @@ def test_the_verilated_block_gives_the_bits_of_the_reference(triangular: KernelB
     kernel = KERNELS["triangular"]
     operands = kernel.operands(20_000, 8)
     assert not compare(kernel, triangular.calls, [operands[:1]])
-    before = triangular.clocks
+    before = triangular.cycles
     assert not compare(kernel, triangular.calls, [operands[1:2]])
-    assert triangular.clocks - before == clocks_of("triangular")
+    assert triangular.cycles - before == cycles_of("triangular")
     assert not compare(kernel, triangular.calls, [operands])
     triangular.stall(99)
     assert not compare(kernel, triangular.calls, [operands[:500]])
@@ -77,14 +77,14 @@ def test_the_verilated_block_gives_the_bits_of_the_reference(triangular: KernelB
     assert found.startswith("1 of")
 
 
-@pytest.mark.parametrize("clocks", [0, 1, 30, 60, 85])
+@pytest.mark.parametrize("cycles", [0, 1, 30, 60, 85])
 def test_after_a_reset_in_mid_call_the_block_begins_anew(
-    triangular: KernelBlock, clocks: int
+    triangular: KernelBlock, cycles: int
 ) -> None:
     kernel = KERNELS["triangular"]
-    operands = kernel.operands(40, clocks)
+    operands = kernel.operands(40, cycles)
     triangular.put(SAMPLE, operands[0])
-    triangular.run(clocks)
+    triangular.run(cycles)
     triangular.reset()
     triangular.begin()
     assert not compare(kernel, triangular.calls, [operands])

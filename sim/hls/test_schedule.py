@@ -6,8 +6,10 @@ import pytest
 from vio.hw.hls.graph import Graph, Operation
 from vio.hw.hls.kernel_block import kernel_graph
 from vio.hw.hls.kernels import KERNELS
-from vio.hw.hls.list_schedule import READ_CLOCKS, Units, schedule
-from vio.hw.schedule.cost import Call, Machine, Part, cost_of, loop_cycles
+from vio.hw.hls.list_schedule import READ_CYCLES, Units, schedule
+from vio.hw.schedule.cost import cost_of
+from vio.hw.schedule.landmark_cost import Part, loop_cycles
+from vio.hw.schedule.machine import Call, Machine
 
 pytest.importorskip("xls", reason="pip install 'kestrel-vio[hw]'")
 
@@ -15,8 +17,8 @@ MANY = 1000  # units: as many as anybody asks for
 
 
 def units_of(machine: Machine, count: int) -> Units:
-    """Return units with the machine's latencies, `count` of each kind; logic takes no clock."""
-    extra = READ_CLOCKS + 1  # that a program of the sequencer takes beside a unit's stages
+    """Return units with the machine's latencies, `count` of each kind; logic takes no cycle."""
+    extra = READ_CYCLES + 1  # that a program of the sequencer takes beside a unit's stages
     return Units(
         *(count, count, machine.add - extra, machine.mul - extra, count, MANY),
         divider_stages=machine.div - extra,

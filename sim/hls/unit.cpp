@@ -2,7 +2,7 @@
 // A compiled unit of hls/gen in a shared library: operands in, results out (ctypes).
 //
 // With HANDSHAKE the unit has channels; both sides
-// may stall (seeded), and the clocks from an accepted question to its answer are measured.
+// may stall (seeded), and the cycles from an accepted question to its answer are measured.
 #include <cstdint>
 
 #include "Vunit.h"
@@ -34,7 +34,7 @@ struct Random {
 
 #ifdef HANDSHAKE
 // words: (count, 3) root, x, y. Returns the longest latency, 0 when the unit hangs; `interval` gets
-// the fewest clocks between two accepted questions. reset_after: questions, then a reset in the
+// the fewest cycles between two accepted questions. reset_after: questions, then a reset in the
 // midst of the next one; what is not answered is asked again; 0 for none.
 extern "C" int run(int64_t count, const uint32_t* words, uint32_t* out, uint32_t seed,
                    int64_t reset_after, int64_t* interval) {
@@ -97,7 +97,7 @@ extern "C" int run(int64_t count, const uint32_t* words, uint32_t* out, uint32_t
   return answered == count ? static_cast<int>(longest) : 0;
 }
 #else
-// words: (count, 2) x, y, one a clock; out[i] is what stands at the output `latency` clocks later.
+// words: (count, 2) x, y, one a cycle; out[i] is what stands at the output `latency` cycles later.
 extern "C" int run(int64_t count, const uint32_t* words, uint32_t* out, int64_t latency) {
   VerilatedContext context;
   context.threads(1);

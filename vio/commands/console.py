@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What commands show: a progress bar on a terminal, nothing when piped; tables in both."""
+"""What commands print: a progress bar on a terminal, nothing when piped; tables in both."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence

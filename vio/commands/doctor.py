@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`vio doctor`: check the machine, the installation and the data, and say what to do."""
+"""`vio doctor`: check the machine, the installation and the data, and report what to do."""
 
 import argparse
 import os

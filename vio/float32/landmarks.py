@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Landmark blocks by the kernels of vio/float32/kernels.py: all landmarks of a window side by side.
 
-The schedule's variant `tops` (docs/hls/backend_schedule.md): Householder steps on [J_l, r], three
+The variant `landmark-rows` of docs/hls/backend_schedule.md: Householder steps on [J_l, r], three
 orthonormal columns Q_1 and J_1 = Q_1'J_p; what is left of the landmarks is J'J - J_1'J_1. A
 landmark's rows lie at 4 frame + 2 camera + component, zero where nothing was seen: rows of zeros
 change no bit of a Householder step.

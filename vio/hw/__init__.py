@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Accounts of the hardware: memory, cycles and energy of the front end that `vio.fixed` models."""
+"""The hardware: estimates, registers, co-simulation, synthesis, HLS and the back end's schedule."""

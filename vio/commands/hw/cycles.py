@@ -8,14 +8,14 @@ HELP = "Cycle model: last pixel to last track, by block; multipliers."
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
-    from vio.commands.hw.memory import add_account_arguments
+    from vio.commands.hw.memory import add_estimate_arguments
 
-    add_account_arguments(parser)
-    parser.add_argument("--json", metavar="FILE", help="also write the account to a file")
+    add_estimate_arguments(parser)
+    parser.add_argument("--json", metavar="FILE", help="also write the cycles to a file")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the account."""
+    """Print the cycle model's table."""
     from vio.commands.console import print_table, progress
     from vio.config import load_config
     from vio.engines import make_odometry

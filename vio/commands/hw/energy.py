@@ -9,15 +9,15 @@ HELP = "Energy model of the front end and of other ways to build it."
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
-    from vio.commands.hw.memory import add_account_arguments
+    from vio.commands.hw.memory import add_estimate_arguments
 
-    add_account_arguments(parser)
-    parser.add_argument("--json", metavar="FILE", help="also write the account to a file")
+    add_estimate_arguments(parser)
+    parser.add_argument("--json", metavar="FILE", help="also write the energies to a file")
     parser.add_argument("--figure", metavar="PNG", help="draw where the energy goes")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the account."""
+    """Print the energy model's table."""
     import dataclasses
 
     from vio.commands.console import print_table, progress
@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     from vio.engines import make_odometry
     from vio.errors import VioError
     from vio.hw.estimates.common import measure, works, write_json
-    from vio.hw.estimates.energy import account
+    from vio.hw.estimates.energy import energy_model
 
     config = load_config(args.preset, args.set)
     if args.figure is not None and not Path(args.figure).resolve().parent.is_dir():
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     share = float(config.keyframe.max_age - 1)
     if measured is not None:
         share = measured.tracking_per_keyframe
-    rows = account(tracking, keyframe, share, config)
+    rows = energy_model(tracking, keyframe, share, config)
     parts = list(dict.fromkeys(part for e in rows for part in e.cycle))
     print_table(
         f"preset {args.preset}; microjoule of a keyframe with its {share:.1f} tracking frames; "

@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     from vio.engines import make_odometry
     from vio.errors import VioError
     from vio.exits import EXIT_NEGATIVE
-    from vio.hw.cosim.equivalence import TwinFrontEnd, compare, summary
+    from vio.hw.cosim.equivalence import PairedFrontEnd, compare, summary
 
     if args.frames is not None and args.frames < 1:
         raise VioError(f"--frames {args.frames}: give 1 or more")
@@ -44,9 +44,9 @@ def run(args: argparse.Namespace) -> int:
             done += 1
             advance(done)
 
-        twin = TwinFrontEnd(dataset.rig, config)
-        odometry = make_odometry(dataset.rig, dataset.imu_noise, config, frontend=twin)
-        figures = summary(compare(dataset, odometry, twin, frames, count))
+        paired = PairedFrontEnd(dataset.rig, config)
+        odometry = make_odometry(dataset.rig, dataset.imu_noise, config, frontend=paired)
+        figures = summary(compare(dataset, odometry, paired, frames, count))
     print_table(
         f"preset {args.preset}: the Verilog against the golden model, {dataset.name}, "
         f"{figures['frames']} frames",
@@ -55,9 +55,9 @@ def run(args: argparse.Namespace) -> int:
     )
     print(f"{figures['equal']} of {figures['frames']} frames equal in every block and track")
     for kind in ("tracking", "keyframe"):
-        if f"{kind}_clocks" in figures:
-            clocks = figures[f"{kind}_clocks"]
-            print(f"{kind} frames: mean {clocks['mean']:.0f} clocks, worst {clocks['worst']}")
+        if f"{kind}_cycles" in figures:
+            cycles = figures[f"{kind}_cycles"]
+            print(f"{kind} frames: mean {cycles['mean']:.0f} cycles, worst {cycles['worst']}")
     kinds = [k for k in ("tracking", "keyframe") if f"{k}_counters" in figures]
     counted = [figures[f"{kind}_counters"] for kind in kinds]
     print_table(
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     )
     speed = figures["simulation"]
     print(
-        f"simulation: {speed['clocks_per_second']:.0f} clocks a second, "
+        f"simulation: {speed['cycles_per_second']:.0f} cycles a second, "
         f"{speed['seconds_per_frame']:.2f} s a frame"
     )
     for index, names in list(figures["different"].items())[:10]:

@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _check(args: argparse.Namespace) -> None:
-    """Raise VioError for options that say nothing together."""
+    """Raise VioError for options that contradict each other."""
     from vio.errors import VioError
 
     of_block = ("stages", "clock_mhz", "prove", "prove_recorded", "record")
@@ -65,7 +65,7 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do what was asked and print the table."""
+    """Do what the options request and print the table."""
     from pathlib import Path
 
     from vio.commands.console import print_table

@@ -8,12 +8,12 @@ HELP = "Memory budget: every on-chip memory, block RAMs, accesses."
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
-    add_account_arguments(parser)
-    parser.add_argument("--json", metavar="FILE", help="also write the account to a file")
+    add_estimate_arguments(parser)
+    parser.add_argument("--json", metavar="FILE", help="also write the budget to a file")
 
 
-def add_account_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the three accounts."""
+def add_estimate_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that memory, cycles and energy share."""
     from vio.commands.run import add_preset_arguments
 
     parser.add_argument(
@@ -28,7 +28,7 @@ def add_account_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the account."""
+    """Print the memory budget."""
     import dataclasses
 
     from vio.commands.console import print_table, progress

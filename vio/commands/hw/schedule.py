@@ -28,43 +28,45 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--age", type=int, metavar="FRAMES", help="frames that see a track (default: all)"
     )
     parser.add_argument(
-        "--core",
+        "--batch",
         type=int,
         metavar="N",
-        help="landmarks folded at once: fewer take less memory and more cycles (10)",
+        help="landmarks eliminated at once: fewer take less memory and more cycles (10)",
     )
     parser.add_argument(
-        "--variant", action="append", help="qr, rows, tops or schur (repeatable; default: all)"
+        "--variant",
+        action="append",
+        help="qr, rows, landmark-rows or schur (repeatable; default: all)",
     )
     parser.add_argument("--lanes", default="1,2,4,8", metavar="N[,N]", help="default: 1,2,4,8")
     parser.add_argument(
         "--calls", metavar="FILE", help="write the first window's calls, one a line"
     )
-    parser.add_argument("--json", metavar="FILE", help="also write the accounts to a file")
+    parser.add_argument("--json", metavar="FILE", help="also write the costs to a file")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the accounts."""
+    """Print what a keyframe of each window costs."""
     from dataclasses import replace
     from pathlib import Path
 
     from vio.commands.console import parse_range, print_table
     from vio.errors import VioError
     from vio.hw.estimates.common import check_until, write_json
-    from vio.hw.schedule.cost import Machine
+    from vio.hw.schedule.machine import Machine
     from vio.hw.schedule.schedule import STAGES, VARIANTS
-    from vio.hw.schedule.totals import accounts, calls_of
+    from vio.hw.schedule.totals import calls_of, keyframe_costs
 
     check_until(args.dataset, args.until)
     variants = args.variant or list(VARIANTS)
     machines = [Machine(lanes=lanes) for lanes in parse_range(args.lanes, "lanes", 1)]
     windows = _recorded(args) if args.dataset else _made_up(args)
-    if args.core is not None:
-        windows = [replace(w, core=args.core) for w in windows]
+    if args.batch is not None:
+        windows = [replace(w, batch=args.batch) for w in windows]
     rows, records = [], []
     for w in windows:
         for variant in variants:
-            for a in accounts(w, variant, machines):
+            for a in keyframe_costs(w, variant, machines):
                 c = a.total
                 rows.append(
                     [
@@ -99,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
         except OSError as error:
             raise VioError(f"--calls {args.calls}: {error.strerror}") from error
     if args.json is not None:
-        write_json(args.json, {"accounts": records})
+        write_json(args.json, {"keyframes": records})
     return 0
 
 
@@ -132,7 +134,7 @@ def _recorded(args: argparse.Namespace) -> "list[Window]":
     from vio.datasets.base import count_frames
     from vio.engines import make_odometry
     from vio.errors import VioError
-    from vio.hw.schedule.totals import Window, watched_windows
+    from vio.hw.schedule.totals import Window, traced_windows
     from vio.odometry import run as run_odometry
 
     config = load_config(args.preset, args.set)
@@ -142,7 +144,7 @@ def _recorded(args: argparse.Namespace) -> "list[Window]":
         until = int(dataset.frame_t_ns[0]) + round(args.until * 1e9)
     kept: list[Window] = []
     odometry = make_odometry(dataset.rig, dataset.imu_noise, config)
-    with progress(dataset.name, count_frames(dataset, args.until)) as done, watched_windows(kept):
+    with progress(dataset.name, count_frames(dataset, args.until)) as done, traced_windows(kept):
         for k, _ in enumerate(run_odometry(dataset, odometry, until)):
             done(k + 1)
     kept = [w for w in kept if w.leaving]

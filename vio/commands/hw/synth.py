@@ -16,7 +16,7 @@ EPILOG = (
     "carry chains. MHz is that of the slowest seed and clock, from register to register: a block "
     "stands alone (out of context), so paths from and to its ports are not timed. memory bits are "
     "those of the declared memories, in block RAM or LUT RAM. An unchanged block is not run again "
-    "(build/synth holds what the tools said)."
+    "(build/synth holds the tools' output)."
 )
 
 

@@ -25,7 +25,7 @@ from vio.hw.registers.driver import Driver, register_values
 HEADER_WORDS, TRACK_WORDS = 3, 6
 KEYFRAME, LOST, RIGHT, REPAIRED = 1, 2, 4, 8  # flags of a packet
 START, END = 1 << 8, 1 << 9  # of a frame, of a line: flags of a stream's word
-FRAME_LIMIT = 4_000_000  # clocks after which a frame without a packet is a fault
+FRAME_LIMIT = 4_000_000  # cycles after which a frame without a packet is a fault
 MISSING_RIGHT_CLOCKS = 64  # that the left image waits: here both come at once or not at all
 
 
@@ -90,7 +90,7 @@ class Simulation:
             ("new", ctypes.c_void_p, (ctypes.c_int,)),
             ("free", None, (ctypes.c_void_p,)),
             ("stall", None, (ctypes.c_void_p, ctypes.c_uint32)),
-            ("clocks", u64, (ctypes.c_void_p,)),
+            ("cycles", u64, (ctypes.c_void_p,)),
             ("run", None, (ctypes.c_void_p, u64)),
             ("write", ctypes.c_int, (ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32)),
             ("read", ctypes.c_int, (ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p)),
@@ -111,13 +111,13 @@ class Simulation:
             self._chip = None
 
     @property
-    def clocks(self) -> int:
-        """Clocks since the reset."""
-        return int(self._lib.kestrel_clocks(self._chip))
+    def cycles(self) -> int:
+        """Cycles since the reset."""
+        return int(self._lib.kestrel_cycles(self._chip))
 
-    def run(self, clocks: int) -> None:
-        """Let clocks pass."""
-        self._lib.kestrel_run(self._chip, clocks)
+    def run(self, cycles: int) -> None:
+        """Let cycles pass."""
+        self._lib.kestrel_run(self._chip, cycles)
 
     def stall(self, seed: int) -> None:
         """Have all streams stall from now on, seeded; 0: never."""
@@ -138,7 +138,7 @@ class Simulation:
         return word.value
 
     def image(self, camera: int, image: np.ndarray, delay: int = 0) -> None:
-        """Queue an image of camera 0 (left) or 1 (right), not before `delay` clocks from now."""
+        """Queue an image of camera 0 (left) or 1 (right), not before `delay` cycles from now."""
         words = image.astype(np.uint16)
         words[0, 0] |= START
         words[:, -1] |= END
@@ -160,7 +160,7 @@ class Simulation:
         room = len(self._words)
         n = self._lib.kestrel_packet(self._chip, self._words.ctypes.data, room, limit)
         if n < 0:
-            raise VioError(f"no packet of tracks came within {limit} clocks of the simulation")
+            raise VioError(f"no packet of tracks came within {limit} cycles of the simulation")
         if n > room:
             raise VioError(f"a packet of {n} words came; {room} are the most that there can be")
         return self._words[:n].copy()
@@ -204,7 +204,7 @@ class RtlFrontEnd:
         return self.collect(frame)
 
     def offer(self, frame: StereoFrame, R_cam_prev: np.ndarray, delay: int = 0) -> None:
-        """Give the chip a frame whose pixels begin `delay` clocks from now at the earliest."""
+        """Give the chip a frame whose pixels begin `delay` cycles from now at the earliest."""
         index = self._offered
         self._offered += 1
         if frame.left is None:
@@ -225,7 +225,7 @@ class RtlFrontEnd:
         return self._tracks(frame, words, times)
 
     def _tracks(self, frame: StereoFrame, words: np.ndarray, times: dict[str, float]) -> Tracks:
-        """Return what a packet says, in pixels."""
+        """Return a packet's tracks, in pixels."""
         count, flags = int(words[0] & 0xFFFF), int(words[0] >> 16)
         if int(words[1]) != self._frame_index & 0xFFFFFFFF or len(words) != (
             HEADER_WORDS + TRACK_WORDS * count
@@ -251,8 +251,8 @@ class RtlFrontEnd:
         )
 
     def _counters(self, latency: int) -> dict[str, int]:
-        """Return what the chip counted in this frame; clocks: from last pixel to last track."""
+        """Return what the chip counted in this frame; cycles: from last pixel to last track."""
         now = self.driver.counters()
         counted = {k: (now[k] - self._before[k]) & 0xFFFFFFFF for k in now if k != "latency"}
         self._before = now
-        return {"clocks": latency, **{f"rtl_{k}": v for k, v in counted.items()}}
+        return {"cycles": latency, **{f"rtl_{k}": v for k, v in counted.items()}}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run the golden model and the Verilog side by side on a recording, and compare them to the bit."""
+"""Run the golden model and the Verilog side by side on a recording; compare them bit for bit."""
 
 import time
 from collections.abc import Callable
@@ -29,20 +29,20 @@ def different_fields(a: Tracks, b: Tracks) -> list[str]:
 
 @dataclass
 class FrameResult:
-    """Hold one frame's comparison: what differed, clocks from last pixel to last track, work."""
+    """Hold one frame's comparison: what differed, cycles from last pixel to last track, work."""
 
     index: int
     keyframe: bool
     tracks: int
     compared: list[str]
     different: list[str]
-    clocks: int
+    cycles: int
     simulated: int
     seconds: float
     counters: dict[str, int] = field(default_factory=dict)
 
 
-class TwinFrontEnd:
+class PairedFrontEnd:
     """Track with the golden model, and have the Verilog do the same (protocol `FrontEnd`)."""
 
     def __init__(
@@ -63,7 +63,7 @@ class TwinFrontEnd:
         with listening() as calls:
             tracks = self.golden.track(frame, R_cam_prev)
         wanted = golden_digests(calls, self._hw, frame.right)
-        start, clocks = time.perf_counter(), self.rtl.chip.clocks
+        start, cycles = time.perf_counter(), self.rtl.chip.cycles
         other = self.rtl.track(frame, R_cam_prev)
         seconds = time.perf_counter() - start
         found = self.rtl.chip.digests()
@@ -76,8 +76,8 @@ class TwinFrontEnd:
                 len(tracks.ids),
                 sorted(wanted),
                 different,
-                other.counters["clocks"],
-                self.rtl.chip.clocks - clocks,
+                other.counters["cycles"],
+                self.rtl.chip.cycles - cycles,
                 seconds,
                 other.counters,
             )
@@ -88,24 +88,24 @@ class TwinFrontEnd:
 def compare(
     dataset: Dataset,
     odometry: Odometry,
-    twin: TwinFrontEnd,
+    paired: PairedFrontEnd,
     frames: int,
     on_frame: Callable[[FrameResult], None] = lambda result: None,
 ) -> list[FrameResult]:
     """Return the comparison of the first `frames` frames of a recording, run as by `vio run`.
 
-    odometry: one whose front end is `twin`.
+    odometry: one whose front end is `paired`.
     """
     until_ns = int(dataset.frame_t_ns[min(frames, len(dataset.frame_t_ns)) - 1])
     for _ in run(dataset, odometry, until_ns):
-        on_frame(twin.results[-1])
-    return twin.results
+        on_frame(paired.results[-1])
+    return paired.results
 
 
 def summary(results: list[FrameResult]) -> dict[str, Any]:
-    """Return the figures of a comparison: equal frames, clocks by kind of frame, speed.
+    """Return the figures of a comparison: equal frames, cycles by kind of frame, speed.
 
-    Clocks count from the last pixel to the last track; counters are the chip's own, mean a frame.
+    Cycles count from the last pixel to the last track; counters are the chip's own, mean a frame.
     """
     blocks = sorted({name for r in results for name in r.compared})
     out: dict[str, Any] = {
@@ -121,9 +121,9 @@ def summary(results: list[FrameResult]) -> dict[str, Any]:
         "different": {r.index: r.different for r in results if r.different},
     }
     for kind, wanted in (("tracking", False), ("keyframe", True)):
-        clocks = [r.clocks for r in results if r.keyframe is wanted]
-        if clocks:
-            out[f"{kind}_clocks"] = {"mean": float(np.mean(clocks)), "worst": int(max(clocks))}
+        cycles = [r.cycles for r in results if r.keyframe is wanted]
+        if cycles:
+            out[f"{kind}_cycles"] = {"mean": float(np.mean(cycles)), "worst": int(max(cycles))}
             counted = [r.counters for r in results if r.keyframe is wanted]
             out[f"{kind}_counters"] = {
                 name.removeprefix("rtl_"): float(np.mean([c[name] for c in counted]))
@@ -132,7 +132,7 @@ def summary(results: list[FrameResult]) -> dict[str, Any]:
             }
     seconds = sum(r.seconds for r in results)
     out["simulation"] = {
-        "clocks_per_second": sum(r.simulated for r in results) / seconds,
+        "cycles_per_second": sum(r.simulated for r in results) / seconds,
         "seconds_per_frame": seconds / len(results),
     }
     return out

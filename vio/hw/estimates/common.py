@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the commands of the accounts share: the work that they are about."""
+"""What the memory budget, cycle and energy models share: the work that they count."""
 
 import json
 from collections.abc import Callable

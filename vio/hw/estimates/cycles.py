@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cycle account: each block's cost as a formula of its work, composed by the schedule.
+"""The cycle model: each block's cost as a formula of its work, composed by the schedule.
 
 Cycles run from a frame's last pixel to its last track. Organisation: docs/chip/architecture.md. The
 tracker, the selection and the passes over the tracks have the constants of the Verilog, whose own
@@ -23,12 +23,12 @@ ROW_PIPELINE = 8  # row out of the region to its products' sums
 STEP = 11  # sums to the next window's address: mean, share, shift, cross, step, test
 TEMPLATE_SCALARS = 39  # sums to the reciprocal of the determinant: two divisions
 TRACK_END = 14  # flatness, correlation, write back
-PASS = 30  # a track read from its table, handed on, judged, written back
+PASS = 30  # a track read from its table, passed on, decided, written back
 SAMPLES = 2  # warped samples a cycle
 SEARCH_PAIR = 9  # two columns of the stereo search: a bit of their pixels' sums a cycle
 SEARCH_TABLE = 16  # entries of the search's tables, written a row of the window at a time
 SEARCH_START = 12  # the last columns' bits, before the tables may be written again
-RANSAC_START = 24  # draw, direction, pipeline
+RANSAC_START = 24  # hypothesis, direction, pipeline
 SELECT_TRACK = 4  # its neighbourhood cleared, four tiles a cycle
 SELECT_CORNER = 25  # best cell, its neighbourhood cleared, its cell searched again
 SELECT_START = 300

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The energy account: accesses and operations times published costs. A model, 45 nm, dynamic only.
+"""The energy model: accesses and operations times published costs. A model, 45 nm, dynamic only.
 
 Costs: Horowitz, "Computing's energy problem", ISSCC 2014, figures 1.1.9 and 1.1.10. Clock tree,
 control, leakage, pads and the camera are not in it (docs/chip/budgets.md).
@@ -144,7 +144,7 @@ class Energy:
         return sum(self.cycle.values()) / (frames * self.pixels)
 
 
-def account(
+def energy_model(
     tracking: FrameWork, keyframe: FrameWork, tracking_per_keyframe: float, config: Config
 ) -> list[Energy]:
     """Return the energy of every variant, the CPU last."""

@@ -17,7 +17,7 @@ from vio.hw.hls.graph import Graph
 ADDRESS_BITS = 9  # of a bank: a block RAM of 512 words
 STATE_BASE = 1 << ADDRESS_BITS - 1  # places of the state: STATE_BASE + 2 slot + (0 old | 1 new)
 END = 1 << 30  # no program is so long
-READ_CLOCKS = 2  # from a program word in its register to the operands in theirs
+READ_CYCLES = 2  # from a program word in its register to the operands in theirs
 KINDS = (  # of the units, in their order
     ("add", "sub"),
     ("mul",),
@@ -29,9 +29,9 @@ CLASS_OF = {kind: k for k, kinds in enumerate(KINDS) for kind in kinds}
 
 @dataclass(frozen=True)
 class Units:
-    """Hold how many units there are, and the clocks from operands to the result's register.
+    """Hold how many units there are, and the cycles from operands to the result's register.
 
-    divider_interval: clocks from a divider's question to its next; other units take one a clock.
+    divider_interval: cycles from a divider's question to its next; other units take one a cycle.
     """
 
     adders: int = 1
@@ -64,7 +64,7 @@ class Units:
         return stages[CLASS_OF[kind]]
 
     def interval(self, kind: str) -> int:
-        """Return the clocks from one operation of this kind to the next of the same unit."""
+        """Return the cycles from one operation of this kind to the next of the same unit."""
         return self.divider_interval if kind in KINDS[2] else 1
 
     def of(self, kind: str) -> range:
@@ -81,9 +81,9 @@ class Place(NamedTuple):
 
 
 class Step(NamedTuple):
-    """Hold an operation's clock and unit; the result is written in program word `written`."""
+    """Hold an operation's cycle and unit; the result is written in program word `written`."""
 
-    clock: int
+    cycle: int
     unit: int
     written: int
 
@@ -108,7 +108,7 @@ class Program:
 
 
 def schedule(graph: Graph, units: Units) -> list[Step]:
-    """Return clock and unit of each operation: the ready one with the longest way to go first."""
+    """Return cycle and unit of each operation: the ready one with the longest way to go first."""
     first = graph.first_operation
     count = len(graph.operations)
     readers: list[list[int]] = [[] for _ in range(count)]
@@ -122,7 +122,7 @@ def schedule(graph: Graph, units: Units) -> list[Step]:
         raise VioError(f"there is no unit for {', '.join(sorted(missing))} among {units}")
 
     def latency(k: int) -> int:
-        return READ_CLOCKS + units.stages(graph.operations[k].kind) + 1
+        return READ_CYCLES + units.stages(graph.operations[k].kind) + 1
 
     ahead = [0] * count
     for k in range(count - 1, -1, -1):
@@ -130,24 +130,24 @@ def schedule(graph: Graph, units: Units) -> list[Step]:
     ready_at = [0] * count
     waiting = [k for k in range(count) if not waits[k]]
     steps: list[Step | None] = [None] * count
-    clock = 0
-    busy = [0] * units.count  # until this clock
+    cycle = 0
+    busy = [0] * units.count  # until this cycle
     while waiting:
         waiting.sort(key=lambda k: (-ahead[k], k))
         for k in list(waiting):
             kind = graph.operations[k].kind
-            unit = next((u for u in units.of(kind) if busy[u] <= clock), None)
-            if ready_at[k] > clock or unit is None:
+            unit = next((u for u in units.of(kind) if busy[u] <= cycle), None)
+            if ready_at[k] > cycle or unit is None:
                 continue
             waiting.remove(k)
-            busy[unit] = clock + units.interval(kind)
-            steps[k] = Step(clock, unit, clock + latency(k) - 1)
+            busy[unit] = cycle + units.interval(kind)
+            steps[k] = Step(cycle, unit, cycle + latency(k) - 1)
             for r in readers[k]:
-                ready_at[r] = max(ready_at[r], clock + latency(k))
+                ready_at[r] = max(ready_at[r], cycle + latency(k))
                 waits[r] -= 1
                 if not waits[r]:
                     waiting.append(r)
-        clock += 1
+        cycle += 1
     return [step for step in steps if step is not None]
 
 
@@ -163,9 +163,7 @@ def _place_state(
     if len(state) != len(graph.outputs) or len(set(graph.outputs)) < len(graph.outputs):
         raise VioError(f"{len(graph.outputs)} outputs for {len(state)} state words: one for each")
     if min(graph.outputs) < first:
-        raise VioError(
-            "a state word is handed on without an operation: there is nobody to write it"
-        )
+        raise VioError("a state word is passed on without an operation, so that no unit writes it")
     for old, new in zip(state, graph.outputs, strict=True):
         bank = steps[new - first].unit
         address = STATE_BASE + 2 * slots[bank]
@@ -196,7 +194,7 @@ def compile_program(graph: Graph, units: Units, state: Sequence[int], offset: in
     read_last = dict.fromkeys(range(first, first + len(steps)), -1)
     for step, operation in zip(steps, graph.operations, strict=True):
         for value in operation.operands:
-            read_last[value] = max(read_last.get(value, -1), step.clock)
+            read_last[value] = max(read_last.get(value, -1), step.cycle)
     for value in graph.outputs:
         read_last[value] = END
     used = [0] * units.count
@@ -206,7 +204,7 @@ def compile_program(graph: Graph, units: Units, state: Sequence[int], offset: in
         value, step = first + k, steps[k]
         if value in places:
             continue
-        # A word may be written again after the clock in which it is read for the last time.
+        # A word may be written again after the cycle in which it is read for the last time.
         reusable = [a for a, at in free_at[step.unit].items() if at < step.written]
         address = min(reusable, default=used[step.unit])
         used[step.unit] = max(used[step.unit], address + 1)
@@ -222,7 +220,7 @@ def compile_program(graph: Graph, units: Units, state: Sequence[int], offset: in
         places,
         [places[s] for s in (state or graph.outputs)],
         loads,
-        # The next packet's first word may go into the last bank one clock after the last word.
+        # The next packet's first word may go into the last bank one cycle after the last word.
         max(step.written + 1 + (step.unit == last) for step in steps),
         [u + 2 * s for u, s in zip(used, slots, strict=True)],
     )

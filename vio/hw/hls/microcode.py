@@ -26,7 +26,7 @@ def code_bits(program: Program) -> int:
 
 def program_words(program: Program) -> list[int]:
     """Return the program: for each unit, from the lowest bit, the operands' places (address, bank),
-    the operation, and of the result that leaves it in this clock address and enable."""
+    the operation, and of the result that leaves it in this cycle address and enable."""
     bank, width = bank_bits(program), unit_bits(program)
     place_bits = bank + ADDRESS_BITS
     words = [0] * program.length
@@ -39,7 +39,7 @@ def program_words(program: Program) -> list[int]:
             place = program.places[value]
             fields |= (place.bank << ADDRESS_BITS | place.address) << o * place_bits
         fields |= CODES.get(operation.kind, 0) << 2 * place_bits
-        words[step.clock] |= fields << step.unit * width
+        words[step.cycle] |= fields << step.unit * width
         written = 1 << ADDRESS_BITS | program.places[first + k].address
         words[step.written] |= written << step.unit * width + 2 * place_bits + code_bits(program)
     return words

@@ -16,8 +16,8 @@ from vio.hw.hls.xls import HLS
 from vio.hw.synth.flow import BUILD, digest_of, route, script, synthesise
 
 RESULTS = HLS / "results.json"
-AIM_MHZ = 100.0  # that nextpnr is asked for: above every bar, so that it doesn't stop early
-BAR_MHZ = 83.3
+REQUESTED_MHZ = 100.0  # of nextpnr: above the target, so that it does not stop early
+TARGET_MHZ = 83.3
 MOST_STAGES = 12  # that `fewest_stages` tries
 DEVICE, SPEED = "85k", 6
 
@@ -64,7 +64,7 @@ def _implemented(name: str, top: str, texts: Mapping[str, str], seeds: list[int]
         if not (folder / file).is_file():
             (folder / file).write_text(content)
     area = synthesise(folder)
-    timings = {seed: route(folder, DEVICE, SPEED, seed, AIM_MHZ) for seed in seeds}
+    timings = {seed: route(folder, DEVICE, SPEED, seed, REQUESTED_MHZ) for seed in seeds}
     slowest = min(timings.values(), key=lambda t: t.fmax_mhz or float("inf"), default=None)
     return {
         "lut4": area.lut4,
@@ -83,7 +83,7 @@ def measure(
     """Return the entry of a compiled block's Verilog; model_ns: its period by XLS's delays."""
     return {
         "block": block.name,
-        "clock_mhz": BAR_MHZ,
+        "clock_mhz": TARGET_MHZ,
         "stages": stages,
         "latency": block.latency(stages),
         "ii": block.ii,
@@ -94,17 +94,17 @@ def measure(
 
 
 def measure_sequenced(
-    name: str, top: str, texts: Mapping[str, str], program: Program, clocks: int, seeds: list[int]
+    name: str, top: str, texts: Mapping[str, str], program: Program, cycles: int, seeds: list[int]
 ) -> dict[str, Any]:
-    """Return the entry of a sequencer with its program; clocks: of a call, which don't overlap."""
+    """Return the entry of a sequencer with its program; cycles: of a call, which don't overlap."""
     return {
         "block": name,
-        "clock_mhz": BAR_MHZ,
+        "clock_mhz": TARGET_MHZ,
         "stages": None,  # a program on units, no pipeline
         "units": list(program.units.counts),
         "program": program.length,
-        "latency": clocks,
-        "ii": clocks,
+        "latency": cycles,
+        "ii": cycles,
         **_implemented(name, top, texts, seeds),
         "command": f"vio hw hls {name} --seed {','.join(map(str, seeds))}",
     }

@@ -12,16 +12,16 @@ from vio.hw.hls.kernels import KERNELS
 from vio.hw.hls.results import measure_sequenced
 from vio.hw.hls.sequencer import source_texts
 
-READ_CLOCKS = (1, 5)  # of a READ: its word, and each result
+READ_CYCLES = (1, 5)  # of a READ: its word, and each result
 NAMES = ("imu", *SEQUENCED)
 
 
-def clocks_of(name: str) -> int:
-    """Return the clocks of a sample of the inertial block, or of a kernel's call with its READ."""
+def cycles_of(name: str) -> int:
+    """Return the cycles of a sample of the inertial block, or of a kernel's call with its READ."""
     if name == "imu":
         return SAMPLE_WORDS + imu_program(imu_graph()).length
     kernel = KERNELS[name]
-    first, each = READ_CLOCKS
+    first, each = READ_CYCLES
     return kernel.inputs + kernel_program(name).length + first + each * len(kernel.results)
 
 
@@ -48,4 +48,4 @@ def measure(name: str, seeds: list[int]) -> dict[str, Any]:
         raise VioError(f"no block {name}; there are {', '.join(NAMES)}")
     top, texts = block_texts(name)
     program = imu_program(imu_graph()) if name == "imu" else kernel_program(name)
-    return measure_sequenced(name, top, texts, program, clocks_of(name), seeds)
+    return measure_sequenced(name, top, texts, program, cycles_of(name), seeds)

@@ -17,7 +17,7 @@ SHARED = (
     *("gen/unit_add.v", "gen/unit_mul.v", "gen/unit_logic.v", "gen/float_divide_root.v"),
 )
 SAMPLE, START, READ = 0, 1, 2  # commands
-LIMIT = 100_000  # clocks after which a packet that is not taken is a fault
+LIMIT = 100_000  # cycles after which a packet that is not taken is a fault
 HARNESS = HLS.parent / "sim" / "hls" / "block.cpp"
 
 
@@ -65,7 +65,7 @@ class SequencerBlock:
             ("free", None, (pointer,)),
             ("reset", None, (pointer,)),
             ("stall", None, (pointer, ctypes.c_uint32)),
-            ("clocks", u64, (pointer,)),
+            ("cycles", u64, (pointer,)),
             ("run", None, (pointer, u64)),
             ("put", ctypes.c_int, (pointer, ctypes.c_int, pointer, u64, u64)),
             ("get", ctypes.c_int64, (pointer, pointer, u64, u64)),
@@ -82,16 +82,16 @@ class SequencerBlock:
             self._block = None
 
     @property
-    def clocks(self) -> int:
-        """Clocks since the beginning."""
-        return int(self._lib.kestrel_block_clocks(self._block))
+    def cycles(self) -> int:
+        """Cycles since the beginning."""
+        return int(self._lib.kestrel_block_cycles(self._block))
 
-    def run(self, clocks: int) -> None:
-        """Let clocks pass."""
-        self._lib.kestrel_block_run(self._block, clocks)
+    def run(self, cycles: int) -> None:
+        """Let cycles pass."""
+        self._lib.kestrel_block_run(self._block, cycles)
 
     def reset(self) -> None:
-        """Reset the block for two clocks."""
+        """Reset the block for two cycles."""
         self._lib.kestrel_block_reset(self._block)
 
     def stall(self, seed: int) -> None:
@@ -106,7 +106,7 @@ class SequencerBlock:
         flat = np.ascontiguousarray(words).view(np.uint32)
         done = self._lib.kestrel_block_put(self._block, command, flat.ctypes.data, flat.size, LIMIT)
         if not done:
-            raise VioError(f"{self.top} did not take {flat.size} words in {LIMIT} clocks")
+            raise VioError(f"{self.top} did not take {flat.size} words in {LIMIT} cycles")
 
     def read(self) -> np.ndarray:
         """Return the state, float32; raises VioError when it does not come whole."""

@@ -37,7 +37,7 @@ def _entry(block: Block, text: str) -> Any:
 
 
 def run_pipeline(block: Block, text: str, operands: np.ndarray, latency: int) -> np.ndarray:
-    """Return what the unit gives for operands (N, 2) uint32, one pair a clock."""
+    """Return what the unit gives for operands (N, 2) uint32, one pair a cycle."""
     words = np.ascontiguousarray(operands, np.uint32)
     out = np.zeros(len(words), np.uint32)
     run = _entry(block, text)
@@ -51,7 +51,7 @@ def run_handshake(
     """Return the answers to questions (N, 3) uint32, the longest latency and the least interval.
 
     seed: of the stalls of both sides, 0 for none. reset_after: questions before a reset, 0: none.
-    Raises VioError when the unit gives no answer for 1000 clocks.
+    Raises VioError when the unit gives no answer for 1000 cycles.
     """
     words = np.ascontiguousarray(questions, np.uint32)
     out = np.zeros(len(words), np.uint32)
@@ -61,5 +61,5 @@ def run_handshake(
         ctypes.byref(interval),
     )
     if not latency:
-        raise VioError(f"{block.name} gave no answer for 1000 clocks")
+        raise VioError(f"{block.name} gave no answer for 1000 cycles")
     return out, int(latency), int(interval.value)

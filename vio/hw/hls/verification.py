@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Proofs to the bit over as many operands as asked, and their record hls/proofs.json."""
+"""Bit-exact proofs over as many operands as requested, and their record hls/proofs.json."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -141,9 +141,9 @@ def _prove_kernel(name: str, count: int, by: str | None) -> tuple[Compared, dict
     if by in (None, "verilated") and name in SEQUENCED:
         block = KernelBlock(name)
         block.calls(few[:1])  # after the constants have been written
-        before = block.clocks
+        before = block.cycles
         block.calls(few[:1])
-        more["clocks"] = block.clocks - before
+        more["cycles"] = block.cycles - before
         ways["verilated"] = block.calls
     found = dict.fromkeys(ways, "")
     for size, seed in _chunks(count) if ways else ():
@@ -177,9 +177,9 @@ def _prove_imu(count: int, by: str | None) -> tuple[Compared, dict[str, Any]]:
         setup, samples = few[0]
         block.put(START, setup)
         block.put(SAMPLE, samples[0])
-        before = block.clocks
+        before = block.cycles
         block.put(SAMPLE, samples[0])  # waits for the program of the one before
-        more = {"resets": resets, "clocks": block.clocks - before}
+        more = {"resets": resets, "cycles": block.cycles - before}
     return compared, more
 
 
@@ -203,7 +203,7 @@ def _prove_unit(name: str, count: int) -> str:
 
 
 def store(entry: dict[str, Any]) -> None:
-    """Put an entry in its place; what it does not say stays as it was recorded."""
+    """Put an entry in its place; what it lacks stays as it was recorded."""
     entries = json.loads(PROOFS.read_text()) if PROOFS.is_file() else []
     old: dict[str, Any] = next((e for e in entries if e["kernel"] == entry["kernel"]), {})
     others = [e for e in entries if e["kernel"] != entry["kernel"]]

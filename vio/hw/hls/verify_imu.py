@@ -139,7 +139,7 @@ def compare_block(block: ImuBlock, given: Iterable[Motion], seed: int) -> tuple[
 
 
 class Recorder:
-    """An `imu32.Integrate` that keeps what it was asked; the same bits as the reference."""
+    """An `imu32.Integrate` that records its operands; bit-exact with the reference."""
 
     def __init__(self) -> None:
         self.motions: list[Motion] = []
@@ -150,7 +150,7 @@ class Recorder:
         return imu32.integrate(setup, samples)
 
     def save(self, path: Path) -> None:
-        """Write what was asked: imu_setup (M, 8), imu_samples (sum, 7), imu_count (M,)."""
+        """Write the operands: imu_setup (M, 8), imu_samples (sum, 7), imu_count (M,)."""
         save_operands(
             path,
             {

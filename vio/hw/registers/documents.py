@@ -48,7 +48,7 @@ change need not be written again. A frame that starts without a complete set rai
 write answers SLVERR and raises `refused`. Unknown addresses, addresses that are no multiple of 4,
 writes without all four byte strobes, and writes to what is only read answer SLVERR too.
 
-Counters wrap at 2^32 (69 s of clocks at 62.5 MHz): take differences.
+Counters wrap at 2^32 (69 s of cycles at 62.5 MHz): take differences.
 
 **Start**: write the locked registers and the tables, the configuration and `irq_enable`, then
 `enable`. **Each frame**: rotation, `seed`, `frame`, before its first pixel. **Interrupt**: read

@@ -15,7 +15,7 @@ from vio.hw.registers.map import IDENTITY, MATRIX_ENTRIES, Field, Register, fiel
 
 CODECS = ("dct27", "dct18")  # that the Verilog has
 SIDE_STEP = 16  # image sides: whole blocks on three levels
-TIMEOUT_CLOCKS = 20_000  # that an image waits for the other camera's: 0.3 ms
+TIMEOUT_CYCLES = 20_000  # that an image waits for the other camera's: 0.3 ms
 LENS_LEFT, LENS_RIGHT, INVERSE_LEFT, INVERSE_RIGHT, FORWARD_LEFT, FORWARD_RIGHT, MATRICES = range(7)
 RECT_LEFT, RECT_RIGHT = 5, 6  # matrices
 _POLLS = 1_000_000
@@ -79,7 +79,7 @@ def register_values(config: Config, rig: StereoRig) -> dict[str, int]:
     return {
         "width": rig.left.width,
         "height": rig.left.height,
-        "timeout": TIMEOUT_CLOCKS,
+        "timeout": TIMEOUT_CYCLES,
         "max_tracks": c.max_tracks,
         "border": c.window // 2 + 1,
         "min_score": golden._min_score,
@@ -131,7 +131,7 @@ class Driver:
     """Drive the register file through two functions of the bus.
 
     read32(address) and write32(address, value): a word; they raise when the bus answers an error.
-    timeout_clocks: that an image waits for the other camera's.
+    timeout_cycles: that an image waits for the other camera's.
     """
 
     def __init__(
@@ -140,12 +140,12 @@ class Driver:
         write32: Write32,
         config: Config,
         rig: StereoRig,
-        timeout_clocks: int = TIMEOUT_CLOCKS,
+        timeout_cycles: int = TIMEOUT_CYCLES,
     ) -> None:
         self._read32 = read32
         self._write32 = write32
         self._config = config
-        self._values = register_values(config, rig) | {"timeout": timeout_clocks}
+        self._values = register_values(config, rig) | {"timeout": timeout_cycles}
         self._tables = table_values(config, rig)
         self._registers = {r.name: r for r in register_map()}
         for name, value in self._values.items():
@@ -254,7 +254,7 @@ class Driver:
         return list(self._names("irq"))
 
     def counters(self) -> dict[str, int]:
-        """Return all counters and the last frame's latency in clocks; they wrap at 2^32."""
+        """Return all counters and the last frame's latency in cycles; they wrap at 2^32."""
         return {
             name.removeprefix("count_"): self._read32(r.address)
             for name, r in self._registers.items()

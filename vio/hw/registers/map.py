@@ -8,12 +8,12 @@ Everything is a 32-bit word; signed values are sign-extended when read. Kinds:
 `config`     shadowed: the set written is taken over at a start of frame; output cfg_NAME.
 `rotation`   shadowed; written to rectify's matrix 0 at a start of frame.
 `frame`      shadowed; writing it completes the set (arms it), writing another shadowed one disarms.
-`request`    a bit written as 1 stays until the front end has done it; `pulse`: for one clock.
+`request`    a bit written as 1 stays until the front end has done it; `pulse`: for one cycle.
 `sticky`     a bit is set by an event and cleared by writing 1 to it.
 `status`     read from an input.
 `table`      address and data of the window into rectify's tables.
-`counter`    counts an event (pulses), a level (clocks in which it is high) or a count (of a clock).
-`latency`    clocks from event_last_pixel to event_last_track of the last frame.
+`counter`    counts an event (pulses), a level (cycles in which it is high) or a count (of a cycle).
+`latency`    cycles from event_last_pixel to event_last_track of the last frame.
 """
 
 from typing import NamedTuple
@@ -55,7 +55,7 @@ class Register(NamedTuple):
     doc: str
     fields: tuple[Field, ...]
     signal: str = ""  # of a counter: the input; of a constant: its Verilog
-    counts: int = 0  # bits of what a counter counts in a clock
+    counts: int = 0  # bits of what a counter counts in a cycle
 
     @property
     def only(self) -> Field:
@@ -104,7 +104,7 @@ def field_bits(field: Field, hw: HwConfig) -> int:
 _STATIC: list[tuple[str, int | str, str]] = [
     ("width", 11, "image width, pixels: a multiple of 16"),
     ("height", 11, "image height, pixels: a multiple of 16"),
-    ("timeout", 20, "clocks that an image waits for that of the other camera, 1 or more"),
+    ("timeout", 20, "cycles that an image waits for that of the other camera, 1 or more"),
 ]
 _CONFIG: list[tuple[str, int | str, str]] = [
     ("max_tracks", "TRACK_W", "tracks kept over the whole image"),
@@ -169,22 +169,22 @@ STREAM_FAULTS = (
     "right_missing",
     "camera",
 )
-# name, signal, bits of what it counts in a clock, doc.
+# name, signal, bits of what it counts in a cycle, doc.
 _COUNTERS: list[tuple[str, str, int, str]] = [
     ("frames", "event_last_track", 1, "frames whose tracks went out"),
     ("keyframes", "event_keyframe", 1, "keyframes among them"),
     ("drops", "event_drop", 1, "frames that were dropped"),
-    ("cycles", "1'b1", 1, "clocks since reset"),
-    ("klt", "level_klt", 1, "clocks in which windows are followed"),
-    ("mono", "level_mono", 1, "clocks of mono RANSAC and the sizes"),
-    ("selection", "level_selection", 1, "clocks of the selection of corners"),
-    ("stereo", "level_stereo", 1, "clocks of stereo"),
-    ("stereo_ransac", "level_stereo_ransac", 1, "clocks of stereo RANSAC and the points"),
-    ("output", "level_output", 1, "clocks in which tracks go out"),
-    ("predict", "level_predict", 1, "clocks of the predictions and the keyframe decision"),
-    ("stall_left", "level_stall_left", 1, "clocks in which the left input waits"),
-    ("stall_right", "level_stall_right", 1, "clocks in which the right input waits"),
-    ("stall_tracks", "level_stall_tracks", 1, "clocks in which the output of tracks waits"),
+    ("cycles", "1'b1", 1, "cycles since reset"),
+    ("klt", "level_klt", 1, "cycles in which windows are followed"),
+    ("mono", "level_mono", 1, "cycles of mono RANSAC and the sizes"),
+    ("selection", "level_selection", 1, "cycles of the selection of corners"),
+    ("stereo", "level_stereo", 1, "cycles of stereo"),
+    ("stereo_ransac", "level_stereo_ransac", 1, "cycles of stereo RANSAC and the points"),
+    ("output", "level_output", 1, "cycles in which tracks go out"),
+    ("predict", "level_predict", 1, "cycles of the predictions and the keyframe decision"),
+    ("stall_left", "level_stall_left", 1, "cycles in which the left input waits"),
+    ("stall_right", "level_stall_right", 1, "cycles in which the right input waits"),
+    ("stall_tracks", "level_stall_tracks", 1, "cycles in which the output of tracks waits"),
     ("pixels_left", "event_pixel_left", 1, "left pixels: a read and a write of each line buffer"),
     ("pixels_right", "event_pixel_right", 1, "right pixels"),
     ("iterations", "count_iterations", 6, "Lucas-Kanade iterations"),
@@ -338,6 +338,6 @@ def register_map() -> list[Register]:
     for i, (name, signal, bits, doc) in enumerate(_COUNTERS):
         fields = _one(f"count_{name}", 32, doc)
         out.append(Register(f"count_{name}", 0x200 + 4 * i, "counter", "", fields, signal, bits))
-    latency = _one("latency", 32, "clocks from the last pixel to the last track of the last frame")
+    latency = _one("latency", 32, "cycles from the last pixel to the last track of the last frame")
     out.append(Register("latency", 0x200 + 4 * len(_COUNTERS), "latency", "", latency))
     return out

@@ -47,7 +47,7 @@ class Execution(LandmarkKernels):
         self.at_first_estimates = leaving is not None
 
     def run(self, calls: Sequence[Call], after: Callable[[Call], None] | None = None) -> None:
-        """Execute the calls in order; `after` is told of each."""
+        """Execute the calls in order; `after` is called after each."""
         for call in calls:
             getattr(self, f"_{call.kernel}")(*call.operands)
             if after is not None:
@@ -218,7 +218,7 @@ class Execution(LandmarkKernels):
         dx = np.array([float(v) for v in self.dx[self.columns[frame]]]).astype(w.dtype)
         retract(w.R, w.vec, np.array([slot]), np.array([size]), dx)
 
-    # Folding ------------------------------------------------------------------------------------
+    # QR update ----------------------------------------------------------------------------------
 
     def _load(self, source: Any, frames: tuple[int, ...], columns: tuple[int, ...]) -> None:
         """Spread rows over a block of columns [landmark 3 | states n | residual]."""

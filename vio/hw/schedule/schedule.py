@@ -2,10 +2,11 @@
 """Write the back end's schedule for a window: the list of kernel calls, from its structure alone.
 
 Four ways to the step of the poses, by what is done with a landmark's block:
-- qr: landmarks are eliminated by Householder steps, what remains is folded into a triangle.
+- qr: landmarks are eliminated by Householder steps, a QR update takes what remains
+  into a triangle.
 - rows: the same elimination, then normal equations of the remaining rows (as vio/backend does).
-- tops: the same elimination of the landmark's columns only; the remaining rows' normal equations
-  are those of all rows less those of the landmark's own three (J_2'J_2 = J'J - J_1'J_1).
+- landmark-rows: the same elimination of the landmark's columns only; the remaining rows' normal
+  equations are those of all rows less those of the landmark's own three (J_2'J_2 = J'J - J_1'J_1).
 - schur: the landmark's own three rows by the normal equations of its columns (Navion's choice).
 The last two never touch a row twice and do not form the remaining rows at all.
 """
@@ -14,13 +15,13 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from vio.errors import VioError
-from vio.hw.schedule.cost import Call, runs_of
+from vio.hw.schedule.machine import Call, runs_of
 from vio.hw.schedule.structure import Landmark, Leaving, Structure
 
-VARIANTS = ("qr", "rows", "tops", "schur")
-CORE = 10  # landmarks eliminated at once: more cost their cube, fewer give more rows
-BATCH = 64  # a frame's rows cleared of its pose at once
-GROUP = 18  # rows folded into the triangle at once: few calls, little work on zeros
+VARIANTS = ("qr", "rows", "landmark-rows", "schur")
+LANDMARK_BATCH = 10  # landmarks eliminated at once: more cost their cube, fewer give more rows
+FRAME_ROWS = 64  # a frame's rows cleared of its pose at once
+GROUP = 18  # rows of a QR update of the triangle: few calls, little work on zeros
 LINEARIZE, ELIMINATE, SUM, SOLVE, UPDATE, MARGINALIZE = STAGES = (
     "linearise", "eliminate", "sum", "solve", "update", "marginalise",
 )  # fmt: skip
@@ -37,14 +38,14 @@ def linearize_call(stage: str, s: Structure, lm: Landmark) -> Call:
     return Call(stage, "linearize", sizes, (lm,))
 
 
-class Folding:
-    """Fold rows into a triangle by Householder steps, column by column, knowing its zeros."""
+class QrUpdate:
+    """Update a triangle by rows: Householder steps, column by column, knowing its zeros (QR)."""
 
     def __init__(self, stage: str, table: object) -> None:
         self.stage, self.table = stage, table
         self.rows: dict[int, frozenset[int]] = {}
 
-    def fold(
+    def update(
         self, rows: int, pattern: Iterable[int], columns: Iterable[int]
     ) -> Generator[Call, None, tuple[int, frozenset[int]]]:
         """Yield the calls that clear `columns`, in order, of rows with nonzeros in `pattern`.
@@ -70,20 +71,20 @@ class Folding:
         return rows, left
 
 
-def fold_landmarks(
+def eliminate_landmarks(
     stages: tuple[str, str, str],
     s: Structure,
     landmarks: Sequence[Landmark],
     first: Sequence[int],
-    triangle: Folding,
+    triangle: QrUpdate,
     width: int,
 ) -> Iterator[Call]:
-    """Yield the calls that eliminate the landmarks of one host and fold what remains.
+    """Yield the calls that eliminate the landmarks of one host and update by what remains.
 
     The rows of one target's frame know only its pose, the host's and the landmarks: clearing that
     pose first leaves six rows with it, and all others free of it. Those make one small triangle of
     the host and its landmarks (columns -3, -2, -1 and so on down), against which the six rows of
-    each frame are then turned, the newest frame first: what comes out touches this frame and newer
+    each frame are then cleared, the newest frame first: what remains touches this frame and newer
     ones only. first: first column of each frame; width: column of the residual.
     """
     if not landmarks:
@@ -96,10 +97,10 @@ def fold_landmarks(
     host = landmarks[0].host
     pose = [range(c, c + 6) for c in first]
     own = (*range(-3 * len(landmarks), 0), *pose[host])
-    core = Folding(eliminate, ("core", host))
+    triangle_of_batch = QrUpdate(eliminate, ("batch", host))
     seen = {f for lm in landmarks for f, _ in lm.views}
     frames = sorted(seen - {host}, reverse=True)
-    targets = {f: Folding(eliminate, ("target", f)) for f in frames}
+    targets = {f: QrUpdate(eliminate, ("target", f)) for f in frames}
     for frame in [f for f in (host,) if f in seen] + frames:
         waiting, pattern = 0, frozenset[int]()
         views = [(k, lm, dict(lm.views).get(frame, 0)) for k, lm in enumerate(landmarks)]
@@ -111,31 +112,31 @@ def fold_landmarks(
             yield Call(eliminate, "load", (rows, len(columns)), (lm.row, (frame,), columns))
             yield Call(eliminate, "push", (), ("put",))
             waiting, pattern = waiting + rows, pattern | frozenset(columns)
-            if waiting < BATCH and index + 1 < len(views):
+            if waiting < FRAME_ROWS and index + 1 < len(views):
                 continue
             yield Call(eliminate, "push", (), ("take",))
             if frame != host:
-                waiting, pattern = yield from targets[frame].fold(waiting, pattern, pose[frame])
-            yield from core.fold(waiting, pattern, own)
+                waiting, pattern = yield from targets[frame].update(waiting, pattern, pose[frame])
+            yield from triangle_of_batch.update(waiting, pattern, own)
             waiting, pattern = 0, frozenset()
     waiting, pattern = 0, frozenset()
     for index, frame in enumerate(frames):
         table = targets[frame].rows
         yield Call(eliminate, "push", (), ("rows", ("target", frame), tuple(table)))
         union = frozenset().union(*table.values())
-        rows, union = yield from core.fold(len(table), union, own)
+        rows, union = yield from triangle_of_batch.update(len(table), union, own)
         yield Call(eliminate, "push", (), ("put",))
         waiting, pattern = waiting + rows, pattern | union
         if waiting >= GROUP or index + 1 == len(frames):
             yield Call(eliminate, "push", (), ("take",))
-            yield from triangle.fold(waiting, pattern, range(width))
+            yield from triangle.update(waiting, pattern, range(width))
             waiting, pattern = 0, frozenset()
     # What the landmarks leave of the host's pose itself.
-    kept = [c for c in pose[host] if c in core.rows]
+    kept = [c for c in pose[host] if c in triangle_of_batch.rows]
     if kept:
-        yield Call(eliminate, "push", (), ("rows", ("core", host), tuple(kept)))
-        pattern = frozenset().union(*(core.rows[c] for c in kept))
-        yield from triangle.fold(len(kept), pattern, range(width))
+        yield Call(eliminate, "push", (), ("rows", ("batch", host), tuple(kept)))
+        pattern = frozenset().union(*(triangle_of_batch.rows[c] for c in kept))
+        yield from triangle.update(len(kept), pattern, range(width))
 
 
 def _normal_landmark(
@@ -152,13 +153,13 @@ def _normal_landmark(
     if variant == "rows":
         # The residual lies beside the landmark's columns, so that a pattern without it is a Gram's.
         wide = (-3, -2, -1, *columns, RESIDUAL)
-        top = Folding(eliminate, ("top", lm.row))
+        top = QrUpdate(eliminate, ("top", lm.row))
         order = tuple(f for f, _ in lm.views)
         yield Call(eliminate, "load", (lm.rows, len(wide)), (lm.row, order, wide))
-        yield from top.fold(lm.rows, wide, (-3, -2, -1))
+        yield from top.update(lm.rows, wide, (-3, -2, -1))
         yield Call(sum_, "rank", (lm.rows - 3, *runs_of(columns)), ("block", columns, 1))
         return
-    if variant == "tops":
+    if variant == "landmark-rows":
         yield Call(eliminate, "reflect", (lm.rows, 3), (lm,))
         yield Call(eliminate, "orthonormal", (lm.rows,), (lm,))
         yield Call(eliminate, "top", (lm.other_rows, others), (lm,))
@@ -175,13 +176,13 @@ def _prior_columns(s: Structure, first: Sequence[int]) -> tuple[int, ...]:
     return tuple(first[f] + d for f, dims in s.prior for d in range(dims))
 
 
-def optimize(s: Structure, variant: str, core: int = CORE) -> list[Call]:
+def optimize(s: Structure, variant: str, batch: int = LANDMARK_BATCH) -> list[Call]:
     """Return the calls of one Gauss-Newton step.
 
-    core: landmarks folded at once. Raises VioError for an unknown variant and a core of none.
+    batch: landmarks eliminated at once. Raises VioError for an unknown variant and an empty batch.
     """
-    if core < 1:
-        raise VioError(f"{core} landmarks folded at once: one at least")
+    if batch < 1:
+        raise VioError(f"{batch} landmarks eliminated at once: one at least")
     if variant not in VARIANTS:
         raise VioError(f"unknown schedule {variant!r}: choose from {', '.join(VARIANTS)}")
     n, first = s.columns, s.first
@@ -194,7 +195,7 @@ def optimize(s: Structure, variant: str, core: int = CORE) -> list[Call]:
         if variant != "schur":
             calls.append(Call(LINEARIZE, "product", (s.prior_rows, width), ("prior",)))
     if variant == "qr":
-        calls += _solve_by_folding(s, first, n, stages, core)
+        calls += _solve_by_qr(s, first, n, stages, batch)
     else:
         calls.append(Call(SUM, "clear", (n * (n + 1) // 2 + n,), ("H",)))
         for lm in s.landmarks:
@@ -227,10 +228,10 @@ def optimize(s: Structure, variant: str, core: int = CORE) -> list[Call]:
     return calls
 
 
-def _solve_by_folding(
-    s: Structure, first: Sequence[int], n: int, stages: tuple[str, str, str], core: int
+def _solve_by_qr(
+    s: Structure, first: Sequence[int], n: int, stages: tuple[str, str, str], batch: int
 ) -> Iterator[Call]:
-    triangle = Folding(SUM, "R")
+    triangle = QrUpdate(SUM, "R")
     if s.prior:
         columns = _prior_columns(s, first)
         for i in range(s.prior_rows):  # a triangle already: only its place changes
@@ -240,11 +241,11 @@ def _solve_by_folding(
         wide = (*(first[f] + d for f in (i, j) for d in range(15)), n)
         yield Call(LINEARIZE, "factor", (), (k,))
         yield Call(SUM, "load", (15, 31), ("factor", (), wide))
-        yield from triangle.fold(15, wide, range(n))
+        yield from triangle.update(15, wide, range(n))
     for host in range(len(s.dims)):
         hosted = [lm for lm in s.landmarks if lm.host == host and lm.rows >= 4]
-        for k in range(0, len(hosted), core):
-            yield from fold_landmarks(stages, s, hosted[k : k + core], first, triangle, n)
+        for k in range(0, len(hosted), batch):
+            yield from eliminate_landmarks(stages, s, hosted[k : k + batch], first, triangle, n)
     yield Call(SOLVE, "backward", (n,), ("R",))
 
 
@@ -275,10 +276,10 @@ def eliminate_columns(pattern: list[set[int]], columns: Iterable[int], stage: st
     return calls
 
 
-def marginalize(leaving: Leaving, variant: str, core: int = CORE) -> list[Call]:
-    """Return the calls of a marginalisation: by folding into the prior, or of its information.
+def marginalize(leaving: Leaving, variant: str, batch: int = LANDMARK_BATCH) -> list[Call]:
+    """Return the calls of a marginalisation: by a QR update of the prior, or of its information.
 
-    core: landmarks folded at once.
+    batch: landmarks eliminated at once.
     """
     s, m = leaving.structure, MARGINALIZE
     order, gone = marginal_order(leaving)
@@ -306,7 +307,7 @@ def marginalize(leaving: Leaving, variant: str, core: int = CORE) -> list[Call]:
             pattern[c].update(range(c + 1, n + 1))  # the right side is one column more
         calls += eliminate_columns([*pattern, set()], range(gone), m)
         return calls
-    triangle = Folding(m, "R")
+    triangle = QrUpdate(m, "R")
     if old:
         calls += _rotate_prior(s, old, n, triangle)
     for k in factors:
@@ -314,11 +315,11 @@ def marginalize(leaving: Leaving, variant: str, core: int = CORE) -> list[Call]:
         calls.append(Call(m, "factor", (), (k,)))
         calls.append(Call(m, "product", (15, 44), ("factor", k)))
         calls.append(Call(m, "load", (15, 31), ("factor", (), wide)))
-        calls += triangle.fold(15, wide, range(n))
+        calls += triangle.update(15, wide, range(n))
     for host in leaving.frames:
         mine = [lm for lm in hosted if lm.host == host]
-        for k in range(0, len(mine), core):
-            calls += fold_landmarks((m, m, m), s, mine[k : k + core], first, triangle, n)
+        for k in range(0, len(mine), batch):
+            calls += eliminate_landmarks((m, m, m), s, mine[k : k + batch], first, triangle, n)
     kept = (n - gone) * (n - gone + 1) // 2 + (n - gone)
     calls.append(Call(m, "clear", (kept,), ("R to prior",)))
     return calls
@@ -350,7 +351,7 @@ def marginal_order(leaving: Leaving) -> tuple[dict[int, list[int]], int]:
 
 
 def _rotate_prior(
-    s: Structure, old: Sequence[int], width: int, triangle: Folding
+    s: Structure, old: Sequence[int], width: int, triangle: QrUpdate
 ) -> Iterator[Call]:
     """Yield the rotations that bring the prior's leaving columns to its front."""
     now = list(old)  # new numbers of the triangle's columns in their present order

@@ -13,8 +13,16 @@ from vio.hw.estimates.energy import (
     access_pj,
     operation_pj,
 )
-from vio.hw.schedule.cost import Call, Cost, Machine, cost_of
-from vio.hw.schedule.schedule import BATCH, CORE, GROUP, STAGES, marginalize, optimize
+from vio.hw.schedule.cost import cost_of
+from vio.hw.schedule.machine import Call, Cost, Machine
+from vio.hw.schedule.schedule import (
+    FRAME_ROWS,
+    GROUP,
+    LANDMARK_BATCH,
+    STAGES,
+    marginalize,
+    optimize,
+)
 from vio.hw.schedule.structure import Landmark, Leaving, Structure, leaving_of, structure_of
 
 CLOCK_HZ = 83.3e6
@@ -26,19 +34,19 @@ DIGITS = 26  # additions of 26 bits that a division or a root takes
 
 @dataclass(frozen=True)
 class Window:
-    """Hold a window to account for: the structures of its step and of its marginalisations.
+    """Hold a window to estimate: the structures of its step and of its marginalisations.
 
-    core: landmarks that a schedule folds at once.
+    batch: landmarks that a schedule eliminates at once.
     """
 
     name: str
     step: Structure
     leaving: tuple[Leaving, ...]
-    core: int = CORE
+    batch: int = LANDMARK_BATCH
 
 
 @dataclass(frozen=True)
-class Account:
+class KeyframeCost:
     """Hold what a keyframe takes: one step and its marginalisations."""
 
     window: str
@@ -83,7 +91,7 @@ class Account:
         }
 
     def record(self) -> dict[str, object]:
-        """Return the account for JSON."""
+        """Return the costs for JSON."""
         return {
             "window": self.window,
             "variant": self.variant,
@@ -113,9 +121,9 @@ def memory_map(w: Window, variant: str) -> dict[str, int]:
         for leaving in w.leaving
     ]
     by_host = [[lm for lm in s.landmarks if lm.host == h] for h in range(frames)]
-    folded = by_host + hosted if variant == "qr" else [] if variant == "schur" else hosted
+    updates = by_host + hosted if variant == "qr" else [] if variant == "schur" else hosted
     largest = max((lm.rows for lm in [*s.landmarks, *landmarks]), default=0)
-    fold = max((_folding_words(group, n, w.core) for group in folded), default=0)
+    update = max((_batch_words(group, n, w.batch) for group in updates), default=0)
     kept = s.observations * 3
     prior = s.prior_rows * (s.prior_rows + 1) // 2 + s.prior_rows
     return {
@@ -131,45 +139,47 @@ def memory_map(w: Window, variant: str) -> dict[str, int]:
         + 3 * largest
         + (largest * (4 + 6 * frames) if variant == "rows" else 0),
         "inertial rows": 15 * 31,
-        # Residuals are for the update; folding, but for the variant qr, comes after it.
-        "residuals and weights, folding": (kept + fold if variant == "qr" else max(kept, fold)),
+        # Residuals are for the substitution; QR updates, but for the variant qr, come after it.
+        "residuals and weights, QR update": (
+            kept + update if variant == "qr" else max(kept, update)
+        ),
         "calls": 1024,
     }
 
 
-def _folding_words(landmarks: Sequence[Landmark], n: int, most: int) -> int:
-    """Return the words to fold one host's landmarks: blocks, core, six rows a frame, a batch."""
+def _batch_words(landmarks: Sequence[Landmark], n: int, most: int) -> int:
+    """Return the words to eliminate one host's landmarks: blocks, triangle, rows of frames."""
     landmarks = sorted(landmarks, key=lambda lm: -lm.rows)[:most]  # at once; the largest
     count = len(landmarks)
     if not count:
         return 0
     frames = len({f for lm in landmarks for f, _ in lm.views})
     blocks = sum(lm.rows * 16 for lm in landmarks)
-    core = (3 * count + 6) * (3 * count + n + 1)
-    return blocks + core + frames * 6 * (3 * count + 13) + waiting_words(count, n)
+    triangle = (3 * count + 6) * (3 * count + n + 1)
+    return blocks + triangle + frames * 6 * (3 * count + 13) + waiting_words(count, n)
 
 
 def waiting_words(landmarks: int, n: int) -> int:
     """Return the words of the rows that wait for a step, of so many landmarks and n columns.
 
     Rows of one frame, which know its pose, the host's and the landmarks; or, freed of the landmarks
-    by the core, a group's, beside six that are not yet.
+    by their triangle, a group's, beside six that are not yet.
     """
-    of_frame = (BATCH + MOST_ROWS - 1) * (3 * landmarks + 13)
+    of_frame = (FRAME_ROWS + MOST_ROWS - 1) * (3 * landmarks + 13)
     of_group = (GROUP - 1) * (n + 1) + 6 * (3 * landmarks + n + 1)
     return max(of_frame, of_group)
 
 
 def calls_of(w: Window, variant: str) -> list[Call]:
     """Return all calls of a keyframe."""
-    calls = optimize(w.step, variant, w.core)
+    calls = optimize(w.step, variant, w.batch)
     for leaving in w.leaving:
-        calls += marginalize(leaving, variant, w.core)
+        calls += marginalize(leaving, variant, w.batch)
     return calls
 
 
-def accounts(w: Window, variant: str, machines: Sequence[Machine]) -> list[Account]:
-    """Return the account of a window's schedule for each machine."""
+def keyframe_costs(w: Window, variant: str, machines: Sequence[Machine]) -> list[KeyframeCost]:
+    """Return what a keyframe of a window costs on each machine."""
     calls = calls_of(w, variant)
     counted: dict[tuple[str, str, tuple[int, ...]], int] = {}
     for call in calls:
@@ -182,12 +192,12 @@ def accounts(w: Window, variant: str, machines: Sequence[Machine]) -> list[Accou
         for (stage, kernel, sizes), count in counted.items():
             one = cost_of(Call(stage, kernel, sizes), m)
             stages[stage] += Cost(*(count * v for v in asdict(one).values()))
-        out.append(Account(w.name, variant, m.lanes, len(calls), stages, memory))
+        out.append(KeyframeCost(w.name, variant, m.lanes, len(calls), stages, memory))
     return out
 
 
 @contextmanager
-def watched_windows(kept: list[Window]) -> Iterator[None]:
+def traced_windows(kept: list[Window]) -> Iterator[None]:
     """Append the structures of every keyframe's step and marginalisations while it is entered."""
     import vio.backend.estimator as estimator
     from vio.backend.window import Window as BackEnd

@@ -13,7 +13,7 @@ from vio.hw.params import params_of
 
 @dataclass(frozen=True)
 class Limits:
-    """Hold what the front end may take of an ECP5-85F, and the least clock of each block."""
+    """Hold what the front end may take of an ECP5-85F, and the least clock rate of each block."""
 
     lut4: int = 75_000
     dp16kd: int = 187

