@@ -46,8 +46,10 @@ format: venv-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# Speed on this machine; beside the record: make bench BENCH_ARGS=--check
+BENCH_ARGS ?=
 bench: venv-dev
-	$(BIN)/vio bench
+	$(BIN)/vio bench $(BENCH_ARGS)
 
 # The documentation site -> site/index.html; a broken link is an error.
 docs: venv-dev

@@ -36,13 +36,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="change one setting"
     )
+    speed = parser.add_mutually_exclusive_group()
+    speed.add_argument(
+        "--check",
+        action="store_true",
+        help="compare the CPU time of a frame, over that of a fixed kernel, with the record "
+        "(exit code 3 when it is 1.3 times that or more); on the default recording",
+    )
+    speed.add_argument(
+        "--record",
+        action="store_true",
+        help="write that record, of the real and of the rendered recording",
+    )
     parser.add_argument(
         "--out", metavar="DIR", help="folder for bench.json (default: new, in runs/)"
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, print a table and write bench.json."""
+    """Measure, print a table and write bench.json; return 3 when a check fails."""
+    if args.check or args.record:
+        return check_speed(args)
     import json
     import platform
     import tempfile
@@ -83,6 +97,72 @@ def run(args: argparse.Namespace) -> int:
     print_table("summary", (*SUMMARY_HEADER, f"time / {engines[-1]}"), rows)
     print(out / "bench.json")
     return 0
+
+
+def check_speed(args: argparse.Namespace) -> int:
+    """Compare the speed of both engines with the record, or record it."""
+    import json
+    import tempfile
+    from pathlib import Path
+
+    from vio.commands.console import print_table
+    from vio.config import load_config
+    from vio.datasets import open_dataset
+    from vio.datasets.manifest import data_folder
+    from vio.errors import VioError
+    from vio.exits import EXIT_NEGATIVE
+    from vio.render.sequence import render_scenario
+    from vio.runs import bench_check
+    from vio.runs.folder import make_folder
+
+    if args.dataset or args.set or args.preset != "euroc":
+        raise VioError(
+            "--check and --record take neither a recording nor settings: the record is of the "
+            f"preset euroc on {REAL_CLIP} (or, without it, on the rendered {RENDERED_SCENARIO})"
+        )
+    config = load_config()
+    record = bench_check.load_record() if args.check else {}
+    real = data_folder() / REAL_CLIP
+    figures: dict[str, dict[str, Any]] = {}
+    with tempfile.TemporaryDirectory(prefix="kestrel-") as temporary:
+        paths = {REAL_CLIP: real} if (real / "mav0").is_dir() else {}
+        if args.record or not paths:
+            render_scenario(out=temporary, **bench_check.FLIGHT)
+            paths[RENDERED_SCENARIO] = Path(temporary)
+        for name, path in paths.items():
+            if args.check and name not in record:
+                raise VioError(f"no record of {name}; write it with `vio bench --record`")
+            dataset = open_dataset(path)
+            for engine in bench_check.ENGINES:
+                found = bench_check.measure_quotient(dataset, config, engine)
+                if args.check:
+                    found = bench_check.compare(found, record[name][engine])
+                figures.setdefault(name, {})[engine] = found
+    for name, engines in figures.items():
+        rows = [check_row(engine, found) for engine, found in engines.items()]
+        print_table(f"CPU time on {name}, median of {bench_check.REPEATS}", CHECK_HEADER, rows)
+    if args.record:
+        bench_check.save_record(figures)
+        print(bench_check.RECORD)
+        return 0
+    path = make_folder("bench", args.out) / "check.json"
+    path.write_text(json.dumps({"limit": bench_check.LIMIT, "sequences": figures}, indent=2) + "\n")
+    print(path)
+    passes = all(found["passes"] for engines in figures.values() for found in engines.values())
+    return 0 if passes else EXIT_NEGATIVE
+
+
+CHECK_HEADER = ("engine", "frame ms", "kernel ms", "frame/kernel", "recorded", "ratio", "result")
+
+
+def check_row(engine: str, found: dict[str, Any]) -> list[str]:
+    """Return an engine's row of the check: without a record, dashes."""
+    row = [engine, f"{found['frame_cpu_ms']:.2f}", f"{found['kernel_cpu_ms']:.2f}"]
+    row.append(f"{found['quotient']:.4f}")
+    if "ratio" not in found:
+        return [*row, "-", "-", "-"]
+    result = "passes" if found["passes"] else "FAILS"
+    return [*row, f"{found['recorded']:.4f}", f"{found['ratio']:.2f}", result]
 
 
 STAGE_HEADER = ("stage", "frames", "mean", "p50", "p99", "max")
