@@ -15,16 +15,16 @@ from vio.fixed.rectify import (
     LensRegisters,
     lens_registers,
     project,
+    rotate_ray,
+    rotate_ray_back,
     rotation_registers,
-    turn_ray,
-    turn_ray_back,
     unproject,
 )
 from vio.geometry import exp_so3
 from vio.render.calibration import euroc_rig
 
 HW = HwConfig()
-SIGNALS = signal_table(formats(HW), watch=False)
+SIGNALS = signal_table(formats(HW), trace=False)
 RIG = euroc_rig(20.0)
 EQUIDISTANT = Camera(
     752, 480, 460.0, 461.0, 370.0, 245.0, (-0.01, 0.02, -0.01, 0.002), np.eye(4), "equidistant"
@@ -156,7 +156,7 @@ async def serve(dut, what: Setup, generator: random.Random | None) -> None:
         elif op == 1:
             answer = project(lens, SIGNALS, x, y)
         else:
-            answer = (turn_ray if op == 2 else turn_ray_back)(SIGNALS, R, x, y)
+            answer = (rotate_ray if op == 2 else rotate_ray_back)(SIGNALS, R, x, y)
         await RisingEdge(dut.clk)
         dut.p_ready.value = 0
         for _ in range(LATENCY[op] - 1 if generator is None else generator.randrange(3)):

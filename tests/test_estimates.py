@@ -281,7 +281,7 @@ signals = wrap(signal_table(formats(hw), False))
 R = wrap(np.arange(60000, 60900, 100).reshape(3, 3))
 for call in (
     lambda: rc.unproject(lens, signals, N(100 << 8), N(77 << 8)),
-    lambda: rc.turn_ray(signals, R, N(9000), N(-7000)),
+    lambda: rc.rotate_ray(signals, R, N(9000), N(-7000)),
     lambda: rc.project(lens, signals, N(9000), N(-7000)),
 ):
     N.products, N.divisions = set(), 0

@@ -14,7 +14,7 @@ from vio.fixed.qformat import signal_table
 from vio.frontend.corners import corner_scores as float_scores
 
 HW = HwConfig()
-SIGNALS = signal_table(formats(HW), watch=False)
+SIGNALS = signal_table(formats(HW), trace=False)
 TEXTURE = np.clip(make_texture(4)[:240, :320], 0, 255).astype(np.uint8)
 RNG = np.random.default_rng(3)
 IMAGES = {

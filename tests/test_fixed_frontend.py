@@ -204,10 +204,10 @@ def test_a_dark_first_image_is_followed_by_a_keyframe(frames: list[StereoFrame])
         ({"max_levels": 2}, {}, r"levels needs 3.*2"),
         ({}, {"window": 17}, r"window needs 17.*15"),
         ({}, {"max_iterations": 31}, r"max_iterations needs 31.*30"),
-        ({}, {"ransac_draws": 65}, r"ransac_draws needs 65.*64"),
+        ({}, {"ransac_hypotheses": 65}, r"ransac_hypotheses needs 65.*64"),
         ({}, {"stereo_half_width": 16}, r"needs 33.*31"),
         ({}, {"stereo_half_height": 4}, r"needs 9.*7"),
-        ({"stereo_segments": 1}, {}, r"37 px need 2 pieces.*has 1"),
+        ({"stereo_segments": 1}, {}, r"37 px need 2 segments.*has 1"),
         ({}, {"corner_radius": 3}, r"corner_radius 3"),
         ({"codec_left": "jpeg"}, {}, r"jpeg.*known"),
     ],
@@ -245,14 +245,14 @@ def test_tracks_are_the_same_bytes_on_any_number_of_threads_and_in_any_run(
     assert digest(run(changed, base, TURNS[:8])) != results[0]
 
 
-def test_watching_the_signals_changes_no_bit(frames: list[StereoFrame]) -> None:
+def test_tracing_the_signals_changes_no_bit(frames: list[StereoFrame]) -> None:
     threads = numba.get_num_threads()
     numba.set_num_threads(1)
-    watched = FixedFrontEnd(SCENE.rig, config(), watch=True)
-    seen = [watched.track(f, R) for f, R in zip(frames[:8], TURNS[:8], strict=True)]
+    traced = FixedFrontEnd(SCENE.rig, config(), trace=True)
+    seen = [traced.track(f, R) for f, R in zip(frames[:8], TURNS[:8], strict=True)]
     numba.set_num_threads(threads)
     assert digest(seen) == digest(run(frames[:8], config(), TURNS[:8]))
-    uses = {use.name: use for use in watched.signal_report()}
+    uses = {use.name: use for use in traced.signal_report()}
     assert {"uv", "ray", "window_sum", "determinant", "stereo_power", "point"} <= set(uses)
     assert uses["patch"].saturated == uses["window_sum"].saturated == 0
     assert 0 <= uses["patch"].least <= uses["patch"].greatest <= 1020
@@ -295,7 +295,12 @@ def test_no_compiled_function_of_the_model_computes_with_floats(
                 floats[name] = found
     assert floats == {}
     seen = {name for name, _ in done}
-    for needed in ("klt.track_windows", "klt.solve_step", "stereo.match_rows", "ransac._error"):
+    for needed in (
+        "klt.track_windows",
+        "klt.solve_step",
+        "stereo.match_rows",
+        "ransac.epipolar_error",
+    ):
         assert f"vio.fixed.{needed}" in seen
 
 

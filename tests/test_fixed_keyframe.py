@@ -13,6 +13,7 @@ from vio.fixed import keyframe as kf
 from vio.fixed.formats import formats
 from vio.fixed.frontend import FixedFrontEnd
 from vio.fixed.predict import OUTSIDE
+from vio.fixed.predict import predict_pixels as fixed_pixels
 from vio.fixed.qformat import signal_table
 from vio.fixed.rectify import lens_registers, rotation_registers
 from vio.frontend.keyframe import KeyframeEvidence, count_inside, median_parallax_px
@@ -21,7 +22,7 @@ from vio.frontend.predict import predict_pixels
 from vio.geometry import exp_so3
 
 HW = HwConfig()
-SIGNALS = signal_table(formats(HW), watch=False)
+SIGNALS = signal_table(formats(HW), trace=False)
 RULES = KeyframeConfig(max_age=10, min_alive=0.7, max_parallax_px=30.0)
 MIN_ALIVE = round(RULES.min_alive * 256)
 CAMERA = make_rig().left
@@ -46,23 +47,23 @@ def test_the_decision_is_the_float_engines_for_all_counts() -> None:
     assert not decide(3, 71, 100, 0, 71)
 
 
-@pytest.mark.parametrize(("moved", "due"), [(0, False), (50, False), (51, True), (100, True)])
-def test_more_than_half_of_the_tracks_must_have_moved(moved: int, due: bool) -> None:
-    assert decide(3, 100, 100, moved, 100) is due
+@pytest.mark.parametrize(("moved", "requested"), [(0, False), (50, False), (51, True), (100, True)])
+def test_more_than_half_of_the_tracks_must_have_moved(moved: int, requested: bool) -> None:
+    assert decide(3, 100, 100, moved, 100) is requested
 
 
 def test_counting_the_moved_is_what_the_median_says() -> None:
     rng = np.random.default_rng(0)
     R = exp_so3(np.array([0.05, -0.04, 0.1]))
-    limit2 = kf.limit_register(RULES.max_parallax_px, CAMERA.fx)
+    limit2 = kf.parallax_register(RULES.max_parallax_px, CAMERA.fx)
     words = rotation_registers(R, HW)
     decisions = set()
     for size in np.linspace(10.0, 60.0, 60):
         rays = rng.uniform(-0.5, 0.5, (101, 2))
-        turned = np.column_stack([rays, np.ones(101)]) @ R.T
+        rotated = np.column_stack([rays, np.ones(101)]) @ R.T
         angle = rng.uniform(0.0, 2.0 * np.pi, 101)
         shift = rng.uniform(0.0, size, 101)[:, None] / CAMERA.fx
-        after = turned[:, :2] / turned[:, 2:] + shift * np.column_stack(
+        after = rotated[:, :2] / rotated[:, 2:] + shift * np.column_stack(
             [np.cos(angle), np.sin(angle)]
         )
         exact = median_parallax_px(rays, after, R, CAMERA.fx)
@@ -81,7 +82,7 @@ def test_tracks_pushed_out_by_a_turn_are_counted_alike() -> None:
     counts = []
     for angle in np.linspace(0.0, 0.7, 8):
         R = exp_so3(np.array([0.0, angle, 0.0]))
-        predicted = kf.predict_tracks(lens, SIGNALS, rotation_registers(R, HW), rays)
+        predicted = fixed_pixels(lens, SIGNALS, rotation_registers(R, HW), rays)
         exact = predict_pixels(CAMERA, rays / 2**16, R)
         here = predicted[:, 0] != OUTSIDE
         assert np.abs(predicted[here] / 256 - exact[here]).max() < 0.03

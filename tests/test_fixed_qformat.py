@@ -82,7 +82,7 @@ def test_quantising_takes_the_nearest_word_and_ties_away_from_zero() -> None:
 
 def test_narrow_saturates_and_the_record_tells_all() -> None:
     forms = {"a": sq(3, 0), "b": uq(4, 0), "c": sq(9, 0)}
-    table = signal_table(forms, watch=True)
+    table = signal_table(forms, trace=True)
     assert [q.narrow(table, 0, x) for x in (-9, -8, 5, 7, 8, 30)] == [-8, -8, 5, 7, 7, 7]
     assert [q.narrow(table, 1, x) for x in (0, 3)] == [0, 3]
     a, b = signal_uses(forms, table)
@@ -92,7 +92,7 @@ def test_narrow_saturates_and_the_record_tells_all() -> None:
 
 def test_a_normal_run_narrows_alike_and_records_nothing() -> None:
     forms = {"a": sq(3, 0)}
-    table = signal_table(forms, watch=False)
+    table = signal_table(forms, trace=False)
     assert [q.narrow(table, 0, x) for x in (-9, 7, 8)] == [-8, 7, 7]
     assert signal_uses(forms, table) == []
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Geometric verification in integers: planted outliers, and the float engine's judgement."""
+"""Geometric verification in integers: planted outliers, and the float engine's inliers."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from vio.frontend import ransac as fl
 from vio.geometry import exp_so3
 
 HW = HwConfig()
-SIGNALS = signal_table(formats(HW), watch=False)
+SIGNALS = signal_table(formats(HW), trace=False)
 THRESHOLD = 1.0 / FOCAL
 MOTIONS = [(0.3, 0.05, 0.1), (0.0, 0.0, 0.4), (-0.2, 0.25, -0.1), (0.05, -0.02, 0.01)]
 
@@ -42,12 +42,13 @@ def mono(
     )
 
 
-def test_the_draws_are_those_of_the_float_engine() -> None:
-    state = other = np.uint32(12345)
+def test_draws_are_eight_shifts_of_the_lfsr_apart_and_scaled() -> None:
+    state, other = np.uint32(12345), 12345
     for count in range(1, 201):
         state, i = fx.draw_below(state, count)
-        other, j = fl._draw_below(other, count)
-        assert (state, i) == (other, j)
+        for _ in range(8):
+            other = other >> 1 ^ (0x80200003 if other & 1 else 0)
+        assert (int(state), i) == (other, other * count >> 32)
         assert 0 <= i < count
     assert fx.draw_below(np.uint32(1), 200)[1] != fx.draw_below(np.uint32(999999), 200)[1]
 
@@ -71,17 +72,17 @@ def test_planted_outliers_are_rejected_and_inliers_kept(motion: tuple[float, ...
 
 
 @pytest.mark.parametrize("motion", MOTIONS)
-def test_the_judgement_is_the_float_engines_under_the_same_rotation(
+def test_the_inliers_are_the_float_engines_under_the_same_rotation(
     motion: tuple[float, ...],
 ) -> None:
     R, rays_key, rays, _, _ = two_views(5, np.array(motion), noise_px=0.3)
     rng = np.random.default_rng(7)
     rays[::4] += rng.normal(0.0, 6.0 / FOCAL, rays[::4].shape)
     inlier, direction = mono(R, rays_key, rays)
-    # The float kernel's own judgement, for the direction found in integers.
-    q = fl._rotate(R, rays_key)
+    # The float kernel's own errors, for the direction found in integers.
+    q = fl.rotate_directions(R, rays_key)
     t = direction / np.linalg.norm(direction)
-    exact = np.array([abs(fl.epipolar_distance(t, q[m], rays[m])) for m in range(len(rays))])
+    exact = np.array([abs(fl.epipolar_error(t, q[m], rays[m])) for m in range(len(rays))])
     clear = np.abs(exact - THRESHOLD) > 0.03 * THRESHOLD
     assert np.array_equal(inlier[clear], exact[clear] <= THRESHOLD)
     assert clear.mean() > 0.9
@@ -134,8 +135,8 @@ def test_seeds_decide_and_the_same_seed_gives_the_same_bits() -> None:
 def test_changes_of_size_are_the_float_engines(motion: tuple[float, ...]) -> None:
     R, rays_key, rays, _, _ = two_views(11, np.array(motion), noise_px=0.0)
     t = np.array(motion) / np.abs(motion).max()
-    exact = fl.size_change(R, t / np.linalg.norm(t), rays_key, rays)
-    got = fx.inverse_sizes(
+    exact = fl.scale_change(R, t / np.linalg.norm(t), rays_key, rays)
+    got = fx.inverse_scale_change(
         rotation_registers(R, HW),
         np.clip(words(t, 15), -(2**15), 2**15 - 1),
         words(rays_key),
@@ -189,6 +190,6 @@ def test_wrong_depths_are_rejected_as_by_the_float_engine() -> None:
     assert agree[np.setdiff1d(np.arange(150), bad)].all()
     assert not agree[bad][near[bad]].any()
     assert (agree == theirs).mean() > 0.97
-    unturned = rotation_registers(np.eye(3), HW)
-    other = fx.stereo_ransac(unturned, key, stereo, round(threshold * 2**16), 64, 1, SIGNALS)
+    unrotated = rotation_registers(np.eye(3), HW)
+    other = fx.stereo_ransac(unrotated, key, stereo, round(threshold * 2**16), 64, 1, SIGNALS)
     assert (other == theirs).mean() < 0.6

@@ -16,7 +16,7 @@ from vio.geometry import exp_so3
 from vio.render.calibration import euroc_rig
 
 HW = HwConfig()
-SIGNALS = signal_table(formats(HW), watch=False)
+SIGNALS = signal_table(formats(HW), trace=False)
 RIG = euroc_rig(20.0)
 EQUIDISTANT = Camera(
     752, 480, 460.0, 461.0, 370.0, 245.0, (-0.01, 0.02, -0.01, 0.002), np.eye(4), "equidistant"
@@ -105,7 +105,7 @@ def test_rays_turn_like_the_exact_rotation() -> None:
     R = rc.rotation_registers(TURN, HW)
     rays = np.random.default_rng(1).uniform(-0.8, 0.8, (200, 2))
     words = np.rint(rays * 2**16).astype(np.int64)
-    for matrix, turn in ((TURN, rc.turn_ray), (TURN.T, rc.turn_ray_back)):
+    for matrix, turn in ((TURN, rc.rotate_ray), (TURN.T, rc.rotate_ray_back)):
         exact = np.column_stack([rays, np.ones(200)]) @ matrix.T
         exact = exact[:, :2] / exact[:, 2:]
         got = [turn(SIGNALS, R, x, y) for x, y in words]
@@ -120,9 +120,9 @@ def test_rays_turn_like_the_exact_rotation() -> None:
 
 def test_a_ray_that_turns_away_is_behind() -> None:
     R = rc.rotation_registers(exp_so3(np.array([0.0, 1.5, 0.0])), HW)
-    assert not rc.turn_ray(SIGNALS, R, 40000, 0)[2]
-    assert rc.turn_ray(SIGNALS, R, -40000, 0)[2]
-    assert not rc.turn_ray_back(SIGNALS, R, -40000, 0)[2]
+    assert not rc.rotate_ray(SIGNALS, R, 40000, 0)[2]
+    assert rc.rotate_ray(SIGNALS, R, -40000, 0)[2]
+    assert not rc.rotate_ray_back(SIGNALS, R, -40000, 0)[2]
 
 
 def test_composed_rotations_stay_within_a_word_of_the_product() -> None:

@@ -12,16 +12,18 @@ from vio.camera import StereoRig
 from vio.config import FrontEndConfig, HwConfig
 from vio.errors import VioError
 from vio.fixed import stereo as st
+from vio.fixed import stereo_curve
 from vio.fixed.formats import formats
 from vio.fixed.klt import klt_registers
 from vio.fixed.qformat import signal_table
 from vio.fixed.rectify import lens_registers
+from vio.fixed.stereo_registers import stereo_registers
 from vio.frontend.rectify import from_rectified, to_rectified
 from vio.frontend.stereo import match_stereo
 from vio.render.calibration import euroc_rig
 
 HW = HwConfig()
-SIGNALS = signal_table(formats(HW), watch=False)
+SIGNALS = signal_table(formats(HW), trace=False)
 CONFIG = FrontEndConfig(min_depth_m=0.5)
 RIG = make_rig()
 EUROC = euroc_rig(20.0)
@@ -43,7 +45,7 @@ def match(
         lens_registers(rig.left, HW),
         lens_registers(rig.right, HW),
         np.rint(points * 256).astype(np.int64),
-        st.stereo_registers(rig, config, HW),
+        stereo_registers(rig, config, HW),
         klt_registers(config, HW),
         HW.search_columns,
         SIGNALS,
@@ -105,9 +107,9 @@ def test_stereo_rays_hold_the_rectified_ray_and_its_disparity() -> None:
 
 
 @pytest.mark.parametrize("rig", [RIG, EUROC])
-def test_the_chain_of_pieces_follows_the_exact_curve(rig: StereoRig) -> None:
+def test_the_segments_follow_the_exact_curve(rig: StereoRig) -> None:
     left, right = lens_registers(rig.left, HW), lens_registers(rig.right, HW)
-    s = st.stereo_registers(rig, replace(CONFIG, min_depth_m=0.5), HW)
+    s = stereo_registers(rig, replace(CONFIG, min_depth_m=0.5), HW)
     rect = rig.rectification
     pixels = np.random.default_rng(1).uniform(
         [60, 30], [rig.left.width - 40, rig.left.height - 30], (60, 2)
@@ -116,10 +118,10 @@ def test_the_chain_of_pieces_follows_the_exact_curve(rig: StereoRig) -> None:
     for u, v in np.rint(pixels * 256).astype(np.int64):
         x, y, ahead = st.rectified_ray(left, s.R_rect_left, SIGNALS, u, v)
         assert ahead
-        knots = np.empty((s.segments + 1, 2), np.int64)
+        breakpoints = np.empty((s.segments + 1, 2), np.int64)
         slopes = np.zeros(s.segments + 1, np.int64)
-        n = st._curve(right, s, SIGNALS, x, y, knots)
-        st._slopes(SIGNALS, knots, n, slopes)
+        n = stereo_curve.trace_curve(right, s, SIGNALS, x, y, breakpoints)
+        stereo_curve.segment_slopes(SIGNALS, breakpoints, n, slopes)
         xe, ye = to_rectified(rig.left.params, rect.R_rect_left, u / 256, v / 256)
         for disparity in np.linspace(0.0, 32.0 * s.segments - 2.0, 40):
             ur, vr = from_rectified(
@@ -127,9 +129,9 @@ def test_the_chain_of_pieces_follows_the_exact_curve(rig: StereoRig) -> None:
             )
             if not (8 < ur < rig.right.width - 8 and 8 < vr < rig.right.height - 8):
                 continue
-            row, _ = st._row_at(knots, slopes, n, round(ur * 256))
+            row, _ = stereo_curve.row_at(breakpoints, slopes, n, round(ur * 256))
             worst = max(worst, abs(row / 256 - vr))
-            slack = max(slack, abs(knots[0, 1] / 256 - vr))
+            slack = max(slack, abs(breakpoints[0, 1] / 256 - vr))
     # The chord over 32 px of a curve with EuRoC's distortion.
     assert worst < 0.15
     assert slack > 5 * worst  # a straight row would not do
@@ -138,9 +140,9 @@ def test_the_chain_of_pieces_follows_the_exact_curve(rig: StereoRig) -> None:
 def test_points_at_the_rim_are_matched_or_left_out_without_harm() -> None:
     scene = PlaneScene(2.0, 0.0)
     frame = scene.frame(0, POSE)
-    rim = [(u, v) for u in (0.0, 9.3, 310.2, 319.0) for v in (0.0, 3.7, 120.0, 229.6, 239.0)]
-    rim += [(u, v) for u in (150.3, 250.0) for v in (0.0, 4.2, 9.4, 229.1, 239.0)]
-    points = np.array(rim)
+    border = [(u, v) for u in (0.0, 9.3, 310.2, 319.0) for v in (0.0, 3.7, 120.0, 229.6, 239.0)]
+    border += [(u, v) for u in (150.3, 250.0) for v in (0.0, 4.2, 9.4, 229.1, 239.0)]
+    points = np.array(border)
     found, _, work = match(frame.left, frame.right, points)
     matched = ~np.isnan(found[:, 0])
     truth = scene.right_pixels(POSE, points)
@@ -154,7 +156,7 @@ def test_the_search_stays_within_its_columns() -> None:
     scene = PlaneScene(0.8, 0.0)
     frame = scene.frame(0, POSE)
     _, _, work = match(frame.left, frame.right)
-    registers = st.stereo_registers(RIG, CONFIG, HW)
+    registers = stereo_registers(RIG, CONFIG, HW)
     assert 0 < work[:, 0].max() <= 1.2 * 32 * registers.segments
     assert work[:, 1].max() <= registers.iterations
 
@@ -189,7 +191,7 @@ def test_a_repeated_pattern_is_ambiguous_and_left_out() -> None:
 
 
 def test_points_nearer_than_the_least_depth_are_not_matched() -> None:
-    # The search is as long as whole pieces: 32 px, down to 0.69 m for a least depth of 1.5 m.
+    # The search is as long as whole segments: 32 px, down to 0.69 m for a least depth of 1.5 m.
     scene = PlaneScene(0.5, 0.0)
     frame = scene.frame(0, POSE)
     far = replace(CONFIG, min_depth_m=1.5)
@@ -197,8 +199,8 @@ def test_points_nearer_than_the_least_depth_are_not_matched() -> None:
 
 
 def test_a_search_longer_than_the_hardware_is_refused_with_the_numbers() -> None:
-    with pytest.raises(VioError, match=r"221 px need 7 pieces.*has 4"):
-        st.stereo_registers(RIG, replace(CONFIG, min_depth_m=0.1), HW)
+    with pytest.raises(VioError, match=r"221 px need 7 segments.*has 4"):
+        stereo_registers(RIG, replace(CONFIG, min_depth_m=0.1), HW)
 
 
 def test_results_are_the_same_on_one_and_two_threads() -> None:

@@ -24,7 +24,7 @@ QUIET = KeyframeEvidence(age=3, tracks_at_key=100, alive=90, parallax_px=5.0)
 
 
 @pytest.mark.parametrize(
-    ("evidence", "due"),
+    ("evidence", "requested"),
     [
         (None, True),
         (QUIET, False),
@@ -34,17 +34,17 @@ QUIET = KeyframeEvidence(age=3, tracks_at_key=100, alive=90, parallax_px=5.0)
         (dataclasses.replace(QUIET, parallax_px=30.1), True),
     ],
 )
-def test_a_keyframe_is_due_by_age_loss_or_parallax(
-    evidence: KeyframeEvidence | None, due: bool
+def test_a_keyframe_is_requested_by_age_loss_or_parallax(
+    evidence: KeyframeEvidence | None, requested: bool
 ) -> None:
-    assert is_keyframe(evidence, RULES) is due
+    assert is_keyframe(evidence, RULES) is requested
 
 
 def test_rotation_alone_is_no_parallax() -> None:
     rays = np.random.default_rng(0).uniform(-0.5, 0.5, (50, 2))
     R = exp_so3(np.array([0.1, -0.05, 0.2]))
-    turned = np.column_stack([rays, np.ones(50)]) @ R.T
-    after = turned[:, :2] / turned[:, 2:]
+    rotated = np.column_stack([rays, np.ones(50)]) @ R.T
+    after = rotated[:, :2] / rotated[:, 2:]
     assert median_parallax_px(rays, after, R, 450.0) < 1e-9
     assert median_parallax_px(rays, after, np.eye(3), 450.0) > 10.0
     shifted = after + np.array([0.02, 0.0])

@@ -76,7 +76,7 @@ def test_gain_and_offset_do_not_move_the_answer() -> None:
         assert np.median(np.linalg.norm(uv - POINTS - shift, axis=1)[good]) < 0.04
 
 
-def test_a_turned_and_scaled_view_is_found_when_the_warp_says_so() -> None:
+def test_a_rotated_and_scaled_view_is_found_when_the_warp_says_so() -> None:
     angle, size = 0.5, 1.2
     turn = size * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     shift = np.array([160.0, 120.0]) - turn @ np.array([160.0, 120.0])

@@ -17,7 +17,7 @@ from vio.errors import VioError
 from vio.fixed.frontend import FixedFrontEnd
 from vio.fixed.klt import klt_registers
 from vio.fixed.rectify import lens_registers, rotation_registers
-from vio.fixed.stereo import stereo_registers
+from vio.fixed.stereo_registers import stereo_registers
 from vio.hw.estimates.memory import geometry
 from vio.hw.params import params_of
 from vio.hw.registers.documents import c_header, document

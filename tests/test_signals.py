@@ -14,7 +14,7 @@ from vio.config import HwConfig, load_config
 from vio.datasets import open_dataset
 from vio.fixed.formats import formats
 from vio.fixed.qformat import SignalUse, sq, uq
-from vio.runs.signals import watch_signals
+from vio.runs.signals import trace_signals
 
 SETTINGS = ["--set", "frontend.min_depth_m=0.3", "--set", "frontend.window=9"]
 
@@ -40,7 +40,7 @@ def test_every_signal_is_reported_and_threads_are_given_back(long_lens: Path) ->
     dataset = open_dataset(long_lens)
     config = load_config("euroc", ["frontend.engine=fixed", "frontend.min_depth_m=0.3"])
     before = numba.get_num_threads()
-    frames, uses = watch_signals(dataset, config, START_NS + 4 * FRAME_STEP_NS)
+    frames, uses = trace_signals(dataset, config, START_NS + 4 * FRAME_STEP_NS)
     assert numba.get_num_threads() == before
     assert frames == 5
     assert [use.name for use in uses] == list(formats(HwConfig()))

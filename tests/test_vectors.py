@@ -82,7 +82,7 @@ def test_the_vectors_of_the_tracker_suffice_to_repeat_its_work() -> None:
     assert np.array_equal(v["weights"], registers.weights)
     levels = range(manifest["registers"]["levels"])
     images = [tuple(v[f"{n}{i}"].astype(np.uint8) for i in levels) for n in ("key", "current")]
-    table = signal_table(formats(CONFIG.hw), watch=False)
+    table = signal_table(formats(CONFIG.hw), trace=False)
     uv, status, iterations = klt.track_windows(
         *images, v["uv_key"], v["uv_start"], v["warps"], registers, table
     )

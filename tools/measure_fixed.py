@@ -29,11 +29,11 @@ from vio.eval.metrics import evaluate
 from vio.fixed import stereo as fixed_stereo
 from vio.fixed.frontend import FixedFrontEnd
 from vio.fixed.klt import track_windows
-from vio.fixed.ransac import inverse_sizes, mono_ransac
+from vio.fixed.ransac import inverse_scale_change, mono_ransac
 from vio.fixed.rectify import rotation_registers
+from vio.fixed.stereo_search import NO_MATCH
 from vio.frontend.base import FrontEnd
-from vio.frontend.frontend import FloatFrontEnd
-from vio.geometry import mul33
+from vio.frontend.float import FloatFrontEnd
 from vio.odometry import run
 from vio.trajectory import Trajectory
 
@@ -113,12 +113,11 @@ class AblatedFrontEnd(FloatFrontEnd):
             self._hw.search_columns,
             f._signals,
         )
-        none = uv_right == fixed_stereo.NO_MATCH
+        none = uv_right == NO_MATCH
         return np.where(none, np.nan, uv_right / self._unit)
 
-    def _verify_motion_fixed(self, R_cam_last: np.ndarray) -> None:
-        t, f = self._tracks, self._fixed
-        R = mul33(R_cam_last, self._R_last_key)
+    def _verify_motion_fixed(self, R_cam_key: np.ndarray) -> None:
+        t, f, R = self._tracks, self._fixed, R_cam_key
         if len(t):
             R_q = rotation_registers(R, self._hw)
             unit = 2.0**self._hw.ray_frac
@@ -129,16 +128,16 @@ class AblatedFrontEnd(FloatFrontEnd):
                 now,
                 f._mono_threshold2,
                 f._mono_loose2,
-                self.config.ransac_draws,
+                self.config.ransac_hypotheses,
                 max(self.config.seed + self._frame_index, 1),
                 f._signals,
             )
             self._counters["lost_ransac"] = int(len(inlier) - np.count_nonzero(inlier))
             self._tracks = t.keep(inlier)
-            sizes = inverse_sizes(
+            sizes = inverse_scale_change(
                 R_q, direction, key[inlier], now[inlier], self._hw.scale_frac, f._signals
             )
-            self._tracks.scale[:] = 2.0**self._hw.scale_frac / sizes
+            self._tracks.scale_change[:] = 2.0**self._hw.scale_frac / sizes
         self._R_last_key = R
 
 
@@ -162,12 +161,12 @@ class CoarseFrontEnd(FixedFrontEnd):
             R_cam_prev = np.round(np.asarray(R_cam_prev) / unit) * unit
         return super().track(frame, R_cam_prev)
 
-    def _unproject(self, uv: np.ndarray, out: np.ndarray) -> None:
+    def unproject(self, uv: np.ndarray) -> np.ndarray:
+        """Return the rays (N, 2), of pixels made coarse in place or made coarse themselves."""
         if self._cut == "uv":
             uv[:] = self._coarse(uv)
-        super()._unproject(uv, out)
-        if self._cut == "ray":
-            out[:] = self._coarse(out)
+        rays = super().unproject(uv)
+        return self._coarse(rays) if self._cut == "ray" else rays
 
 
 def measure(dataset: str, engine: str, seed: int, overrides: list[str]) -> float:

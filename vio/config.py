@@ -82,18 +82,20 @@ class FrontEndConfig(_Section):
     ransac_px: float = 1.0  # largest distance from the epipolar line
     rotation_margin_px: float = 0.5  # added to it where the rotation is not refined (engine fixed)
     stereo_ransac_px: float = 3.0  # largest error of a moved stereo point
-    ransac_draws: int = 64  # hypotheses a frame
+    ransac_hypotheses: int = 64  # motions tried a frame
     gyro_sigma_rad: float = 0.005  # error of the predicted rotation over a frame, bias unknown
-    seed: int = 1  # RANSAC draws
+    seed: int = 1  # of the RANSAC hypotheses
 
 
 @dataclass(frozen=True)
 class KeyframeConfig:
     """Rules of the keyframe decision."""
 
-    max_age: int = 10  # frames after which a keyframe is due at the latest
-    min_alive: float = 0.7  # fraction of the keyframe's tracks below which one is due
-    max_parallax_px: float = 30.0  # median displacement, rotation removed, above which one is due
+    max_age: int = 10  # frames after which a keyframe is requested at the latest
+    min_alive: float = 0.7  # fraction of the keyframe's tracks below which one is requested
+    max_parallax_px: float = (
+        30.0  # median displacement, rotation removed, above which one is requested
+    )
 
 
 @dataclass(frozen=True)
@@ -177,20 +179,20 @@ class HwConfig:
     max_levels: int = 3  # pyramid levels
     max_window: int = 15  # Lucas-Kanade window side, pixels
     max_iterations: int = 30  # Lucas-Kanade iterations a level
-    max_draws: int = 64  # RANSAC hypotheses
+    max_hypotheses: int = 64  # RANSAC hypotheses a frame
     search_columns: int = 152  # columns of the stereo search
-    stereo_segments: int = 4  # straight pieces of the epipolar curve, 32 px of disparity each
+    stereo_segments: int = 4  # segments of the epipolar curve, 32 px of disparity each
     max_stereo_width: int = 31  # stereo window, pixels
     max_stereo_height: int = 7
     tile_px: int = 16  # one corner candidate is kept for each tile of this side
     spare_rows: int = 96  # rows of a frame buffer that the next frame may fill during tracking
-    lens_table: int = 128  # knots of the radial distortion tables
+    lens_table: int = 128  # intervals of the radial distortion tables
     coord_frac: int = 8  # fraction bits of a pixel coordinate
     ray_frac: int = 16  # of a ray, and of a rotation matrix
     pixel_frac: int = 2  # of a resampled grey value
     weight_bits: int = 5  # of a window weight
     warp_frac: int = 14  # of the map of a window
-    scale_frac: int = 10  # of a change of size
+    scale_frac: int = 10  # of a scale change
     score_bits: int = 17  # of a corner score
     warp_levels: int = 1  # levels, from the finest, whose template is warped
     codec_left: str = "dct27"  # frame compression, full resolution of the left image
@@ -213,6 +215,12 @@ class Config:
 
 
 PRESETS = Path(__file__).parent / "presets"
+
+# Keys of older configurations, and what they are called now.
+RENAMED_KEYS = {
+    "frontend.ransac_draws": "frontend.ransac_hypotheses",
+    "hw.max_draws": "hw.max_hypotheses",
+}
 
 
 def load_config(preset: str = "euroc", overrides: list[str] | None = None) -> Config:
@@ -250,6 +258,8 @@ def config_from_dict(values: dict[str, Any]) -> Config:
             raise VioError(f"[{section}] must be a table of settings, got {quoted(entries)}")
         known = {f.name: f for f in dataclasses.fields(cls)}
         for name, value in entries.items():
+            if new := RENAMED_KEYS.get(f"{section}.{name}"):
+                raise VioError(f"{section}.{name} is now called {new}; rename it")
             if name not in known:
                 raise VioError(f"unknown key {section}.{shown(name)}; known: {', '.join(known)}")
             wanted = type(known[name].default)

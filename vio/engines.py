@@ -62,7 +62,7 @@ def make_frontend(rig: StereoRig, config: Config) -> FrontEnd:
             from vio.frontend.replay import ReplayFrontEnd
 
             return ReplayFrontEnd(rig, config)
-    from vio.frontend.frontend import FloatFrontEnd
+    from vio.frontend.float import FloatFrontEnd
 
     return FloatFrontEnd(rig, config)
 

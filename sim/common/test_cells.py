@@ -19,7 +19,7 @@ from vio.fixed.rectify import reciprocal
 pytestmark = pytest.mark.skipif(
     not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
 )
-SIGNALS = signal_table(formats(HwConfig()), watch=False)
+SIGNALS = signal_table(formats(HwConfig()), trace=False)
 STALLS = {"none": (0.0, 0.0), "source": (0.5, 0.0), "sink": (0.0, 0.5), "both": (0.5, 0.5)}
 
 

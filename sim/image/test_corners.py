@@ -16,7 +16,7 @@ from vio.fixed.qformat import signal_table
 pytestmark = pytest.mark.skipif(
     not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
 )
-SIGNALS = signal_table(formats(HwConfig()), watch=False)
+SIGNALS = signal_table(formats(HwConfig()), trace=False)
 COLS, ROWS, TILE = 5, 4, 16
 BORDER, MIN_SCORE = 8, 12
 

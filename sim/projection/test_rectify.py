@@ -12,7 +12,7 @@ from cocotb.utils import get_sim_time
 from sim.points import SIGNALS, Setup, configure, ready, setup, unpack, word
 from sim.runner import simulate, simulators
 from sim.streams import reset
-from vio.fixed.rectify import compose, project, turn_ray, turn_ray_back, unproject
+from vio.fixed.rectify import compose, project, rotate_ray, rotate_ray_back, unproject
 
 pytestmark = pytest.mark.skipif(
     not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
@@ -45,7 +45,7 @@ def _expected(what: Setup, request: Request) -> tuple[int, int, bool]:
     elif op == PROJECT:
         answer = project(lens, SIGNALS, x, y)
     else:
-        answer = (turn_ray if op == TURN else turn_ray_back)(SIGNALS, R, x, y)
+        answer = (rotate_ray if op == TURN else rotate_ray_back)(SIGNALS, R, x, y)
     return int(answer[0]), int(answer[1]), bool(answer[2])
 
 

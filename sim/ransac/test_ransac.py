@@ -13,13 +13,19 @@ from sim.streams import Stall, never, receive, reset, send, sometimes
 from vio.config import HwConfig
 from vio.fixed.formats import formats
 from vio.fixed.qformat import signal_table
-from vio.fixed.ransac import _error, inverse_sizes, mono_ransac, stereo_point, stereo_ransac
+from vio.fixed.ransac import (
+    epipolar_error,
+    inverse_scale_change,
+    mono_ransac,
+    stereo_point,
+    stereo_ransac,
+)
 from vio.geometry import exp_so3
 
 pytestmark = pytest.mark.skipif(
     not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
 )
-SIGNALS = signal_table(formats(HwConfig()), watch=False)
+SIGNALS = signal_table(formats(HwConfig()), trace=False)
 SCALE_FRAC = HwConfig().scale_frac
 LOOSE2, TIGHT2 = 73000, 11500  # 3.8 px and 1.5 px at a focal length of 458 px
 STEREO_LIMIT = 220  # 1.5 px
@@ -48,7 +54,7 @@ def _match(generator: random.Random) -> tuple[list[int], list[int], list[int]]:
 
 
 def _expected(limit2: int, t: list[int], q: list[int], n: list[int]) -> tuple[int, int]:
-    error, line = _error(SIGNALS, *(np.array(v, np.int64) for v in (t, q, n)))
+    error, line = epipolar_error(SIGNALS, *(np.array(v, np.int64) for v in (t, q, n)))
     limit = (line * limit2) >> 22
     return int(sum(4 * error <= k * limit for k in range(1, 5))), int(error <= limit)
 
@@ -269,7 +275,7 @@ class Scene:
         keep, t = mono_ransac(
             self.R, rays_key, rays, TIGHT2, LOOSE2, self.draws, self.seed, SIGNALS
         )
-        scale = inverse_sizes(self.R, t, rays_key, rays, SCALE_FRAC, SIGNALS)
+        scale = inverse_scale_change(self.R, t, rays_key, rays, SCALE_FRAC, SIGNALS)
         scale[~keep] = 1 << SCALE_FRAC  # the block does not size what it drops
         return [{"keep": int(k), "scale": int(s)} for k, s in zip(keep, scale, strict=True)]
 

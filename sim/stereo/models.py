@@ -11,9 +11,11 @@ from cocotb.triggers import ReadOnly, RisingEdge
 from sim.points import unpack
 from vio.fixed import formats as sig
 from vio.fixed import klt
+from vio.fixed.patch import sample_window, window_sums
 from vio.fixed.qformat import divide, narrow, round_shift
 from vio.fixed.rectify import reciprocal
-from vio.fixed.stereo import _SLOPE_FRAC, StereoRegisters, _row_at
+from vio.fixed.stereo_curve import SLOPE_FRAC, row_at
+from vio.fixed.stereo_registers import StereoRegisters
 
 UV_BITS, SLOPE_BITS, KNOTS = 19, 13, 5
 FRAC = 8
@@ -50,7 +52,7 @@ def image_pair(
 def curve(
     generator: random.Random, u: int, v: int, knots: int, span: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return knots (n, 2) that fall in u from about pixel (u, v) on, and slopes, as `_slopes`."""
+    """Return breakpoints (n, 2) that fall in u from about (u, v) on, and `segment_slopes`."""
     at = np.zeros((KNOTS, 2), np.int64)
     slopes = np.zeros(KNOTS, np.int64)
     at[0] = u, v
@@ -58,7 +60,7 @@ def curve(
         run = generator.randint(*span)
         at[g] = at[g - 1, 0] - run, at[g - 1, 1] + round(run * generator.uniform(-0.3, 0.3))
         rise = int(at[g - 1, 1] - at[g, 1])
-        size = min(int(divide(abs(rise) << _SLOPE_FRAC, run)), (1 << _SLOPE_FRAC) - 1)
+        size = min(int(divide(abs(rise) << SLOPE_FRAC, run)), (1 << SLOPE_FRAC) - 1)
         slopes[g - 1] = size if rise >= 0 else -size
     return at, slopes
 
@@ -143,25 +145,25 @@ class Tracker:
         basis = np.zeros((3, k.window, klt.LANES), np.int32)
         view = np.zeros((k.window, klt.LANES), np.int32)
         t, sums = np.zeros(17, np.int64), np.zeros(5, np.int64)
-        fracs = k.coord_frac, k.pixel_frac
-        cut = klt.cut_warped(self.left, *at, warp, half + 1, *fracs, k.warp_frac, patch)
-        if not cut or not klt.make_template(patch, k, signals, basis, t):
+        if not klt.cut_template(self.left, *at, warp, True, k, patch, basis, signals):
+            return klt.BORDER, 0, 0, 0
+        if not klt.form_normal(patch, basis, k, signals, t) or not klt.invert_normal(t, signals):
             return klt.BORDER, 0, 0, 0
         u, done = start, 0
         for _ in range(s.iterations):
-            v, slope = _row_at(knots, slopes, n, u)
-            if not klt.cut_window(self.right, u, v, half, *fracs, view):
+            v, slope = row_at(knots, slopes, n, u)
+            if not sample_window(self.right, u, v, half, k.coord_frac, k.pixel_frac, view):
                 return klt.BORDER, 0, 0, done
             done += 1
-            klt.compare(view, basis, k, signals, sums)
+            window_sums(view, basis, k.weights, k.weight_bits, k.pixel_frac, signals, sums)
             dx, dy = klt.mismatch(t, sums, signals)
             a, b, c = t[klt.NORMAL_XX], t[klt.NORMAL_XY], t[klt.NORMAL_YY]
-            across = round_shift(slope * c, _SLOPE_FRAC)
-            power = a + round_shift(slope * (2 * b + across), _SLOPE_FRAC)
+            across = round_shift(slope * c, SLOPE_FRAC)
+            power = a + round_shift(slope * (2 * b + across), SLOPE_FRAC)
             if power <= 0:
                 return klt.DIVERGED, 0, 0, done
             m, bits = reciprocal(signals, power)
-            error = dx + round_shift(slope * dy, _SLOPE_FRAC)
+            error = dx + round_shift(slope * dy, SLOPE_FRAC)
             move = round_shift(error * m, 17 + bits + 4 - 1 - k.coord_frac)
             move = narrow(signals, sig.STEP, move)
             u -= move
@@ -171,7 +173,7 @@ class Tracker:
                 break
         if not klt.correlates(t, sums, k, s.correlation_min, signals):
             return klt.RESIDUAL, 0, 0, done
-        return klt.TRACKED, int(u), int(_row_at(knots, slopes, n, u)[0]), done
+        return klt.TRACKED, int(u), int(row_at(knots, slopes, n, u)[0]), done
 
     async def serve(self, dut, seed: int, busy: float) -> None:
         """Answer for ever, after some clocks."""

@@ -20,13 +20,15 @@ from vio.fixed.formats import formats
 from vio.fixed.klt import klt_registers
 from vio.fixed.qformat import signal_table
 from vio.fixed.rectify import lens_registers
-from vio.fixed.stereo import NO_MATCH, match_rows, stereo_registers
+from vio.fixed.stereo import match_rows
+from vio.fixed.stereo_registers import stereo_registers
+from vio.fixed.stereo_search import NO_MATCH
 
 pytestmark = pytest.mark.skipif(
     not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
 )
 CONFIG = load_config("tiny")
-SIGNALS = signal_table(formats(CONFIG.hw), watch=False)
+SIGNALS = signal_table(formats(CONFIG.hw), trace=False)
 COUNTS, SIGNED = ("matched", "columns", "iterations"), ("u", "v", "x", "y")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stereo_curve.v and stereo_map.v equal the points of vio/fixed/stereo.py."""
+"""stereo_curve.v and stereo_map.v equal the points of vio/fixed/stereo*.py."""
 
 import random
 
@@ -14,14 +14,9 @@ from sim.streams import never, receive, reset, send, sometimes
 from vio.config import FrontEndConfig
 from vio.fixed import formats as sig
 from vio.fixed.qformat import narrow, round_shift
-from vio.fixed.stereo import (
-    StereoRegisters,
-    _curve,
-    _slopes,
-    _to_left,
-    rectified_ray,
-    stereo_registers,
-)
+from vio.fixed.stereo import left_pixel, rectified_ray
+from vio.fixed.stereo_curve import segment_slopes, trace_curve
+from vio.fixed.stereo_registers import StereoRegisters, stereo_registers
 
 pytestmark = pytest.mark.skipif(
     not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
@@ -47,10 +42,10 @@ def _expected_curve(what: Setup, s: StereoRegisters, r: dict[str, int]) -> list[
     x, y, ahead = rectified_ray(left, s.R_rect_left, SIGNALS, r["u"], r["v"])
     knots = np.zeros((s.segments + 1, 2), np.int64)
     slopes = np.zeros(s.segments + 1, np.int64)
-    n = _curve(right, s, SIGNALS, x, y, knots) if ahead else 0
+    n = trace_curve(right, s, SIGNALS, x, y, knots) if ahead else 0
     if n < 2:
         return [0]
-    _slopes(SIGNALS, knots, n, slopes)
+    segment_slopes(SIGNALS, knots, n, slopes)
     fields = [1, x, y, n, *knots[:n, 0], *knots[:n, 1], *slopes[: n - 1]]
     return [int(field) for field in fields]
 
@@ -75,8 +70,8 @@ def _expected_map(what: Setup, s: StereoRegisters, r: dict[str, int]) -> list[in
     disparity = r["x"] - x
     warp = np.zeros((2, 2), np.int64)
     for m, (du, dv) in enumerate(((1024, 0), (0, 1024))):
-        ua, va = _to_left(left, right, s, SIGNALS, r["u"] + du, r["v"] + dv, disparity)
-        ub, vb = _to_left(left, right, s, SIGNALS, r["u"] - du, r["v"] - dv, disparity)
+        ua, va = left_pixel(left, right, s, SIGNALS, r["u"] + du, r["v"] + dv, disparity)
+        ub, vb = left_pixel(left, right, s, SIGNALS, r["u"] - du, r["v"] - dv, disparity)
         shift = HW.coord_frac + 3 - HW.warp_frac
         warp[0, m] = narrow(SIGNALS, sig.WARP, round_shift(ua - ub, shift))
         warp[1, m] = narrow(SIGNALS, sig.WARP, round_shift(va - vb, shift))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stereo_search.v equals `_search` of vio/fixed/stereo.py; so do its parts."""
+"""stereo_search.v equals `search` of vio/fixed/stereo_search.py; so do its parts."""
 
 import random
 from dataclasses import dataclass
@@ -17,12 +17,13 @@ from sim.streams import receive, reset, send, sometimes
 from vio.config import HwConfig, load_config
 from vio.fixed.formats import formats
 from vio.fixed.qformat import divide, signal_table
-from vio.fixed.stereo import NO_MATCH, StereoRegisters, _search
+from vio.fixed.stereo_registers import StereoRegisters
+from vio.fixed.stereo_search import NO_MATCH, search
 
 pytestmark = pytest.mark.skipif(
     not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
 )
-SIGNALS = signal_table(formats(HwConfig()), watch=False)
+SIGNALS = signal_table(formats(HwConfig()), trace=False)
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def _expected(
     return [
         tuple(
             int(x)
-            for x in _search(
+            for x in search(
                 left,
                 right,
                 c.u,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stereo_verdict.v decides on scores as the end of `_search` in vio/fixed/stereo.py."""
+"""stereo_verdict.v decides on scores as the end of `search` in vio/fixed/stereo_search.py."""
 
 import math
 import random

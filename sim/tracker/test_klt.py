@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""klt.v follows windows as `track_windows` and refines matches as `_refine` (vio/fixed)."""
+"""klt.v follows windows as `track_windows` and refines matches as `refine` (vio/fixed)."""
 
 import random
 from collections import deque
@@ -16,11 +16,13 @@ from sim.streams import reset
 from tests.plane_scene import HEIGHT, WIDTH, PlaneScene, make_rig
 from vio.config import Config, HwConfig, load_config
 from vio.fixed import stereo as st
+from vio.fixed import stereo_curve
 from vio.fixed.formats import formats
 from vio.fixed.klt import KltRegisters, klt_registers, track_windows
 from vio.fixed.pyramid import build_pyramid
 from vio.fixed.qformat import narrow, round_shift, signal_table
 from vio.fixed.rectify import lens_registers
+from vio.fixed.stereo_registers import stereo_registers
 from vio.frontend.klt import TRACKED
 
 needs_simulator = pytest.mark.skipif(
@@ -176,7 +178,7 @@ def _tracks(
 async def windows_are_followed_as_by_the_model(dut) -> None:
     """Textures, flat and random places, borders, wild starts and maps, one to all levels."""
     config = _config()
-    signals = signal_table(formats(config.hw), watch=False)
+    signals = signal_table(formats(config.hw), trace=False)
     width, height = int(str(cocotb.plusargs["width"])), int(str(cocotb.plusargs["height"]))
     count = int(str(cocotb.plusargs["tracks"]))
     generator = np.random.default_rng(4)
@@ -252,22 +254,22 @@ class Match:
         x, y, ahead = st.rectified_ray(left, s.R_rect_left, signals, u, v)
         knots = np.zeros((s.segments + 1, 2), np.int64)
         slopes = np.zeros(s.segments + 1, np.int64)
-        n = st._curve(right, s, signals, x, y, knots) if ahead else 0
+        n = stereo_curve.trace_curve(right, s, signals, x, y, knots) if ahead else 0
         if n < 2:
             return
-        st._slopes(signals, knots, n, slopes)
+        stereo_curve.segment_slopes(signals, knots, n, slopes)
         start = int(knots[0, 0]) + off
-        row, _ = st._row_at(knots, slopes, n, start)
+        row, _ = stereo_curve.row_at(knots, slopes, n, start)
         xr, _, ahead = st.rectified_ray(right, s.R_rect_right, signals, start, row)
         warp, step = np.empty((2, 2), np.int64), 4 << 8
         for m in range(2):
             du, dv = (step, 0) if m == 0 else (0, step)
-            a = st._to_left(left, right, s, signals, start + du, row + dv, x - xr)
-            b = st._to_left(left, right, s, signals, start - du, row - dv, x - xr)
+            a = st.left_pixel(left, right, s, signals, start + du, row + dv, x - xr)
+            b = st.left_pixel(left, right, s, signals, start - du, row - dv, x - xr)
             for axis in range(2):
                 difference = round_shift(a[axis] - b[axis], 8 + 3 - k.warp_frac)
                 warp[axis, m] = narrow(signals, st.sig.WARP, difference)
-        self.wanted = st._refine(
+        self.wanted = st.refine(
             frame.left, frame.right, left, right, u, v, x, start, knots, slopes, n, s, k, signals
         )
         if not ahead:
@@ -290,11 +292,11 @@ class Match:
 async def matches_are_refined_as_by_the_model(dut) -> None:
     """Planes near and far, starts at the match and off it, pixels up to the rims."""
     config = _config()
-    signals = signal_table(formats(config.hw), watch=False)
+    signals = signal_table(formats(config.hw), trace=False)
     k = klt_registers(config.frontend, config.hw)
     rig = make_rig()
     lenses = lens_registers(rig.left, HwConfig()), lens_registers(rig.right, HwConfig())
-    s = st.stereo_registers(rig, replace(config.frontend, min_depth_m=0.5), HwConfig())
+    s = stereo_registers(rig, replace(config.frontend, min_depth_m=0.5), HwConfig())
     generator = np.random.default_rng(6)
     count = int(str(cocotb.plusargs["matches"]))
     matched = moved = refused = 0
@@ -341,7 +343,7 @@ async def matches_are_refined_as_by_the_model(dut) -> None:
 async def a_reset_at_any_time_leaves_nothing_behind(dut) -> None:
     """The window after the reset is followed as if none had been before."""
     config = _config()
-    signals = signal_table(formats(config.hw), watch=False)
+    signals = signal_table(formats(config.hw), trace=False)
     k = klt_registers(config.frontend, config.hw)
     width, height = 96, 64
     generator = np.random.default_rng(9)

@@ -14,12 +14,12 @@ from vio.config import HwConfig
 from vio.fixed.formats import formats
 from vio.fixed.qformat import clamp, divide, round_shift, signal_table
 from vio.fixed.rectify import reciprocal
-from vio.fixed.stereo import _row_at, _slopes
+from vio.fixed.stereo_curve import row_at, segment_slopes
 
 pytestmark = pytest.mark.skipif(
     not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
 )
-SIGNALS = signal_table(formats(HwConfig()), watch=False)
+SIGNALS = signal_table(formats(HwConfig()), trace=False)
 KNOTS = 5
 
 
@@ -97,7 +97,7 @@ def _curve(generator: random.Random) -> tuple[np.ndarray, np.ndarray, int]:
         knots[g] = max(u, -(1 << 18)), v
         u -= generator.randint(1, reach)
     slopes = np.zeros(KNOTS, np.int64)
-    _slopes(SIGNALS, knots, n, slopes)
+    segment_slopes(SIGNALS, knots, n, slopes)
     if generator.random() < 0.2:
         slopes[: n - 1] = generator.choice((-4096, 4095, 0, -1, 1))
     return knots, slopes, n
@@ -122,7 +122,7 @@ async def rows_are_those_of_the_model(dut) -> None:
         knots[n:] = generator.choice((-(1 << 18), 0, (1 << 18) - 1))
         slopes[n - 1 :] = 4095
         columns = _columns(generator, knots, n)
-        expected = [tuple(int(x) for x in _row_at(knots, slopes, n, u)) for u in columns]
+        expected = [tuple(int(x) for x in row_at(knots, slopes, n, u)) for u in columns]
         dut.s_pieces.value = n
         dut.s_knots_u.value, dut.s_knots_v.value = (_packed(knots[:, k], 19) for k in range(2))
         dut.s_slopes.value = _packed(slopes[: KNOTS - 1], 13)
@@ -143,7 +143,7 @@ async def rows_are_those_of_the_model(dut) -> None:
                 break
         assert got == expected
         assert latency == {3}
-    assert expected != [tuple(_row_at(knots, slopes, n, u + 300)) for u in columns]
+    assert expected != [tuple(row_at(knots, slopes, n, u + 300)) for u in columns]
 
 
 @cocotb.test()

@@ -12,7 +12,8 @@ from sim.runner import simulate, simulators, simulators_for
 from sim.streams import reset
 from vio.config import load_config
 from vio.fixed.formats import formats
-from vio.fixed.klt import LANES, compare, cut_window, klt_registers, make_template
+from vio.fixed.klt import LANES, klt_registers
+from vio.fixed.patch import form_basis, sample_window, window_sums
 from vio.fixed.qformat import signal_table
 
 pytestmark = pytest.mark.skipif(
@@ -40,9 +41,9 @@ class Case:
         self.u_key, self.v_key, self.u, self.v = (int(x) for x in generator.integers(low, high, 4))
         self.patch = np.zeros((k.window + 2, LANES + 2), np.int32)
         half, frac = k.window // 2, k.pixel_frac
-        assert cut_window(self.key, self.u_key, self.v_key, half + 1, 8, frac, self.patch)
+        assert sample_window(self.key, self.u_key, self.v_key, half + 1, 8, frac, self.patch)
         basis = np.zeros((3, k.window, LANES), np.int32)
-        make_template(self.patch, k, signals, basis, np.zeros(17, np.int64))
+        form_basis(self.patch, k.weights, k.weight_bits, frac, basis, signals)
         n = k.window
         patch = self.patch.astype(np.int64)
         gx = patch[1 : n + 1, 2 : n + 2] - patch[1 : n + 1, :n]
@@ -57,9 +58,10 @@ class Case:
     def compared(self, image: np.ndarray) -> tuple[int, ...]:
         """Return the sums of the window of an image with the template."""
         view = np.zeros((self.k.window, LANES), np.int32)
-        assert cut_window(image, self.u, self.v, self.k.window // 2, 8, self.k.pixel_frac, view)
+        assert sample_window(image, self.u, self.v, self.k.window // 2, 8, self.k.pixel_frac, view)
         sums = np.zeros(5, np.int64)
-        compare(view, self.basis, self.k, self.signals, sums)
+        fracs = self.k.weight_bits, self.k.pixel_frac
+        window_sums(view, self.basis, self.k.weights, *fracs, self.signals, sums)
         return tuple(int(x) for x in sums)
 
 
@@ -69,7 +71,7 @@ async def sums_are_those_of_the_model(dut) -> None:
     generator, dice = np.random.default_rng(1), random.Random(1)
     config = load_config(str(cocotb.plusargs["preset"]))
     k = klt_registers(config.frontend, config.hw)
-    signals = signal_table(formats(config.hw), watch=False)
+    signals = signal_table(formats(config.hw), trace=False)
     cases = [Case(generator, k, signals, n % 4) for n in range(40)]
     n, half = k.window, k.window // 2
     dut.s_valid.value, dut.p_valid.value = 0, 0

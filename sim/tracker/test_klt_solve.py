@@ -11,6 +11,7 @@ from sim.streams import reset
 from vio.config import load_config
 from vio.fixed import klt
 from vio.fixed.formats import STEP, formats
+from vio.fixed.patch import form_basis, sample_window, window_sums
 from vio.fixed.qformat import narrow, round_shift, signal_table
 from vio.fixed.rectify import reciprocal
 
@@ -39,7 +40,7 @@ class Golden:
     def __init__(self) -> None:
         config = load_config(str(cocotb.plusargs.get("preset", "ecp5_85k")))
         self.k = klt.klt_registers(config.frontend, config.hw)
-        self.signals = signal_table(formats(config.hw), watch=False)
+        self.signals = signal_table(formats(config.hw), trace=False)
         self.side = self.k.window
         self.small, self.flat_min = self.k.step, self.k.flat_min
 
@@ -47,16 +48,18 @@ class Golden:
         """Cut a template's patch at (u, v)."""
         patch = np.zeros((self.side + 2, klt.LANES + 2), np.int32)
         reach = self.side // 2 + 1
-        assert klt.cut_window(image, u, v, reach, 8, self.k.pixel_frac, patch)
+        assert sample_window(image, u, v, reach, 8, self.k.pixel_frac, patch)
         return patch
 
     def template(
         self, patch: np.ndarray
     ) -> tuple[bool, np.ndarray, np.ndarray, tuple[dict[str, int], dict[str, int]]]:
-        """Return make_template's verdict, scalars and basis, and the sums that the chip gets."""
+        """Return whether a template is good, its scalars and basis, and the chip's sums."""
         basis = np.zeros((3, self.side, klt.LANES), np.int32)
         t = np.zeros(17, np.int64)
-        good = klt.make_template(patch, self.k, self.signals, basis, t)
+        k, signals = self.k, self.signals
+        form_basis(patch, k.weights, k.weight_bits, k.pixel_frac, basis, signals)
+        good = klt.form_normal(patch, basis, k, signals, t) and klt.invert_normal(t, signals)
         n = self.side
         gx = (patch[1:-1, 2:] - patch[1:-1, :-2])[:, :n]
         gy = (patch[2:, 1:-1] - patch[:-2, 1:-1])[:, :n]
@@ -77,9 +80,10 @@ class Golden:
     def sums(self, image: np.ndarray, u: int, v: int, basis: np.ndarray) -> np.ndarray:
         """Return the sums of the window at (u, v)."""
         view = np.zeros((self.side, klt.LANES), np.int32)
-        assert klt.cut_window(image, u, v, self.side // 2, 8, self.k.pixel_frac, view)
+        assert sample_window(image, u, v, self.side // 2, 8, self.k.pixel_frac, view)
         sums = np.zeros(5, np.int64)
-        klt.compare(view, basis, self.k, self.signals, sums)
+        fracs = self.k.weight_bits, self.k.pixel_frac
+        window_sums(view, basis, self.k.weights, *fracs, self.signals, sums)
         return sums
 
     def step(self, t: np.ndarray, sums: np.ndarray) -> tuple[int, int]:
@@ -88,7 +92,7 @@ class Golden:
         return klt.solve_step(t, dx, dy, self.k.coord_frac, self.signals)
 
     def move(self, t: np.ndarray, sums: np.ndarray, slope: int) -> int | None:
-        """Return the move along the curve, as `_refine` computes it; None: no power."""
+        """Return the move along the curve, as `refine` computes it; None: no power."""
         dx, dy = klt.mismatch(t, sums, self.signals)
         a, b, c = (int(t[i]) for i in (klt.NORMAL_XX, klt.NORMAL_XY, klt.NORMAL_YY))
         power = a + round_shift(slope * (2 * b + round_shift(slope * c, 12)), 12)

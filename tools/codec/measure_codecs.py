@@ -29,7 +29,7 @@ from vio.datasets.base import Dataset
 from vio.engines import make_odometry
 from vio.eval.metrics import evaluate
 from vio.fixed.codec import Codec, get_codec
-from vio.frontend.frontend import FloatFrontEnd
+from vio.frontend.float import FloatFrontEnd
 from vio.frontend.klt import TRACKED, track_windows
 from vio.frontend.pyramid import Pyramid, build_pyramid
 from vio.frontend.stereo import match_stereo

@@ -28,12 +28,12 @@ def corner_scores(image: np.ndarray, signals: np.ndarray) -> np.ndarray:
     scores = np.zeros((height, width), np.int32)
     ring = np.zeros((5, 3, width), np.int32)
     sums = np.zeros((3, width), np.int32)
-    watch = signals[-1, LOW] != 0
+    trace = signals[-1, LOW] != 0
     top = signals[sig.CORNER_SCORE, 1]
     for y in range(1, height - 1):
         add_gradient_row(image[y - 1], image[y], image[y + 1], ring[y % 5], sums)
         if y >= 5:
-            _score_row(sums, scores[y - 2], top, watch, signals)
+            _score_row(sums, scores[y - 2], top, trace, signals)
     return scores
 
 
@@ -52,7 +52,7 @@ def _root(x: int) -> int:
 
 @njit(cache=True, nogil=True)
 def _score_row(
-    sums: np.ndarray, out: np.ndarray, top: int, watch: bool, signals: np.ndarray
+    sums: np.ndarray, out: np.ndarray, top: int, trace: bool, signals: np.ndarray
 ) -> None:
     """Write the scores of one row (W,) from the column sums (3, W) of the gradient products."""
     n = out.shape[0] - 6
@@ -71,7 +71,7 @@ def _score_row(
         c = int((yy[x] + half) >> np.int32(SUM_SHIFT))
         root = _root((a - c) * (a - c) + 4 * b * b)
         inner[x] = min(max((a + c - root) >> 1, 0), top)
-    if watch:
+    if trace:
         for x in range(n):
             narrow(signals, sig.GRADIENT_SUM, int(xx[x]))
             narrow(signals, sig.GRADIENT_SUM, int(xy[x]))
@@ -125,7 +125,7 @@ def select_corners(
     cell_cols: int,
     cell_rows: int,
     cell_budget: int,
-    room: int,
+    max_new: int,
     min_distance_px: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the new corners, uv (M, 2) int64 in coordinates of coord_frac, and scores (M,).
@@ -138,7 +138,7 @@ def select_corners(
     rows, cols, _ = candidates.shape
     grid_rows, grid_cols = (rows + cell_rows - 1) // cell_rows, (cols + cell_cols - 1) // cell_cols
     count = np.zeros((grid_rows, grid_cols), np.int64)
-    taken = np.empty((len(occupied_uv) + max(room, 0), 2), np.int64)
+    taken = np.empty((len(occupied_uv) + max(max_new, 0), 2), np.int64)
     n = len(occupied_uv)
     for i in range(n):
         u = round_shift(occupied_uv[i, 0], coord_frac)
@@ -147,14 +147,14 @@ def select_corners(
         row = min(max(v // tile_px, 0), rows - 1) // cell_rows
         col = min(max(u // tile_px, 0), cols - 1) // cell_cols
         count[row, col] += 1
-    uv = np.empty((max(room, 0), 2), np.int64)
-    scores = np.empty(max(room, 0), np.int64)
+    uv = np.empty((max(max_new, 0), 2), np.int64)
+    scores = np.empty(max(max_new, 0), np.int64)
     best = np.zeros((grid_rows, grid_cols, 3), np.int64)  # tile row, tile column, score
     for gr in range(grid_rows):
         for gc in range(grid_cols):
             _find_best(candidates, gr, gc, cell_rows, cell_cols, best[gr, gc])
     m = 0
-    while m < room:
+    while m < max_new:
         top, at_row, at_col = 0, 0, 0
         for gr in range(grid_rows):
             for gc in range(grid_cols):

@@ -65,17 +65,17 @@ def formats(hw: HwConfig) -> dict[str, QFormat]:
         "gradient_sum": sq(25, 0),  # sum of products of Sobel gradients over the window
         "corner_score": uq(hw.score_bits, 0),
         "patch": uq(8, p),  # sampled grey value
-        "slope": sq(8, p),  # central difference, twice the gradient
-        "weighted": sq(8, p),  # slope or centred grey value, times the window's weight
+        "slope": sq(8, p),  # central difference: twice the gradient
+        "weighted": sq(8, p),  # that or the centred grey value, times the window's weight
         "window_sum": sq(23 + 2 * p, 0),  # sum of products over the window
         "window_mean": sq(8, p + 4),
-        "grey_share": sq(3, 14),  # part of a slope that the grey value explains
+        "grey_share": sq(3, 14),  # part of a gradient that the grey value explains
         "normal": sq(17, 0),  # normalised entry of the 2x2 normal matrix
         "determinant": uq(34, 0),
         "mismatch": sq(25, 0),  # right-hand side, normalised like the normal matrix
         "step": sq(5, c),  # step of one iteration, pixels of the level
         "correlation": sq(17, 0),  # normalised covariance, and variances, of window and template
-        "strip_slope": sq(0, 12),  # rise of the epipolar curve a column
+        "strip_slope": sq(0, 12),  # slope of the epipolar curve
         "stereo_sum": sq(22, 0),
         "stereo_power": uq(22, 0),
         "epipole": sq(15, 0),  # normalised direction of the translation

@@ -5,7 +5,6 @@ import numpy as np
 
 from vio.camera import StereoRig
 from vio.config import Config
-from vio.data import StereoFrame, Tracks
 from vio.errors import VioError
 from vio.fixed import formats as sig
 from vio.fixed import keyframe as kf
@@ -13,15 +12,17 @@ from vio.fixed.buffers import FrameBuffers
 from vio.fixed.corners import corner_scores, score_register, select_corners, tile_candidates
 from vio.fixed.formats import formats
 from vio.fixed.klt import klt_registers, track_windows
-from vio.fixed.predict import window_map
+from vio.fixed.predict import predict_pixels, window_maps
 from vio.fixed.pyramid import build_pyramid
 from vio.fixed.qformat import SignalUse, narrow_all, signal_table, signal_uses
-from vio.fixed.ransac import inverse_sizes, mono_ransac, stereo_point, stereo_ransac
-from vio.fixed.rectify import compose, lens_registers, rotation_registers, unproject
-from vio.fixed.stereo import NO_MATCH, match_rows, stereo_registers
+from vio.fixed.ransac import inverse_scale_change, mono_ransac, stereo_point, stereo_ransac
+from vio.fixed.rectify import compose, lens_registers, rotation_registers, unproject_pixels
+from vio.fixed.stereo import match_rows
+from vio.fixed.stereo_registers import stereo_registers
+from vio.fixed.stereo_search import NO_MATCH
 from vio.fixed.track_table import TrackTable, empty_table, new_tracks
-from vio.frontend.base import check_image, timed
-from vio.frontend.klt import LOST_REASONS, TRACKED
+from vio.frontend.frontend import KeyframeFrontEnd, StereoMatches
+from vio.frontend.pyramid import Pyramid
 
 
 def _check_sizes(config: Config) -> None:
@@ -32,7 +33,7 @@ def _check_sizes(config: Config) -> None:
         ("levels", c.levels, hw.max_levels),
         ("window", c.window, hw.max_window),
         ("max_iterations", c.max_iterations, hw.max_iterations),
-        ("ransac_draws", c.ransac_draws, hw.max_draws),
+        ("ransac_hypotheses", c.ransac_hypotheses, hw.max_hypotheses),
         ("stereo_half_width", 2 * c.stereo_half_width + 1, hw.max_stereo_width),
         ("stereo_half_height", 2 * c.stereo_half_height + 1, hw.max_stereo_height),
     ):
@@ -43,26 +44,24 @@ def _check_sizes(config: Config) -> None:
             )
     for name, value, only in (("coord_frac", hw.coord_frac, 8), ("ray_frac", hw.ray_frac, 16)):
         if value != only:
-            raise VioError(f"hw.{name} {value}: the shifts of the point unit are made for {only}")
+            raise VioError(
+                f"hw.{name} {value}: the shifts of the projection unit are made for {only}"
+            )
     if c.corner_radius != 2:
         raise VioError(f"frontend.corner_radius {c.corner_radius}: engine fixed sums 5x5 pixels: 2")
 
 
-class FixedFrontEnd:
-    """Track corners through stereo frames in integers (protocol `FrontEnd`).
+class FixedFrontEnd(KeyframeFrontEnd):
+    """Take the steps of `KeyframeFrontEnd` in integers, as words of the formats in `formats`.
 
-    The steps and their order are those of `vio.frontend.frontend.FloatFrontEnd`. watch: record the
-    range of every named signal (slow; see `signal_report`).
+    trace: record the range of every named signal (slow; see `signal_report`).
     """
 
-    def __init__(self, rig: StereoRig, config: Config, watch: bool = False) -> None:
-        self.rig = rig
-        self.hw = config.hw
-        self.config = config.frontend
-        self.rules = config.keyframe
-        self._formats = formats(self.hw)
-        self._signals = signal_table(self._formats, watch)
-        c, hw = self.config, self.hw
+    def __init__(self, rig: StereoRig, config: Config, trace: bool = False) -> None:
+        c, hw = config.frontend, config.hw
+        self.hw = hw
+        self._formats = formats(hw)
+        self._signals = signal_table(self._formats, trace)
         _check_sizes(config)
         self._left = lens_registers(rig.left, hw)
         self._right = lens_registers(rig.right, hw)
@@ -75,247 +74,185 @@ class FixedFrontEnd:
         self._mono_loose2 = round((tolerance_px / focal + c.gyro_sigma_rad) ** 2 * 2**30)
         self._stereo_threshold = round(c.stereo_ransac_px / rig.rectification.focal * 2**16)
         self._min_score = score_register(c.min_corner_score)
-        self._moved2 = kf.limit_register(self.rules.max_parallax_px, focal)
+        self._moved2 = kf.parallax_register(config.keyframe.max_parallax_px, focal)
         tiles = -(-rig.left.width // hw.tile_px), -(-rig.left.height // hw.tile_px)
         self._cell = (-(-tiles[0] // c.grid_cols), -(-tiles[1] // c.grid_rows))
-        self._one = rotation_registers(np.eye(3), hw)
-        self._next_id = 0
-        self._frame_index = -1
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget all tracks: the next frame starts anew (identities are still never reused)."""
-        self._tracks = empty_table(1 << self.hw.scale_frac)
-        self._key: tuple[np.ndarray, ...] | None = None
-        self._tracks_at_key = 0
-        self._age = 0
-        self._R_last_key = self._one.copy()
-        self._pending = self._one.copy()
+        self.unit_scale = 1 << hw.scale_frac
+        super().__init__(rig, config)
 
     def signal_report(self) -> list[SignalUse]:
-        """Return what the named signals did so far; empty unless made with watch=True."""
+        """Return what the named signals did so far; empty unless made with trace=True."""
         return signal_uses(self._formats, self._signals)
 
-    def track(self, frame: StereoFrame, R_cam_prev: np.ndarray) -> Tracks:
-        """Process one frame (see `FrontEnd.track`)."""
-        self._frame_index += 1
-        self._ms: dict[str, float] = {}
-        self._counters: dict[str, int] = {}
-        rotation = rotation_registers(np.asarray(R_cam_prev, np.float64), self.hw)
-        R_cam_last = compose(self._signals, rotation, self._pending)
-        R_cam_key = compose(self._signals, R_cam_last, self._R_last_key)
-        predicted = kf.predict_tracks(self._left, self._signals, R_cam_last, self._tracks.rays)
-        due = self._decide_keyframe(predicted)
-        if frame.left is None:
-            self._pending = R_cam_last
-            nothing = empty_table(0)
-            return self._result(frame, nothing, np.empty((0, 2), np.int64), False)
-        check_image(frame.left, self.rig)
-        self._pending = self._one.copy()
-        with timed(self._ms, "pyramid"):
-            current = self._codec.store_left(build_pyramid(frame.left, self.config.levels))
-        with timed(self._ms, "klt"):
-            self._advance(current, predicted, R_cam_key)
-        with timed(self._ms, "ransac"):
-            self._verify_motion(R_cam_key)
-        if due:
-            with timed(self._ms, "corners"):
-                self._detect(frame.left)
-        uv_right = np.full((len(self._tracks), 2), NO_MATCH, np.int64)
-        rays = np.zeros((len(self._tracks), 3), np.int64)
-        if frame.right is not None and (due or self.config.stereo_every_frame):
-            check_image(frame.right, self.rig)
-            with timed(self._ms, "stereo"):
-                right = self._codec.store_right(frame.right)
-                uv_right, rays = self._match_verified(current[0], right, R_cam_key)
-        if due:
-            self._start_keyframe(current, uv_right, rays)
-        else:
-            self._R_last_key = R_cam_key
-        return self._result(frame, self._tracks, uv_right, due)
+    def rotation(self, R: np.ndarray) -> np.ndarray:
+        """Return the rotation (3, 3) in words."""
+        return rotation_registers(np.asarray(R, np.float64), self.hw)
 
-    def _decide_keyframe(self, predicted: np.ndarray) -> bool:
-        """Decide from the tracks up to the last frame, the age and the gyroscope."""
-        self._age += 1
-        if self._tracks_at_key == 0:
-            return True
+    def compose(self, A: np.ndarray, B: np.ndarray) -> np.ndarray:
+        """Return the product (3, 3) of two rotations."""
+        return compose(self._signals, A, B)
+
+    def predict(self, rays: np.ndarray, R: np.ndarray) -> np.ndarray:
+        """Return the pixels (N, 2) of the rays (N, 2) rotated by R, OUTSIDE where there is none."""
+        return predict_pixels(self._left, self._signals, R, rays)
+
+    def is_keyframe(self, predicted: np.ndarray) -> bool:
+        """Return whether the tracks up to the last frame, the age and the gyroscope ask for one."""
         t = self._tracks
         alive = kf.count_inside(predicted, self._left, self.config.window // 2, self.hw.coord_frac)
         moved = kf.count_moved(t.rays_key, t.rays, self._R_last_key, self._moved2, self._signals)
-        min_alive = round(self.rules.min_alive * 256)
         return bool(
             kf.is_keyframe(
                 self._age,
                 self.rules.max_age,
                 alive,
-                min_alive,
+                round(self.rules.min_alive * 256),
                 self._tracks_at_key,
                 moved,
                 len(t),
             )
         )
 
-    def _advance(
-        self, current: tuple[np.ndarray, ...], predicted: np.ndarray, R_cam_key: np.ndarray
-    ) -> None:
-        """Follow the keyframe's windows, starting where the gyroscope says."""
-        t, hw, signals = self._tracks, self.hw, self._signals
-        self._counters["tracked"] = 0
-        if self._key is None or len(t) == 0:
-            return
-        warps = np.empty((len(t), 2, 2), np.int64)
-        for i in range(len(t)):
-            window_map(
-                self._left,
-                signals,
-                R_cam_key,
-                t.rays_key[i, 0],
-                t.rays_key[i, 1],
-                t.inverse_scale[i],
-                hw.coord_frac,
-                hw.warp_frac,
-                hw.scale_frac,
-                warps[i],
-            )
-        start = predicted + t.drift
-        uv, status, iterations = track_windows(
-            self._key, current, t.uv_key, start, warps, self._klt, signals
-        )
-        for code, reason in LOST_REASONS.items():
-            self._counters[f"lost_{reason}"] = int(np.count_nonzero(status == code))
-        for level in range(self.config.levels):
-            self._counters[f"iterations_level{level}"] = int(iterations[:, level].sum())
-        t.drift[:] = narrow_all(signals, sig.DRIFT, uv - predicted)
-        t.uv[:] = uv
-        t.age[:] += 1
-        t = self._tracks = t.keep(status == TRACKED)
-        self._unproject(t.uv, t.rays)
-        self._counters["tracked"] = len(t)
+    def build(self, image: np.ndarray) -> Pyramid:
+        """Return the pyramid of an image as it is read back from the frame buffer."""
+        return self._codec.store_left(build_pyramid(image, self.config.levels))
 
-    def _unproject(self, uv: np.ndarray, out: np.ndarray) -> None:
-        """Write the rays (N, 2) of left pixels (N, 2)."""
-        for i in range(len(uv)):
-            out[i] = unproject(self._left, self._signals, uv[i, 0], uv[i, 1])
-
-    def _verify_motion(self, R_cam_key: np.ndarray) -> None:
-        """Drop the tracks that disagree with one rigid motion since the keyframe."""
-        t, c = self._tracks, self.config
-        if len(t) == 0:
-            return
-        inlier, direction = mono_ransac(
+    def window_maps(self, R_cam_key: np.ndarray) -> np.ndarray:
+        """Return the maps (N, 2, 2) of the tracks' windows, current image to keyframe."""
+        t, hw = self._tracks, self.hw
+        return window_maps(
+            self._left,
+            self._signals,
             R_cam_key,
             t.rays_key,
-            t.rays,
+            t.scale_change,
+            hw.coord_frac,
+            hw.warp_frac,
+            hw.scale_frac,
+        )
+
+    def follow(
+        self,
+        key: Pyramid,
+        current: Pyramid,
+        uv_key: np.ndarray,
+        uv_start: np.ndarray,
+        warps: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return uv (N, 2), status (N,) and iterations (N, levels) of `klt.track_windows`."""
+        return track_windows(key, current, uv_key, uv_start, warps, self._klt, self._signals)
+
+    def prediction_error(self, uv: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+        """Return the pixels (N, 2) by which the rotation alone mispredicted, saturated."""
+        return narrow_all(self._signals, sig.DRIFT, uv - predicted)
+
+    def unproject(self, uv: np.ndarray) -> np.ndarray:
+        """Return the rays (N, 2) of left pixels (N, 2)."""
+        return unproject_pixels(self._left, self._signals, uv)
+
+    def verify_mono(
+        self, R_cam_key: np.ndarray, rays_key: np.ndarray, rays: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the inliers (N,), the rotation as it is and the direction (3,)."""
+        inlier, direction = mono_ransac(
+            R_cam_key,
+            rays_key,
+            rays,
             self._mono_threshold2,
             self._mono_loose2,
-            c.ransac_draws,
+            self.config.ransac_hypotheses,
             self._seed(),
             self._signals,
         )
-        self._counters["lost_ransac"] = int(len(inlier) - np.count_nonzero(inlier))
-        t = self._tracks = t.keep(inlier)
-        t.inverse_scale[:] = inverse_sizes(
-            R_cam_key, direction, t.rays_key, t.rays, self.hw.scale_frac, self._signals
-        )
+        return inlier, R_cam_key, direction
 
-    def _detect(self, left: np.ndarray) -> None:
-        """Fill the grid cells that have room with new corners."""
-        t, c, hw = self._tracks, self.config, self.hw
+    def scale_change(
+        self, R: np.ndarray, direction: np.ndarray, rays_key: np.ndarray, rays: np.ndarray
+    ) -> np.ndarray:
+        """Return the size (N,) in the keyframe over that in the last frame."""
+        return inverse_scale_change(R, direction, rays_key, rays, self.hw.scale_frac, self._signals)
+
+    def find(
+        self, image: np.ndarray, occupied: np.ndarray, max_new: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return at most `max_new` new corners (M, 2) and their scores (M,)."""
+        c, hw = self.config, self.hw
         candidates = tile_candidates(
-            corner_scores(left, self._signals), hw.tile_px, self._min_score, c.window // 2 + 1
+            corner_scores(image, self._signals), hw.tile_px, self._min_score, c.window // 2 + 1
         )
         self._counters["candidates"] = int(np.count_nonzero(candidates[:, :, 2]))
-        uv, quality = select_corners(
+        return select_corners(
             candidates,
-            t.uv,
+            occupied,
             hw.coord_frac,
             hw.tile_px,
             self._cell[0],
             self._cell[1],
             c.cell_budget,
-            c.max_tracks - len(t),
+            max_new,
             c.min_distance_px,
         )
-        rays = np.empty_like(uv)
-        self._unproject(uv, rays)
-        ids = np.arange(self._next_id, self._next_id + len(uv), dtype=np.int64)
-        self._next_id += len(uv)
-        self._tracks = t.append(new_tracks(ids, quality, uv, rays, 1 << hw.scale_frac))
-        self._counters["detected"] = len(uv)
 
-    def _match_verified(
-        self, left: np.ndarray, right: np.ndarray, R_cam_key: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the verified stereo pixels (N, 2) of all tracks and their stereo rays (N, 3)."""
-        t, signals = self._tracks, self._signals
+    def match_stereo(
+        self, left: np.ndarray, right: np.ndarray, current: Pyramid, uv: np.ndarray
+    ) -> StereoMatches:
+        """Return the matches of left pixels (N, 2), measured: rectified rays and disparity.
+
+        Both images are compared as they are read back from the frame buffers.
+        """
         uv_right, rays, work = match_rows(
-            left,
-            right,
+            current[0],
+            self._codec.store_right(right),
             self._left,
             self._right,
-            t.uv,
+            uv,
             self._stereo,
             self._klt,
             self.hw.search_columns,
-            signals,
+            self._signals,
         )
-        matched = uv_right[:, 0] != NO_MATCH
-        self._counters["stereo_matched"] = int(np.count_nonzero(matched))
         self._counters["stereo_columns"] = int(work[:, 0].sum())
         self._counters["stereo_iterations"] = int(work[:, 1].sum())
-        both = np.flatnonzero(matched & (t.points_key[:, 2] > 0))
-        if len(both):
-            R_rect = self._stereo.R_rect_left
-            R = compose(signals, R_rect, R_cam_key)
-            R = compose(signals, R, np.ascontiguousarray(R_rect.T))
-            agree = stereo_ransac(
-                R,
-                t.points_key[both],
-                rays[both],
-                self._stereo_threshold,
-                self.config.ransac_draws,
-                self._seed(),
-                signals,
-            )
-            uv_right[both[~agree]] = NO_MATCH
-            self._counters["stereo_rejected"] = int(np.count_nonzero(~agree))
-        return uv_right, rays
+        return StereoMatches(uv_right[:, 0] != NO_MATCH, uv_right, rays)
 
-    def _start_keyframe(
-        self, current: tuple[np.ndarray, ...], uv_right: np.ndarray, rays: np.ndarray
-    ) -> None:
-        """Make this frame the one whose windows later frames are searched for."""
-        t = self._tracks
-        self._key = current
-        t.uv_key[:] = t.uv
-        t.rays_key[:] = t.rays
-        t.inverse_scale[:] = 1 << self.hw.scale_frac
-        t.points_key[:] = 0
-        for i in np.flatnonzero(uv_right[:, 0] != NO_MATCH):
-            stereo_point(self._signals, rays[i, 0], rays[i, 1], rays[i, 2], t.points_key[i])
-        self._tracks_at_key = len(t)
-        self._age = 0
-        self._R_last_key = self._one.copy()
-
-    def _seed(self) -> int:
-        """Return this frame's start of the LFSR, which must not be 0."""
-        return max((self.config.seed + self._frame_index) & 0xFFFFFFFF, 1)
-
-    def _result(
-        self, frame: StereoFrame, t: TrackTable, uv_right: np.ndarray, is_keyframe: bool
-    ) -> Tracks:
-        """Return what the frame yields, in pixels."""
-        unit = 2.0**-self.hw.coord_frac
-        right = np.where(uv_right == NO_MATCH, np.nan, uv_right * unit)
-        return Tracks(
-            frame_index=self._frame_index,
-            t_ns=frame.t_ns,
-            ids=t.ids.copy(),
-            uv_left=t.uv * unit,
-            uv_right=right,
-            age=t.age.astype(np.int32),
-            quality=t.quality.astype(np.float32),
-            is_keyframe=is_keyframe,
-            counters=self._counters,
-            stage_ms=self._ms,
+    def verify_stereo(
+        self, R_last_key: np.ndarray, points_key: np.ndarray, measured: np.ndarray
+    ) -> np.ndarray:
+        """Return which stereo rays (N,) agree with one translation since the keyframe."""
+        R_rect = self._stereo.R_rect_left
+        R = self.compose(self.compose(R_rect, R_last_key), np.ascontiguousarray(R_rect.T))
+        return stereo_ransac(
+            R,
+            points_key,
+            measured,
+            self._stereo_threshold,
+            self.config.ransac_hypotheses,
+            self._seed(),
+            self._signals,
         )
+
+    def key_points(self, matches: StereoMatches) -> np.ndarray:
+        """Return the points (N, 3) of the keyframe in baselines, depth 0 where there is none."""
+        points = np.zeros((len(matches.found), 3), np.int64)
+        for i in np.flatnonzero(matches.found):
+            x, y, disparity = matches.measured[i]
+            stereo_point(self._signals, x, y, disparity, points[i])
+        return points
+
+    def has_point(self, points_key: np.ndarray) -> np.ndarray:
+        """Return which of the points (N, 3) have a depth."""
+        return points_key[:, 2] > 0
+
+    def new_tracks(
+        self, ids: np.ndarray, quality: np.ndarray, uv: np.ndarray, rays: np.ndarray
+    ) -> TrackTable:
+        """Return a table of tracks seen for the first time."""
+        return new_tracks(ids, quality, uv, rays, 1 << self.hw.scale_frac)
+
+    def no_tracks(self) -> TrackTable:
+        """Return a table of no tracks."""
+        return empty_table(1 << self.hw.scale_frac)
+
+    def to_pixels(self, uv: np.ndarray) -> np.ndarray:
+        """Return pixels (N, 2) of words."""
+        return uv * 2.0**-self.hw.coord_frac

@@ -4,9 +4,8 @@
 import numpy as np
 from numba import njit
 
-from vio.fixed.predict import OUTSIDE, predict_pixel
 from vio.fixed.qformat import round_shift
-from vio.fixed.rectify import LensRegisters, inside_image, turn_ray
+from vio.fixed.rectify import LensRegisters, inside_image, rotate_ray
 
 
 @njit(cache=True, nogil=True)
@@ -29,7 +28,7 @@ def count_moved(
     """
     count = 0
     for i in range(len(rays)):
-        x, y, ahead = turn_ray(signals, R, rays_key[i, 0], rays_key[i, 1])
+        x, y, ahead = rotate_ray(signals, R, rays_key[i, 0], rays_key[i, 1])
         dx, dy = x - rays[i, 0], y - rays[i, 1]
         count += not ahead or dx * dx + dy * dy > limit2
     return count
@@ -43,17 +42,6 @@ def is_keyframe(
     return age >= max_age or alive << 8 < min_alive * tracks_at_key or 2 * moved > tracks
 
 
-@njit(cache=True, nogil=True)
-def predict_tracks(
-    lens: LensRegisters, signals: np.ndarray, R: np.ndarray, rays: np.ndarray
-) -> np.ndarray:
-    """Return the pixels (N, 2) of the rays (N, 2) turned by R, OUTSIDE where there is none."""
-    out = np.full((len(rays), 2), OUTSIDE, np.int64)
-    for i in range(len(rays)):
-        out[i, 0], out[i, 1] = predict_pixel(lens, signals, R, rays[i, 0], rays[i, 1])
-    return out
-
-
-def limit_register(limit_px: float, focal_px: float) -> int:
+def parallax_register(limit_px: float, focal_px: float) -> int:
     """Return the squared parallax limit in ray units, 32 fraction bits."""
     return round_shift(round((limit_px / focal_px) ** 2 * 2**33), 1)

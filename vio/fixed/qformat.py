@@ -5,7 +5,7 @@ A value of format Q is the integer q; it stands for q / 2^frac_bits. Compiled fu
 int64; where a value is narrowed to a declared format they call `narrow` (saturates) or
 `observe` (the format must hold it) with the signal's index. Both look its limits up in a table of
 (S, 6) int64: lowest, highest, least seen, greatest seen, saturations, count. The last four are
-written only when the table asks for it (`watch`), so that a normal run spends nothing on them.
+written only when the table asks for it (`trace`), so that a normal run spends nothing on them.
 """
 
 from collections.abc import Mapping
@@ -76,13 +76,13 @@ def uq(int_bits: int, frac_bits: int) -> QFormat:
     return QFormat(False, int_bits, frac_bits)
 
 
-def signal_table(formats: Mapping[str, QFormat], watch: bool) -> np.ndarray:
+def signal_table(formats: Mapping[str, QFormat], trace: bool) -> np.ndarray:
     """Return the table (S, 6) of the compiled functions; rows in the mapping's order."""
     table = np.zeros((len(formats) + 1, 6), np.int64)
     for i, form in enumerate(formats.values()):
         table[i, LOW], table[i, HIGH] = form.low, form.high
     table[:, LEAST], table[:, GREATEST] = _NOTHING, -_NOTHING
-    table[-1, LOW] = int(watch)  # the last row is the switch
+    table[-1, LOW] = int(trace)  # the last row is the switch
     return table
 
 

@@ -12,8 +12,8 @@ from numba import njit
 
 from vio.fixed import formats as sig
 from vio.fixed.qformat import bit_length, clamp, narrow, round_shift
-from vio.fixed.rectify import reciprocal, turn
-from vio.frontend.ransac import next_draw
+from vio.fixed.rectify import reciprocal, rotate
+from vio.frontend.ransac import draw_below
 
 _LEAST_FOR_MONO = 8  # matches below which nothing can be verified
 _LEAST_FOR_STEREO = 4
@@ -22,25 +22,17 @@ _EPIPOLE_GUARD = 107374  # 1e-4 of a unit direction's square, in units of 2^-30
 
 
 @njit(cache=True, nogil=True)
-def draw_below(state: np.uint32, count: int) -> tuple[np.uint32, int]:
-    """Return the next state of the LFSR (8 shifts on) and an index below count."""
-    for _ in range(8):
-        state = next_draw(state)
-    return state, int((np.uint64(state) * np.uint64(count)) >> np.uint64(32))
-
-
-@njit(cache=True, nogil=True)
-def _turned(signals: np.ndarray, R: np.ndarray, rays: np.ndarray) -> np.ndarray:
+def rotate_directions(signals: np.ndarray, R: np.ndarray, rays: np.ndarray) -> np.ndarray:
     """Return R @ (x, y, 1) of the rays (N, 2), as (N, 3)."""
     out = np.empty((len(rays), 3), np.int64)
     for i in range(len(rays)):
         for k in range(3):
-            out[i, k] = turn(signals, R, rays[i, 0], rays[i, 1], k)
+            out[i, k] = rotate(signals, R, rays[i, 0], rays[i, 1], k)
     return out
 
 
 @njit(cache=True, nogil=True)
-def _normals(signals: np.ndarray, q: np.ndarray, rays: np.ndarray) -> np.ndarray:
+def epipolar_normals(signals: np.ndarray, q: np.ndarray, rays: np.ndarray) -> np.ndarray:
     """Return the normals q x f (N, 3) of the planes that hold the translation."""
     out = np.empty((len(rays), 3), np.int64)
     for i in range(len(rays)):
@@ -53,7 +45,9 @@ def _normals(signals: np.ndarray, q: np.ndarray, rays: np.ndarray) -> np.ndarray
 
 
 @njit(cache=True, nogil=True)
-def _error(signals: np.ndarray, t: np.ndarray, q: np.ndarray, n: np.ndarray) -> tuple[int, int]:
+def epipolar_error(
+    signals: np.ndarray, t: np.ndarray, q: np.ndarray, n: np.ndarray
+) -> tuple[int, int]:
     """Return the squared numerator (38 fraction bits) and denominator (30) of the distance."""
     lx = narrow(signals, sig.EPIPOLAR_LINE, round_shift(t[1] * q[2] - t[2] * q[1], 16))
     ly = narrow(signals, sig.EPIPOLAR_LINE, round_shift(t[2] * q[0] - t[0] * q[2], 16))
@@ -63,7 +57,7 @@ def _error(signals: np.ndarray, t: np.ndarray, q: np.ndarray, n: np.ndarray) -> 
 
 
 @njit(cache=True, nogil=True)
-def _direction(signals: np.ndarray, a: np.ndarray, b: np.ndarray, t: np.ndarray) -> bool:
+def translation_direction(signals: np.ndarray, a: np.ndarray, b: np.ndarray, t: np.ndarray) -> bool:
     """Write the direction a x b, normalised to 15 bits, to t; False when it vanishes."""
     t[0] = a[1] * b[2] - a[2] * b[1]
     t[1] = a[2] * b[0] - a[0] * b[2]
@@ -84,14 +78,14 @@ def mono_ransac(
     rays: np.ndarray,
     threshold2: int,
     loose2: int,
-    draws: int,
+    hypotheses: int,
     seed: int,
     signals: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return which of N matches agree with one rigid motion (N,), and its direction (3,).
 
     R: (3, 3) from the keyframe, by the gyroscope. threshold2, loose2: squared distances from the
-    epipolar line in ray units, 30 fraction bits; hypotheses are rated within the looser one. Below
+    epipolar line in ray units, 30 fraction bits; hypotheses are scored within the looser one. Below
     8 matches all are kept. Sources as of `vio.frontend.ransac.mono_ransac`.
     """
     count = len(rays)
@@ -99,19 +93,19 @@ def mono_ransac(
     best_t = np.array([0, 0, (1 << 15) - 1], np.int64)
     if count < _LEAST_FOR_MONO:
         return inlier, best_t
-    q = _turned(signals, R, rays_key)
-    normals = _normals(signals, q, rays)
+    q = rotate_directions(signals, R, rays_key)
+    normals = epipolar_normals(signals, q, rays)
     state = np.uint32(seed)
     best = -1
     t = np.empty(3, np.int64)
-    for _ in range(draws):
+    for _ in range(hypotheses):
         state, i = draw_below(state, count)
         state, j = draw_below(state, count)
-        if i == j or not _direction(signals, normals[i], normals[j], t):
+        if i == j or not translation_direction(signals, normals[i], normals[j], t):
             continue
         score = 0
         for m in range(count):
-            error, line = _error(signals, t, q[m], normals[m])
+            error, line = epipolar_error(signals, t, q[m], normals[m])
             limit = (line * loose2) >> 22
             for k in range(1, 5):
                 if 4 * error <= k * limit:
@@ -121,13 +115,13 @@ def mono_ransac(
             best = score
             best_t[:] = t
     for m in range(count):
-        error, line = _error(signals, best_t, q[m], normals[m])
+        error, line = epipolar_error(signals, best_t, q[m], normals[m])
         inlier[m] = error <= (line * threshold2) >> 22
     return inlier, best_t
 
 
 @njit(cache=True, nogil=True)
-def inverse_sizes(
+def inverse_scale_change(
     R: np.ndarray,
     t: np.ndarray,
     rays_key: np.ndarray,
@@ -137,13 +131,13 @@ def inverse_sizes(
 ) -> np.ndarray:
     """Return how much smaller (N,) each point looked in the keyframe, within [2/3, 3/2].
 
-    With the point at inverse depth k (in units of |t|) the size goes with q_z / (q_z + k t_z), and
+    With the point at inverse depth k (in units of |t|) the scale goes with q_z / (q_z + k t_z), and
     k = (a (x q_z - q_x) + b (y q_z - q_y)) / (a^2 + b^2), a = t_x - x t_z, b = t_y - y t_z.
     """
     one = 1 << scale_frac
     out = np.full(len(rays), one, np.int64)
-    q = _turned(signals, R, rays_key)
-    normals = _normals(signals, q, rays)
+    q = rotate_directions(signals, R, rays_key)
+    normals = epipolar_normals(signals, q, rays)
     for i in range(len(rays)):
         a = t[0] - round_shift(rays[i, 0] * t[2], 16)
         b = t[1] - round_shift(rays[i, 1] * t[2], 16)
@@ -176,7 +170,7 @@ def stereo_ransac(
     points_key: np.ndarray,
     stereo: np.ndarray,
     threshold: int,
-    draws: int,
+    hypotheses: int,
     seed: int,
     signals: np.ndarray,
 ) -> np.ndarray:
@@ -190,30 +184,30 @@ def stereo_ransac(
     best_inlier = np.ones(count, np.bool_)
     if count < _LEAST_FOR_STEREO:
         return best_inlier
-    turned = np.empty((count, 3), np.int64)
+    rotated = np.empty((count, 3), np.int64)
     points = np.empty((count, 3), np.int64)
     for i in range(count):
         for k in range(3):
             total = R[k, 0] * points_key[i, 0] + R[k, 1] * points_key[i, 1]
             total += R[k, 2] * points_key[i, 2]
-            turned[i, k] = narrow(signals, sig.POINT, round_shift(total, 16))
+            rotated[i, k] = narrow(signals, sig.POINT, round_shift(total, 16))
         stereo_point(signals, stereo[i, 0], stereo[i, 1], stereo[i, 2], points[i])
     state = np.uint32(seed)
     best = -1
     inlier = np.empty(count, np.bool_)
-    for _ in range(draws):
+    for _ in range(hypotheses):
         state, i = draw_below(state, count)
-        tx = narrow(signals, sig.TRANSLATION, points[i, 0] - turned[i, 0])
-        ty = narrow(signals, sig.TRANSLATION, points[i, 1] - turned[i, 1])
-        tz = narrow(signals, sig.TRANSLATION, points[i, 2] - turned[i, 2])
+        tx = narrow(signals, sig.TRANSLATION, points[i, 0] - rotated[i, 0])
+        ty = narrow(signals, sig.TRANSLATION, points[i, 1] - rotated[i, 1])
+        tz = narrow(signals, sig.TRANSLATION, points[i, 2] - rotated[i, 2])
         score = 0
         for m in range(count):
-            z = turned[m, 2] + tz
+            z = rotated[m, 2] + tz
             inlier[m] = False
             if z < _LEAST_Z:
                 continue
-            eu = abs(turned[m, 0] + tx - round_shift(stereo[m, 0] * z, 16))
-            ev = abs(turned[m, 1] + ty - round_shift(stereo[m, 1] * z, 16))
+            eu = abs(rotated[m, 0] + tx - round_shift(stereo[m, 0] * z, 16))
+            ev = abs(rotated[m, 1] + ty - round_shift(stereo[m, 1] * z, 16))
             ed = abs((1 << 10) - round_shift(stereo[m, 2] * z, 16))
             worst = max(eu, ev, ed)
             limit = round_shift(threshold * z, 16)

@@ -21,7 +21,7 @@ INV_FX, INV_FY, FX, FY, CX, CY, P1, P2, INVERSE_SHIFT, FORWARD_SHIFT, WIDTH, HEI
 _INV_FOCAL_FRAC = 25
 _LEAST_FOCAL = 128  # pixels; the reciprocal of a shorter one does not fit
 _TANGENTIAL_FRAC = 24
-_LEAST_DEPTH = 6553  # 0.1, of a turned ray; nearer to the plane of the lens it has no pixel
+_LEAST_DEPTH = 6553  # 0.1, of a rotated ray; nearer to the plane of the lens it has no pixel
 
 
 class LensRegisters(NamedTuple):
@@ -63,16 +63,16 @@ def lens_registers(camera: Camera, hw: HwConfig) -> LensRegisters:
     # A corner that the lens model does not reach has no ray.
     reach = max(float(np.hypot(*ray)) for ray in np.nan_to_num(camera.unproject(corners), nan=2.0))
     forward_shift = _table_shift(1.1 * min(reach, 1.99) ** 2, hw)
-    knots = np.sqrt(np.arange(steps + 1) * 2.0 ** (forward_shift - r))
-    forward = np.array([_forward(params, x) for x in knots])
-    knots = np.sqrt(np.arange(steps + 1) * 2.0 ** (inverse_shift - r))
+    nodes = np.sqrt(np.arange(steps + 1) * 2.0 ** (forward_shift - r))
+    forward = np.array([_forward(params, x) for x in nodes])
+    nodes = np.sqrt(np.arange(steps + 1) * 2.0 ** (inverse_shift - r))
     fine = np.linspace(0.0, 2.0, 20001)
     distorted = np.array([_forward(params, x) * x for x in fine])
     rising = int(np.argmax(np.diff(distorted) <= 0)) or len(fine) - 1
     # Beyond the radius where the model folds back no pixel has a ray: hold the last factor.
-    undistorted = np.interp(knots, distorted[: rising + 1], fine[: rising + 1])
+    undistorted = np.interp(nodes, distorted[: rising + 1], fine[: rising + 1])
     inverse = np.ones(steps + 1)
-    inverse[1:] = undistorted[1:] / np.minimum(knots[1:], distorted[rising])
+    inverse[1:] = undistorted[1:] / np.minimum(nodes[1:], distorted[rising])
     factor = uq(2, r)
     values = np.array(
         [
@@ -98,10 +98,10 @@ def lens_registers(camera: Camera, hw: HwConfig) -> LensRegisters:
     )
 
 
-def _balanced(knots: np.ndarray) -> np.ndarray:
-    """Return knots (N,) moved so that the chords err equally to both sides of the curve."""
-    out = knots.copy()
-    out[1:-1] -= np.diff(knots, 2) / 16.0
+def _balanced(nodes: np.ndarray) -> np.ndarray:
+    """Return nodes (N,) moved so that the chords err equally to both sides of the curve."""
+    out = nodes.copy()
+    out[1:-1] -= np.diff(nodes, 2) / 16.0
     return out
 
 
@@ -123,7 +123,7 @@ def rotation_registers(R: np.ndarray, hw: HwConfig) -> np.ndarray:
 
 @njit(cache=True, nogil=True)
 def _factor(table: np.ndarray, shift: int, r2: int) -> int:
-    """Return the table's value at a squared radius, linear between its knots."""
+    """Return the table's value at a squared radius, linear between its nodes."""
     i = min(r2 >> shift, len(table) - 2)
     part = min(r2 - (i << shift), 1 << shift)
     return table[i] + round_shift((table[i + 1] - table[i]) * part, shift)
@@ -165,6 +165,15 @@ def unproject(lens: LensRegisters, signals: np.ndarray, u: int, v: int) -> tuple
 
 
 @njit(cache=True, nogil=True)
+def unproject_pixels(lens: LensRegisters, signals: np.ndarray, uv: np.ndarray) -> np.ndarray:
+    """Return the rays (N, 2) of pixels (N, 2)."""
+    rays = np.empty_like(uv)
+    for i in range(len(uv)):
+        rays[i, 0], rays[i, 1] = unproject(lens, signals, uv[i, 0], uv[i, 1])
+    return rays
+
+
+@njit(cache=True, nogil=True)
 def project(lens: LensRegisters, signals: np.ndarray, x: int, y: int) -> tuple[int, int, bool]:
     """Return the pixel of a ray, and whether the ray lies within the lens table."""
     k = lens.values
@@ -188,13 +197,13 @@ def reciprocal(signals: np.ndarray, z: int) -> tuple[int, int]:
 
 
 @njit(cache=True, nogil=True)
-def turn(signals: np.ndarray, R: np.ndarray, x: int, y: int, k: int) -> int:
+def rotate(signals: np.ndarray, R: np.ndarray, x: int, y: int, k: int) -> int:
     """Return component k of R @ (x, y, 1)."""
     return narrow(signals, sig.TURNED, round_shift(R[k, 0] * x + R[k, 1] * y, 16) + R[k, 2])
 
 
 @njit(cache=True, nogil=True)
-def turn_back(signals: np.ndarray, R: np.ndarray, x: int, y: int, k: int) -> int:
+def rotate_back(signals: np.ndarray, R: np.ndarray, x: int, y: int, k: int) -> int:
     """Return component k of R transposed @ (x, y, 1)."""
     return narrow(signals, sig.TURNED, round_shift(R[0, k] * x + R[1, k] * y, 16) + R[2, k])
 
@@ -213,24 +222,24 @@ def perspective(signals: np.ndarray, x: int, y: int, z: int) -> tuple[int, int, 
 
 
 @njit(cache=True, nogil=True)
-def turn_ray(signals: np.ndarray, R: np.ndarray, x: int, y: int) -> tuple[int, int, bool]:
-    """Return the ray turned by R, and whether it is in front of the camera."""
+def rotate_ray(signals: np.ndarray, R: np.ndarray, x: int, y: int) -> tuple[int, int, bool]:
+    """Return the ray rotated by R, and whether it is in front of the camera."""
     return perspective(
         signals,
-        turn(signals, R, x, y, 0),
-        turn(signals, R, x, y, 1),
-        turn(signals, R, x, y, 2),
+        rotate(signals, R, x, y, 0),
+        rotate(signals, R, x, y, 1),
+        rotate(signals, R, x, y, 2),
     )
 
 
 @njit(cache=True, nogil=True)
-def turn_ray_back(signals: np.ndarray, R: np.ndarray, x: int, y: int) -> tuple[int, int, bool]:
-    """Return the ray turned by the transpose of R, and whether it is in front of the camera."""
+def rotate_ray_back(signals: np.ndarray, R: np.ndarray, x: int, y: int) -> tuple[int, int, bool]:
+    """Return the ray rotated by the transpose of R, and whether it is in front of the camera."""
     return perspective(
         signals,
-        turn_back(signals, R, x, y, 0),
-        turn_back(signals, R, x, y, 1),
-        turn_back(signals, R, x, y, 2),
+        rotate_back(signals, R, x, y, 0),
+        rotate_back(signals, R, x, y, 1),
+        rotate_back(signals, R, x, y, 2),
     )
 
 

@@ -5,29 +5,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vio.frontend.track_table import Rows
+from vio.frontend import track_table
 
 
 @dataclass
-class TrackTable(Rows):
-    """Hold the live tracks, all int64; the front end writes into the arrays.
+class TrackTable(track_table.TrackTable):
+    """Hold the live tracks, all int64; fields as in the float engine's table.
 
-    ids (N,); age (N,); quality (N,) corner score; uv (N, 2) and uv_key (N, 2), sQ10.8 pixels in the
-    last frame and keyframe; rays (N, 2), rays_key (N, 2), sQ1.16; drift (N, 2), pixels by which the
-    rotation alone mispredicted; inverse_scale (N,); points_key (N, 3), rectified stereo point
-    of the keyframe in baselines, depth 0: none.
+    uv and uv_key sQ10.8, rays and rays_key sQ1.16, prediction_error sQ7.8, points_key in baselines
+    sQ11.10, depth 0: none. scale_change is the reciprocal of the float engine's: size in the
+    keyframe over that in the last frame.
     """
-
-    ids: np.ndarray
-    age: np.ndarray
-    quality: np.ndarray
-    uv: np.ndarray
-    rays: np.ndarray
-    drift: np.ndarray
-    uv_key: np.ndarray
-    rays_key: np.ndarray
-    inverse_scale: np.ndarray
-    points_key: np.ndarray
 
 
 def new_tracks(
@@ -41,11 +29,11 @@ def new_tracks(
         quality=quality,
         uv=uv,
         rays=rays,
-        drift=np.zeros((n, 2), np.int64),
+        prediction_error=np.zeros((n, 2), np.int64),
         uv_key=uv.copy(),
         rays_key=rays.copy(),
-        inverse_scale=np.full(n, unit_scale, np.int64),
         points_key=np.zeros((n, 3), np.int64),
+        scale_change=np.full(n, unit_scale, np.int64),
     )
 
 

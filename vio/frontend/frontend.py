@@ -1,30 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The float front end: the steps of Navion's vision front end, in their order."""
+"""The order of a front end's steps and all its decisions: engines supply the steps.
+
+`float`, `fixed` and `opencv` derive from `KeyframeFrontEnd`; docs/fixed_point.md lists where their
+steps differ. Source of the structure: Navion (Suleiman et al., JSSC 2019).
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 import numpy as np
 
 from vio.camera import StereoRig
 from vio.config import Config
 from vio.data import StereoFrame, Tracks
-from vio.frontend import keyframe as kf
 from vio.frontend.base import check_image, timed
-from vio.frontend.corners import corner_scores, select_corners
-from vio.frontend.klt import LOST_REASONS, TRACKED, track_windows
-from vio.frontend.predict import predict_pixels, window_maps
-from vio.frontend.pyramid import Pyramid, build_pyramid
-from vio.frontend.ransac import mono_ransac, size_change, stereo_ransac
-from vio.frontend.rectify import rectified_points
-from vio.frontend.stereo import match_stereo
-from vio.frontend.track_table import TrackTable, empty_table
-from vio.geometry import mul33
+from vio.frontend.klt import LOST_REASONS, TRACKED
+from vio.frontend.pyramid import Pyramid
+from vio.frontend.track_table import TrackTable
 
 
-class FloatFrontEnd:
-    """Track corners through stereo frames (protocol `FrontEnd`).
+@dataclass(frozen=True)
+class StereoMatches:
+    """Hold the stereo matches of N tracks in an engine's own numbers; rows count where found.
 
-    The four methods that touch pixels (build, follow, scores, match) are those that another engine
-    replaces; the order of the steps and all decisions are common.
+    found: (N,) bool. uv: (N, 2) right pixels. measured: (N, 3), what the verification compares:
+    points in engine `float`, rectified rays with disparity in `fixed`.
     """
+
+    found: np.ndarray
+    uv: np.ndarray
+    measured: np.ndarray
+
+
+class KeyframeFrontEnd(ABC):
+    """Track corners through stereo frames against the last keyframe (protocol `FrontEnd`).
+
+    The abstract methods are the steps; arrays that they take and return are in the numbers of the
+    engine (pixels and metres, or words).
+    """
+
+    unit_scale: float = 1.0  # scale change of a track that has not moved
 
     def __init__(self, rig: StereoRig, config: Config) -> None:
         self.rig = rig
@@ -36,48 +51,72 @@ class FloatFrontEnd:
 
     def reset(self) -> None:
         """Forget all tracks: the next frame starts anew (identities are still never reused)."""
-        self._tracks = empty_table()
+        self._tracks = self.no_tracks()
         self._key_pyramid: Pyramid | None = None
         self._tracks_at_key = 0
         self._age = 0
-        self._R_last_key = np.eye(3)  # ray directions of the keyframe to the last frame
-        self._pending = np.eye(3)  # rotation over frames whose left image was missing
+        self._R_last_key = self.rotation(np.eye(3))  # ray directions of keyframe to last frame
+        self._pending = self.rotation(np.eye(3))  # over frames whose left image was missing
 
     def track(self, frame: StereoFrame, R_cam_prev: np.ndarray) -> Tracks:
         """Process one frame (see `FrontEnd.track`)."""
         self._frame_index += 1
         self._ms: dict[str, float] = {}
         self._counters: dict[str, int] = {}
-        R_cam_last = mul33(np.array(R_cam_prev, dtype=np.float64), self._pending)
-        due = self._decide_keyframe(R_cam_last)
+        R_cam_last = self.compose(self.rotation(R_cam_prev), self._pending)
+        R_cam_key = self.compose(R_cam_last, self._R_last_key)
+        predicted = self.predict(self._tracks.rays, R_cam_last)
+        keyframe = self._decide_keyframe(predicted)
         if frame.left is None:
             self._pending = R_cam_last
-            return self._result(frame, empty_table(), np.empty((0, 2)), False)
+            return self._result(frame, self.no_tracks(), _no_matches(0), False)
         check_image(frame.left, self.rig)
-        self._pending = np.eye(3)
+        self._pending = self.rotation(np.eye(3))
         with timed(self._ms, "pyramid"):
-            pyramid = self.build(frame.left)
+            current = self.build(frame.left)
         with timed(self._ms, "klt"):
-            self._advance(pyramid, R_cam_last)
+            self._advance(current, predicted, R_cam_key)
         with timed(self._ms, "ransac"):
-            self._verify_motion(R_cam_last)
-        uv_right = np.full((len(self._tracks), 2), np.nan)
-        if due:
+            self._verify_motion(R_cam_key)
+        if keyframe:
             with timed(self._ms, "corners"):
                 self._detect(frame.left)
-            uv_right = np.full((len(self._tracks), 2), np.nan)
-        if frame.right is not None and (due or self.config.stereo_every_frame):
+        matches = _no_matches(len(self._tracks))
+        if frame.right is not None and (keyframe or self.config.stereo_every_frame):
             check_image(frame.right, self.rig)
             with timed(self._ms, "stereo"):
-                uv_right = self._match_verified(frame.left, frame.right)
-        if due:
-            self._start_keyframe(pyramid, uv_right)
-        return self._result(frame, self._tracks, uv_right, due)
+                matches = self._match_verified(frame.left, frame.right, current)
+        if keyframe:
+            self._start_keyframe(current, matches)
+        return self._result(frame, self._tracks, matches, keyframe)
 
+    # ---- the steps, in their order ----
+
+    @abstractmethod
+    def rotation(self, R: np.ndarray) -> np.ndarray:
+        """Return a rotation (3, 3) of float64 in the engine's numbers."""
+
+    @abstractmethod
+    def compose(self, A: np.ndarray, B: np.ndarray) -> np.ndarray:
+        """Return the product (3, 3) of two rotations."""
+
+    @abstractmethod
+    def predict(self, rays: np.ndarray, R: np.ndarray) -> np.ndarray:
+        """Return the pixels (N, 2) of the rays (N, 2) rotated by R."""
+
+    @abstractmethod
+    def is_keyframe(self, predicted: np.ndarray) -> bool:
+        """Return whether the tracks up to the last frame, the age and the gyroscope ask for one."""
+
+    @abstractmethod
     def build(self, image: np.ndarray) -> Pyramid:
         """Return the pyramid of an image."""
-        return build_pyramid(image, self.config.levels)
 
+    @abstractmethod
+    def window_maps(self, R_cam_key: np.ndarray) -> np.ndarray:
+        """Return the maps (N, 2, 2) of the tracks' windows, current image to keyframe."""
+
+    @abstractmethod
     def follow(
         self,
         key: Pyramid,
@@ -86,204 +125,173 @@ class FloatFrontEnd:
         uv_start: np.ndarray,
         warps: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return uv (N, 2), status (N,) and iterations (N, levels) of `klt.track_windows`."""
-        c = self.config
-        uv, status, _, iterations = track_windows(
-            key,
-            current,
-            uv_key,
-            uv_start,
-            warps,
-            c.window,
-            c.max_iterations,
-            c.step_px,
-            c.min_eigenvalue,
-            c.min_correlation,
-            c.max_shift_px,
-        )
-        return uv, status, iterations
+        """Return uv (N, 2), status (N,) and iterations (N, levels) of the tracker."""
 
-    def scores(self, image: np.ndarray) -> np.ndarray:
-        """Return the corner scores (height, width), (grey level / px)^2."""
-        return corner_scores(image, self.config.corner_radius)
+    @abstractmethod
+    def prediction_error(self, uv: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+        """Return the pixels (N, 2) by which the rotation alone mispredicted."""
 
+    @abstractmethod
+    def unproject(self, uv: np.ndarray) -> np.ndarray:
+        """Return the rays (N, 2) of left pixels (N, 2)."""
+
+    @abstractmethod
+    def verify_mono(
+        self, R_cam_key: np.ndarray, rays_key: np.ndarray, rays: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the inliers (N,) of one rigid motion, its rotation (3, 3) and direction (3,)."""
+
+    @abstractmethod
+    def scale_change(
+        self, R: np.ndarray, direction: np.ndarray, rays_key: np.ndarray, rays: np.ndarray
+    ) -> np.ndarray:
+        """Return the scale change (N,) of the tracks since the keyframe."""
+
+    @abstractmethod
     def find(
-        self, image: np.ndarray, occupied: np.ndarray, room: int
+        self, image: np.ndarray, occupied: np.ndarray, max_new: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return at most `room` new corners (M, 2) and their scores (M,)."""
-        c = self.config
-        return select_corners(
-            self.scores(image),
-            occupied,
-            c.grid_cols,
-            c.grid_rows,
-            c.cell_budget,
-            room,
-            c.min_corner_score,
-            c.min_distance_px,
-            c.window // 2 + 1,
-        )
+        """Return at most `max_new` new corners (M, 2) and their scores (M,)."""
 
-    def match(self, left: np.ndarray, right: np.ndarray, uv: np.ndarray) -> np.ndarray:
-        """Return the right pixels (N, 2) of the left pixels (N, 2), NaN without a match."""
-        c = self.config
-        return match_stereo(
-            self.rig,
-            left,
-            right,
-            uv,
-            c.stereo_half_width,
-            c.stereo_half_height,
-            c.min_depth_m,
-            c.min_stereo_correlation,
-            c.stereo_uniqueness,
-            c.window // 2,
-        )
+    @abstractmethod
+    def match_stereo(
+        self, left: np.ndarray, right: np.ndarray, current: Pyramid, uv: np.ndarray
+    ) -> StereoMatches:
+        """Return the matches of left pixels (N, 2); current: the pyramid of the left image."""
 
-    def _decide_keyframe(self, R_cam_last: np.ndarray) -> bool:
-        """Decide from the tracks up to the last frame, the age and the gyroscope."""
+    @abstractmethod
+    def verify_stereo(
+        self, R_last_key: np.ndarray, points_key: np.ndarray, measured: np.ndarray
+    ) -> np.ndarray:
+        """Return which stereo matches (N,) agree with one translation since the keyframe."""
+
+    @abstractmethod
+    def key_points(self, matches: StereoMatches) -> np.ndarray:
+        """Return the points (N, 3) of the keyframe, marked where there is none."""
+
+    @abstractmethod
+    def has_point(self, points_key: np.ndarray) -> np.ndarray:
+        """Return which of the points (N, 3) are not marked as none."""
+
+    # ---- the tables of tracks ----
+
+    @abstractmethod
+    def new_tracks(
+        self, ids: np.ndarray, quality: np.ndarray, uv: np.ndarray, rays: np.ndarray
+    ) -> TrackTable:
+        """Return a table of tracks seen for the first time."""
+
+    @abstractmethod
+    def no_tracks(self) -> TrackTable:
+        """Return a table of no tracks."""
+
+    @abstractmethod
+    def to_pixels(self, uv: np.ndarray) -> np.ndarray:
+        """Return a copy of pixels (N, 2) as float64."""
+
+    # ---- decisions ----
+
+    def _decide_keyframe(self, predicted: np.ndarray) -> bool:
+        """Decide before the frame's pixels are looked at; without tracks always for a keyframe."""
         self._age += 1
-        if self._tracks_at_key == 0:
-            return True
-        predicted = predict_pixels(self.rig.left, self._tracks.rays, R_cam_last)
-        margin = self.config.window // 2
-        evidence = kf.KeyframeEvidence(
-            age=self._age,
-            tracks_at_key=self._tracks_at_key,
-            alive=kf.count_inside(self.rig.left, predicted, margin),
-            parallax_px=kf.median_parallax_px(
-                self._tracks.rays_key, self._tracks.rays, self._R_last_key, self.rig.left.fx
-            ),
-        )
-        return kf.is_keyframe(evidence, self.rules)
+        return self._tracks_at_key == 0 or self.is_keyframe(predicted)
 
-    def _advance(self, pyramid: Pyramid, R_cam_last: np.ndarray) -> None:
-        """Follow the keyframe's windows, starting where the gyroscope says.
+    def _advance(self, current: Pyramid, predicted: np.ndarray, R_cam_key: np.ndarray) -> None:
+        """Follow the keyframe's windows, starting where the gyroscope predicts them.
 
         The template is always the keyframe's, so that errors do not add up from frame to frame;
-        it is turned and scaled to look like the current view.
+        it is rotated and scaled to look like the current view.
         """
-        t, c = self._tracks, self.config
+        t = self._tracks
+        self._counters["tracked"] = 0
         if self._key_pyramid is None or len(t) == 0:
-            self._counters["tracked"] = 0
             return
-        turned = predict_pixels(self.rig.left, t.rays, R_cam_last)
-        start = turned + t.drift
-        R_cam_key = mul33(R_cam_last, self._R_last_key)
-        warps = window_maps(self.rig.left, t.uv_key, R_cam_key) / t.scale[:, None, None]
-        uv, status, iterations = self.follow(self._key_pyramid, pyramid, t.uv_key, start, warps)
+        warps = self.window_maps(R_cam_key)
+        start = predicted + t.prediction_error
+        uv, status, iterations = self.follow(self._key_pyramid, current, t.uv_key, start, warps)
         for code, reason in LOST_REASONS.items():
             self._counters[f"lost_{reason}"] = int(np.count_nonzero(status == code))
-        for level in range(c.levels):
+        for level in range(self.config.levels):
             self._counters[f"iterations_level{level}"] = int(iterations[:, level].sum())
-        t.drift[:] = uv - turned
+        t.prediction_error[:] = self.prediction_error(uv, predicted)
         t.uv[:] = uv
         t.age[:] += 1
         t = t.keep(status == TRACKED)
-        t.rays[:] = self.rig.left.unproject(t.uv)
+        t.rays[:] = self.unproject(t.uv)
         seen = np.isfinite(t.rays[:, 0])  # others left the part of the image that the lens covers
         self._tracks = t if seen.all() else t.keep(seen)
         self._counters["tracked"] = len(self._tracks)
 
-    def _verify_motion(self, R_cam_last: np.ndarray) -> None:
+    def _verify_motion(self, R_cam_key: np.ndarray) -> None:
         """Drop the tracks that disagree with one rigid motion since the keyframe."""
-        t, c = self._tracks, self.config
-        focal = self.rig.left.fx
-        R = mul33(R_cam_last, self._R_last_key)
+        t, R = self._tracks, R_cam_key
         if len(t):
-            inlier, R, direction = mono_ransac(
-                R,
-                t.rays_key,
-                t.rays,
-                c.ransac_px / focal,
-                c.gyro_sigma_rad,
-                c.ransac_draws,
-                c.seed + self._frame_index,
-            )
+            inlier, R, direction = self.verify_mono(R_cam_key, t.rays_key, t.rays)
             self._counters["lost_ransac"] = int(len(inlier) - np.count_nonzero(inlier))
-            self._tracks = t.keep(inlier)
-            t = self._tracks
-            t.scale[:] = size_change(R, direction, t.rays_key, t.rays)
+            t = self._tracks = t.keep(inlier)
+            t.scale_change[:] = self.scale_change(R, direction, t.rays_key, t.rays)
         self._R_last_key = R
 
     def _detect(self, left: np.ndarray) -> None:
         """Fill the grid cells that have room with new corners."""
-        t, c = self._tracks, self.config
-        uv, quality = self.find(left, t.uv, c.max_tracks - len(t))
-        rays = self.rig.left.unproject(uv)
+        t = self._tracks
+        uv, quality = self.find(left, t.uv, self.config.max_tracks - len(t))
+        rays = self.unproject(uv)
         seen = np.isfinite(rays[:, 0])
         uv, quality, rays = uv[seen], quality[seen], rays[seen]
-        n = len(uv)
-        ids = np.arange(self._next_id, self._next_id + n, dtype=np.int64)
-        self._next_id += n
-        self._tracks = t.append(
-            TrackTable(
-                ids,
-                np.ones(n, np.int32),
-                quality,
-                uv,
-                rays,
-                np.zeros((n, 2)),
-                uv.copy(),
-                np.ones(n),
-                rays.copy(),
-                np.full((n, 3), np.nan),
-            )
-        )
-        self._counters["detected"] = n
+        ids = np.arange(self._next_id, self._next_id + len(uv), dtype=np.int64)
+        self._next_id += len(uv)
+        self._tracks = t.append(self.new_tracks(ids, quality, uv, rays))
+        self._counters["detected"] = len(uv)
 
-    def _match_verified(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        """Return the verified stereo pixels (N, 2) of all tracks, NaN where there is none."""
-        t, c = self._tracks, self.config
-        uv_right = self.match(left, right, t.uv)
-        matched = ~np.isnan(uv_right[:, 0])
-        self._counters["stereo_matched"] = int(np.count_nonzero(matched))
-        both = np.flatnonzero(matched & ~np.isnan(t.points_key[:, 0]))
+    def _match_verified(
+        self, left: np.ndarray, right: np.ndarray, current: Pyramid
+    ) -> StereoMatches:
+        """Return the stereo matches of all tracks less those that disagree with one translation."""
+        t = self._tracks
+        matches = self.match_stereo(left, right, current, t.uv)
+        self._counters["stereo_matched"] = int(np.count_nonzero(matches.found))
+        both = np.flatnonzero(matches.found & self.has_point(t.points_key))
         if len(both):
-            rect = self.rig.rectification
-            R = mul33(mul33(rect.R_rect_left, self._R_last_key), rect.R_rect_left.T)
-            points = rectified_points(self.rig, t.uv[both], uv_right[both])
-            agree = stereo_ransac(
-                R,
-                t.points_key[both],
-                points,
-                rect.baseline_m,
-                c.stereo_ransac_px / rect.focal,
-                c.ransac_draws,
-                c.seed + self._frame_index,
-            )
-            uv_right[both[~agree]] = np.nan
+            agree = self.verify_stereo(self._R_last_key, t.points_key[both], matches.measured[both])
+            matches.found[both[~agree]] = False
             self._counters["stereo_rejected"] = int(np.count_nonzero(~agree))
-        return uv_right
+        return matches
 
-    def _start_keyframe(self, pyramid: Pyramid, uv_right: np.ndarray) -> None:
+    def _start_keyframe(self, current: Pyramid, matches: StereoMatches) -> None:
         """Make this frame the one whose windows later frames are searched for."""
         t = self._tracks
-        self._key_pyramid = pyramid
+        self._key_pyramid = current
         t.uv_key[:] = t.uv
         t.rays_key[:] = t.rays
-        t.points_key[:] = np.nan
-        t.scale[:] = 1.0
-        matched = ~np.isnan(uv_right[:, 0])
-        if matched.any():
-            t.points_key[matched] = rectified_points(self.rig, t.uv[matched], uv_right[matched])
+        t.scale_change[:] = self.unit_scale
+        t.points_key[:] = self.key_points(matches)
         self._tracks_at_key = len(t)
         self._age = 0
-        self._R_last_key = np.eye(3)
+        self._R_last_key = self.rotation(np.eye(3))
+
+    def _seed(self) -> int:
+        """Return this frame's start of the LFSR, which must not be 0."""
+        return max((self.config.seed + self._frame_index) & 0xFFFFFFFF, 1)
 
     def _result(
-        self, frame: StereoFrame, t: TrackTable, uv_right: np.ndarray, is_keyframe: bool
+        self, frame: StereoFrame, t: TrackTable, matches: StereoMatches, is_keyframe: bool
     ) -> Tracks:
-        """Return copies of what the frame yields."""
+        """Return what the frame yields, in pixels."""
         return Tracks(
             frame_index=self._frame_index,
             t_ns=frame.t_ns,
             ids=t.ids.copy(),
-            uv_left=t.uv.copy(),
-            uv_right=uv_right,
-            age=t.age.copy(),
-            quality=t.quality.copy(),
+            uv_left=self.to_pixels(t.uv),
+            uv_right=np.where(matches.found[:, None], self.to_pixels(matches.uv), np.nan),
+            age=t.age.astype(np.int32),
+            quality=t.quality.astype(np.float32),
             is_keyframe=is_keyframe,
             counters=self._counters,
             stage_ms=self._ms,
         )
+
+
+def _no_matches(count: int) -> StereoMatches:
+    """Return that none of `count` tracks is matched."""
+    return StereoMatches(np.zeros(count, np.bool_), np.zeros((count, 2)), np.zeros((count, 3)))

@@ -14,7 +14,7 @@ class KeyframeEvidence:
     """Hold what is known of frame k before its pixels: tracks up to k - 1, age and gyroscope.
 
     age: frames since the keyframe, k included. tracks_at_key: tracks the keyframe had.
-    alive: how many of them were seen in the last frame and, turned by the gyroscope, still fall
+    alive: how many of them were seen in the last frame and, rotated by the gyroscope, still fall
     into frame k. parallax_px: median displacement since the keyframe, rotation removed, in the
     last frame.
     """
@@ -55,7 +55,7 @@ def median_parallax_px(
     if len(rays) == 0:
         return 0.0
     x, y = rays_key[:, 0], rays_key[:, 1]
-    turned = [R[k, 0] * x + R[k, 1] * y + R[k, 2] for k in range(3)]
-    du = turned[0] / turned[2] - rays[:, 0]
-    dv = turned[1] / turned[2] - rays[:, 1]
+    rotated = [R[k, 0] * x + R[k, 1] * y + R[k, 2] for k in range(3)]
+    du = rotated[0] / rotated[2] - rays[:, 0]
+    dv = rotated[1] / rotated[2] - rays[:, 1]
     return float(np.median(np.sqrt(du * du + dv * dv)) * focal_px)

@@ -7,17 +7,82 @@ import numpy as np
 from numba import njit, prange
 
 from vio.frontend.patch import (
-    correlate,
-    correlation_of,
+    correlation,
+    cut_template,
+    form_normal,
     invert_normal,
-    make_template,
+    mismatch,
     sample_window,
+    window_inside,
     window_weights,
 )
 from vio.frontend.pyramid import Pyramid
 
 TRACKED, BORDER, FLAT, DIVERGED, RESIDUAL = 0, 1, 2, 3, 4
 LOST_REASONS = {BORDER: "border", FLAT: "flat", DIVERGED: "diverged", RESIDUAL: "residual"}
+
+
+@njit(cache=True, nogil=True)
+def solve_step(inverse: np.ndarray, sums: np.ndarray) -> tuple[float, float]:
+    """Return the step (u, v) in pixels of the level that the mismatch asks for."""
+    du = inverse[0, 0] * sums[0] + inverse[0, 1] * sums[1] + inverse[0, 2] * sums[2]
+    dv = inverse[1, 0] * sums[0] + inverse[1, 1] * sums[1] + inverse[1, 2] * sums[2]
+    dg = inverse[2, 0] * sums[0] + inverse[2, 1] * sums[1] + inverse[2, 2] * sums[2]
+    gain = min(max(1.0 + dg, 0.5), 2.0)
+    return du / gain, dv / gain
+
+
+@njit(cache=True, nogil=True)
+def update(
+    u: float,
+    v: float,
+    du: float,
+    dv: float,
+    u_start: float,
+    v_start: float,
+    step_px: float,
+    max_shift_px: float,
+) -> tuple[float, float, bool, bool]:
+    """Return the pixel after a step, whether to stop there, and whether the shift is too large."""
+    u -= du
+    v -= dv
+    stop = du * du + dv * dv < step_px * step_px
+    too_far = abs(u - u_start) > max_shift_px or abs(v - v_start) > max_shift_px
+    return u, v, stop, too_far
+
+
+@njit(cache=True, nogil=True)
+def is_flat(normal: np.ndarray, min_eigenvalue: float) -> bool:
+    """Return whether the shift's normal matrix, offset and gain projected out, is too small."""
+    xx = float(normal[0]) - float(normal[3]) * normal[3] / normal[5]
+    xy = float(normal[1]) - float(normal[3]) * normal[4] / normal[5]
+    yy = float(normal[2]) - float(normal[4]) * normal[4] / normal[5]
+    smaller = 0.5 * (xx + yy - math.sqrt((xx - yy) * (xx - yy) + 4.0 * xy * xy))
+    return smaller < min_eigenvalue
+
+
+@njit(cache=True, nogil=True)
+def accept(
+    image: np.ndarray,
+    u: float,
+    v: float,
+    basis: np.ndarray,
+    normal: np.ndarray,
+    weights: np.ndarray,
+    view: np.ndarray,
+    min_eigenvalue: float,
+    min_correlation: float,
+) -> tuple[int, np.float32]:
+    """Return the status of a window that came to rest at (u, v), and its correlation."""
+    half = len(weights) // 2
+    score = np.float32(0.0)
+    if not window_inside(image, u, v, half):
+        return BORDER, score
+    if is_flat(normal, min_eigenvalue):
+        return FLAT, score
+    sample_window(image, u, v, half, view)
+    score = np.float32(correlation(view, basis, weights, float(normal[5])))
+    return RESIDUAL if score < min_correlation else TRACKED, score
 
 
 @njit(cache=True, nogil=True, parallel=True)
@@ -53,7 +118,7 @@ def track_windows(
     lanes = (window + 7) // 8 * 8
     uv = uv_start.copy()
     status = np.zeros(count, np.uint8)
-    correlation = np.zeros(count, np.float32)
+    scores = np.zeros(count, np.float32)
     iterations = np.zeros((count, levels), np.int32)
     weights = window_weights(window, lanes)
     for i in prange(count):
@@ -71,66 +136,45 @@ def track_windows(
             continue
         for level in range(levels - 1, -1, -1):
             scale = 1.0 / (1 << level)
-            height, width = current[level].shape
             ul, vl = u * scale, v * scale
-            if level == 0 and not (
-                half <= ul < width - half - 1 and half <= vl < height - half - 1
-            ):
+            if level == 0 and not window_inside(current[level], ul, vl, half):
                 code = BORDER
                 break
-            make_template(
-                reference[level],
-                uv_reference[i, 0] * scale,
-                uv_reference[i, 1] * scale,
-                warps[i],
-                weights,
-                patch,
-                basis,
-                normal,
-            )
+            uk, vk = uv_reference[i, 0] * scale, uv_reference[i, 1] * scale
+            cut_template(reference[level], uk, vk, warps[i], weights, patch, basis)
+            form_normal(weights, basis, normal)
             if not invert_normal(normal, inverse):
                 if level == 0:
                     code = FLAT
                 continue
             u0, v0 = ul, vl
-            gain = 1.0
+            too_far = False
             for iteration in range(max_iterations):
                 sample_window(current[level], ul, vl, half, view)
-                correlate(view, basis, acc, sums)
-                du = inverse[0, 0] * sums[0] + inverse[0, 1] * sums[1] + inverse[0, 2] * sums[2]
-                dv = inverse[1, 0] * sums[0] + inverse[1, 1] * sums[1] + inverse[1, 2] * sums[2]
-                dg = inverse[2, 0] * sums[0] + inverse[2, 1] * sums[1] + inverse[2, 2] * sums[2]
-                gain = min(max(1.0 + dg, 0.5), 2.0)
-                du /= gain
-                dv /= gain
-                ul -= du
-                vl -= dv
+                mismatch(view, basis, acc, sums)
+                du, dv = solve_step(inverse, sums)
+                ul, vl, stop, too_far = update(ul, vl, du, dv, u0, v0, step_px, max_shift_px)
                 iterations[i, level] = iteration + 1
-                if du * du + dv * dv < step_px * step_px:
+                if stop or too_far:
                     break
-                if abs(ul - u0) > max_shift_px or abs(vl - v0) > max_shift_px:
-                    break
-            if abs(ul - u0) > max_shift_px or abs(vl - v0) > max_shift_px:
+            if too_far:
                 # A coarse level that runs away is ignored; the finest one decides.
                 if level == 0:
                     code = DIVERGED
                 continue
             u, v = ul / scale, vl / scale
             if level == 0:
-                if not (half <= ul < width - half - 1 and half <= vl < height - half - 1):
-                    code = BORDER
-                    break
-                xx = float(normal[0]) - float(normal[3]) * normal[3] / normal[5]
-                xy = float(normal[1]) - float(normal[3]) * normal[4] / normal[5]
-                yy = float(normal[2]) - float(normal[4]) * normal[4] / normal[5]
-                smaller = 0.5 * (xx + yy - math.sqrt((xx - yy) * (xx - yy) + 4.0 * xy * xy))
-                if smaller < min_eigenvalue:
-                    code = FLAT
-                    break
-                sample_window(current[level], ul, vl, half, view)
-                correlation[i] = correlation_of(view, basis, weights, float(normal[5]))
-                if correlation[i] < min_correlation:
-                    code = RESIDUAL
+                code, scores[i] = accept(
+                    current[level],
+                    ul,
+                    vl,
+                    basis,
+                    normal,
+                    weights,
+                    view,
+                    min_eigenvalue,
+                    min_correlation,
+                )
         uv[i, 0], uv[i, 1] = u, v
         status[i] = code
-    return uv, status, correlation, iterations
+    return uv, status, scores, iterations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The peer front end: OpenCV works on the pixels, the steps and decisions are those of `float`."""
+"""The baseline: OpenCV works on the pixels, the other steps and decisions are those of `float`."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from vio.camera import StereoRig
 from vio.config import Config
 from vio.errors import VioError
 from vio.frontend import klt
-from vio.frontend.frontend import FloatFrontEnd
-from vio.frontend.predict import rays_after
+from vio.frontend.float import FloatFrontEnd
+from vio.frontend.predict import rotate_rays
 from vio.frontend.pyramid import Pyramid
 from vio.frontend.rectify import rectify_rays
 
@@ -66,7 +66,7 @@ class OpenCvFrontEnd(FloatFrontEnd):
         uv_start: np.ndarray,
         warps: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return uv (N, 2), status (N,) and iterations (zero: OpenCV does not tell)."""
+        """Return uv (N, 2), status (N,) and iterations (zero: OpenCV does not report them)."""
         levels = self.config.levels
         uv_start = np.where(np.isnan(uv_start), -1e3, uv_start)  # behind the camera: outside
         uv, found = self._lucas_kanade(key[0], current[0], uv_key, uv_start, levels)
@@ -88,7 +88,7 @@ class OpenCvFrontEnd(FloatFrontEnd):
             return np.empty((0, 2))
         rig, rect = self.rig, self.rig.rectification
         rays = rig.left.unproject(uv)
-        start = rig.right.project(rays_after(rays, rig.T_right_left[:3, :3]))
+        start = rig.right.project(rotate_rays(rays, rig.T_right_left[:3, :3]))
         there, found = self._lucas_kanade(left, right, uv, start, _STEREO_LEVELS)
         back, found_back = self._lucas_kanade(right, left, there, uv, _STEREO_LEVELS)
         here = rectify_rays(rays, rect.R_rect_left)

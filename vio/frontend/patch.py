@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Windows of an image: sampled between pixels, made a template, compared with it."""
+"""Patches of an image: sampled between pixels, made a template, compared with it."""
 
 import math
 
@@ -20,6 +20,13 @@ def sample(image: np.ndarray, u: float, v: float) -> np.float32:
         np.float32(image[y + 1, x + 1]) - np.float32(image[y + 1, x])
     )
     return top + b * (bottom - top)
+
+
+@njit(cache=True, nogil=True)
+def window_inside(image: np.ndarray, u: float, v: float, half: int) -> bool:
+    """Return whether the window centred at (u, v), with its interpolation, lies in the image."""
+    height, width = image.shape
+    return half <= u < width - half - 1 and half <= v < height - half - 1
 
 
 @njit(cache=True, nogil=True)
@@ -106,7 +113,7 @@ def window_weights(window: int, lanes: int) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
-def make_template(
+def cut_template(
     image: np.ndarray,
     u: float,
     v: float,
@@ -114,14 +121,12 @@ def make_template(
     weights: np.ndarray,
     patch: np.ndarray,
     basis: np.ndarray,
-    normal: np.ndarray,
 ) -> None:
-    """Cut the template at (u, v), turned by `warp`, and form its gradients and normal matrix.
+    """Cut the template at (u, v), its offsets mapped by `warp`, and form its basis.
 
-    weights: (side, lanes), sum 1. patch: (side + 2, lanes + 2) scratch. basis: (4, side, lanes),
-    horizontal gradient, vertical gradient and grey value, each less its weighted mean and times
-    the weights; last the grey value less its mean, not weighted. normal: (6,), the weighted Gram
-    matrix of the first three: xx xy yy xg yg gg.
+    weights: (side, lanes), sum 1. patch: (side + 2, lanes + 2) scratch. basis: (4, side, lanes), of
+    which the first three are written: horizontal gradient, vertical gradient and grey value, each
+    less its weighted mean.
     """
     side, lanes = weights.shape
     sample_warped(image, u, v, warp, side // 2 + 1, patch)
@@ -144,6 +149,17 @@ def make_template(
             b = basis[k, y]
             for x in range(lanes):
                 b[x] -= mean
+
+
+@njit(cache=True, nogil=True)
+def form_normal(weights: np.ndarray, basis: np.ndarray, normal: np.ndarray) -> None:
+    """Form the normal matrix of the basis of `cut_template`, then weight the basis.
+
+    normal: (6,), the weighted Gram matrix of the first three: xx xy yy xg yg gg. Afterwards these
+    are times the weights, and the fourth is the grey value less its mean, not weighted.
+    """
+    side, lanes = weights.shape
+    acc = np.empty(lanes, np.float32)
     m = 0
     for j in range(3):
         for i in range(j + 1):
@@ -162,44 +178,6 @@ def make_template(
             b = basis[k, y]
             for x in range(lanes):
                 b[x] *= w[x]
-
-
-@njit(cache=True, nogil=True)
-def correlate(window: np.ndarray, basis: np.ndarray, acc: np.ndarray, out: np.ndarray) -> None:
-    """Write to out (3,) the sums of (window - template) times each weighted basis image."""
-    side, lanes = window.shape
-    for x in range(lanes):
-        acc[0, x] = 0.0
-        acc[1, x] = 0.0
-        acc[2, x] = 0.0
-    for y in range(side):
-        w, bx, by, bg, grey = window[y], basis[0, y], basis[1, y], basis[2, y], basis[3, y]
-        for x in range(lanes):
-            d = w[x] - grey[x]
-            acc[0, x] += bx[x] * d
-            acc[1, x] += by[x] * d
-            acc[2, x] += bg[x] * d
-    for k in range(3):
-        out[k] = _sum(acc[k])
-
-
-@njit(cache=True, nogil=True)
-def correlation_of(
-    window: np.ndarray, basis: np.ndarray, weights: np.ndarray, template_power: float
-) -> float:
-    """Return the weighted correlation coefficient of the window and the template."""
-    side, lanes = window.shape
-    acc = np.zeros((3, lanes), np.float32)
-    for y in range(side):
-        for x in range(lanes):
-            value = window[y, x] - window[0, 0]
-            weighted = weights[y, x] * value
-            acc[0, x] += weighted
-            acc[1, x] += weighted * value
-            acc[2, x] += basis[2, y, x] * value
-    mean = float(_sum(acc[0]))
-    power = max(float(_sum(acc[1])) - mean * mean, 1e-9) * template_power
-    return float(_sum(acc[2])) / math.sqrt(power)
 
 
 @njit(cache=True, nogil=True)
@@ -222,3 +200,41 @@ def invert_normal(n: np.ndarray, inverse: np.ndarray) -> bool:
     inverse[1, 0], inverse[1, 1], inverse[1, 2] = c01 / det, c11 / det, c12 / det
     inverse[2, 0], inverse[2, 1], inverse[2, 2] = c02 / det, c12 / det, c22 / det
     return True
+
+
+@njit(cache=True, nogil=True)
+def mismatch(window: np.ndarray, basis: np.ndarray, acc: np.ndarray, out: np.ndarray) -> None:
+    """Write to out (3,) the sums of (window - template) times each weighted basis image."""
+    side, lanes = window.shape
+    for x in range(lanes):
+        acc[0, x] = 0.0
+        acc[1, x] = 0.0
+        acc[2, x] = 0.0
+    for y in range(side):
+        w, bx, by, bg, grey = window[y], basis[0, y], basis[1, y], basis[2, y], basis[3, y]
+        for x in range(lanes):
+            d = w[x] - grey[x]
+            acc[0, x] += bx[x] * d
+            acc[1, x] += by[x] * d
+            acc[2, x] += bg[x] * d
+    for k in range(3):
+        out[k] = _sum(acc[k])
+
+
+@njit(cache=True, nogil=True)
+def correlation(
+    window: np.ndarray, basis: np.ndarray, weights: np.ndarray, template_power: float
+) -> float:
+    """Return the weighted correlation coefficient of the window and the template."""
+    side, lanes = window.shape
+    acc = np.zeros((3, lanes), np.float32)
+    for y in range(side):
+        for x in range(lanes):
+            value = window[y, x] - window[0, 0]
+            weighted = weights[y, x] * value
+            acc[0, x] += weighted
+            acc[1, x] += weighted * value
+            acc[2, x] += basis[2, y, x] * value
+    mean = float(_sum(acc[0]))
+    power = max(float(_sum(acc[1])) - mean * mean, 1e-9) * template_power
+    return float(_sum(acc[2])) / math.sqrt(power)

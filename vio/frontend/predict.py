@@ -5,27 +5,27 @@ import numpy as np
 
 from vio.camera import Camera
 
-_STEP_PX = 4.0  # of the numerical slope of the camera model over a window
+_STEP_PX = 4.0  # of the numerical derivative of the camera model over a window
 
 
-def rays_after(rays: np.ndarray, R: np.ndarray) -> np.ndarray:
-    """Return the rays (N, 2) turned by R (3, 3); NaN where they fall behind the camera."""
+def rotate_rays(rays: np.ndarray, R: np.ndarray) -> np.ndarray:
+    """Return the rays (N, 2) rotated by R (3, 3); NaN where they fall behind the camera."""
     x, y = rays[:, 0], rays[:, 1]
-    turned = [R[k, 0] * x + R[k, 1] * y + R[k, 2] for k in range(3)]
-    depth = np.where(turned[2] > 0.1, turned[2], np.nan)
-    return np.stack([turned[0] / depth, turned[1] / depth], axis=1)
+    rotated = [R[k, 0] * x + R[k, 1] * y + R[k, 2] for k in range(3)]
+    depth = np.where(rotated[2] > 0.1, rotated[2], np.nan)
+    return np.stack([rotated[0] / depth, rotated[1] / depth], axis=1)
 
 
 def predict_pixels(camera: Camera, rays: np.ndarray, R: np.ndarray) -> np.ndarray:
-    """Return the pixels (N, 2) of the rays (N, 2) turned by R (3, 3); NaN behind the camera."""
-    return camera.project(rays_after(rays, R))
+    """Return the pixels (N, 2) of the rays (N, 2) rotated by R (3, 3); NaN behind the camera."""
+    return camera.project(rotate_rays(rays, R))
 
 
 def window_maps(camera: Camera, uv_key: np.ndarray, R_cam_key: np.ndarray) -> np.ndarray:
     """Return the (N, 2, 2) maps of small pixel offsets, current image to keyframe.
 
     uv_key: (N, 2), pixels in the keyframe; R_cam_key: (3, 3), takes its ray directions to the
-    current frame. Rotation and lens distortion are in the map; the change of size is not.
+    current frame. Rotation and lens distortion are in the map; the scale change is not.
     """
     here = predict_pixels(camera, camera.unproject(uv_key), R_cam_key)
     columns = []

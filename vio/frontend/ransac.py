@@ -20,7 +20,7 @@ def next_draw(state: np.uint32) -> np.uint32:
 
 
 @njit(cache=True, nogil=True)
-def _draw_below(state: np.uint32, count: int) -> tuple[np.uint32, int]:
+def draw_below(state: np.uint32, count: int) -> tuple[np.uint32, int]:
     """Return the next state and an index below count (the draw scaled, no division)."""
     for _ in range(8):
         state = next_draw(state)
@@ -28,8 +28,8 @@ def _draw_below(state: np.uint32, count: int) -> tuple[np.uint32, int]:
 
 
 @njit(cache=True, nogil=True)
-def epipolar_distance(t: np.ndarray, q: np.ndarray, ray: np.ndarray) -> float:
-    """Return the signed distance of `ray` (2,) from the epipolar line of the turned ray q (3,).
+def epipolar_error(t: np.ndarray, q: np.ndarray, ray: np.ndarray) -> float:
+    """Return the signed distance of `ray` (2,) from the epipolar line of the rotated ray q (3,).
 
     t: (3,) translation direction. The line t x q passes through q, so the distance is never more
     than that from q to the ray, whatever t: points that do not move cannot be outliers.
@@ -44,7 +44,7 @@ def epipolar_distance(t: np.ndarray, q: np.ndarray, ray: np.ndarray) -> float:
 
 
 @njit(cache=True, nogil=True)
-def _rotate(R: np.ndarray, rays: np.ndarray) -> np.ndarray:
+def rotate_directions(R: np.ndarray, rays: np.ndarray) -> np.ndarray:
     """Return R @ (x, y, 1) of the rays (N, 2), as (N, 3)."""
     out = np.empty((len(rays), 3))
     for i in range(len(rays)):
@@ -112,18 +112,18 @@ def refine_motion(
         A = np.zeros((5, 5))
         b = np.zeros(5)
         jac = np.empty(5)
-        q = _rotate(R, rays_key)
+        q = rotate_directions(R, rays_key)
         for i in range(len(rays)):
             x, y, z = q[i, 0], q[i, 1], q[i, 2]
             lx, ly = t[1] * z - t[2] * y, t[2] * x - t[0] * z
             n = math.sqrt(lx * lx + ly * ly)
             if n < 1e-9:
                 continue
-            r = epipolar_distance(t, q[i], rays[i])
+            r = epipolar_error(t, q[i], rays[i])
             if abs(r) > 3.0 * tolerance:
                 continue
             weight = 1.0 / (sigma_ray * sigma_ray * (1.0 + (r / tolerance) ** 2))
-            # f . (t x q): the slope of the normaliser is second order for small r.
+            # f . (t x q): the derivative of the normaliser is second order for small r.
             fx, fy = rays[i, 0], rays[i, 1]
             # q x f: the gradient over t; f x t: the gradient over q.
             cx, cy, cz = y - z * fy, z * fx - x, x * fy - y * fx
@@ -163,7 +163,7 @@ def mono_ransac(
     rays: np.ndarray,
     threshold: float,
     sigma_rad: float,
-    draws: int,
+    hypotheses: int,
     seed: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return which of N matches agree with one rigid motion, its rotation and its direction.
@@ -171,8 +171,8 @@ def mono_ransac(
     R: (3, 3) takes ray directions of the keyframe to the current frame, by the gyroscope, good to
     about sigma_rad. rays_key, rays: (N, 2). threshold: largest distance from the epipolar line,
     in ray units (pixels / focal length). Two matches give the direction of the translation when
-    the rotation is known; the best of `draws` hypotheses (within threshold + sigma_rad) is refined
-    with the rotation, then all matches are judged at `threshold`. With fewer than 8 matches
+    the rotation is known; the best of the hypotheses (within threshold + sigma_rad) is refined
+    with the rotation, then all matches are tested against `threshold`. With fewer than 8 matches
     nothing can be verified and all are kept. Sources: Kneip, Chli, Siegwart, "Robust real-time
     visual odometry with a single camera and an IMU", BMVC 2011; Troiani et al., "2-point-based
     outlier rejection for camera-IMU systems", ICRA 2014.
@@ -182,7 +182,7 @@ def mono_ransac(
     best_t = np.array([0.0, 0.0, 1.0])
     if count < 8:
         return inlier, R.copy(), best_t
-    q = _rotate(R, rays_key)
+    q = rotate_directions(R, rays_key)
     loose = threshold + sigma_rad
     normals = np.empty((count, 3))
     for i in range(count):
@@ -193,9 +193,9 @@ def mono_ransac(
     state = np.uint32(seed)
     best = -1.0
     t = np.empty(3)
-    for _ in range(draws):
-        state, i = _draw_below(state, count)
-        state, j = _draw_below(state, count)
+    for _ in range(hypotheses):
+        state, i = draw_below(state, count)
+        state, j = draw_below(state, count)
         a, b = normals[i], normals[j]
         t[0] = a[1] * b[2] - a[2] * b[1]
         t[1] = a[2] * b[0] - a[0] * b[2]
@@ -207,27 +207,29 @@ def mono_ransac(
         # Truncated squared error (MSAC): with a loose threshold a mere count cannot tell apart.
         score = 0.0
         for m in range(count):
-            r = epipolar_distance(t, q[m], rays[m]) / loose
+            r = epipolar_error(t, q[m], rays[m]) / loose
             score += max(0.0, 1.0 - r * r)
         if score > best:
             best = score
             best_t = t.copy()
     R, best_t = refine_motion(R, best_t, rays_key, rays, loose, sigma_rad, threshold / 3.0)
-    q = _rotate(R, rays_key)
+    q = rotate_directions(R, rays_key)
     for m in range(count):
-        inlier[m] = abs(epipolar_distance(best_t, q[m], rays[m])) <= threshold
+        inlier[m] = abs(epipolar_error(best_t, q[m], rays[m])) <= threshold
     return inlier, R, best_t
 
 
 @njit(cache=True, nogil=True)
-def size_change(R: np.ndarray, t: np.ndarray, rays_key: np.ndarray, rays: np.ndarray) -> np.ndarray:
+def scale_change(
+    R: np.ndarray, t: np.ndarray, rays_key: np.ndarray, rays: np.ndarray
+) -> np.ndarray:
     """Return how much larger (N,) each point looks than at the keyframe, at most 1.5 times.
 
     R, t: as `mono_ransac` returns them; the sign of t does not matter. With the inverse depth k
     at the keyframe (in units of |t|), ray = (q + k t) / (q_z + k t_z); k follows by least squares
-    from both coordinates, and the size goes with q_z / (q_z + k t_z).
+    from both coordinates, and the scale goes with q_z / (q_z + k t_z).
     """
-    q = _rotate(R, rays_key)
+    q = rotate_directions(R, rays_key)
     out = np.ones(len(rays))
     for i in range(len(rays)):
         x, y = rays[i, 0], rays[i, 1]
@@ -247,7 +249,7 @@ def stereo_ransac(
     points: np.ndarray,
     baseline_m: float,
     threshold: float,
-    draws: int,
+    hypotheses: int,
     seed: int,
 ) -> np.ndarray:
     """Return which of N stereo points agree with one translation under the rotation R.
@@ -261,26 +263,26 @@ def stereo_ransac(
     best_inlier = np.ones(count, np.bool_)
     if count < 4:
         return best_inlier
-    turned = np.empty((count, 3))
+    rotated = np.empty((count, 3))
     for i in range(count):
-        turned[i] = mul3(R, points_key[i])
+        rotated[i] = mul3(R, points_key[i])
     state = np.uint32(seed)
     best = -1.0
     inlier = np.empty(count, np.bool_)
-    for _ in range(draws):
-        state, i = _draw_below(state, count)
-        tx = points[i, 0] - turned[i, 0]
-        ty = points[i, 1] - turned[i, 1]
-        tz = points[i, 2] - turned[i, 2]
+    for _ in range(hypotheses):
+        state, i = draw_below(state, count)
+        tx = points[i, 0] - rotated[i, 0]
+        ty = points[i, 1] - rotated[i, 1]
+        tz = points[i, 2] - rotated[i, 2]
         score = 0.0
         for m in range(count):
-            z = turned[m, 2] + tz
+            z = rotated[m, 2] + tz
             inlier[m] = False
             if z < 0.05:
                 continue
             zi = points[m, 2]
-            du = (turned[m, 0] + tx) / z - points[m, 0] / zi
-            dv = (turned[m, 1] + ty) / z - points[m, 1] / zi
+            du = (rotated[m, 0] + tx) / z - points[m, 0] / zi
+            dv = (rotated[m, 1] + ty) / z - points[m, 1] / zi
             dd = baseline_m / z - baseline_m / zi
             worst = max(abs(du), abs(dv), abs(dd))
             if worst <= threshold:

@@ -108,5 +108,5 @@ def rectified_points(rig: StereoRig, uv_left: np.ndarray, uv_right: np.ndarray) 
 def rectify_rays(rays: np.ndarray, R_rect_cam: np.ndarray) -> np.ndarray:
     """Return the rectified rays (N, 2) of camera rays (N, 2)."""
     x, y = rays[:, 0], rays[:, 1]
-    turned = [R_rect_cam[k, 0] * x + R_rect_cam[k, 1] * y + R_rect_cam[k, 2] for k in range(3)]
-    return np.stack([turned[0] / turned[2], turned[1] / turned[2]], axis=1)
+    rotated = [R_rect_cam[k, 0] * x + R_rect_cam[k, 1] * y + R_rect_cam[k, 2] for k in range(3)]
+    return np.stack([rotated[0] / rotated[2], rotated[1] / rotated[2]], axis=1)

@@ -14,7 +14,7 @@ from vio.geometry import mul33
 
 
 class ReplayFrontEnd:
-    """Hand on the tracks of `TrackFrame`s; the keyframe decision is that of all front ends."""
+    """Pass the tracks of `TrackFrame`s on; the keyframe decision is that of all front ends."""
 
     def __init__(self, rig: StereoRig, config: Config) -> None:
         self.rig = rig
@@ -31,7 +31,7 @@ class ReplayFrontEnd:
         self._R_last_key = np.eye(3)
 
     def track(self, frame: StereoFrame, R_cam_prev: np.ndarray) -> Tracks:
-        """Hand on one frame's recorded tracks; right pixels only at keyframes unless configured.
+        """Pass one frame's recorded tracks on; right pixels only at keyframes unless configured.
 
         Raises VioError when the frame carries images instead of tracks.
         """
@@ -41,13 +41,13 @@ class ReplayFrontEnd:
                 "dataset has images; choose --engine float"
             )
         self._frame_index += 1
-        due = self._decide_keyframe(R_cam_prev)
-        stereo = due or self.config.frontend.stereo_every_frame
+        requested = self._decide_keyframe(R_cam_prev)
+        stereo = requested or self.config.frontend.stereo_every_frame
         uv_right = frame.uv_right if stereo else np.full_like(frame.uv_left, np.nan)
         rays = self.rig.left.unproject(frame.uv_left)
-        self._R_last_key = np.eye(3) if due else mul33(R_cam_prev, self._R_last_key)
+        self._R_last_key = np.eye(3) if requested else mul33(R_cam_prev, self._R_last_key)
         ids = frame.ids.tolist()
-        if due:
+        if requested:
             self._age = 0
             seen = zip(ids, rays, strict=True)
             self._rays_key = {i: ray for i, ray in seen if np.isfinite(ray[0])}
@@ -61,7 +61,7 @@ class ReplayFrontEnd:
             uv_right=uv_right,
             age=np.array([self._seen[i] for i in ids], np.int32),
             quality=np.ones(len(ids), np.float32),
-            is_keyframe=due,
+            is_keyframe=requested,
             counters={"tracked": len(ids)},
         )
 

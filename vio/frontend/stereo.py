@@ -49,58 +49,19 @@ def match_rows(
     for i in prange(count):
         x0, y0 = to_rectified(left_params, R_rect_left, uv_left[i, 0], uv_left[i, 1])
         if not abs(x0) + abs(y0) < 10.0:
-            continue  # NaN or at the rim of the hemisphere: no such ray
-        x_far = x0 - (half_width + max_disparity_px) * pitch
-        length = steps + width - 1
-        template = np.empty((height, width), np.float32)
-        strip = np.empty((height, length), np.float32)
+            continue  # NaN or at the edge of the hemisphere: no such ray
         y_top = y0 - half_height * pitch
+        x_far = x0 - (half_width + max_disparity_px) * pitch
+        template = np.empty((height, width), np.float32)
+        strip = np.empty((height, steps + width - 1), np.float32)
         resample(left, left_params, R_rect_left, x0 - half_width * pitch, y_top, pitch, template)
         resample(right, right_params, R_rect_right, x_far, y_top, pitch, strip)
-        n = np.float32(width * height)
-        mean = np.float32(0.0)
-        for j in range(height):
-            for k in range(width):
-                mean += template[j, k]
-        mean /= n
-        square = np.float32(0.0)
-        for j in range(height):
-            for k in range(width):
-                template[j, k] -= mean
-                square += template[j, k] * template[j, k]
-        # Lane e of the scores is the disparity max_disparity_px - e, so that lanes follow columns.
-        scores = np.zeros(steps, np.float32)
-        column_sum = np.zeros(length, np.float32)
-        column_square = np.zeros(length, np.float32)
-        for j in range(height):
-            row = strip[j]
-            for c in range(length):
-                row[c] -= mean  # keeps the sums of squares small
-                column_sum[c] += row[c]
-                column_square[c] += row[c] * row[c]
-            for k in range(width):
-                g, part = template[j, k], row[k : k + steps]
-                for e in range(steps):
-                    scores[e] += g * part[e]
-        best, best_score = -1, np.float32(-2.0)
-        for e in range(steps):
-            total, power = np.float32(0.0), np.float32(0.0)
-            for k in range(width):
-                total += column_sum[e + k]
-                power += column_square[e + k]
-            power = max((power - total * total / n) * square, np.float32(1e-6))
-            scores[e] /= np.sqrt(power)
-            if scores[e] > best_score:
-                best, best_score = e, scores[e]
-        second = np.float32(-2.0)
-        for e in range(1, steps - 1):
-            peak = scores[e] >= scores[e - 1] and scores[e] >= scores[e + 1]
-            if peak and abs(e - best) > 2 and scores[e] > second:
-                second = scores[e]
-        if best < 0 or best_score < min_correlation or second > best_score - uniqueness:
+        # Window e of the strip has the disparity max_disparity_px - e.
+        best = search(template, strip, steps, min_correlation, uniqueness)
+        if best < 0:
             continue
         start = float(max_disparity_px - best)
-        refined, score = _refine_row(
+        refined, score = refine(
             left,
             right,
             left_params,
@@ -124,7 +85,66 @@ def match_rows(
 
 
 @njit(cache=True, nogil=True)
-def _refine_row(
+def search(
+    template: np.ndarray,
+    strip: np.ndarray,
+    steps: int,
+    min_correlation: float,
+    uniqueness: float,
+) -> int:
+    """Return which of `steps` windows of the strip looks most like the template, -1: none.
+
+    template: (height, width), strip: (height, steps + width - 1); both lose the template's mean. No
+    window is good enough, or the best is not unique: none.
+    """
+    height, width = template.shape
+    length = strip.shape[1]
+    n = np.float32(width * height)
+    mean = np.float32(0.0)
+    for j in range(height):
+        for k in range(width):
+            mean += template[j, k]
+    mean /= n
+    square = np.float32(0.0)
+    for j in range(height):
+        for k in range(width):
+            template[j, k] -= mean
+            square += template[j, k] * template[j, k]
+    scores = np.zeros(steps, np.float32)
+    column_sum = np.zeros(length, np.float32)
+    column_square = np.zeros(length, np.float32)
+    for j in range(height):
+        row = strip[j]
+        for c in range(length):
+            row[c] -= mean  # keeps the sums of squares small
+            column_sum[c] += row[c]
+            column_square[c] += row[c] * row[c]
+        for k in range(width):
+            g, part = template[j, k], row[k : k + steps]
+            for e in range(steps):
+                scores[e] += g * part[e]
+    best, best_score = -1, np.float32(-2.0)
+    for e in range(steps):
+        total, power = np.float32(0.0), np.float32(0.0)
+        for k in range(width):
+            total += column_sum[e + k]
+            power += column_square[e + k]
+        power = max((power - total * total / n) * square, np.float32(1e-6))
+        scores[e] /= np.sqrt(power)
+        if scores[e] > best_score:
+            best, best_score = e, scores[e]
+    second = np.float32(-2.0)
+    for e in range(1, steps - 1):
+        peak = scores[e] >= scores[e - 1] and scores[e] >= scores[e + 1]
+        if peak and abs(e - best) > 2 and scores[e] > second:
+            second = scores[e]
+    if best < 0 or best_score < min_correlation or second > best_score - uniqueness:
+        return -1
+    return best
+
+
+@njit(cache=True, nogil=True)
+def refine(
     left: np.ndarray,
     right: np.ndarray,
     left_params: np.ndarray,
@@ -141,49 +161,49 @@ def _refine_row(
     side = weights.shape[0]
     half = side // 2
     template = np.empty((side, side), np.float32)
-    slope = np.empty((side, side), np.float32)
+    gradient = np.empty((side, side), np.float32)
     view = np.empty((side, side), np.float32)
     wide = np.empty((side, side + 2), np.float32)
     y_top = y0 - half * pitch
     resample(left, left_params, R_rect_left, x0 - (half + 1) * pitch, y_top, pitch, wide)
-    mean_t, mean_s = np.float32(0.0), np.float32(0.0)
+    mean_t, mean_g = np.float32(0.0), np.float32(0.0)
     for j in range(side):
         for k in range(side):
             template[j, k] = wide[j, k + 1]
-            slope[j, k] = np.float32(0.5) * (wide[j, k + 2] - wide[j, k])
+            gradient[j, k] = np.float32(0.5) * (wide[j, k + 2] - wide[j, k])
             mean_t += weights[j, k] * template[j, k]
-            mean_s += weights[j, k] * slope[j, k]
-    ss, st, tt = 0.0, 0.0, 0.0
+            mean_g += weights[j, k] * gradient[j, k]
+    gg, gt, tt = 0.0, 0.0, 0.0
     for j in range(side):
         for k in range(side):
             template[j, k] -= mean_t
-            slope[j, k] -= mean_s
-            ss += weights[j, k] * (slope[j, k] * slope[j, k])
-            st += weights[j, k] * (slope[j, k] * template[j, k])
+            gradient[j, k] -= mean_g
+            gg += weights[j, k] * (gradient[j, k] * gradient[j, k])
+            gt += weights[j, k] * (gradient[j, k] * template[j, k])
             tt += weights[j, k] * (template[j, k] * template[j, k])
             # From here on weighted: what the window is multiplied with.
             template[j, k] *= weights[j, k]
-            slope[j, k] *= weights[j, k]
-    det = ss * tt - st * st
-    if det <= 1e-6 * ss * tt or ss <= 0.0:
+            gradient[j, k] *= weights[j, k]
+    det = gg * tt - gt * gt
+    if det <= 1e-6 * gg * tt or gg <= 0.0:
         return start, -1.0
     d = start
     score = -1.0
     for _ in range(10):
-        es, et, total, square = 0.0, 0.0, 0.0, 0.0
+        eg, et, total, square = 0.0, 0.0, 0.0, 0.0
         resample(right, right_params, R_rect_right, x0 - (half + d) * pitch, y_top, pitch, view)
         for j in range(side):
             for k in range(side):
                 value = view[j, k]
-                es += slope[j, k] * value
+                eg += gradient[j, k] * value
                 et += template[j, k] * value
                 total += weights[j, k] * value
                 square += weights[j, k] * (value * value)
         power = max(square - total * total, 1e-6)
         score = et / math.sqrt(power * tt)
-        # window = gain * template + shift * slope: the right window moved by -shift / gain.
-        shift = (tt * es - st * et) / det
-        gain = (ss * et - st * es) / det
+        # window = gain * template + shift * gradient: the right window moved by -shift / gain.
+        shift = (tt * eg - gt * et) / det
+        gain = (gg * et - gt * eg) / det
         if gain < 0.2:
             return start, -1.0
         step = shift / gain

@@ -30,9 +30,9 @@ class TrackTable(Rows):
     """Hold the live tracks; the front end writes into the arrays.
 
     ids (N,), age (N,), quality (N,), uv (N, 2) in the last frame as in `Tracks`; rays (N, 2) of
-    uv; drift (N, 2), pixels by which the rotation alone mispredicted uv; scale (N,), size in the
-    last frame over that in the keyframe; uv_key (N, 2), rays_key (N, 2) and points_key (N, 3),
-    rectified metres, in the last keyframe (NaN: no stereo).
+    uv; prediction_error (N, 2), pixels by which the rotation alone mispredicted uv; uv_key (N, 2),
+    rays_key (N, 2) and points_key (N, 3), rectified metres, in the last keyframe (NaN: no stereo);
+    scale_change (N,), size in the last frame over that in the keyframe.
     """
 
     ids: np.ndarray
@@ -40,24 +40,33 @@ class TrackTable(Rows):
     quality: np.ndarray
     uv: np.ndarray
     rays: np.ndarray
-    drift: np.ndarray
+    prediction_error: np.ndarray
     uv_key: np.ndarray
-    scale: np.ndarray
     rays_key: np.ndarray
     points_key: np.ndarray
+    scale_change: np.ndarray
+
+
+def new_tracks(
+    ids: np.ndarray, quality: np.ndarray, uv: np.ndarray, rays: np.ndarray
+) -> TrackTable:
+    """Return a table of tracks seen for the first time."""
+    n = len(ids)
+    return TrackTable(
+        ids=ids,
+        age=np.ones(n, np.int32),
+        quality=quality,
+        uv=uv,
+        rays=rays,
+        prediction_error=np.zeros((n, 2)),
+        uv_key=uv.copy(),
+        rays_key=rays.copy(),
+        points_key=np.full((n, 3), np.nan),
+        scale_change=np.ones(n),
+    )
 
 
 def empty_table() -> TrackTable:
     """Return a table of no tracks."""
-    return TrackTable(
-        ids=np.empty(0, np.int64),
-        age=np.empty(0, np.int32),
-        quality=np.empty(0, np.float32),
-        uv=np.empty((0, 2)),
-        rays=np.empty((0, 2)),
-        drift=np.empty((0, 2)),
-        uv_key=np.empty((0, 2)),
-        scale=np.empty(0),
-        rays_key=np.empty((0, 2)),
-        points_key=np.empty((0, 3)),
-    )
+    pair = np.empty((0, 2))
+    return new_tracks(np.empty(0, np.int64), np.empty(0, np.float32), pair, pair)

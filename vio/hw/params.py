@@ -10,10 +10,13 @@ import dataclasses
 from typing import NamedTuple
 
 from vio.config import Config
-from vio.fixed import corners, klt, predict, ransac, rectify, stereo
+from vio.fixed import corners, klt, predict, ransac, rectify, stereo_registers, stereo_search
 from vio.fixed.codec import get_codec
 from vio.fixed.formats import formats
 from vio.hw.estimates.memory import BANKS, geometry
+
+# Fields of HwConfig whose localparam has another name.
+_LOCALPARAMS = {"max_hypotheses": "MAX_DRAWS"}
 
 
 class Param(NamedTuple):
@@ -41,7 +44,7 @@ def bounds(config: Config) -> list[Param]:
     """Return the fields of HwConfig; what names a format or a codec comes with those."""
     skipped = {f"{name}_frac" for name in formats(config.hw)} | {"clock_mhz"}
     return [
-        Param(field.name.upper(), getattr(config.hw, field.name))
+        Param(_LOCALPARAMS.get(field.name, field.name.upper()), getattr(config.hw, field.name))
         for field in dataclasses.fields(config.hw)
         if field.name not in skipped and isinstance(getattr(config.hw, field.name), int)
     ] + [Param("CLOCK_KHZ", round(config.hw.clock_mhz * 1000))]
@@ -57,7 +60,7 @@ def sizes(config: Config) -> list[Param]:
         Param("TRACK_COUNT_BITS", hw.max_tracks.bit_length(), "of a number of tracks"),
         Param("LEVEL_BITS", index_bits(hw.max_levels)),
         Param("ITERATION_BITS", hw.max_iterations.bit_length(), "of a number of iterations"),
-        Param("DRAW_BITS", index_bits(hw.max_draws)),
+        Param("DRAW_BITS", index_bits(hw.max_hypotheses)),
         Param("SEARCH_BITS", index_bits(hw.search_columns)),
         Param("LENS_BITS", index_bits(hw.lens_table + 1), "of an index of a lens table"),
         Param("TILE_COLUMNS", g.tiles[0]),
@@ -123,10 +126,16 @@ def constants() -> list[Param]:
         Param("LEAST_DEPTH", rectify._LEAST_DEPTH, "of a turned ray"),
         Param("WARP_STEP_PX", predict._STEP_PX, "of the slope of a window's map"),
         Param("OUTSIDE", predict.OUTSIDE, "pixel of a point that has none"),
-        Param("STEREO_SEGMENT_PX", stereo.SEGMENT, "disparity of a piece of the epipolar curve"),
-        Param("STEREO_POWER_SHIFT", stereo._POWER_SHIFT),
-        Param("STEREO_BLOCK_COLUMNS", stereo._COLUMNS, "columns that share a row of the curve"),
-        Param("NO_MATCH", stereo.NO_MATCH),
+        Param(
+            "STEREO_SEGMENT_PX",
+            stereo_registers.SEGMENT,
+            "disparity of a piece of the epipolar curve",
+        ),
+        Param("STEREO_POWER_SHIFT", stereo_search._POWER_SHIFT),
+        Param(
+            "STEREO_BLOCK_COLUMNS", stereo_search._COLUMNS, "columns that share a row of the curve"
+        ),
+        Param("NO_MATCH", stereo_search.NO_MATCH),
         Param("LEAST_FOR_MONO", ransac._LEAST_FOR_MONO, "matches below which all are kept"),
         Param("LEAST_FOR_STEREO", ransac._LEAST_FOR_STEREO),
         Param("LEAST_Z", ransac._LEAST_Z, "depth of a moved point, 1/1024 baseline"),

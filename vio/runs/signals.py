@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The debug mode: run the golden model over a recording and see what its signals do."""
+"""Trace the golden model's signals over a recording: ranges, saturations, unused bits."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ from vio.fixed.qformat import SignalUse
 from vio.odometry import run
 
 
-def watch_signals(
+def trace_signals(
     dataset: Dataset,
     config: Config,
     until_ns: int | None = None,
@@ -25,7 +25,7 @@ def watch_signals(
     Signals never seen come with count 0, least 0 and greatest 0. until_ns: stop after the last
     frame not later than this. One thread: the record is not made for several.
     """
-    frontend = FixedFrontEnd(dataset.rig, config, watch=True)
+    frontend = FixedFrontEnd(dataset.rig, config, trace=True)
     odometry = make_odometry(dataset.rig, dataset.imu_noise, config, frontend=frontend)
     threads = numba.get_num_threads()
     numba.set_num_threads(1)

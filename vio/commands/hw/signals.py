@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     from vio.datasets import open_dataset
     from vio.datasets.base import count_frames
     from vio.errors import VioError
-    from vio.runs.signals import watch_signals
+    from vio.runs.signals import trace_signals
 
     if args.until is not None and not args.until > 0.0:
         raise VioError(f"--until {args.until:g} is not a positive number of seconds")
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     if args.until is not None:
         until_ns = int(dataset.frame_t_ns[0]) + round(args.until * 1e9)
     with progress(dataset.name, count_frames(dataset, args.until)) as on_frame:
-        frames, uses = watch_signals(dataset, config, until_ns, on_frame)
+        frames, uses = trace_signals(dataset, config, until_ns, on_frame)
     rows = [row_of(use) for use in uses]
     if args.json:
         print(json.dumps({"dataset": dataset.name, "frames": frames, "signals": rows}, indent=2))

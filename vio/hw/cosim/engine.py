@@ -14,7 +14,7 @@ from vio.camera import StereoRig
 from vio.config import Config
 from vio.data import StereoFrame, Tracks
 from vio.errors import VioError
-from vio.fixed.stereo import NO_MATCH
+from vio.fixed.stereo_search import NO_MATCH
 from vio.frontend.base import check_image, timed
 from vio.hw import verilog_sources
 from vio.hw.cosim.probes import PROBES, Digest

@@ -8,7 +8,7 @@ from numba import njit
 
 from vio.config import HwConfig
 from vio.fixed.codec import get_codec
-from vio.fixed.stereo import NO_MATCH
+from vio.fixed.stereo_search import NO_MATCH
 from vio.hw.cosim.record import Call
 
 PROBES = (
@@ -77,7 +77,7 @@ def golden_digests(
     if calls.get("mono_ransac"):
         kept, _ = calls["mono_ransac"][-1].result
         words = kept.astype(np.int64)
-        words[kept] |= calls["inverse_sizes"][-1].result << 1
+        words[kept] |= calls["inverse_scale_change"][-1].result << 1
         found["mono RANSAC"] = words
     if calls.get("tile_candidates"):
         tiles = calls["tile_candidates"][-1].result

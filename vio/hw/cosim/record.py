@@ -25,9 +25,9 @@ WARM_UP = 20  # frames before the one wanted, with which the model is brought to
 BLOCKS = {
     frontend: (
         "build_pyramid", "corner_scores", "tile_candidates", "select_corners", "track_windows",
-        "mono_ransac", "inverse_sizes", "stereo_ransac", "match_rows",
+        "mono_ransac", "inverse_scale_change", "stereo_ransac", "match_rows", "predict_pixels",
     ),
-    keyframe: ("predict_tracks", "count_inside", "count_moved", "is_keyframe"),
+    keyframe: ("count_inside", "count_moved", "is_keyframe"),
 }  # fmt: skip
 
 

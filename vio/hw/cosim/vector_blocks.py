@@ -12,8 +12,8 @@ from vio.errors import VioError
 from vio.fixed.codec import get_codec
 from vio.fixed.frontend import FixedFrontEnd
 from vio.fixed.qformat import uq
-from vio.fixed.rectify import project, turn_ray, unproject
-from vio.fixed.stereo import NO_MATCH
+from vio.fixed.rectify import project, rotate_ray, unproject
+from vio.fixed.stereo_search import NO_MATCH
 from vio.hw.cosim.record import Recorded, record
 from vio.hw.cosim.vectors import PIXEL, Builder, VectorSet
 
@@ -95,7 +95,7 @@ def _rectify(b: Builder, engine: FixedFrontEnd, r: Recorded) -> None:
     uv = np.stack([u.ravel(), v.ravel()], axis=1)
     rays = np.array([unproject(lens, signals, *p) for p in uv])
     R = engine._stereo.R_rect_left
-    turned = [turn_ray(signals, R, *ray) for ray in rays]
+    turned = [rotate_ray(signals, R, *ray) for ray in rays]
     rays_turned = np.array([t[:2] for t in turned])
     pixels = [project(lens, signals, *ray) for ray in rays_turned]
     b.lens("left", lens)
@@ -137,7 +137,7 @@ def _stereo(b: Builder, engine: FixedFrontEnd, r: Recorded) -> None:
 
 
 def _ransac(b: Builder, engine: FixedFrontEnd, r: Recorded) -> None:
-    mono, sizes = r.call("mono_ransac"), r.call("inverse_sizes")
+    mono, sizes = r.call("mono_ransac"), r.call("inverse_scale_change")
     R, rays_key, rays, threshold2, loose2, draws, seed, _ = mono.arguments
     b.registers.update(threshold2=threshold2, loose2=loose2, draws=draws, seed=seed)
     b.inputs(rotation=(R, "rotation"), rays_key=(rays_key, "ray"), rays=(rays, "ray"))
@@ -159,7 +159,7 @@ def _ransac(b: Builder, engine: FixedFrontEnd, r: Recorded) -> None:
 
 
 def _keyframe(b: Builder, engine: FixedFrontEnd, r: Recorded) -> None:
-    predict, inside = r.call("predict_tracks"), r.call("count_inside")
+    predict, inside = r.call("predict_pixels"), r.call("count_inside")
     moved, due = r.call("count_moved"), r.call("is_keyframe")
     names = ("age", "max_age", "alive", "min_alive", "tracks_at_key", "moved", "tracks")
     b.registers.update(zip(names, map(int, due.arguments), strict=True))

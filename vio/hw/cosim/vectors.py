@@ -21,7 +21,7 @@ from vio.fixed.formats import formats
 from vio.fixed.klt import KltRegisters
 from vio.fixed.qformat import QFormat, uq
 from vio.fixed.rectify import LensRegisters
-from vio.fixed.stereo import StereoRegisters
+from vio.fixed.stereo_registers import StereoRegisters
 
 PIXEL = uq(8, 0)
 

@@ -160,7 +160,7 @@ def mono_ransac(work: FrameWork, config: Config) -> float:
     n = work.tracked
     if not n:
         return 0.0
-    return PASS * n + config.frontend.ransac_draws * (n + RANSAC_START)
+    return PASS * n + config.frontend.ransac_hypotheses * (n + RANSAC_START)
 
 
 def sizes(work: FrameWork) -> float:
@@ -244,7 +244,7 @@ def stereo_ransac(work: FrameWork, config: Config) -> float:
     if not n:
         return 0.0
     points = Chain(2 * MULTIPLY + RECIPROCAL, 11, 1).group(n)
-    return points + config.frontend.ransac_draws * (n + RANSAC_START)
+    return points + config.frontend.ransac_hypotheses * (n + RANSAC_START)
 
 
 def output(work: FrameWork) -> float:

@@ -93,7 +93,7 @@ def points(work: FrameWork, config: Config) -> Operations:
 
 def ransac(work: FrameWork, config: Config) -> Operations:
     """Return the operations of both RANSACs."""
-    draws = config.frontend.ransac_draws
+    draws = config.frontend.ransac_hypotheses
     mono = work.tracked * (draws + 1)
     stereo = min(work.stereo_matched, work.verified) * draws * work.keyframe
     return Operations(

@@ -115,9 +115,9 @@ def _keyframe(work: FrameWork, config: Config) -> Accesses:
     width, height = 2 * c.stereo_half_width + 1, 2 * c.stereo_half_height + 1
     groups = -(-height // search_rows(width))
     strip = (columns + stereo * (width + 3)) / 4
-    drawn = 2 * c.ransac_draws + work.tracked * (c.ransac_draws + 1) + work.verified
+    drawn = 2 * c.ransac_hypotheses + work.tracked * (c.ransac_hypotheses + 1) + work.verified
     return {
-        "RANSAC set": (drawn + c.ransac_draws * (paired + 1), work.tracked + paired),
+        "RANSAC set": (drawn + c.ransac_hypotheses * (paired + 1), work.tracked + paired),
         "stereo templates": (columns * groups, stereo * groups),
         "stereo strip": (strip, strip * blocks_across(height)),
         "stereo scores": (columns, columns),

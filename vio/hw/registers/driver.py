@@ -95,7 +95,7 @@ def register_values(config: Config, rig: StereoRig) -> dict[str, int]:
         "correlation_min": k.correlation_min,
         "mono_tight2": golden._mono_threshold2,
         "mono_loose2": golden._mono_loose2,
-        "draws": c.ransac_draws,
+        "draws": c.ransac_hypotheses,
         "stereo_threshold": golden._stereo_threshold,
         "first": s.first,
         "disparity_step": s.disparity_step,

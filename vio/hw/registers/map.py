@@ -79,7 +79,7 @@ def parameters(hw: HwConfig) -> tuple[Parameter, ...]:
             "DRAW_W",
             "DRAW_BITS",
             1,
-            (hw.max_draws - 1).bit_length() + 1,
+            (hw.max_hypotheses - 1).bit_length() + 1,
             "bits of a number of hypotheses",
         ),
         Parameter(
