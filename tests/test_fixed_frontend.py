@@ -2,6 +2,7 @@
 """The whole golden model: its protocol, its integers, and the float engine beside it."""
 
 import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
 
 import numba
@@ -319,19 +320,31 @@ def test_a_float_in_a_compiled_function_is_found() -> None:
         assert floats_of(kernel, kernel.signatures[0])
 
 
-@pytest.mark.slow
-def test_the_real_clip_is_tracked_about_as_well_as_by_the_float_engine(real_data: Path) -> None:
+@dataclass
+class Tracked:
+    """What an engine made of the real clip: tracks a frame, stereo matches a keyframe, ages."""
+
+    counts: list[int]
+    stereo: list[int]
+    ages: dict[int, int]
+
+    @property
+    def life(self) -> float:
+        """Mean number of frames in which a track is seen."""
+        return float(np.mean(list(self.ages.values())))
+
+
+@pytest.fixture(scope="module")
+def clip(real_data: Path) -> dict[str, Tracked]:
+    """Track 120 frames of the real clip; `biased`: with the gyroscope's bias left in."""
     dataset = open_dataset(real_data / "euroc" / "MH_01_easy")
     settings = {"fixed": "fixed", "float": "float", "biased": "fixed"}
     engines = {
         name: make_frontend(dataset.rig, load_config("euroc", [f"frontend.engine={engine}"]))
         for name, engine in settings.items()
     }
-    counts: dict[str, list[int]] = {name: [] for name in engines}
-    stereo: dict[str, list[int]] = {name: [] for name in engines}
-    ages: dict[str, dict[int, int]] = {name: {} for name in engines}
-    # What a gyroscope bias of 0.08 rad/s adds in a frame. The float engine finds such a rotation
-    # from the matches; here it costs tracks until the back end knows the bias.
+    found = {name: Tracked([], [], {}) for name in engines}
+    # What a gyroscope bias of 0.08 rad/s adds in a frame.
     error = exp_so3(np.array([0.0, 0.004, 0.0]))
     last_ns = int(dataset.frame_t_ns[0])
     for frame in dataset.frames(until_ns=int(dataset.frame_t_ns[120])):
@@ -339,12 +352,28 @@ def test_the_real_clip_is_tracked_about_as_well_as_by_the_float_engine(real_data
         last_ns = int(frame.t_ns)
         for name, engine in engines.items():
             t = engine.track(frame, mul33(error, R) if name == "biased" else R)
-            counts[name].append(len(t.ids))
-            ages[name].update(zip(t.ids.tolist(), t.age.tolist(), strict=True))
+            found[name].counts.append(len(t.ids))
+            found[name].ages.update(zip(t.ids.tolist(), t.age.tolist(), strict=True))
             if t.is_keyframe:
-                stereo[name].append(np.count_nonzero(np.isfinite(t.uv_right[:, 0])))
-    for quantity in (counts, stereo):
-        assert np.median(quantity["fixed"]) > 0.9 * np.median(quantity["float"])
-    life = {name: np.mean(list(a.values())) for name, a in ages.items()}
-    assert life["fixed"] > 0.9 * life["float"]
-    assert life["biased"] < 0.5 * life["float"]
+                found[name].stereo.append(np.count_nonzero(np.isfinite(t.uv_right[:, 0])))
+    return found
+
+
+@pytest.mark.slow
+def test_the_real_clip_is_tracked_about_as_well_as_by_the_float_engine(
+    clip: dict[str, Tracked],
+) -> None:
+    ours, theirs = clip["fixed"], clip["float"]
+    assert np.median(ours.counts) > 0.9 * np.median(theirs.counts)
+    assert np.median(ours.stereo) > 0.9 * np.median(theirs.stereo)
+    assert ours.life > 0.9 * theirs.life
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(
+    strict=True,
+    reason="the rotation is not refined: with a bias of 0.08 rad/s tracks live 5.5 frames "
+    "(float: 18.1); docs/golden/fixed_point.md, Geometric verification",
+)
+def test_an_unknown_bias_of_the_gyroscope_costs_no_tracks(clip: dict[str, Tracked]) -> None:
+    assert clip["biased"].life > 0.9 * clip["float"].life
