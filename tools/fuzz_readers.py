@@ -153,7 +153,6 @@ def readers(folder: Path) -> dict[str, Reader]:
     """Return all readers by their names; folder: a place for their files."""
     import numpy as np
     from PIL import Image
-    from vio.hw.operand_files import load_operands, save_operands
 
     from vio.config import dump_config, load_config
     from vio.datasets import kalibr, open_dataset
@@ -162,6 +161,7 @@ def readers(folder: Path) -> dict[str, Reader]:
     from vio.datasets.images import UNDECODABLE, decode
     from vio.datasets.trajectories import read_trajectory, write_euroc, write_kitti, write_tum
     from vio.geometry import invert_transform
+    from vio.hw.hls.operand_files import load_operands, save_operands
     from vio.imu import ImuNoise
     from vio.render import asl
     from vio.render.calibration import euroc_rig
