@@ -145,7 +145,7 @@
 // config: read, write; shadowed
 #define KESTREL_SEED 0x070u
 
-// frame: read, write; arms the set
+// frame: read, write; completes the set
 #define KESTREL_FRAME 0x074u
 
 // static: read, write; locked

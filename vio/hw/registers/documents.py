@@ -10,7 +10,7 @@ _ACCESS = {
     "static": "read, write; locked",
     "config": "read, write; shadowed",
     "rotation": "read, write; shadowed",
-    "frame": "read, write; arms the set",
+    "frame": "read, write; completes the set",
     "request": "read, write 1",
     "pulse": "write 1",
     "sticky": "read, write 1 to clear",
@@ -33,26 +33,29 @@ _INTRODUCTION = """\
 <!-- SPDX-License-Identifier: Apache-2.0 -->
 # The register map
 
-AXI4-Lite, 32-bit words, addresses in bytes. `registers.v`, `fpga/kestrel_registers.h`, the
-Python driver (`vio/hw/registers/driver.py`) and this page are written from one source,
-`vio/hw/registers/map.py`; a test makes all of them anew. Widths are those of the preset `ecp5_85k`.
+The register file is an AXI4-Lite slave with 32-bit words and byte addresses. `registers.v`,
+`fpga/kestrel_registers.h`, the Python driver (`vio/hw/registers/driver.py`) and this page are
+written from one source, `vio/hw/registers/map.py`. A test makes all of them again and compares.
+The widths are those of the preset `ecp5_85k`.
 
-**Shadowed** registers hold the set of the next frame; reads give what was written. At the start
-of a frame the hardware takes the whole set over, if it is complete: no frame sees half of a
-configuration, nor another frame's rotation. `frame` completes the set: **write it last.** Writing
-any other shadowed register makes the set incomplete again. A set serves one frame; what did not
-change need not be written again. A frame that starts without a complete set raises the fault
-`unarmed`.
+**Shadowed** registers hold the set of the next frame. A read returns what was written. At the
+start of a frame the hardware commits the whole set, if it is complete. No frame therefore uses
+half of a configuration, or the rotation of another frame. The write of `frame` completes the set:
+**write it last.** A write to any other shadowed register makes the set incomplete again. A set
+serves one frame. Values that did not change need not be written again. A frame that starts
+without a complete set raises the fault `unarmed`.
 
-**Locked** registers and tables cannot be written while the front end is enabled or busy: the
-write answers SLVERR and raises `refused`. Unknown addresses, addresses that are no multiple of 4,
-writes without all four byte strobes, and writes to what is only read answer SLVERR too.
+**Locked** registers and tables cannot be written while the front end is enabled or busy. Such a
+write answers SLVERR and raises `refused`. These accesses answer SLVERR too: unknown addresses,
+addresses that are no multiple of 4, writes without all four byte strobes, and writes to read-only
+registers.
 
-Counters wrap at 2^32 (69 s of cycles at 62.5 MHz): take differences.
+Counters wrap at 2^32, which is 69 s of cycles at 62.5 MHz. Use differences.
 
-**Start**: write the locked registers and the tables, the configuration and `irq_enable`, then
-`enable`. **Each frame**: rotation, `seed`, `frame`, before its first pixel. **Interrupt**: read
-`irq` and clear it by writing what was read.
+- **Start**: write the locked registers, the tables, the configuration and `irq_enable`, then
+  `enable`.
+- **Each frame**: write rotation, `seed` and `frame` before the first pixel.
+- **Interrupt**: read `irq`, and clear it by writing back what was read.
 """
 
 
