@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The order of a front end's steps and all its decisions: engines supply the steps.
 
-`float`, `fixed` and `opencv` derive from `KeyframeFrontEnd`; docs/fixed_point.md lists where their
-steps differ. Source of the structure: Navion (Suleiman et al., JSSC 2019).
+`float`, `fixed` and `opencv` derive from `KeyframeFrontEnd`; docs/golden/fixed_point.md lists where
+their steps differ. Source of the structure: Navion (Suleiman et al., JSSC 2019).
 """
 
 from abc import ABC, abstractmethod

@@ -195,7 +195,7 @@ _COUNTERS: list[tuple[str, str, int, str]] = [
     ("table_reads", "count_table_reads", 2, "tracks read from the track table"),
     ("table_writes", "count_table_writes", 2, "tracks written to the track table"),
     ("region_writes", "count_region_writes", 1, "rows of blocks written to the tracker's regions"),
-    ("point_operations", "count_points", 2, "operations of both point units (tables, matrices)"),
+    ("point_operations", "count_points", 2, "operations of both projection units"),
     ("ransac_accesses", "count_ransac", 2, "accesses of the RANSAC set"),
     ("search_writes", "count_search", 1, "rows of blocks written for the stereo search"),
     ("region_reads", "count_region_reads", 1, "rows read from the tracker's regions"),
