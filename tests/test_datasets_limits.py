@@ -70,6 +70,7 @@ def test_nested_aliases_are_refused_at_once(recording: Path) -> None:
     [
         ("a: *b", "aliases (*name) are not read"),
         ("[" * 5000, "nested too deeply"),
+        ("- " * 5000, "nested too deeply"),
         ("a: 1\n" * 60_000, "larger than 250000 bytes"),
         ("a: !!python/object/apply:os.system [x]\nb: [", "not valid YAML"),
         ("\0", "not valid YAML"),
@@ -232,6 +233,14 @@ def test_a_zip_whose_list_of_members_would_fill_the_memory_is_refused(tmp_path: 
     end = b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, 65535, 65535, 2**31, 0, 0)
     (tmp_path / "x.zip").write_bytes(b"PK\3\4" + bytes(100) + end)
     refused(tmp_path / "x.zip", "list of members claims 2147483648 bytes")
+
+
+@pytest.mark.parametrize("seconds", ["5e9", "10000000000.5", "1e999999999", "9" * 5000])
+def test_times_that_no_clock_shows_are_refused(tmp_path: Path, seconds: str) -> None:
+    path = tmp_path / "x.txt"
+    path.write_text(f"{seconds} 0 0 0 0 0 0 1\n")
+    with pytest.raises(VioError, match="time stamp"):
+        read_trajectory(path)
 
 
 @pytest.mark.parametrize("load", [load_config, load_scenario])

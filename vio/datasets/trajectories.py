@@ -25,7 +25,7 @@ TUM_HEADER = "# body in world: seconds p_x p_y p_z q_x q_y q_z q_w"
 
 # The slowest sensible trajectory: a step below 1e9 / _RATE_HZ / 31 ns cannot be in nanoseconds.
 _RATE_HZ = 200.0
-_LATEST_S = 10**11  # a time stamp above this (the year 5138) is not in seconds
+_LATEST_S = 4 * 10**9  # a time stamp above this (the year 2096) is not in seconds
 
 
 def read_trajectory(path: str | Path, times: str | Path | None = None) -> Trajectory:

@@ -10,6 +10,8 @@ import yaml
 from vio.errors import VioError
 from vio.limits import MAX_SETTINGS_BYTES, quoted, reason, shown
 
+MAX_NESTING = 50  # brackets within brackets; PyYAML's time grows with the square of it
+
 
 class _PlainLoader(yaml.BaseLoader):
     """Leave every scalar a text, build no object of any tag, and refuse anchors and aliases.
@@ -35,6 +37,7 @@ def parse_entries(text: str, where: str) -> dict[str, Any]:
         raise VioError(f"{where} is larger than {MAX_SETTINGS_BYTES} bytes: it is no calibration")
     # PyYAML rejects both of OpenCV's departures from YAML, which many published files have.
     text = re.sub(r"(?m)^%.*$|!!opencv-matrix", "", text.lstrip("\ufeff"))
+    _check_nesting(text, where)
     try:
         entries = yaml.load(text, Loader=_PlainLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -42,6 +45,14 @@ def parse_entries(text: str, where: str) -> dict[str, Any]:
     if not isinstance(entries, dict):
         raise VioError(f"{where} holds no calibration entries; expected lines like 'rate_hz: 200'")
     return entries
+
+
+def _check_nesting(text: str, where: str) -> None:
+    depth = 0
+    for bracket in re.findall(r"[\[\]{}]", text):
+        depth += 1 if bracket in "[{" else -1
+        if depth > MAX_NESTING:
+            raise VioError(f"{where} is not valid YAML: it is nested too deeply")
 
 
 def numbers(entries: dict[str, Any], key: str, count: int, where: str) -> list[float]:
