@@ -79,7 +79,7 @@ class Player:
 
 
 class Sorter:
-    """Put what arrives into an order that the odometry takes."""
+    """Put what arrives into an order that the odometry accepts."""
 
     def __init__(self) -> None:
         self._imu: list[tuple[int, int, ImuSample]] = []
@@ -89,7 +89,7 @@ class Sorter:
         self._released_ns = 0
 
     def add(self, item: ImuSample | StereoFrame) -> Iterator[ImuSample | StereoFrame]:
-        """Take what arrived; yield what may now be passed on."""
+        """Accept what arrived; yield what may now be passed on."""
         if isinstance(item, StereoFrame):
             self._frames.append(item)
         else:

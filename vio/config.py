@@ -93,9 +93,7 @@ class KeyframeConfig:
 
     max_age: int = 10  # frames after which a keyframe is requested at the latest
     min_alive: float = 0.7  # fraction of the keyframe's tracks below which one is requested
-    max_parallax_px: float = (
-        30.0  # median displacement, rotation removed, above which one is requested
-    )
+    max_parallax_px: float = 30.0  # median displacement without rotation that requests one
 
 
 @dataclass(frozen=True)
@@ -106,7 +104,7 @@ class ImuConfig:
     accel_noise_scale: float = 4.0
     gyro_walk_scale: float = 2.0
     accel_walk_scale: float = 1.0
-    max_gap_s: float = 0.1  # longest hole in the inertial data that is bridged
+    max_gap_s: float = 0.1  # longest gap in the inertial data that is bridged
 
 
 @dataclass(frozen=True)

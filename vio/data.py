@@ -61,7 +61,7 @@ class Tracks:
 
 
 class Status(StrEnum):
-    """Say how far a pose can be relied on."""
+    """How far a pose can be relied on."""
 
     INITIALIZING = "initializing"  # no pose yet
     TRACKING = "tracking"  # vision and inertial data agree

@@ -2,9 +2,9 @@
 """Inertial front end: noise model, on-manifold preintegration, covariance, bias Jacobians.
 
 Source: Forster, Carlone, Dellaert, Scaramuzza, "On-Manifold Preintegration for Real-Time
-Visual-Inertial Odometry", T-RO 2017. One difference: the rotation that turns a sample's specific
-force is taken at the middle of its interval (eq. 35 uses the beginning), which removes an error of
-half an interval's rotation; docs/odometry/backend.md gives its size.
+Visual-Inertial Odometry", T-RO 2017. One difference: a sample's specific force is rotated as at the
+middle of its interval (eq. 35: as at its beginning), which removes an error of half an interval's
+rotation; docs/odometry/backend.md gives its size.
 """
 
 from dataclasses import dataclass
@@ -208,8 +208,8 @@ def intervals(
     the nearest one is held. Returns dt_s (M,), gyro (M, 3), accel (M, 3).
     """
     inside = (t_ns > start_ns) & (t_ns < end_ns)
-    knots = np.concatenate([[start_ns], t_ns[inside], [end_ns]])
-    x = (knots - start_ns).astype(np.float64)
+    ends = np.concatenate([[start_ns], t_ns[inside], [end_ns]])
+    x = (ends - start_ns).astype(np.float64)
     xs = (t_ns - start_ns).astype(np.float64)
     values = np.stack([np.interp(x, xs, c) for c in (*gyro.T, *accel.T)], axis=1)
     mean = 0.5 * (values[1:] + values[:-1])

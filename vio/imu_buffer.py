@@ -66,7 +66,7 @@ class ImuBuffer:
         accel = np.asarray(accel_m_s2, np.float64)
         if gyro.shape != (3,) or accel.shape != (3,):
             raise VioError(
-                f"an inertial sample takes two vectors of shape (3,), got {gyro.shape} and "
+                f"an inertial sample has two vectors of shape (3,), got {gyro.shape} and "
                 f"{accel.shape}"
             )
         if self._samples and t_ns <= self._samples[-1][0]:

@@ -4,8 +4,8 @@
 `vio.make_odometry` makes one. Rules for the input:
 - Inertial samples come in order of time. One that is not later than the last is dropped and
   counted (`counters["imu_late"]`); one with a value that is not finite likewise (`imu_invalid`).
-- A frame comes after the inertial samples that cover its time (`imu_until_ns` says how far they
-  reach). One that is ahead by at most `imu.max_gap_s` is accepted with the last sample held
+- A frame comes after the inertial samples that cover its time (`imu_until_ns` is the time of the
+  newest). One that is ahead by at most `imu.max_gap_s` is accepted with the last sample held
   (`frame_early`); further ahead, it is refused with a VioError and may be given again.
 - A frame that is not later than the last one is refused with a VioError. A refused frame changes
   nothing.

@@ -144,17 +144,17 @@ class Estimator:
         assert w is not None
         while True:
             frames: list[int] = []
-            motions: list[int] = []
+            to_poses: list[int] = []
             recent = [s for s in w.order if w.is_full[s]]
             poses = [s for s in w.order if not w.is_full[s]]
             if len(recent) > c.recent_frames:
-                (motions if w.is_keyframe[recent[0]] else frames).append(recent[0])
-            if len(poses) + len(motions) > c.keyframes:
+                (to_poses if w.is_keyframe[recent[0]] else frames).append(recent[0])
+            if len(poses) + len(to_poses) > c.keyframes:
                 frames.append(choose_keyframe(w, poses, self.slot))
-            if not frames and not motions:
+            if not frames and not to_poses:
                 return
             self.smoothed += [self._pose(s) for s in frames]
-            marginalize(w, frames, motions)
+            marginalize(w, frames, to_poses)
 
     def _pose(self, slot: int) -> Pose:
         w = self.window

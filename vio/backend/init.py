@@ -38,7 +38,7 @@ class Initializer:
         self.reason = "no frame yet"
 
     def add(self, frame: FrameInput) -> None:
-        """Take one more frame; frames before the first stereo keyframe are of no use."""
+        """Add one more frame; frames before the first stereo keyframe are of no use."""
         self.frames.append(frame)
         while self.frames and not self._can_start(self.frames[0]):
             self.frames.pop(0)
@@ -162,7 +162,7 @@ class Initializer:
     def _full(
         self, vision: Window, bias: np.ndarray, g: np.ndarray, velocities: np.ndarray
     ) -> Window | None:
-        """Return the vision's window turned upright, with inertial factors, optimised."""
+        """Return the vision's window rotated upright, with inertial factors, optimised."""
         c = self.config
         w = vision
         up = -g / np.linalg.norm(g)

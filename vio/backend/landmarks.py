@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Landmark blocks of the window: linearise, eliminate by QR (nullspace), substitute back.
 
-Each landmark's block [J_landmark | r | J_poses] is turned by Householder steps so that its first
-three rows hold the landmark and all other rows are free of it: those rows are the reduced system
+Householder steps transform each landmark's block [J_landmark | r | J_poses] so that its first three
+rows hold the landmark and all other rows are free of it: those rows are the reduced system
 (Demmel, Sommer, Cremers, Usenko, "Square Root Bundle Adjustment for Large-Scale Reconstruction",
 CVPR 2021, and "Square Root Marginalization for Sliding-Window Bundle Adjustment", ICCV 2021).
 """

@@ -13,21 +13,21 @@ from vio.backend.states import FULL_COLUMNS, POSE_COLUMNS, POSITION
 from vio.backend.window import ACTIVE, Prior, Window
 
 
-def marginalize(window: Window, frames: list[int], motions: list[int]) -> None:
+def marginalize(window: Window, frames: list[int], to_poses: list[int]) -> None:
     """Remove whole frames, and velocity and biases of other frames, from the window.
 
     frames: slots to remove, with the landmarks they host (whose observations go to the prior);
-    other landmarks' observations in them are dropped. motions: slots that stay as poses only.
+    other landmarks' observations in them are dropped. to_poses: slots that stay as poses only.
     """
     slots, _, _ = window.columns()
     window.refresh_linearization_points()  # those of the kept states stay from now on
     visual = window.visual_arrays(slots)
-    leaving = set(frames) | set(motions)
+    leaving = set(frames) | set(to_poses)
     factors = [f for f in window.factors if f.slot_i in leaving or f.slot_j in leaving]
     hosted = np.flatnonzero((window.lm_state == ACTIVE) & np.isin(window.host, frames))
     hosted = hosted[np.count_nonzero(window.mask[hosted], axis=1) >= 2]
 
-    touched = set(frames) | set(motions)
+    touched = set(frames) | set(to_poses)
     touched |= {s for f in factors for s in (f.slot_i, f.slot_j)}
     touched |= set(slots[np.any(window.mask[hosted][:, slots] != 0, axis=0)].tolist())
     if window.prior is not None:
@@ -43,7 +43,7 @@ def marginalize(window: Window, frames: list[int], motions: list[int]) -> None:
         if s in frames:
             columns[s][:] = col + np.arange(size)
             col += size
-        elif s in motions:
+        elif s in to_poses:
             count = FULL_COLUMNS - POSE_COLUMNS
             columns[s][POSE_COLUMNS:] = col + np.arange(count)
             col += count
@@ -96,7 +96,7 @@ def marginalize(window: Window, frames: list[int], motions: list[int]) -> None:
         np.ascontiguousarray(A[gone:last, gone:n]), A[gone:last, n].copy(), kept, kept_dims
     )
     window.linearized[kept] = True
-    window.is_full[list(motions)] = False
+    window.is_full[list(to_poses)] = False
     window.factors = [f for f in window.factors if f not in factors]
     for row in np.flatnonzero((window.lm_state != 0) & np.isin(window.host, frames)):
         window.free_landmark(int(row))

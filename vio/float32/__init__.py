@@ -1,2 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The back end's arithmetic in fixed-order float32: the bit-exact reference of hls/."""
+"""The back end's arithmetic in fixed-order float32: the bit-exact reference of hls/.
+
+float, so3, qr, cholesky, linearize and imu mirror the modules of hls/; batches and kernels run them
+over many operands; solve, inertial, landmarks and window build the back end of these kernels.
+"""

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The float32 operations that software and hardware share to the bit: docs/hls/float_rules.md.
+"""The float32 operations, bit-exact in software and hardware: docs/hls/float_rules.md.
 
 Each function is one operation of hls/float.x: operands flushed, one rounding to nearest even,
-result flushed, one NaN. A reference that takes all its float32 steps through them, in the order of
+result flushed, one NaN. A reference that computes all its float32 steps by them, in the order of
 its DSLX, equals the hardware. Compiled by numba, which neither fuses nor reorders (no fastmath).
+hls/units.x holds the same addition and product in parts, as a sequencer runs them.
 """
 
 import numpy as np

@@ -244,15 +244,15 @@ def step(state: np.ndarray, setup: np.ndarray, sample: np.ndarray) -> np.ndarray
         total = add(add(old, twice), P_vp_new[j, i])
         new[_P_PP + k] = add(state[_P_PP + k], mul(h, total))
 
-    # The rotation error turned, and the gyroscope's noise: Jr Jr' density^2 dt.
-    turned = _times_transposed(E2t, P_rr)
+    # The rotation error rotated, and the gyroscope's noise: Jr Jr' density^2 dt.
+    rotated = _times_transposed(E2t, P_rr)
     q = mul(setup[6], dt)
     g = sub(sub(add(c, c), mul(b, b)), mul(mul(c, c), t2))
     qg = mul(q, g)
     for k in range(6):
         i, j = _ROW[k], _COLUMN[k]
         F = sub(q, mul(qg, squares[i])) if i == j else mul(qg, products[i + j - 1])
-        new[_P_RR + k] = add(_dot(turned[i], E2t[j]), F)
+        new[_P_RR + k] = add(_dot(rotated[i], E2t[j]), F)
     new[_P_RV : _P_RV + 9] = _times_transposed(E2t, C_v_r).ravel()
     new[_P_RP : _P_RP + 9] = _times_transposed(E2t, C_p_r).ravel()
     return new

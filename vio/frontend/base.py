@@ -19,7 +19,7 @@ class FrontEnd(Protocol):
     def track(self, frame: StereoFrame, R_cam_prev: np.ndarray) -> Tracks:
         """Process one frame.
 
-        R_cam_prev: (3, 3), takes ray directions of the previous frame's left camera to this
+        R_cam_prev: (3, 3), rotates ray directions of the previous frame's left camera to this
         frame's left camera, predicted by the gyroscope (identity for the first frame).
         """
         ...
@@ -30,11 +30,11 @@ class FrontEnd(Protocol):
 
 
 def check_image(image: np.ndarray, rig: StereoRig) -> None:
-    """Raise VioError for an image that is not what the calibration says."""
+    """Raise VioError for an image that does not match the calibration."""
     wanted = (rig.left.height, rig.left.width)
     if image.shape != wanted or image.dtype != np.uint8:
         raise VioError(
-            f"image of shape {image.shape} {image.dtype} given, but the calibration says "
+            f"image of shape {image.shape} {image.dtype} given, but the calibration states "
             f"{wanted} uint8; check the resolution in sensor.yaml"
         )
 

@@ -99,7 +99,7 @@ def execute(
     """Run the odometry, writing each state as it comes; on_frame is called with the number done.
 
     until_s: stop that many seconds after the first image. Ctrl-C ends the run early: the result
-    says so, and all that came before it is there.
+    holds it, with all that came before.
     """
     from vio.engines import make_odometry
     from vio.odometry import ImuPose, run

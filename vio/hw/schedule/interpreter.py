@@ -10,7 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from vio.backend.states import local_difference, retract
+from vio.backend.states import (
+    FULL_COLUMNS,
+    POSE_COLUMNS,
+    local_difference,
+    retract,
+)
 from vio.backend.window import FREE, Window
 from vio.hw.schedule.landmark_kernels import Array, LandmarkKernels, householder, root, sum_of, unit
 from vio.hw.schedule.machine import Call
@@ -27,7 +32,7 @@ class Execution(LandmarkKernels):
         super().__init__(window, convert)
         self.n = 0
         self.columns: dict[int, list[int]] = {}
-        dims = [15 if window.is_full[s] else 6 for s in self.order]
+        dims = [FULL_COLUMNS if window.is_full[s] else POSE_COLUMNS for s in self.order]
         if leaving is None:
             for f, d in enumerate(dims):
                 self.columns[f] = list(range(self.n, self.n + d))
@@ -135,7 +140,7 @@ class Execution(LandmarkKernels):
 
     def _difference(self, frame: int) -> None:
         w, slot = self.window, self.order[frame]
-        size = 15 if w.is_full[slot] else 6
+        size = FULL_COLUMNS if w.is_full[slot] else POSE_COLUMNS
         d = local_difference(w.R, w.vec, w.R_lin, w.vec_lin, np.array([slot]), np.array([size]))
         self.delta[self.columns[frame][:size]] = self.convert(d)
 
@@ -214,7 +219,7 @@ class Execution(LandmarkKernels):
 
     def _retract(self, frame: int) -> None:
         w, slot = self.window, self.order[frame]
-        size = 15 if w.is_full[slot] else 6
+        size = FULL_COLUMNS if w.is_full[slot] else POSE_COLUMNS
         dx = np.array([float(v) for v in self.dx[self.columns[frame]]]).astype(w.dtype)
         retract(w.R, w.vec, np.array([slot]), np.array([size]), dx)
 
@@ -224,7 +229,7 @@ class Execution(LandmarkKernels):
         """Spread rows over a block of columns [landmark 3 | states n | residual]."""
         n = self.n
         if source == "factor":
-            self.block = self.zeros((15, n + self.own + 1))
+            self.block = self.zeros((FULL_COLUMNS, n + self.own + 1))
             self.block[:, [c + self.own for c in columns[:-1]]] = self.factor_J
             self.block[:, -1] = self.factor_r
             return

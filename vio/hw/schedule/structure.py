@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vio.backend.states import FULL_COLUMNS, POSE_COLUMNS
 from vio.backend.window import ACTIVE, Window
 
 
@@ -87,7 +88,7 @@ def structure_of(window: Window) -> Structure:
     index = {slot: i for i, slot in enumerate(window.order)}
     prior = window.prior
     return Structure(
-        tuple(15 if window.is_full[s] else 6 for s in window.order),
+        tuple(FULL_COLUMNS if window.is_full[s] else POSE_COLUMNS for s in window.order),
         tuple(bool(window.linearized[s]) for s in window.order),
         tuple(landmark_of(window, row) for row in window.active_rows()),
         tuple((index[f.slot_i], index[f.slot_j]) for f in window.factors),
@@ -132,7 +133,7 @@ def worst_case(frames: int, tracks: int, age: int | None = None) -> tuple[Struct
     are frozen by the prior, which holds all of them and the motion of the oldest full state.
     """
     age = frames if age is None else min(age, frames)
-    dims = (6,) * (frames - RECENT) + (15,) * RECENT
+    dims = (POSE_COLUMNS,) * (frames - RECENT) + (FULL_COLUMNS,) * RECENT
     frozen = (True,) * (frames - 1) + (False,)
     starts = frames - age + 1
     landmarks = []
@@ -145,7 +146,7 @@ def worst_case(frames: int, tracks: int, age: int | None = None) -> tuple[Struct
         landmarks.append(Landmark(k, host, tuple((f, 3) for f in seen)))
     motions = frames - RECENT
     factors = tuple((f, f + 1) for f in range(motions, frames - 1))
-    prior = tuple((f, 15 if f == motions else 6) for f in range(frames - 1))
+    prior = tuple((f, FULL_COLUMNS if f == motions else POSE_COLUMNS) for f in range(frames - 1))
     rows = sum(d for _, d in prior)
     s = Structure(dims, frozen, tuple(landmarks), factors, prior, rows)
     return s, Leaving(s, (0,), (motions,))
