@@ -19,7 +19,7 @@ from typing import Protocol
 
 import numpy as np
 
-from vio.backend.estimator import Estimator
+from vio.backend.estimator import Estimate, Estimator
 from vio.backend.observations import FrameInput
 from vio.camera import StereoRig
 from vio.config import Config
@@ -114,25 +114,7 @@ class Odometry:
         self._segments.add_smoothed(self.estimator.drain_smoothed())
         self._frame_ns = t_ns
         self._imu.trim(t_ns)
-
-        pose = {}
-        if located is None:
-            self._imu.stop_prediction()
-        else:
-            self._gyro_bias = located.gyro_bias_rad_s
-            self._imu.predict_from(
-                t_ns, located.R_world_body, located.p_world_body, located.v_world_body,
-                located.gyro_bias_rad_s, located.accel_bias_m_s2,
-            )  # fmt: skip
-            pose = {
-                "p_world_body": located.p_world_body,
-                "q_world_body": quaternion_from_matrix(located.R_world_body),
-                "v_world_body": located.v_world_body,
-                "gyro_bias_rad_s": located.gyro_bias_rad_s,
-                "accel_bias_m_s2": located.accel_bias_m_s2,
-                "covariance": located.covariance,
-            }
-        in_view = 0 if located is None else located.visible
+        self._predict_from(located)
         timing["backend"] = _ms(mark)
         timing["total"] = _ms(started)
         return State(
@@ -142,9 +124,9 @@ class Odometry:
             segment=self.segment,
             is_keyframe=tracks.is_keyframe,
             tracks=tracks,
-            counters={**tracks.counters, "landmarks_in_view": in_view},
+            counters={**tracks.counters, "landmarks_in_view": located.visible if located else 0},
             stage_ms=timing,
-            **pose,
+            **({} if located is None else _pose_fields(located)),
         )
 
     def landmarks(self) -> np.ndarray:
@@ -164,6 +146,21 @@ class Odometry:
         """Forget the window; its poses belong to the segment that ends here."""
         self.estimator.reset()
         self._segments.add_smoothed(self.estimator.drain_smoothed())
+
+    def _predict_from(self, located: Estimate | None) -> None:
+        """Predict from a frame's estimate until the next frame; without one, stop."""
+        if located is None:
+            self._imu.stop_prediction()
+            return
+        self._gyro_bias = located.gyro_bias_rad_s
+        self._imu.predict_from(
+            located.t_ns,
+            located.R_world_body,
+            located.p_world_body,
+            located.v_world_body,
+            located.gyro_bias_rad_s,
+            located.accel_bias_m_s2,
+        )
 
     def _check_order(self, t_ns: int) -> None:
         if self._frame_ns is not None and t_ns <= self._frame_ns:
@@ -212,6 +209,18 @@ def run(
                 imu_poses.append(pose)
             k += 1
         yield odometry.add_frame(frame)
+
+
+def _pose_fields(located: Estimate) -> dict[str, np.ndarray | None]:
+    """Return what a state holds of an estimate in the world frame."""
+    return {
+        "p_world_body": located.p_world_body,
+        "q_world_body": quaternion_from_matrix(located.R_world_body),
+        "v_world_body": located.v_world_body,
+        "gyro_bias_rad_s": located.gyro_bias_rad_s,
+        "accel_bias_m_s2": located.accel_bias_m_s2,
+        "covariance": located.covariance,
+    }
 
 
 def _ms(since: float) -> float:

@@ -41,9 +41,14 @@ class Dataset(Protocol):
         ...
 
 
+def end_ns(dataset: Dataset, until_s: float | None) -> int | None:
+    """Return the time until_s seconds after the first image (None: None, the whole recording)."""
+    return None if until_s is None else int(dataset.frame_t_ns[0]) + round(until_s * 1e9)
+
+
 def count_frames(dataset: Dataset, until_s: float | None) -> int:
     """Return how many frames come before until_s seconds after the first image (None: all)."""
-    if until_s is None:
+    limit = end_ns(dataset, until_s)
+    if limit is None:
         return len(dataset.frame_t_ns)
-    limit = int(dataset.frame_t_ns[0]) + round(until_s * 1e9)
     return int(np.searchsorted(dataset.frame_t_ns, limit, side="right"))

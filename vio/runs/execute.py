@@ -11,7 +11,7 @@ import numpy as np
 
 from vio.config import Config
 from vio.data import State, StereoFrame
-from vio.datasets.base import Dataset, count_frames
+from vio.datasets.base import Dataset, count_frames, end_ns
 from vio.runs.folder import RunFolder
 from vio.runs.log import RunLog
 from vio.runs.samples import FrameSampler, SampleFrame
@@ -104,14 +104,12 @@ def execute(
     from vio.engines import make_odometry
     from vio.odometry import ImuPose, run
 
-    start_ns = int(dataset.frame_t_ns[0])
-    until_ns = None if until_s is None else start_ns + round(until_s * 1e9)
     watched = Watched(dataset)
     result = RunResult(RunLog(), [], np.empty((0, 3)))
     sampler = FrameSampler(count_frames(dataset, until_s), samples=result.samples)
     odometry = make_odometry(dataset.rig, dataset.imu_noise, config)
     imu_poses: list[ImuPose] = []
-    states = run(watched, odometry, until_ns, imu_poses)
+    states = run(watched, odometry, end_ns(dataset, until_s), imu_poses)
     cloud = _Cloud(config.backend.keyframes)
     try:
         start = perf_counter()

@@ -174,6 +174,7 @@ def _record(name: str, dataset: str, file: str, until_s: float | None) -> int:
 
     from vio.config import load_config
     from vio.datasets import open_dataset
+    from vio.datasets.base import end_ns
     from vio.engines import make_odometry
     from vio.errors import VioError
     from vio.float32.kernels import Kernels
@@ -185,7 +186,7 @@ def _record(name: str, dataset: str, file: str, until_s: float | None) -> int:
         raise VioError(f"only the operands of imu and backend are recorded so, not those of {name}")
     check_place(Path(file))
     source = open_dataset(Path(dataset))
-    until_ns = None if until_s is None else int(source.frame_t_ns[0] + until_s * 1e9)
+    until_ns = end_ns(source, until_s)
     if name == "backend":
         from vio.hw.hls import verify_kernels
 

@@ -131,7 +131,7 @@ def _recorded(args: argparse.Namespace) -> "list[Window]":
     from vio.commands.console import progress
     from vio.config import load_config
     from vio.datasets import open_dataset
-    from vio.datasets.base import count_frames
+    from vio.datasets.base import count_frames, end_ns
     from vio.engines import make_odometry
     from vio.errors import VioError
     from vio.hw.schedule.totals import Window, traced_windows
@@ -139,13 +139,10 @@ def _recorded(args: argparse.Namespace) -> "list[Window]":
 
     config = load_config(args.preset, args.set)
     dataset = open_dataset(args.dataset)
-    until = None
-    if args.until is not None:
-        until = int(dataset.frame_t_ns[0]) + round(args.until * 1e9)
     kept: list[Window] = []
     odometry = make_odometry(dataset.rig, dataset.imu_noise, config)
     with progress(dataset.name, count_frames(dataset, args.until)) as done, traced_windows(kept):
-        for k, _ in enumerate(run_odometry(dataset, odometry, until)):
+        for k, _ in enumerate(run_odometry(dataset, odometry, end_ns(dataset, args.until))):
             done(k + 1)
     kept = [w for w in kept if w.leaving]
     if not kept:

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     from vio.commands.console import print_table, progress
     from vio.config import load_config
     from vio.datasets import open_dataset
-    from vio.datasets.base import count_frames
+    from vio.datasets.base import count_frames, end_ns
     from vio.errors import VioError
     from vio.runs.signals import trace_signals
 
@@ -56,9 +56,7 @@ def run(args: argparse.Namespace) -> int:
         raise VioError(f"--until {args.until:g} is not a positive number of seconds")
     config = load_config(args.preset, args.set)
     dataset = open_dataset(args.dataset)
-    until_ns = None
-    if args.until is not None:
-        until_ns = int(dataset.frame_t_ns[0]) + round(args.until * 1e9)
+    until_ns = end_ns(dataset, args.until)
     with progress(dataset.name, count_frames(dataset, args.until)) as on_frame:
         frames, uses = trace_signals(dataset, config, until_ns, on_frame)
     rows = [row_of(use) for use in uses]
