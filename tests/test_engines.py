@@ -23,7 +23,7 @@ from vio.fixed.frontend import FixedFrontEnd
 from vio.float32 import imu as imu32
 from vio.float32.kernels import Kernels
 from vio.float32.window import Window32
-from vio.frontend.frontend import FloatFrontEnd
+from vio.frontend.float import FloatFrontEnd
 from vio.frontend.replay import ReplayFrontEnd
 from vio.imu import ImuNoise, preintegrate
 
