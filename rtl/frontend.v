@@ -3,12 +3,12 @@
 //
 // While a frame streams in it is halved, compressed and searched for corners, and the keyframe
 // decision is taken; then the blocks work one after the other on its tracks, while the next frame
-// may already stream in (docs/chip/architecture.md). Equals `vio.fixed.frontend.FixedFrontEnd` to the bit.
+// may already stream in (docs/chip/architecture.md). Equals `vio.fixed.frontend.FixedFrontEnd` bit for bit.
 // Registers:  docs/chip/registers.md, over AXI4-Lite. The set that is armed is taken over with the first
 //             pixel of a frame; what works on a frame afterwards keeps it.
 // Output:     a packet of words a frame (track_output), and an interrupt.
-// Latency:    see `vio hw cycles`: about 100k clocks from the last pixel to the last track (200 tracks),
-//             twice that for keyframes. Throughput: a pixel a clock on both streams.
+// Latency:    see `vio hw cycles`: about 100k cycles from the last pixel to the last track (200 tracks),
+//             twice that for keyframes. Throughput: a pixel a cycle on both streams.
 `default_nettype none
 
 module frontend (
@@ -70,11 +70,11 @@ module frontend (
   wire enable, request_forget, done_forget, request_skip, skip_in, take, rotation_ready;
   wire w_hold, w_valid;
   wire [2:0] w_select;
-  wire [8:0] w_address;
+  wire [8:0] w_address, cfg_min_alive;
   wire [23:0] w_data;
   wire [10:0] cfg_width, cfg_height, cfg_border;
   wire [19:0] cfg_timeout;
-  wire [31:0] cfg_seed, cfg_frame, cfg_moved2;
+  wire [31:0] cfg_seed, cfg_frame, cfg_moved2, status_done_frame;
   wire [CW-1:0] cfg_max_tracks, cfg_cell_budget;
   wire [SW-1:0] cfg_min_score;
   wire [7:0] cfg_min_distance, cfg_cell_cols, cfg_cell_rows, cfg_max_age;
@@ -87,62 +87,25 @@ module frontend (
   wire [DW-1:0] cfg_draws;
   wire [2:0] cfg_segments, cfg_reach_v;
   wire [3:0] cfg_reach_u;
-  wire [8:0] cfg_min_alive;
 
-  // ======== the set that belongs to the frame that is worked on ========
-  localparam RUN_W = 32 + 32 + CW + 8 + CW + 8 + 8 + 2 + IW + 14 + 14 + 20 + 17 + 18 + 18 + DW + 18
-                   + 18 + 18 + 3 + 4 + 3 + 17 + 17 + 17 + IW + 14;
-  wire [31:0] seed, frame_number;
-  wire [CW-1:0] max_tracks, cell_budget;
-  wire [7:0] min_distance, cell_cols, cell_rows;
-  wire [1:0] levels;
-  wire [IW-1:0] max_iterations, stereo_iterations;
-  wire [13:0] step, max_shift, max_refine;
-  wire [19:0] flat_min;
-  wire [16:0] correlation_min, search_min, uniqueness, stereo_correlation_min;
-  wire [17:0] mono_tight2, mono_loose2, stereo_threshold, first, disparity_step;
-  wire [DW-1:0] draws;
-  wire [2:0] segments, reach_v;
-  wire [3:0] reach_u;
-  wire commit;
-
-  reg [RUN_W-1:0] run_q;
-  always @(posedge clk)
-    if (commit)
-      run_q <= {cfg_seed, cfg_frame, cfg_max_tracks, cfg_min_distance, cfg_cell_budget, cfg_cell_cols,
-                cfg_cell_rows, cfg_levels, cfg_max_iterations, cfg_step, cfg_max_shift, cfg_flat_min,
-                cfg_correlation_min, cfg_mono_tight2, cfg_mono_loose2, cfg_draws, cfg_stereo_threshold,
-                cfg_first, cfg_disparity_step, cfg_segments, cfg_reach_u, cfg_reach_v, cfg_search_min,
-                cfg_uniqueness, cfg_stereo_correlation_min, cfg_stereo_iterations, cfg_max_refine};
-  assign {seed, frame_number, max_tracks, min_distance, cell_budget, cell_cols, cell_rows, levels,
-          max_iterations, step, max_shift, flat_min, correlation_min, mono_tight2, mono_loose2, draws,
-          stereo_threshold, first, disparity_step, segments, reach_u, reach_v, search_min, uniqueness,
-          stereo_correlation_min, stereo_iterations, max_refine} = run_q;
+  wire commit, status_keyframe;
   wire held, stored, lost, right_in, repaired, stall, busy, undue, due, stereo_pending;
   wire commit_left, make_key, reading, overflow, deciding;
   wire event_drop, event_left_missing, event_right_missing, event_last_pixel, unused_armed;
-  wire [7:0] errors;
+  wire [7:0] errors, count_stereo_columns;
   wire [6:0] active;
   wire [CW-1:0] tracks;
   wire [1:0] event_table, count_points, count_ransac, count_candidates;
-  wire [3:0] count_tracker;
-  wire [3:0] count_stereo_iterations;
+  wire [3:0] count_tracker, count_stereo_iterations;
   wire [5:0] count_iterations;
-  wire [7:0] count_stereo_columns;
   wire [11:0] count_writes, count_reads;
   wire [TILE_BITS-1:0] candidate_address;
   wire [CANDIDATE_W-1:0] candidate;
   wire k_r_valid, k_r_ready, k_a_valid, s_r_valid, s_r_ready, s_a_valid;
-  wire [1:0] k_r_store, k_r_level, s_r_store, s_r_level;
+  wire [1:0] k_r_buffer, k_r_level, s_r_buffer, s_r_level;
   wire [8:0] k_r_column, k_r_row, s_r_column, s_r_row;
   wire [1023:0] k_a_pixels, s_a_pixels;
   wire last_track = m_axis_tvalid && m_axis_tready && m_axis_tlast;
-  reg keyframe_q;
-  reg [31:0] done_frame_q;
-  always @(posedge clk) begin
-    if (commit_left) keyframe_q <= due;
-    if (last_track) done_frame_q <= frame_number;
-  end
 
   registers #(
       .ITERATION_W(IW),
@@ -220,9 +183,9 @@ module frontend (
       .cfg_min_alive(cfg_min_alive),
       .cfg_moved2(cfg_moved2),
       .status_busy(held || busy),
-      .status_keyframe(keyframe_q),
+      .status_keyframe(status_keyframe),
       .status_tracks(tracks),
-      .status_done_frame(done_frame_q),
+      .status_done_frame(status_done_frame),
       .event_last_pixel(event_last_pixel),
       .event_short_left(errors[0]),
       .event_long_left(errors[1]),
@@ -311,7 +274,7 @@ module frontend (
       .candidate(candidate),
       .k_r_valid(k_r_valid),
       .k_r_ready(k_r_ready),
-      .k_r_store(k_r_store),
+      .k_r_buffer(k_r_buffer),
       .k_r_level(k_r_level),
       .k_r_column(k_r_column),
       .k_r_row(k_r_row),
@@ -319,7 +282,7 @@ module frontend (
       .k_a_pixels(k_a_pixels),
       .s_r_valid(s_r_valid),
       .s_r_ready(s_r_ready),
-      .s_r_store(s_r_store),
+      .s_r_buffer(s_r_buffer),
       .s_r_level(s_r_level),
       .s_r_column(s_r_column),
       .s_r_row(s_r_row),
@@ -344,33 +307,33 @@ module frontend (
       .cfg_max_age(cfg_max_age),
       .cfg_min_alive(cfg_min_alive),
       .cfg_moved2(cfg_moved2),
-      .run_seed(seed),
-      .run_frame(frame_number),
-      .run_max_tracks(max_tracks),
-      .run_min_distance(min_distance),
-      .run_cell_budget(cell_budget),
-      .run_cell_cols(cell_cols),
-      .run_cell_rows(cell_rows),
-      .run_levels(levels),
-      .run_max_iterations(max_iterations),
-      .run_step(step),
-      .run_max_shift(max_shift),
-      .run_flat_min(flat_min),
-      .run_correlation_min(correlation_min),
-      .run_mono_tight2(mono_tight2),
-      .run_mono_loose2(mono_loose2),
-      .run_draws(draws),
-      .run_stereo_threshold(stereo_threshold),
-      .run_first(first),
-      .run_disparity_step(disparity_step),
-      .run_segments(segments),
-      .run_reach_u(reach_u),
-      .run_reach_v(reach_v),
-      .run_search_min(search_min),
-      .run_uniqueness(uniqueness),
-      .run_stereo_correlation_min(stereo_correlation_min),
-      .run_stereo_iterations(stereo_iterations),
-      .run_max_refine(max_refine),
+      .cfg_seed(cfg_seed),
+      .cfg_frame(cfg_frame),
+      .cfg_max_tracks(cfg_max_tracks),
+      .cfg_min_distance(cfg_min_distance),
+      .cfg_cell_budget(cfg_cell_budget),
+      .cfg_cell_cols(cfg_cell_cols),
+      .cfg_cell_rows(cfg_cell_rows),
+      .cfg_levels(cfg_levels),
+      .cfg_max_iterations(cfg_max_iterations),
+      .cfg_step(cfg_step),
+      .cfg_max_shift(cfg_max_shift),
+      .cfg_flat_min(cfg_flat_min),
+      .cfg_correlation_min(cfg_correlation_min),
+      .cfg_mono_tight2(cfg_mono_tight2),
+      .cfg_mono_loose2(cfg_mono_loose2),
+      .cfg_draws(cfg_draws),
+      .cfg_stereo_threshold(cfg_stereo_threshold),
+      .cfg_first(cfg_first),
+      .cfg_disparity_step(cfg_disparity_step),
+      .cfg_segments(cfg_segments),
+      .cfg_reach_u(cfg_reach_u),
+      .cfg_reach_v(cfg_reach_v),
+      .cfg_search_min(cfg_search_min),
+      .cfg_uniqueness(cfg_uniqueness),
+      .cfg_stereo_correlation_min(cfg_stereo_correlation_min),
+      .cfg_stereo_iterations(cfg_stereo_iterations),
+      .cfg_max_refine(cfg_max_refine),
       .w_hold(w_hold),
       .w_valid(w_valid),
       .w_select(w_select),
@@ -398,7 +361,7 @@ module frontend (
       .candidate(candidate),
       .k_r_valid(k_r_valid),
       .k_r_ready(k_r_ready),
-      .k_r_store(k_r_store),
+      .k_r_buffer(k_r_buffer),
       .k_r_level(k_r_level),
       .k_r_column(k_r_column),
       .k_r_row(k_r_row),
@@ -406,7 +369,7 @@ module frontend (
       .k_a_pixels(k_a_pixels),
       .s_r_valid(s_r_valid),
       .s_r_ready(s_r_ready),
-      .s_r_store(s_r_store),
+      .s_r_buffer(s_r_buffer),
       .s_r_level(s_r_level),
       .s_r_column(s_r_column),
       .s_r_row(s_r_row),
@@ -418,6 +381,8 @@ module frontend (
       .m_axis_tuser(m_axis_tuser),
       .m_axis_tlast(m_axis_tlast),
       .tracks(tracks),
+      .status_keyframe(status_keyframe),
+      .status_done_frame(status_done_frame),
       .active(active),
       .deciding(deciding),
       .count_iterations(count_iterations),

@@ -5,7 +5,7 @@ import cocotb
 from cocotb.triggers import ReadOnly, RisingEdge
 
 OKAY, SLVERR = 0, 2
-LIMIT = 2000  # clocks after which a channel counts as stuck
+LIMIT = 2000  # cycles after which a channel counts as stuck
 
 
 class Axil:
@@ -25,7 +25,7 @@ class Axil:
         await RisingEdge(self._dut.clk)
 
     async def offer(self, channel: str, values: dict[str, int], delay: int = 0) -> None:
-        """Offer a word on a channel after `delay` clocks, until it is taken."""
+        """Offer a word on a channel after `delay` cycles, until it is taken."""
         for _ in range(delay):
             await self._clock()
         for name, value in values.items():
@@ -38,10 +38,10 @@ class Axil:
             if taken:
                 self._signal(channel, "valid").value = 0
                 return
-        raise AssertionError(f"channel {channel} took nothing in {LIMIT} clocks")
+        raise AssertionError(f"channel {channel} took nothing in {LIMIT} cycles")
 
     async def accept(self, channel: str, names: list[str], stall: int = 0) -> list[int]:
-        """Return the answer on a channel, which must hold still for `stall` clocks."""
+        """Return the answer on a channel, which must hold still for `stall` cycles."""
         valid = self._signal(channel, "valid")
         for _ in range(LIMIT):
             await ReadOnly()
@@ -49,7 +49,7 @@ class Axil:
                 break
             await self._clock()
         else:
-            raise AssertionError(f"channel {channel} gave nothing in {LIMIT} clocks")
+            raise AssertionError(f"channel {channel} gave nothing in {LIMIT} cycles")
         seen = [int(self._signal(channel, name).value) for name in names]
         for _ in range(stall):
             await self._clock()
@@ -69,7 +69,7 @@ class Axil:
         strobe: int = 15,
         delays: tuple[int, int, int] = (0, 0, 0),
     ) -> int:
-        """Write a word; return the response. delays: clocks before AW, before W, and before B."""
+        """Write a word; return the response. delays: cycles before AW, before W, and before B."""
         aw = cocotb.start_soon(self.offer("aw", {"addr": address}, delays[0]))
         w = cocotb.start_soon(self.offer("w", {"data": data, "strb": strobe}, delays[1]))
         (response,) = await self.accept("b", ["resp"], delays[2])
@@ -78,7 +78,7 @@ class Axil:
         return response
 
     async def read(self, address: int, stall: int = 0, delay: int = 0) -> tuple[int, int]:
-        """Read a word; return data and response. stall: clocks before R is taken."""
+        """Read a word; return data and response. stall: cycles before R is taken."""
         ar = cocotb.start_soon(self.offer("ar", {"addr": address}, delay))
         data, response = await self.accept("r", ["data", "resp"], stall)
         await ar

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The whole front end in a shared library: frames in, packets of tracks and digests out (ctypes).
 //
-// One clock a step. The pixel streams and the track stream may stall (seeded), so that the same
+// One cycle a step. The pixel streams and the track stream may stall (seeded), so that the same
 // frames can be fed at any pace; what comes out must not depend on it.
 #include <cstdint>
 #include <cstring>
@@ -228,7 +228,7 @@ int64_t kestrel_packet(Kestrel* k, uint32_t* words, uint64_t room, uint64_t limi
   return static_cast<int64_t>(packet.size());
 }
 
-// Give out the digests and numbers of words of all probes since the last call, and begin anew.
+// Give out the digests and numbers of words of all trace points since the last call, and begin anew.
 void kestrel_digests(Kestrel* k, uint64_t* digest, uint64_t* count) {
   for (int i = 0; i < kProbes; i++) {
     digest[i] = k->digest[i];

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cameras, wild numbers and register writes for the tests of the point unit and its clients."""
+"""Cameras, wild numbers and register writes for tests of the projection unit and its clients."""
 
 import random
 from dataclasses import dataclass, replace
@@ -132,11 +132,11 @@ def unpack(value: int, bits: int, count: int) -> list[int]:
     return [signed(value >> (bits * k), bits) for k in range(count)]
 
 
-LATENCY = (29, 12, 14, 14)  # of the point unit's operations
+LATENCY = (29, 12, 14, 14)  # of the projection unit's operations
 
 
 async def serve(dut, what: Setup, generator: random.Random | None) -> None:
-    """Answer requests as the point unit does; with a generator, busy now and then and of any speed.
+    """Answer requests as the projection unit does; with a generator, sometimes busy, at any pace.
 
     The answers are the golden functions', to which rectify.v is equal (test_rectify.py).
     """

@@ -16,13 +16,13 @@ def never() -> bool:
 
 
 def sometimes(seed: int, share: float = 0.5) -> Stall:
-    """Return a stall in a random share of the clocks."""
+    """Return a stall in a random share of the cycles."""
     generator = random.Random(seed)
     return lambda: generator.random() < share
 
 
 async def reset(dut) -> None:
-    """Start the clock and hold the reset for three clocks."""
+    """Start the clock and hold the reset for three cycles."""
     Clock(dut.clk, 2, "ns").start()
     dut.rst.value = 1
     for _ in range(3):
@@ -59,7 +59,7 @@ async def receive(
     prefix: str = "m_",
     limit: int = 10**6,
 ) -> list[dict[str, int]]:
-    """Return the first `count` words; fails when they don't come within `limit` clocks."""
+    """Return the first `count` words; fails when they don't come within `limit` cycles."""
     valid, ready = getattr(dut, prefix + "valid"), getattr(dut, prefix + "ready")
     names = list(names)
     words: list[dict[str, int]] = []
@@ -73,7 +73,7 @@ async def receive(
         if willing and bool(valid.value):
             words.append({name: int(getattr(dut, prefix + name).value) for name in names})
         await RisingEdge(dut.clk)
-    raise AssertionError(f"{len(words)} of {count} words came within {limit} clocks")
+    raise AssertionError(f"{len(words)} of {count} words came within {limit} cycles")
 
 
 def pixels(image) -> list[dict[str, int]]:

@@ -20,18 +20,18 @@ TIMEOUT_S = 600
 
 # One change that breaks a design for each proof: stem of rtl/, what stands there, what stands there
 # instead. A proof is a .sby and its task, `prove` where none is named.
-TWINS = {
-    "arbiter": ("arbiter", "SELF > last_q", "SELF >= last_q"),
+FAULTS = {
+    "arbiter": ("arbiter", "locked_q ? last_q : first_d", "first_d"),
     "async_fifo": ("async_fifo", "!= {~read_seen_q[AW:AW-1],", "!= {~read_seen_q[AW:AW],"),
     "axi_lite": ("axi_lite", "done || (answer_valid_q && !s_axil_bready)", "done"),
     "camera_pair": ("camera_pair", "if (left_late) left_pass_q <= 1'b0;", ""),
     "fifo": ("fifo", "s_ready = !level[AW]", "s_ready = 1'b1"),
     "frame_guard": ("frame_guard", "&& !filling && !cut", "&& !filling"),
     "frame_ring": ("frame_ring", "count_q < spare_q", "count_q <= spare_q"),
-    "frame_store": ("frame_store", "right_valid && right_active_q", "right_valid"),
+    "frame_buffer": ("frame_buffer", "right_valid && right_active_q", "right_valid"),
     "keyframe": ("keyframe", "commit = state_q == WAIT && s_stored", "commit = state_q == WAIT"),
     "keyframe bounds": ("keyframe", "FORGET_2: if (p_done)", "FORGET_2: if (p_done && !sent_q)"),
-    "point_arbiter": ("point_arbiter", "owner_q <= first", "owner_q <= s_valid"),
+    "projection_arbiter": ("projection_arbiter", "owner_q <= first", "owner_q <= s_valid"),
     "pyramid": ("pyramid", "(take && y[0] == 1'b0 && y != ZERO)", "(take && y[0] == 1'b0)"),
     "skid": ("skid", "spare_valid_q || s_valid", "s_valid"),
     "stream_control": ("stream_control", "cfg_enable && !full && !stall", "cfg_enable && !stall"),
@@ -55,7 +55,7 @@ def sby(proof: str, change: tuple[str, str, str] | None = None) -> str:
     """
     name, _, task = proof.partition(" ")
     task = task or "prove"
-    folder = BUILD.parent / "formal" / f"{name}-{task}{'-twin' if change else ''}"
+    folder = BUILD.parent / "formal" / f"{name}-{task}{'-fault' if change else ''}"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(RTL, folder / "rtl")
     if change:
@@ -83,7 +83,7 @@ def sby(proof: str, change: tuple[str, str, str] | None = None) -> str:
     return str(ends[0])
 
 
-@pytest.mark.parametrize("proof", sorted(TWINS))
+@pytest.mark.parametrize("proof", sorted(FAULTS))
 def test_the_properties_hold(proof: str) -> None:
     assert sby(proof) == "PASS"
 
@@ -93,9 +93,9 @@ def test_the_states_that_matter_are_reached(name: str) -> None:
     assert sby(f"{name} cover") == "PASS"
 
 
-@pytest.mark.parametrize("proof", sorted(TWINS))
+@pytest.mark.parametrize("proof", sorted(FAULTS))
 def test_a_broken_design_is_refuted(proof: str) -> None:
-    assert sby(proof, TWINS[proof]) == "FAIL"
+    assert sby(proof, FAULTS[proof]) == "FAIL"
 
 
 def test_every_proof_has_a_broken_copy() -> None:
@@ -104,4 +104,6 @@ def test_every_proof_has_a_broken_copy() -> None:
         for path in FORMAL.glob("*.sby")
         for task in re.findall(r"^(\w+): mode (?:prove|bmc)$", path.read_text(), re.MULTILINE)
     }
-    assert {(name, task or "prove") for name, _, task in (p.partition(" ") for p in TWINS)} == tasks
+    assert {
+        (name, task or "prove") for name, _, task in (p.partition(" ") for p in FAULTS)
+    } == tasks

@@ -94,7 +94,6 @@ def test_a_width_that_does_not_fit_is_found(tmp_path: Path) -> None:
         ("square_root", "IN_W=7"),
         ("pyramid", "MAX_WIDTH=4"),
         ("codec_encoder", "BITS=20"),
-        ("codec_decoder", "BITS=26"),
         ("corner_scores", "SCORE_W=19"),
         ("tile_candidates", "COLS=10"),
     ],

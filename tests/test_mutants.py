@@ -10,7 +10,7 @@ from tools.merge_coverage import RESULTS, merged, report
 from tools.mutation.mutants import choose, mutants_of, with_mutants
 from tools.mutation.verilog_expressions import expressions_of
 from vio.errors import VioError
-from vio.hw.verilog_sources import modules, source
+from vio.hw.verilog_sources import ROOT, changed_since, code_digest, modules, source
 
 MODULE = """// x + 1 in a comment
 module m #(
@@ -146,3 +146,25 @@ def test_the_recorded_line_coverage_is_what_is_asked_and_its_holes_are_explained
     assert len(found["files"]) > 80
     holes = {name: f["holes"] for name, f in found["files"].items() if f["holes"]}
     assert [(n, h["text"]) for n, hs in holes.items() for h in hs if not h["reason"]] == []
+
+
+def test_the_line_coverage_names_the_modules_that_have_changed_since_it_was_counted() -> None:
+    """A record of other Verilog than today's claims nothing of it until it is made again."""
+    coverage = json.loads(RESULTS.read_text())
+    assert coverage["changed_since"] == changed_since(coverage["sources"])
+    assert changed_since(coverage["sources"] | {"fifo": "0"}) == sorted(
+        {*coverage["changed_since"], "fifo"}
+    )
+
+
+def test_a_record_of_a_mutant_is_of_a_line_that_is_there() -> None:
+    record = json.loads((ROOT / "sim" / "mutation.json").read_text())
+    for mutant in (m for found in record["blocks"].values() for m in found):
+        lines = (ROOT / mutant["file"]).read_text().splitlines()
+        first = mutant["original"].splitlines()[0]
+        assert first in lines[mutant["line"] - 1], mutant
+
+
+def test_comments_and_spacing_do_not_change_a_digest() -> None:
+    assert code_digest("wire a;  // one\n") == code_digest("wire  a;\n// two\n")
+    assert code_digest("wire a;") != code_digest("wire b;")

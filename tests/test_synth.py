@@ -170,13 +170,27 @@ def test_the_folder_holds_copies_and_changes_with_the_preset(
 ) -> None:
     monkeypatch.setattr(flow, "BUILD", tmp_path)
     monkeypatch.setattr(flow, "versions", lambda: {"tool": "1"})
-    digest, folder = flow.prepare(BLOCKS["frame_store"], "ecp5_85k")
+    digest, folder = flow.prepare(BLOCKS["frame_buffer"], "ecp5_85k")
     assert "MAX_WIDTH = 752" in (folder / "vio_params.vh").read_text()
     assert (folder / "frame_bank.v").is_file()
-    assert flow.prepare(BLOCKS["frame_store"], "ecp5_85k")[0] == digest
-    assert flow.prepare(BLOCKS["frame_store"], "tiny")[0] != digest
+    assert flow.prepare(BLOCKS["frame_buffer"], "ecp5_85k")[0] == digest
+    assert flow.prepare(BLOCKS["frame_buffer"], "tiny")[0] != digest
     monkeypatch.setattr(flow, "versions", lambda: {"tool": "2"})
-    assert flow.prepare(BLOCKS["frame_store"], "ecp5_85k")[0] != digest
+    assert flow.prepare(BLOCKS["frame_buffer"], "ecp5_85k")[0] != digest
+
+
+def test_an_entry_of_other_verilog_or_of_no_block_is_stale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flow, "BUILD", tmp_path)
+    monkeypatch.setattr(flow, "versions", lambda: {"tool": "1"})
+    digest, _ = flow.prepare(BLOCKS["pyramid"], "ecp5_85k")
+    found = {"block": "pyramid", "preset": "ecp5_85k", "tool_versions": {"tool": "1"}}
+    assert not flow.is_stale(found | {"sources": digest})
+    assert flow.is_stale(found | {"sources": "0"})
+    assert flow.is_stale(found | {"sources": digest, "preset": "tiny"})
+    assert flow.is_stale(found | {"sources": digest, "tool_versions": {"tool": "2"}})
+    assert flow.is_stale(found | {"sources": digest, "block": "no_block"})
 
 
 def test_a_tool_that_fails_is_reported_with_its_error(tmp_path: Path) -> None:

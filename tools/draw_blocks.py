@@ -29,8 +29,8 @@ IMAGE = {
 }  # fmt: skip
 TRACK = {
     "schedule": (0, 0.5), "follow": (1, 0), "add": (1, 2), "verify": (2, 2), "match": (3.5, 2),
-    "out": (0, 2), "table_of_tracks": (1.2, 1), "tracker": (3, 0), "select": (0, 3),
-    "verdicts": (2, 3), "matcher": (4.3, 1), "points": (2.4, 1), "points_a": (3.3, 1),
+    "out": (0, 2), "rows": (1.2, 1), "tracker": (3, 0), "select": (0, 3),
+    "decisions": (2, 3), "matcher": (4.3, 1), "points": (2.4, 1), "points_a": (3.3, 1),
     "points_b": (5, 2), "prediction": (2, 0),
 }  # fmt: skip
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decode a word of either codec, dct18 or dct27, to its 4x4 pixels: one block a clock.
+// Decode a word of either codec, dct18 or dct27, to its 4x4 pixels: one block a cycle.
 //
 // One table and one inverse transform serve both codecs.
 // Q formats:  27-bit word, or 18-bit word in the low bits (vio/fixed/codecs/transform.py) -> sixteen
 //             8-bit pixels, row by row, the first in the low byte.
-// Latency:    3 clocks. Throughput: one block a clock, never a wait.
+// Latency:    3 cycles. Throughput: one block a cycle, never a wait.
 `default_nettype none
 
 module codec_decoder_either (

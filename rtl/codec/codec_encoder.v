@@ -4,8 +4,8 @@
 // Q formats:  8-bit pixels -> BITS-bit words (vio/fixed/codecs/transform.py, `encode_block`).
 // Growth:     columns 11 bits, coefficients 14 bits signed: additions and shifts, exact.
 // Memory:     three lines of pixels.
-// Latency:    11 clocks from a block's last pixel. Throughput: one pixel a clock, never a wait; on
-//             every fourth line a word every fourth clock.
+// Latency:    11 cycles from a block's last pixel. Throughput: one pixel a cycle, never a wait; on
+//             every fourth line a word every fourth cycle.
 // Input:      whole frames, sides multiples of 4 (see frame_guard), start of frame in s_user.
 `default_nettype none
 
@@ -89,10 +89,10 @@ module codec_encoder #(
 
   reg [98:0] columns_q;  // the last three, the newest low
   reg [131:0] block_q;  // the four of a whole block
-  reg [9:2] at_q;  // a block's last pixel came 2 .. 9 clocks ago
+  reg [9:2] at_q;  // a block's last pixel came 2 .. 9 cycles ago
   reg [SIZE_W-3:0] c_column_q, c_row_q, d_column_q, d_row_q, e_column_q, e_row_q;
 
-  // ---- stage 3: changes across, a row a clock ----
+  // ---- stage 3: changes across, a row a cycle ----
   wire [43:0] row = at_q[2] ? {block_q[109:99], block_q[76:66], block_q[43:33], block_q[10:0]}
       : at_q[3] ? {block_q[120:110], block_q[87:77], block_q[54:44], block_q[21:11]}
       : {block_q[131:121], block_q[98:88], block_q[65:55], block_q[32:22]};
@@ -130,7 +130,7 @@ module codec_encoder #(
     if (b_end_q) block_q <= {columns_q, down};
     at_q <= rst ? 8'd0 : {at_q[8:2], b_end_q};
     F_q <= F;
-    // A block's place follows it in steps of four clocks, the least between two blocks.
+    // A block's place follows it in steps of four cycles, the least between two blocks.
     if (b_end_q) {c_column_q, c_row_q} <= {b_column_q, b_row_q};
     if (at_q[5]) {d_column_q, d_row_q} <= {c_column_q, c_row_q};
     if (at_q[9]) {e_column_q, e_row_q} <= {d_column_q, d_row_q};

@@ -5,7 +5,7 @@
 // In the order F01 F10 F11 F02 F20 F12 F21. An amplitude is
 // m_amplitudes (13 bits, above it the sign m_negative) plus that sign:
 // the sum it goes into takes that 1 as its carry.
-// Latency: 0 clocks (combinational).
+// Latency: 0 cycles (combinational).
 `default_nettype none
 
 module codec_expand (

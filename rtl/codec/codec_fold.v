@@ -4,7 +4,7 @@
 // Q formats:  IN_W bits signed -> OUT_W bits signed, exact: IN_W + 3 suffice (the largest row sum of C
 //             is 6), IN_W + 2 for values that are not negative. Equals one step of `forward` of
 //             vio/fixed/codecs/transform.py.
-// Latency:    0 clocks (combinational).
+// Latency:    0 cycles (combinational).
 `default_nettype none
 
 module codec_fold #(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Turn the amplitudes of a block's coefficients back into its 4x4 pixels: one block a clock.
+// Turn the amplitudes of a block's coefficients back into its 4x4 pixels: one block a cycle.
 //
 // Q formats:  mean of 14 bits unsigned and amplitudes of 13 bits and a sign (codec_expand), 6 fraction
 //             bits -> sixteen 8-bit pixels, row by row, the first in the low byte. Equals `inverse` of
@@ -7,7 +7,7 @@
 // Growth:     down the columns 16, 15 and 13 bits, across 17, exact: |F01|, |F10| <= 5504, |F11| <= 1472,
 //             |F02|, |F20| <= 2432, |F12|, |F21| <= 352.
 // Overflow:   pixels are clipped to 0 .. 255.
-// Latency:    3 clocks. Throughput: one block a clock, never a wait.
+// Latency:    3 cycles. Throughput: one block a cycle, never a wait.
 `default_nettype none
 
 module codec_inverse (

@@ -5,7 +5,7 @@
 // the carry into the sums. The codecs use no fourth line.
 // Q formats:  W bits signed in and out, additions and shifts only; W is to hold the sums. Equals one
 //             step of `inverse` of vio/fixed/codecs/transform.py.
-// Latency:    0 clocks (combinational).
+// Latency:    0 cycles (combinational).
 `default_nettype none
 
 module codec_lift #(

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Make the word of a block out of its coefficients, which come a row a clock.
+// Make the word of a block out of its coefficients, which come a row a cycle.
 //
 // The scale is found while the rows come; then the coefficients, delayed until it is known, are
 // quantised two at a time: F01 and F02, F10 and F11, F20.
 // Q formats:  14 bits signed -> BITS-bit word (vio/fixed/codecs/transform.py). |F01|, |F10| <= 3060 (12
 //             bits), |F11| <= 4590, |F02|, |F20| <= 2040 (13 bits); shifted by 7 less the scale they
 //             need no more.
-// Latency:    8 clocks from the first row to the word. Throughput: a block in 4 clocks.
+// Latency:    8 cycles from the first row to the word. Throughput: a block in 4 cycles.
 `default_nettype none
 
 module codec_quantiser #(
@@ -15,7 +15,7 @@ module codec_quantiser #(
     input wire clk,
     input wire rst,
 
-    input wire        s_first,  // rows 0, 1, 2 come in this clock and the two next
+    input wire        s_first,  // rows 0, 1, 2 come in this cycle and the two next
     input wire [13:0] s_0,      // F[row][0], F[row][1], F[row][2]
     input wire [13:0] s_1,
     input wire [13:0] s_2,
@@ -24,7 +24,7 @@ module codec_quantiser #(
     output wire [BITS-1:0] m_word
 );
 
-  reg [8:1] at_q;  // a block's first row came 1 .. 8 clocks ago
+  reg [8:1] at_q;  // a block's first row came 1 .. 8 cycles ago
 
   // ---- 0: sizes; a: F01 F10, b: F02 F11 F20 ----
   wire [12:0] a = s_first ? s_1[12:0] : s_0[12:0];
@@ -33,7 +33,7 @@ module codec_quantiser #(
   wire [12:0] b_size = (b[12:0] ^ {13{b[13]}}) + {12'd0, b[13]};
   reg [11:0] a_1_q, a_2_q, a_3_q, a_4_q;
   reg [12:0] b_1_q, b_2_q, b_3_q, b_4_q;
-  reg [5:0] a_minus_q;  // of clocks 1 to 6
+  reg [5:0] a_minus_q;  // of cycles 1 to 6
   reg [4:0] b_minus_q;
   reg [7:0] mean_q, mean_4_q;
   reg f12_q, f12_4_q, f21_q, f21_4_q;

@@ -2,7 +2,7 @@
 // Add many unsigned words in pairs, a register after each level of the tree.
 //
 // Q formats:  COUNT unsigned words of WIDTH bits -> their sum, WIDTH + $clog2(COUNT) bits, exact.
-// Latency:    $clog2(COUNT) clocks. Throughput: one sum a clock; a level only works when it has one.
+// Latency:    $clog2(COUNT) cycles. Throughput: one sum a cycle; a level only works when it has one.
 // Area:       a carry chain for each pair; nothing else (chains without a register between them
 //             would be turned into carry-save adders, twice as large).
 `default_nettype none

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Grant one of several requests: the first of them in a fixed order, or each in its turn.
+// Grant one of several requests in a fixed order: the first client goes before the others.
 //
-// Fixed order: client 0 goes first, and may keep the others waiting. In turn (round robin): the
-// client behind the one served last goes first, so that none waits for more than CLIENTS - 1
-// others. A request that was offered and not taken stays the chosen one until it is taken.
-// Latency:    0 clocks. Throughput: a grant a clock.
+// Client 0 may keep the others waiting. A request that was offered and not taken stays the chosen
+// one until it is taken.
+// Latency:    0 cycles. Throughput: a grant a cycle.
 `default_nettype none
 
 module arbiter #(
-    parameter CLIENTS     = 2,  // 2 or more
-    parameter ROUND_ROBIN = 0   // 0: fixed order, 1: in turn
+    parameter CLIENTS = 2  // 2 or more
 ) (
     input wire clk,
     input wire rst,
@@ -23,34 +21,30 @@ module arbiter #(
 );
 
   generate
-    if (CLIENTS < 2 || ROUND_ROBIN < 0 || ROUND_ROBIN > 1) begin : g_bad_clients
-      arbiter_CLIENTS_or_ROUND_ROBIN_out_of_range bad_parameter ();
+    if (CLIENTS < 2) begin : g_bad_clients
+      arbiter_CLIENTS_must_be_2_or_more bad_parameter ();
     end
   endgenerate
 
   localparam W = $clog2(CLIENTS);
   localparam [W-1:0] NONE = {W{1'b0}};
 
-  reg locked_q;  // last clock's choice was not taken
-  reg [W-1:0] last_q;  // the client chosen last
+  reg locked_q;  // the choice of the cycle before was not taken
+  reg [W-1:0] last_q;  // that choice
 
-  // Clients behind the one served last; when none of them asks, all may.
-  wire [CLIENTS-1:0] behind;
   genvar i;
   generate
     for (i = 0; i < CLIENTS; i = i + 1) begin : g_client
       localparam [W-1:0] SELF = i;
-      assign behind[i] = ROUND_ROBIN != 0 && s_valid[i] && SELF > last_q;
       assign s_ready[i] = m_ready && s_valid[i] && m_client == SELF;
     end
   endgenerate
-  wire [CLIENTS-1:0] asking = |behind ? behind : s_valid;
 
   reg [W-1:0] first_d;
   integer k;
   always @* begin
     first_d = NONE;
-    for (k = CLIENTS - 1; k >= 0; k = k - 1) if (asking[k]) first_d = k[W-1:0];
+    for (k = CLIENTS - 1; k >= 0; k = k - 1) if (s_valid[k]) first_d = k[W-1:0];
   end
 
   assign m_valid = |s_valid;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Divide unsigned integers, rounding down: a restoring divider, one quotient bit a clock.
+// Divide unsigned integers, rounding down: a restoring divider, one quotient bit a cycle.
 //
 // Q formats:  NUM_W-bit numerator / DEN_W-bit denominator -> NUM_W-bit quotient. Equals `divide`
 //             of vio/fixed/qformat.py: a denominator of 0 gives 0.
-// Latency:    NUM_W + 1 clocks from s_valid && s_ready to m_valid. Throughput: one in NUM_W + 2.
+// Latency:    NUM_W + 1 cycles from s_valid && s_ready to m_valid. Throughput: one in NUM_W + 2.
 `default_nettype none
 
 module divider #(

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Take the reciprocal of a positive integer as reciprocal.v does, several quotient bits a clock.
+// Take the reciprocal of a positive integer as an 18-bit mantissa and a shift, several bits a cycle.
 //
 // Q formats:  z of IN_W bits unsigned -> m and n with 1 / z = m / 2^(n + 17): n is the bit length of
 //             z, m = 2^35 over the upper 18 bits of z. Equals `reciprocal` of vio/fixed/rectify.py.
 // Overflow:   m saturates at 2^18 - 1 (z a power of two). z = 0 gives m = 0, n = 0.
-// Latency:    18 / BITS + 2 clocks from s_valid && s_ready to m_valid (8 with 3 bits a clock).
+// Latency:    18 / BITS + 2 cycles from s_valid && s_ready to m_valid (8 with 3 bits a cycle).
 //             Throughput: one in 18 / BITS + 3. A result stays until the next request is taken.
 // How:        the upper 18 bits d are at least 2^17, so the first 17 of the 36 quotient bits are 0 and
 //             the remainder then is 2^17; only d = 2^17 has a further bit, where m saturates.
@@ -12,7 +12,7 @@
 
 module fast_reciprocal #(
     parameter IN_W = 34,  // bits of the input, 18 .. 63
-    parameter BITS = 3    // quotient bits a clock: 1, 2, 3, 6 or 9
+    parameter BITS = 3    // quotient bits a cycle: 1, 2, 3, 6 or 9
 ) (
     input wire clk,
     input wire rst,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Queue words in one clock domain: first in, first out, first word falls through.
 //
-// Latency:    1 clock from an accepted write to m_valid. Throughput: one word a clock both ways.
-// Memory:     DEPTH x WIDTH distributed RAM (read without a clock); meant for small depths.
+// Latency:    1 cycle from an accepted write to m_valid. Throughput: one word a cycle both ways.
+// Memory:     DEPTH x WIDTH distributed RAM (read without a cycle); meant for small depths.
 `default_nettype none
 
 module fifo #(

@@ -3,8 +3,8 @@
 //
 // Q formats:  count of COUNT_W bits -> index = (state x count) >> 32. Equals `draw_below` of
 //             vio/fixed/ransac.py.
-// Latency:    1 clock from `draw` to the state's advance; the index is combinational from it, through
-//             a product in look-up tables (register it). Throughput: a draw a clock.
+// Latency:    1 cycle from `draw` to the state's advance; the index is combinational from it, through
+//             a product in look-up tables (register it). Throughput: a draw a cycle.
 // Frames:     `load` sets the state (seed + frame number); 0 would stay 0 and is taken as 1.
 `default_nettype none
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Queue a few wide words in registers: each word moves on as soon as there is room before it.
 //
-// Latency:    DEPTH clocks through an empty queue. Throughput: one word a clock both ways.
+// Latency:    DEPTH cycles through an empty queue. Throughput: one word a cycle both ways.
 // Memory:     DEPTH x WIDTH flip-flops and hardly a look-up table; meant for wide words.
 `default_nettype none
 

@@ -4,7 +4,7 @@
 // Q formats:  s_data signed IN_W bits with f fraction bits -> m_data signed OUT_W bits with
 //             f - SHIFT. Equals `narrow(round_shift(x, SHIFT))` of vio/fixed/qformat.py.
 // Overflow:   saturates; m_saturated says that it did.
-// Latency:    0 clocks (combinational). Throughput: one value a clock.
+// Latency:    0 cycles (combinational). Throughput: one value a cycle.
 `default_nettype none
 
 module round_saturate #(

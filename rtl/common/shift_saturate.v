@@ -6,7 +6,7 @@
 //             f - s_amount, within WIDE_W (s_width 2), MIDDLE_W (1) or NARROW_W bits (0). Equals
 //             `narrow(round_shift(x, n))` of vio/fixed/qformat.py for n not negative.
 // Overflow:   saturates.
-// Latency:    0 clocks (combinational). Throughput: one value a clock.
+// Latency:    0 cycles (combinational). Throughput: one value a cycle.
 `default_nettype none
 
 module shift_saturate #(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Register a stream in both directions without losing throughput: a skid buffer.
 //
-// Latency:    1 clock. Throughput: one word a clock. s_ready is a register.
+// Latency:    1 cycle. Throughput: one word a cycle. s_ready is a register.
 `default_nettype none
 
 module skid #(

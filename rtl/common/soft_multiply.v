@@ -3,7 +3,7 @@
 // an 18x18 multiplier each.
 //
 // Q formats:  signed A_W bits x unsigned B_W bits -> signed A_W + B_W bits, exact.
-// Latency:    0 clocks (combinational): a partial product for each bit of s_b.
+// Latency:    0 cycles (combinational): a partial product for each bit of s_b.
 // Area:       about A_W B_W LUT4 for the partial products and as many for their sum (9x8: 142).
 `default_nettype none
 

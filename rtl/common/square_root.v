@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Take the integer square root, rounded down: two radicand bits and one root bit a clock.
+// Take the integer square root, rounded down: two radicand bits and one root bit a cycle.
 //
 // Q formats:  IN_W-bit unsigned -> IN_W / 2 bits. Equals `square_root` of vio/fixed/qformat.py.
-// Latency:    IN_W / 2 + 1 clocks from s_valid && s_ready to m_valid. Throughput: one in
+// Latency:    IN_W / 2 + 1 cycles from s_valid && s_ready to m_valid. Throughput: one in
 //             IN_W / 2 + 2.
 `default_nettype none
 

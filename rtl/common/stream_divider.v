@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Divide a stream of unsigned integers, rounding down: restoring, BITS quotient bits a clock in
-// each stage, which keeps a word for CLOCKS clocks.
+// Divide a stream of unsigned integers, rounding down: restoring, BITS quotient bits a cycle in
+// each stage, which keeps a word for CYCLES cycles.
 //
 // Q formats:  NUM_W-bit numerator / DEN_W-bit denominator -> QUOT_W-bit quotient. Equals `divide`
 //             of vio/fixed/qformat.py (a denominator of 0 gives 0).
 // Overflow:   the caller knows that the quotient fits QUOT_W bits.
-// Latency:    QUOT_W / BITS + 1 clocks. Throughput: one in CLOCKS clocks, never a wait.
-// Area:       BITS QUOT_W / (BITS CLOCKS) subtracters of DEN_W + 1 bits.
+// Latency:    QUOT_W / BITS + 1 cycles. Throughput: one in CYCLES cycles, never a wait.
+// Area:       BITS QUOT_W / (BITS CYCLES) subtracters of DEN_W + 1 bits.
 `default_nettype none
 
 module stream_divider #(
     parameter NUM_W  = 44,  // bits of the numerator, at least QUOT_W
     parameter DEN_W  = 22,  // bits of the denominator, at least NUM_W - QUOT_W
-    parameter QUOT_W = 24,  // bits of the quotient, a multiple of BITS CLOCKS
-    parameter BITS   = 3,   // a clock: as many subtractions in a row
-    parameter CLOCKS = 2    // least distance of two words, 1 or more
+    parameter QUOT_W = 24,  // bits of the quotient, a multiple of BITS CYCLES
+    parameter BITS   = 3,   // a cycle: as many subtractions in a row
+    parameter CYCLES = 2    // least distance of two words, 1 or more
 ) (
     input wire clk,
     input wire rst,
@@ -28,15 +28,15 @@ module stream_divider #(
 );
 
   generate
-    if (QUOT_W % (BITS * CLOCKS) != 0 || NUM_W < QUOT_W || NUM_W - QUOT_W > DEN_W) begin : g_bad_width
+    if (QUOT_W % (BITS * CYCLES) != 0 || NUM_W < QUOT_W || NUM_W - QUOT_W > DEN_W) begin : g_bad_width
       stream_divider_widths_do_not_fit bad_parameter ();
     end
   endgenerate
 
-  localparam STAGES = QUOT_W / (BITS * CLOCKS);
-  localparam COUNT_W = $clog2(CLOCKS + 1);
+  localparam STAGES = QUOT_W / (BITS * CYCLES);
+  localparam COUNT_W = $clog2(CYCLES + 1);
   localparam [COUNT_W-1:0] ONE = {{(COUNT_W - 1) {1'b0}}, 1'b1};
-  localparam [COUNT_W-1:0] LAST = CLOCKS[COUNT_W-1:0];
+  localparam [COUNT_W-1:0] LAST = CYCLES[COUNT_W-1:0];
 
   // Between stages: remainder, denominator, and numerator bits that become quotient bits.
   wire [STAGES:0] valid;
@@ -67,7 +67,7 @@ module stream_divider #(
   genvar s, b;
   generate
     for (s = 0; s < STAGES; s = s + 1) begin : g_stage
-      reg [COUNT_W-1:0] count_q;  // clocks that the word has been here; 0: no word
+      reg [COUNT_W-1:0] count_q;  // cycles that the word has been here; 0: no word
       reg [DEN_W-1:0] rest_q, by_q;
       reg [QUOT_W-1:0] bits_q;
       wire enters = valid[s];

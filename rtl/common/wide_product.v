@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Multiply 18 by 35 bits with two 18x18 multipliers, a product a clock.
+// Multiply 18 by 35 bits with two 18x18 multipliers, a product a cycle.
 //
 // Q formats:  s_a 18 bits, s_b 35 bits signed -> exact products, 54 bits signed: m_signed takes s_a
 //             as signed or, when s_unsigned, without its highest bit; m_unsigned as unsigned, only
 //             when s_unsigned. s_half, below 2^17, is added to both: what rounds them.
 // Overflow:   none.
-// Latency:    1 clock; the sum of the parts follows the registers. Throughput: one a clock.
+// Latency:    1 cycle; the sum of the parts follows the registers. Throughput: one a cycle.
 //             Multipliers: 2.
 `default_nettype none
 

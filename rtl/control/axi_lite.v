@@ -4,9 +4,9 @@
 // Address and data of a write may come in either order or together; each is held until its partner
 // is there. A write without all four strobes, or an address that is no multiple of 4, is refused
 // with SLVERR and never reaches the registers. One write and one read may be under way at a time.
-// Latency:    write 1 clock from the later of address and data to write_valid, response a clock
-//             later; read 2 clocks from the address to the data.
-// Throughput: a write and a read every 2 and 3 clocks.
+// Latency:    write 1 cycle from the later of address and data to write_valid, response a cycle
+//             later; read 2 cycles from the address to the data.
+// Throughput: a write and a read every 2 and 3 cycles.
 `default_nettype none
 
 module axi_lite #(
@@ -33,14 +33,14 @@ module axi_lite #(
     output wire [         31:0] s_axil_rdata,
     output wire [          1:0] s_axil_rresp,
 
-    // A write is done in the clock in which valid and ready are both high; error is said then.
+    // A write is done in the cycle in which valid and ready are both high; error is said then.
     output wire                 write_valid,
     input  wire                 write_ready,
     output wire [ADDRESS_W-3:0] write_index,  // of a 32-bit word
     output wire [         31:0] write_data,
     input  wire                 write_error,
 
-    // Data and error of the index, without a clock; taken in the clock in which valid is high
+    // Data and error of the index, without a cycle; taken in the cycle in which valid is high
     output wire                 read_valid,
     output wire [ADDRESS_W-3:0] read_index,
     input  wire [         31:0] read_data,

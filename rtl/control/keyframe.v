@@ -4,7 +4,7 @@
 // The decision is that of vio/fixed/keyframe.py, from the tracks of the last frame, their age and
 // the gyroscope, while the pixels still come; the order of the steps is that of
 // vio/fixed/frontend.py. A frame whose left image was lost only turns the prediction on.
-// Latency:    decision: about 90 clocks a track from the frame's first pixel; 1 multiplier.
+// Latency:    decision: about 90 cycles a track from the frame's first pixel; 1 multiplier.
 // Throughput: one frame at a time; the next one may stream in from `commit` on.
 `default_nettype none
 
@@ -22,12 +22,12 @@ module keyframe (
 
     // The frame that streams in (stream_control)
     input  wire s_held,
-    input  wire s_rotation,  // its rotation is in the point unit
+    input  wire s_rotation,  // its rotation is in the projection unit
     input  wire s_stored,
     input  wire s_dropped,
     input  wire s_right,
     output wire commit,      // pulse, also for a dropped frame
-    output wire commit_left, // pulse: the frame store takes the frame over
+    output wire commit_left, // pulse: the frame buffer takes the frame over
     output wire busy,        // a frame is worked on that was committed
     output wire deciding,    // predictions and the decision are under way
 
@@ -37,7 +37,7 @@ module keyframe (
     input  wire                        a_valid,
     input  wire [           ROW_W-1:0] a_row,
 
-    // Prediction of a pixel, operations of the point unit
+    // Prediction of a pixel, operations of the projection unit
     output wire        q_valid,
     input  wire        q_ready,
     output wire [17:0] q_x,
@@ -102,7 +102,7 @@ module keyframe (
   reg [33:0] square_q;
   reg [35:0] sum_q;
 
-  // ---- the point unit: one operation a state ----
+  // ---- the projection unit: one operation a state ----
   reg [2:0] op_d, matrix_d;
   reg transposed_d, point_d;
   reg [18:0] x_d, y_d;

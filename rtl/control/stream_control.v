@@ -2,14 +2,14 @@
 // Pair the two pixel streams to stereo frames; let a frame in, or drop it as a whole.
 //
 // Both inputs come from a frame_guard: whole frames of cfg_width x cfg_height. A frame begins when
-// both streams offer a start of frame, or one of them for cfg_timeout clocks: then the right image
+// both streams offer a start of frame, or one of them for cfg_timeout cycles: then the right image
 // is missing, or the left one, and what is there of it is dropped. A frame that comes while the one
-// before has not been taken over is dropped. Where the frame store overflows, the rest of the frame
+// before has not been taken over is dropped. Where the frame buffer overflows, the rest of the frame
 // is dropped and m_dropped says so with the frame.
 // Skip:       the host says that no image will come: a frame without a left image goes in.
 // Protocol:   m_begin (pulse) with the first pixel; m_stored: all words of the frame are written,
 //             until `commit`. m_held: a frame is in, being written or waiting for its commit.
-// Latency:    0 clocks for a pixel. Throughput: a pixel a clock on both streams.
+// Latency:    0 cycles for a pixel. Throughput: a pixel a cycle on both streams.
 `default_nettype none
 
 module stream_control #(
@@ -21,7 +21,7 @@ module stream_control #(
 
     input wire                 cfg_enable,
     input wire [   SIZE_W-1:0] cfg_height,
-    input wire [TIMEOUT_W-1:0] cfg_timeout,  // clocks, 1 or more
+    input wire [TIMEOUT_W-1:0] cfg_timeout,  // cycles, 1 or more
 
     // Left stream, right stream; `bad` comes with the last pixel.
     input  wire left_valid,
@@ -46,7 +46,7 @@ module stream_control #(
     input  wire right_free,  // the right image may be overwritten
     input  wire left_done,   // the last word of each level is written (level)
     input  wire right_done,
-    input  wire overflow,    // the frame store has no room (pulse)
+    input  wire overflow,    // the frame buffer has no room (pulse)
     input  wire commit,      // the frame is taken over (pulse)
     input  wire skip,        // let in a frame whose left image is missing (level until m_skip)
     output wire m_skip,      // pulse: it is in

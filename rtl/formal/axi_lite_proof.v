@@ -78,7 +78,7 @@ module axi_lite_proof (
   reg [31:0] data_q, answer_q;
   reg answer_error_q, wrote_q, write_error_q;
   reg read_done_q;
-  reg [2:0] write_clocks_q, read_clocks_q;  // since a request was whole, without a stall
+  reg [2:0] write_cycles_q, read_cycles_q;  // since a request was whole, without a stall
   always @(posedge clk) begin
     started_q <= 1'b1;
     aw_wait_q <= awvalid && !awready && !rst;
@@ -106,10 +106,10 @@ module axi_lite_proof (
     answer_error_q <= read_error;
     read_done_q <= read_valid && !rst;
     if (rst || b || !bready || !write_ready || addresses_q == 2'd0 || words_q == 2'd0)
-      write_clocks_q <= 3'd0;
-    else if (write_clocks_q != 3'd7) write_clocks_q <= write_clocks_q + 3'd1;
-    if (rst || r || !rready || !reads_q) read_clocks_q <= 3'd0;
-    else if (read_clocks_q != 3'd7) read_clocks_q <= read_clocks_q + 3'd1;
+      write_cycles_q <= 3'd0;
+    else if (write_cycles_q != 3'd7) write_cycles_q <= write_cycles_q + 3'd1;
+    if (rst || r || !rready || !reads_q) read_cycles_q <= 3'd0;
+    else if (read_cycles_q != 3'd7) read_cycles_q <= read_cycles_q + 3'd1;
   end
 
   (* hierconn *) wire [3:0] \dut.address_q ;
@@ -149,10 +149,10 @@ module axi_lite_proof (
         assert (rresp == {answer_error_q || read_address_q[1:0] != 2'd0, 1'b0}
                 && rdata == (rresp[1] ? 32'd0 : answer_q));
       // No deadlock
-      assert (write_clocks_q <= 3'd1);
-      assert (read_clocks_q <= 3'd1);
-      if (write_clocks_q == 3'd1) assert (bvalid);
-      if (read_clocks_q == 3'd1) assert (rvalid);
+      assert (write_cycles_q <= 3'd1);
+      assert (read_cycles_q <= 3'd1);
+      if (write_cycles_q == 3'd1) assert (bvalid);
+      if (read_cycles_q == 3'd1) assert (rvalid);
       cover (b && bresp == 2'b00 && !awready && !wready);
       cover (bvalid && bresp == 2'b10 && !wrote_q && b_wait_q);
       cover (r && rresp == 2'b00 && rdata == 32'd7);

@@ -71,7 +71,7 @@ module camera_pair_proof (
   reg left_stalled_q, right_stalled_q;
   reg [7:0] left_data_q, right_data_q;
   reg left_first_q, right_first_q;  // a start leaves since the last clock
-  reg [2:0] left_clocks_q, right_clocks_q;  // clocks of a start that is not offered
+  reg [2:0] left_cycles_q, right_cycles_q;  // clocks of a start that is not offered
   reg left_said_q, right_said_q;  // this frame's partner was declared missing
   reg both_q;  // both starts were waiting in the last clock
   always @(posedge clk) begin
@@ -86,8 +86,8 @@ module camera_pair_proof (
     else if (left_take && left_pixel[0]) left_in_q <= m_left;
     if (rst) right_in_q <= 1'b0;
     else if (right_take && right_pixel[0]) right_in_q <= m_right;
-    left_clocks_q <= rst || !left_start || m_left || left_take ? 3'd0 : left_clocks_q + 3'd1;
-    right_clocks_q <= rst || !right_start || m_right || right_take ? 3'd0 : right_clocks_q + 3'd1;
+    left_cycles_q <= rst || !left_start || m_left || left_take ? 3'd0 : left_cycles_q + 3'd1;
+    right_cycles_q <= rst || !right_start || m_right || right_take ? 3'd0 : right_cycles_q + 3'd1;
     left_said_q <= right_missing;
     right_said_q <= left_missing;
     both_q <= left_start && !m_left && !left_take && right_start && !m_right && !right_take && !rst;
@@ -116,7 +116,7 @@ module camera_pair_proof (
       if (both_q) assert (m_left && m_left_user && m_right && m_right_user);
       assert (!(left_missing && right_missing));
       // No deadlock: SKEW + 1 clocks, and those in which the other one came too late (at once taken)
-      assert (left_clocks_q <= SKEW + 1 && right_clocks_q <= SKEW + 1);
+      assert (left_cycles_q <= SKEW + 1 && right_cycles_q <= SKEW + 1);
 
       cover (both_q && m_left && left_ready && !right_ready);
       cover (left_missing && left_valid && left_in_q);

@@ -53,9 +53,9 @@ module frame_guard_proof (
   reg [7:0] data_q, taken_q;
   reg [2:0] width_q, height_q, x_q, y_q;  // the size, and what leaves next
   reg inside_q;  // of an output frame, behind its first pixel
-  reg start_q;  // a start of frame was taken in the last clock
+  reg start_q;  // a start of frame was taken in the last cycle
   reg repaired_q;  // an error was said of the frame that leaves
-  reg [5:0] waited_q;  // clocks that an offered pixel waits without a stall of the output
+  reg [5:0] waited_q;  // cycles that an offered pixel waits without a stall of the output
   wire x_end = x_q == width_q - 3'd1;
   wire y_end = y_q == height_q - 3'd1;
   wire mark = error_short || error_long || error_cut;

@@ -3,7 +3,7 @@
 // belongs to the protected frame that the ring holds.
 //
 // Assumed: a frame has at most CAPACITY blocks, the same number while frames are held; a word's
-// `protect` is at will; begin and commit follow the rules of frame_store.v (a commit is for the ring
+// `protect` is at will; begin and commit follow the rules of frame_buffer.v (a commit is for the ring
 // of the last begin).
 `default_nettype none
 

@@ -4,9 +4,9 @@
 // longer than its partner, and the states of a frame follow a rank that only rises, so that each
 // frame ends.
 //
-// Assumed: point units, table and predictor answer what they took, once, and take it within
-// 2 clocks; a step that was started is done, once; a frame that is held is stored, and what it is
-// (left out, dropped) then stands; it has its rotation. For the bounds: each of them within 3 clocks.
+// Assumed: projection units, table and predictor answer what they took, once, and take it within
+// 2 cycles; a step that was started is done, once; a frame that is held is stored, and what it is
+// (left out, dropped) then stands; it has its rotation. For the bounds: each of them within 3 cycles.
 `default_nettype none
 
 module keyframe_proof (
@@ -97,7 +97,7 @@ module keyframe_proof (
                    RECTIFY_1 = 5'd15, RECTIFY_2 = 5'd16, END_PENDING = 5'd17, END_KEY = 5'd18,
                    FORGET_1 = 5'd19, FORGET_2 = 5'd20, LOST = 5'd21;
   localparam [2:0] STEREO = 3'd4, OUT = 3'd6;
-  localparam [2:0] BOUND = 3'd7;  // clocks in a state, with partners that answer in 3
+  localparam [2:0] BOUND = 3'd7;  // cycles in a state, with partners that answer in 3
 
   (* hierconn *) wire [4:0] \dut.state_q ;
   (* hierconn *) wire [2:0] \dut.step_q ;
@@ -146,12 +146,12 @@ module keyframe_proof (
   reg read_q, predict_q, point_q;  // asked, not answered
   reg [1:0] read_wait_q, predict_wait_q, point_wait_q, step_wait_q, store_wait_q;
   reg [1:0] predict_ask_q, point_ask_q;
-  reg held_q, stored_q, dropped_q, right_q;  // in the last clock, without a commit or a reset
+  reg held_q, stored_q, dropped_q, right_q;  // in the last cycle, without a commit or a reset
   reg [6:0] step_busy_q, step_done_q;  // a step under way; those that the frame has had
   reg in_frame_q;  // a frame was committed and its output is not done
   reg [4:0] state_q;
   reg [11:0] rank_q;
-  reg [2:0] waited_q;  // clocks without a change of rank
+  reg [2:0] waited_q;  // cycles without a change of rank
   reg forget_q, rst_q;
 
   always @(posedge clk) begin

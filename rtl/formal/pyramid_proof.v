@@ -53,7 +53,7 @@ module pyramid_proof (
   reg [4:0] out_x_q, out_y_q;  // what leaves next
   reg stalled_q, user_q, last_q;
   reg [7:0] data_q;
-  reg [4:0] waited_q;  // clocks of an input that waits, without a stall of the output
+  reg [4:0] waited_q;  // cycles of an input that waits, without a stall of the output
   always @(posedge clk) begin
     started_q <= 1'b1;
     stalled_q <= m_valid && !m_ready && !rst;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What holds of a frame_ring inside frame_store (frame_ring.sby proves the same of it alone): why
+// What holds of a frame_ring inside frame_buffer (frame_ring.sby proves the same of it alone): why
 // numbers that are written under protection lie outside of the held frame.
 `default_nettype none
 

@@ -7,7 +7,7 @@
 // cfg_height lines, stable until taken), here of 2 lines of 2 pixels; left_done and right_done only
 // after a frame's last pixel; commit only of a stored frame; overflow only while one is written; a
 // start of frame that is offered is not called off by stall, skip or a lower enable (see below).
-// For the bounds: the store takes pixels, is done a clock after the last pixel, commits come at once.
+// For the bounds: the frame buffer takes pixels, is done a cycle after the last pixel, commits come at once.
 `default_nettype none
 
 module stream_control_proof (
@@ -95,7 +95,7 @@ module stream_control_proof (
   reg left_whole_q, right_whole_q;  // all pixels of the held frame have passed
   reg lost_q;  // the held frame has no left image
   reg repaired_q;
-  reg [4:0] left_clocks_q, right_clocks_q, skip_clocks_q, held_clocks_q;
+  reg [4:0] left_cycles_q, right_cycles_q, skip_cycles_q, held_cycles_q;
   always @(posedge clk) begin
     started_q <= 1'b1;
     left_wait_q <= left_valid && !left_ready && !rst;
@@ -117,15 +117,15 @@ module stream_control_proof (
     if (m_begin || m_skip) repaired_q <= 1'b0;
     else if ((left_in_q && left_over && left_bad)
              || (right_in_q && right_over && right_bad)) repaired_q <= 1'b1;
-    // Clocks for which a start of frame waits, a skip without a frame, a frame that it is stored
-    if (rst || m_skip || !left_valid || left_ready || !left_user) left_clocks_q <= 5'd0;
-    else if (left_clocks_q != 5'd31) left_clocks_q <= left_clocks_q + 5'd1;
-    if (rst || m_skip || !right_valid || right_ready || !right_user) right_clocks_q <= 5'd0;
-    else if (right_clocks_q != 5'd31) right_clocks_q <= right_clocks_q + 5'd1;
-    if (rst || !skip || m_skip || held) skip_clocks_q <= 5'd0;
-    else if (skip_clocks_q != 5'd31) skip_clocks_q <= skip_clocks_q + 5'd1;
-    if (rst || !held || stored) held_clocks_q <= 5'd0;
-    else if (held_clocks_q != 5'd31) held_clocks_q <= held_clocks_q + 5'd1;
+    // Cycles for which a start of frame waits, a skip without a frame, a frame that it is stored
+    if (rst || m_skip || !left_valid || left_ready || !left_user) left_cycles_q <= 5'd0;
+    else if (left_cycles_q != 5'd31) left_cycles_q <= left_cycles_q + 5'd1;
+    if (rst || m_skip || !right_valid || right_ready || !right_user) right_cycles_q <= 5'd0;
+    else if (right_cycles_q != 5'd31) right_cycles_q <= right_cycles_q + 5'd1;
+    if (rst || !skip || m_skip || held) skip_cycles_q <= 5'd0;
+    else if (skip_cycles_q != 5'd31) skip_cycles_q <= skip_cycles_q + 5'd1;
+    if (rst || !held || stored) held_cycles_q <= 5'd0;
+    else if (held_cycles_q != 5'd31) held_cycles_q <= held_cycles_q + 5'd1;
   end
 
   localparam [1:0] WAIT = 2'd0, PASS = 2'd1, SKIP = 2'd2;
@@ -165,7 +165,7 @@ module stream_control_proof (
         // Right: from the left one's start
         if (pass_right && right_take) assert (right_in_q ? !right_user || m_begin : m_begin && right_user);
         if (m_begin && begin_right) assert (right_take && right_user && pass_right);
-        // What was promised to the store
+        // What was promised to the frame buffer
         assert (!(m_skip && m_begin));
         assert (!(m_skip && held));
         if (stored) assert (held && (dropped || left_whole_q));
@@ -193,10 +193,10 @@ module stream_control_proof (
 
       // No deadlock
 `ifdef BOUNDS
-      assert (left_clocks_q <= LEFT_BOUND);
-      assert (right_clocks_q <= RIGHT_BOUND);
-      assert (skip_clocks_q <= SKIP_BOUND);
-      assert (held_clocks_q <= HELD_BOUND);
+      assert (left_cycles_q <= LEFT_BOUND);
+      assert (right_cycles_q <= RIGHT_BOUND);
+      assert (skip_cycles_q <= SKIP_BOUND);
+      assert (held_cycles_q <= HELD_BOUND);
 `endif
 
       cover (stored && right_there && !bad && commit);

@@ -3,7 +3,7 @@
 // and its last; stable until taken; done once, after the last word; no word waits for ever.
 //
 // Assumed: a start only when no packet is under way, of at most 3 tracks; the table answers a read
-// once, within 2 clocks.
+// once, within 2 cycles.
 `default_nettype none
 
 module track_output_proof (
@@ -12,7 +12,7 @@ module track_output_proof (
     input wire         start,
     input wire [  1:0] count,
     input wire [ 31:0] frame_number,
-    input wire [ 31:0] clocks,
+    input wire [ 31:0] cycles,
     input wire         keyframe,
     input wire         lost,
     input wire         right,
@@ -33,7 +33,7 @@ module track_output_proof (
       .start(start),
       .count({{(TRACK_COUNT_BITS - 2) {1'b0}}, count}),
       .frame_number(frame_number),
-      .clocks(clocks),
+      .cycles(cycles),
       .keyframe(keyframe),
       .lost(lost),
       .right(right),
@@ -58,8 +58,8 @@ module track_output_proof (
   reg [2:0] word_q;  // of the header or the track
   reg head_q;
   reg read_q;  // a read has no answer yet
-  reg [1:0] read_clocks_q;
-  reg [2:0] waited_q;  // clocks without a word
+  reg [1:0] read_cycles_q;
+  reg [2:0] waited_q;  // cycles without a word
   reg stalled_q, user_q, last_q, over_q;
   reg [31:0] data_q, id_q;
   always @(posedge clk) begin
@@ -81,7 +81,7 @@ module track_output_proof (
       if (!head_q && word_q == 3'd5) track_q <= track_q + 2'd1;
     end
     read_q <= !rst && (r_valid || (read_q && !a_valid));
-    read_clocks_q <= rst || r_valid || !read_q ? 2'd0 : read_clocks_q + 2'd1;
+    read_cycles_q <= rst || r_valid || !read_q ? 2'd0 : read_cycles_q + 2'd1;
     if (a_valid) id_q <= a_row[31:0];
     waited_q <= rst || !busy_q || m_valid ? 3'd0 : waited_q + 3'd1;
   end
@@ -100,7 +100,7 @@ module track_output_proof (
     if (started_q) begin
       if (start) assume (!busy_q && !rst);
       if (a_valid) assume (read_q);
-      if (read_q && read_clocks_q == 2'd1) assume (a_valid);
+      if (read_q && read_cycles_q == 2'd1) assume (a_valid);
 
       // The stream's rules
       if (stalled_q) assert (m_valid && {m_data, m_user, m_last} == {data_q, user_q, last_q});
@@ -125,7 +125,7 @@ module track_output_proof (
         assert (head_q ? track_q == 2'd0 && word_q <= 3'd2 : track_q < tracks_q && word_q <= 3'd5);
         if (state != READ) assert (\dut.word_q == word_q);
         if (state == READ) assert (word_q == 3'd0 && \dut.asked_q == read_q);
-        if (state == READ) assert (waited_q == {1'b0, read_q ? read_clocks_q + 2'd1 : 2'd0});
+        if (state == READ) assert (waited_q == {1'b0, read_q ? read_cycles_q + 2'd1 : 2'd0});
         else assert (waited_q <= 3'd3 && !read_q);
         if (state == TRACK && word_q == 3'd0) assert (\dut.words_q [31:0] == id_q);
       end else assert (!read_q);

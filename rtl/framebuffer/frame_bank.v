@@ -4,10 +4,10 @@
 // Memory:     WORDS x BITS block RAM. A DP16KD is 2048 deep 9 bits wide or 1024 deep 18 bits wide,
 //             so what is beyond a multiple of 2048 words, if it is 1024 or less, has a memory of
 //             its own: 3055 words of 27 bits take 3 + 2 instead of 6.
-// Latency:    1 clock; 0 comes out a clock after one without a read, so that the words of several
-//             banks need no choice but an OR. Throughput: a word a clock each way.
-// Input:      an address is never read and written in one clock; if it were, what is read would be
-//             undefined (see frame_store.v for why it is not).
+// Latency:    1 cycle; 0 comes out a cycle after one without a read, so that the words of several
+//             banks need no choice but an OR. Throughput: a word a cycle each way.
+// Input:      an address is never read and written in one cycle; if it were, what is read would be
+//             undefined (see frame_buffer.v for why it is not).
 `default_nettype none
 
 module frame_bank #(
@@ -15,7 +15,7 @@ module frame_bank #(
     parameter BITS  = 27     // of a word
 ) (
     input wire clk,
-    input wire rst,  // a clock later 0 comes out
+    input wire rst,  // a cycle later 0 comes out
 
     input wire                     s_valid,
     input wire [$clog2(WORDS)-1:0] s_address,

@@ -5,7 +5,7 @@
 // consecutive numbers, the last of the ring being followed by its first. A new frame begins behind
 // the frame that the ring holds: its first CAPACITY - cfg_blocks blocks, the spare ones, leave the
 // held frame whole; those that follow overwrite it from its beginning.
-// Latency:    1 clock from s_valid to m_valid. Throughput: a block a clock.
+// Latency:    1 cycle from s_valid to m_valid. Throughput: a block a cycle.
 // Protection: while `protect`, only spare blocks are written; m_overflow instead of m_valid else.
 `default_nettype none
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Read eight neighbouring blocks of a frame buffer in two clocks, or one in a clock, and decode them.
+// Read eight neighbouring blocks of a frame buffer in two cycles, or one in a cycle, and decode them.
 //
 // Block (row, column) of a level of a frame has the number first + row columns + column, in the
 // ring of that level; it lies in bank number mod 8 at address number / 8. So eight neighbours of a
@@ -8,9 +8,9 @@
 // Reads:      a bank is read only for a block that the frame has: blocks beyond the end of the row
 //             or below the last row are not read, and what is answered for them is undefined.
 // Clients:    0 gets eight blocks and goes first; 1 gets one.
-// Latency:    10 clocks from an accepted request of client 0 to its answer, 9 of client 1: request,
+// Latency:    10 cycles from an accepted request of client 0 to its answer, 9 of client 1: request,
 //             number, addresses, banks, choice of the memory, turn, 3 in the decoder, for client 0
-//             all that twice. Throughput: a request of client 0 in two clocks, of client 1 a clock.
+//             all that twice. Throughput: a request of client 0 in two cycles, of client 1 a cycle.
 // Area:       no multiplier; four decoders for both codecs, most of it (codec_decoder_either).
 `default_nettype none
 
@@ -30,22 +30,22 @@ module window_reader #(
     input wire             key_ring,
     input wire             current_ring,
 
-    // Requests: block coordinates; store 0 the key, 1 the current frame, 2 the right image.
+    // Requests: block coordinates; buffer 0 the key, 1 the current frame, 2 the right image.
     input  wire       r0_valid,
     output wire       r0_ready,
-    input  wire [1:0] r0_store,
+    input  wire [1:0] r0_buffer,
     input  wire [1:0] r0_level,
     input  wire [8:0] r0_column,
     input  wire [8:0] r0_row,
     input  wire       r1_valid,
     output wire       r1_ready,
-    input  wire [1:0] r1_store,
+    input  wire [1:0] r1_buffer,
     input  wire [1:0] r1_level,
     input  wire [8:0] r1_column,
     input  wire [8:0] r1_row,
 
     // Banks, bank 0 in the low bits. Of banks b and b + 4 together at most one memory is read: left of
-    // ring 0 and 1, upper of ring 0 and 1, right. Two clocks later come the words, short ones low.
+    // ring 0 and 1, upper of ring 0 and 1, right. Two cycles later come the words, short ones low.
     output wire [  8*5-1:0] b_valid,
     output wire [8*A_W-1:0] b_address,
     input  wire [ 8*27-1:0] b_words,    // 0 of a bank that was not read
@@ -71,7 +71,7 @@ module window_reader #(
 
   // ---- 1: the request ----
   wire client, offered;
-  reg rest_q;  // client 0's request in stage 1 has its first clock there: blocks 0 to 3
+  reg rest_q;  // client 0's request in stage 1 has its first cycle there: blocks 0 to 3
   wire asked = offered && !rest_q;
   arbiter #(
       .CLIENTS(2)
@@ -86,7 +86,7 @@ module window_reader #(
   );
 
   reg [8:0] valid_q, client_q, second_half_q;  // of stages 1 to 9
-  reg [1:0] store_q, level_q;
+  reg [1:0] buffer_q, level_q;
   reg [8:0] column_q, row_q;
 
   always @(posedge clk) begin
@@ -95,7 +95,7 @@ module window_reader #(
     client_q <= {client_q[7:0], client && !rest_q};
     second_half_q <= {second_half_q[7:0], rest_q};
     if (!rest_q) begin
-      store_q <= client ? r1_store : r0_store;
+      buffer_q <= client ? r1_buffer : r0_buffer;
       level_q <= client ? r1_level : r0_level;
       column_q <= client ? r1_column : r0_column;
       row_q <= client ? r1_row : r0_row;
@@ -103,9 +103,9 @@ module window_reader #(
   end
 
   // ---- 2: the number of the first block, and how many of the wanted blocks the row has ----
-  wire ring = store_q == KEY ? key_ring : current_ring;
+  wire ring = buffer_q == KEY ? key_ring : current_ring;
   wire [3*N_W-1:0] firsts = ring ? first_1 : first_0;
-  wire [N_W-1:0] first = store_q == RIGHT ? {N_W{1'b0}} : firsts[N_W*level_q+:N_W];
+  wire [N_W-1:0] first = buffer_q == RIGHT ? {N_W{1'b0}} : firsts[N_W*level_q+:N_W];
   wire [8:0] columns = {cfg_width[10:4], 2'd0} >> level_q;
   wire [8:0] rows = {cfg_height[10:4], 2'd0} >> level_q;
   wire [9:0] space = {1'b0, columns} - {1'b0, column_q};
@@ -126,7 +126,7 @@ module window_reader #(
         + (cfg_width[8] ? fourths << 4 : NONE) + (cfg_width[9] ? fourths << 5 : NONE)
         + (cfg_width[10] ? fourths << 6 : NONE);
     lanes_q <= !inside ? 4'd0 : client_q[0] ? {3'd0, |space[8:0]} : space[8:0] > 9'd8 ? 4'd8 : space[3:0];
-    memory_q <= store_q == RIGHT ? 2'd2 : level_q == 2'd0 ? 2'd0 : 2'd1;
+    memory_q <= buffer_q == RIGHT ? 2'd2 : level_q == 2'd0 ? 2'd0 : 2'd1;
     second_q <= level_q[1];
     ring_q <= ring;
   end

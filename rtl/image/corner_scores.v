@@ -6,7 +6,7 @@
 //             vio/fixed/corners.py.
 // Growth:     gradient 11 bits signed, product 20, sum of 25 products 25 bits (signed 26); rounded
 //             to 18 bits; radicand 37 bits. Exact up to there; the score saturates.
-// Latency:    3 rows, 3 pixels and 8 + ROOT_BITS clocks. Throughput: one pixel a clock.
+// Latency:    3 rows, 3 pixels and 8 + ROOT_BITS cycles. Throughput: one pixel a cycle.
 // Output:     no backpressure: the scores of (u, v) = (x - 3, y - 3), in raster order, for
 //             3 <= u < width - 3 and 3 <= v < height - 3.
 `default_nettype none

@@ -3,8 +3,8 @@
 //
 // Q formats:  8-bit pixels -> candidates {score, v, u within the tile}. Equals `tile_candidates` of
 //             `corner_scores` (vio/fixed/corners.py).
-// Latency:    four rows and about 35 clocks after the last pixel that matters.
-// Throughput: one pixel a clock, never a wait.
+// Latency:    four rows and about 35 cycles after the last pixel that matters.
+// Throughput: one pixel a cycle, never a wait.
 // Frames:     cfg_detect is looked at with each frame's first pixel: a frame without it leaves the
 //             candidates of the last one as they are.
 `default_nettype none

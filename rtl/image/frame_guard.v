@@ -5,9 +5,9 @@
 // ends early is filled up with its last pixel; pixels beyond its end are dropped. When a start of
 // frame comes too early, the frame under way is filled up first, and the new one waits. m_bad says
 // of a frame, with its last pixel, that it was repaired.
-// Latency:    1 clock. Throughput: one pixel a clock; the input waits while a line or a frame is
+// Latency:    1 cycle. Throughput: one pixel a cycle; the input waits while a line or a frame is
 //             filled up.
-// Errors:     one-clock pulses: line too short, line too long, start of frame missing (pixels
+// Errors:     one-cycle pulses: line too short, line too long, start of frame missing (pixels
 //             came outside of a frame), frame cut by the next one.
 `default_nettype none
 
@@ -43,7 +43,7 @@ module frame_guard #(
   localparam [SIZE_W-1:0] ZERO = {SIZE_W{1'b0}};
 
   // OUTSIDE: no frame. PIXELS: lines pass. FILL: the line is filled up. EXCESS: the line is over,
-  // its surplus is dropped. CUT: the frame is filled up to its end.
+  // its excess is dropped. CUT: the frame is filled up to its end.
   localparam [2:0] OUTSIDE = 3'd0, PIXELS = 3'd1, FILL = 3'd2, EXCESS = 3'd3, CUT = 3'd4;
 
   reg [2:0] state_q;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // From pixels to what the tracker reads: frames let in, halved, compressed, searched for corners.
 //
-// Q formats:  8-bit pixels -> words in the frame store, candidates of corners.
+// Q formats:  8-bit pixels -> words in the frame buffer, candidates of corners.
 // Latency:    the last word follows the last pixel after about three lines of level 1.
-// Throughput: a pixel a clock on both streams, but for a pause behind a frame until its last words
+// Throughput: a pixel a cycle on both streams, but for a pause behind a frame until its last words
 //             are written and its candidates are copied (`stall`).
 // Errors:     0..3 left, 4..7 right: short line, long line, missing start, cut frame (pulses).
 `default_nettype none
@@ -57,7 +57,7 @@ module image_path (
     // Reader: tracker, stereo search
     input  wire          k_r_valid,
     output wire          k_r_ready,
-    input  wire [   1:0] k_r_store,
+    input  wire [   1:0] k_r_buffer,
     input  wire [   1:0] k_r_level,
     input  wire [   8:0] k_r_column,
     input  wire [   8:0] k_r_row,
@@ -65,7 +65,7 @@ module image_path (
     output wire [1023:0] k_a_pixels,
     input  wire          s_r_valid,
     output wire          s_r_ready,
-    input  wire [   1:0] s_r_store,
+    input  wire [   1:0] s_r_buffer,
     input  wire [   1:0] s_r_level,
     input  wire [   8:0] s_r_column,
     input  wire [   8:0] s_r_row,
@@ -333,9 +333,9 @@ module image_path (
       .read_data(candidate)
   );
 
-  // ======== frame store ========
+  // ======== frame buffer ========
   reg key_next_q;  // the last frame committed is, or becomes, the key
-  frame_store store (
+  frame_buffer store (
       .clk(clk),
       .rst(rst),
       .cfg_width(cfg_width),
@@ -360,7 +360,7 @@ module image_path (
       .right_word(right_word),
       .r0_valid(k_r_valid),
       .r0_ready(k_r_ready),
-      .r0_store(k_r_store),
+      .r0_buffer(k_r_buffer),
       .r0_level(k_r_level),
       .r0_column(k_r_column),
       .r0_row(k_r_row),
@@ -368,7 +368,7 @@ module image_path (
       .m0_pixels(k_a_pixels),
       .r1_valid(s_r_valid),
       .r1_ready(s_r_ready),
-      .r1_store(s_r_store),
+      .r1_buffer(s_r_buffer),
       .r1_level(s_r_level),
       .r1_column(s_r_column),
       .r1_row(s_r_row),

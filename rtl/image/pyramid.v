@@ -4,9 +4,9 @@
 // Q formats:  8-bit pixels in and out; 16-bit sums, one rounding (+128, >> 8). Equals `halve` of
 //             vio/fixed/pyramid.py, mirrored borders included.
 // Growth:     column sum 12 bits (16 x 255), window sum 16 bits (256 x 255): exact, no overflow.
-// Latency:    two input rows and 5 clocks; the last output row follows the last input pixel by
+// Latency:    two input rows and 5 cycles; the last output row follows the last input pixel by
 //             itself, while the next frame's first row may stream in.
-// Throughput: 1 pixel a clock in. Input waits only for the output, or when the next frame's second
+// Throughput: 1 pixel a cycle in. Input waits only for the output, or when the next frame's second
 //             row comes before the last output row has left.
 // Input:      whole frames of cfg_width x cfg_height (see frame_guard), start of frame in tuser[0].
 `default_nettype none
@@ -127,7 +127,7 @@ module pyramid #(
   wire [8:0] outer = {1'b0, tap_a} + {1'b0, tap_e};
   wire [8:0] inner = {1'b0, tap_b} + {1'b0, tap_d};
 
-  // Taps of equal weight first: the block RAM leaves no time for more in its clock.
+  // Taps of equal weight first: the block RAM leaves no time for more in its cycle.
   reg [8:0] outer_q, inner_q;
   reg [7:0] centre_q;
   reg taps_emit_q, taps_first_q;

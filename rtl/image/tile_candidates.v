@@ -5,9 +5,9 @@
 // the first in raster order), cfg_border pixels inside. Equals `tile_candidates` of
 // vio/fixed/corners.py.
 // Memory:     two lines of scores; ROWS x COLS candidates of SCORE_W + 2 TILE_BITS bits.
-// Latency:    a row, a pixel and 4 clocks. Throughput: one score a clock; no backpressure.
+// Latency:    a row, a pixel and 4 cycles. Throughput: one score a cycle; no backpressure.
 // Frames:     s_start (with the frame's first pixel, before any score) clears the candidates; the
-//             scores must not begin within ROWS x COLS clocks of it. m_done: no score can come any
+//             scores must not begin within ROWS x COLS cycles of it. m_done: no score can come any
 //             more that matters.
 `default_nettype none
 
@@ -35,7 +35,7 @@ module tile_candidates #(
 
     output wire m_done,
 
-    // Read port of the candidates: address row x COLS + column, data one clock later.
+    // Read port of the candidates: address row x COLS + column, data one cycle later.
     input  wire [ $clog2(ROWS*COLS)-1:0] read_address,
     output wire [SCORE_W+2*TILE_BITS-1:0] read_data  // {score, v, u within the tile}; score 0: none
 );

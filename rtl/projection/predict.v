@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Predict where the gyroscope's rotation takes a track, and how it maps its window to the keyframe.
 //
-// A client of the point unit (rectify.v): m_u, m_v equal `predict_pixel` with camera-from-last, and
+// A client of the projection unit (rectify.v): m_u, m_v equal `predict_pixel` with camera-from-last, and
 // with s_map m_warp equals `window_map` with camera-from-key (vio/fixed/predict.py), left lens.
 // Q formats:  rays sQ1.16, s_scale uQ1.10 -> pixel sQ10.8 (OUTSIDE where it has none), map sQ1.14 as
 //             {w11, w10, w01, w00}.
 // Overflow:   the map's entries saturate.
-// Latency:    about 30 clocks without the map, 305 with it, if nobody else uses the point unit.
+// Latency:    about 30 cycles without the map, 305 with it, if nobody else uses the projection unit.
 //             Throughput: one track at a time; m_valid until m_ready.
 `default_nettype none
 
@@ -29,7 +29,7 @@ module predict (
     output wire signed [18:0] m_v,
     output wire        [63:0] m_warp,
 
-    // The point unit.
+    // The projection unit.
     output wire               p_valid,
     input  wire               p_ready,
     output wire        [ 2:0] p_op,
@@ -59,7 +59,7 @@ module predict (
   localparam [3:0] SCALING = 4'd8, DONE = 4'd9;
 
   reg [3:0] state_q;
-  reg asked_q;  // the point unit has the request
+  reg asked_q;  // the projection unit has the request
   reg map_q;
   reg [1:0] point_q;  // right, left, below, above
   reg signed [17:0] x_key_q, y_key_q;
@@ -67,7 +67,7 @@ module predict (
   reg signed [19:0] x_q, y_q;  // of the request
   reg signed [18:0] u_q, v_q, centre_u_q, centre_v_q, first_u_q, first_v_q;
   reg signed [19:0] rise_u_q, rise_v_q;
-  reg [3:0] scaling_q;  // clocks of the scaling of one column of the map
+  reg [3:0] scaling_q;  // cycles of the scaling of one column of the map
   reg column_q;
   reg [15:0] w00_q, w01_q, w10_q, w11_q;
 

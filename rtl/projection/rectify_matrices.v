@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keep the rotations of the point unit: eight matrices and a spare one, read a row or column a time.
+// Keep the rotations of the projection unit: eight matrices and a spare one, read a row or column a time.
 //
 // Entry (i, j) lies in bank (i + j) mod 3, at row i: so a row has each bank once, and so has a
-// column. Both come out turned by their index. A copy and the identity are written row by row.
+// column. Both come out rotated by their index. A copy and the identity are written row by row.
 // Q formats:  entries sQ1.16 (18 bits); matrices as in rectify.v, 8 is the spare.
 // Memory:     three LUT RAMs of 32 x 18 bits; two matrices are kept in registers too.
-// Latency:    1 clock from r_* to the entries, 1 to write. Throughput: a read of a row and a write of
-//             an entry or of a row a clock. A write is seen by a read that was asked for with it.
+// Latency:    1 cycle from r_* to the entries, 1 to write. Throughput: a read of a row and a write of
+//             an entry or of a row a cycle. A write is seen by a read that was asked for with it.
 `default_nettype none
 
 module rectify_matrices (

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cut a sum of the point unit to a word: drop 14 to 19 bits, then saturate to 18 and to 19 bits.
+// Cut a sum of the projection unit to a word: drop 14 to 19 bits, then saturate to 18 and to 19 bits.
 //
 // Q formats:  40 bits signed, its rounding already added -> 26 bits, 19 and 18 bits signed.
 // Overflow:   m_19 and m_18 saturate; m_wide holds sums below 2^(25 + shift) in magnitude.
-// Latency:    0 clocks (combinational). Throughput: one value a clock.
+// Latency:    0 cycles (combinational). Throughput: one value a cycle.
 `default_nettype none
 
 module rectify_narrow (

@@ -9,7 +9,7 @@
 // Contract:   s_addend beyond its low 18 bits only with s_short_a or s_short_b, which promise that
 //             s_a, s_b are 18 bits signed; s_carry not with a negative s_a.
 // Overflow:   wraps at 40 bits; the caller's sums stay within.
-// Latency:    1 clock. Throughput: one product a clock. Multipliers: 1.
+// Latency:    1 cycle. Throughput: one product a cycle. Multipliers: 1.
 `default_nettype none
 
 module rectify_product (

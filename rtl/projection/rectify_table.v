@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Find the two knots of a lens table around a squared radius, and how far between them it lies.
+// Find the two breakpoints of a lens table around a squared radius, and how far between them it lies.
 //
-// Q formats:  s_radius2 uQ2.16, knots in steps of 2^(18 - s_finer) of it -> m_knot_0, m_knot_1
+// Q formats:  s_radius2 uQ2.16, breakpoints in steps of 2^(18 - s_finer) of it -> m_knot_0, m_knot_1
 //             uQ2.16, m_part 0 .. 2^18 of their distance. With them `_factor` of
 //             vio/fixed/rectify.py is knot_0 + ((knot_1 - knot_0) * part + 2^17 >> 18).
-// Overflow:   beyond the last knot: the last two, part 2^18, m_beyond in the clock of the request.
+// Overflow:   beyond the last breakpoint: the last two, part 2^18, m_beyond in the cycle of the request.
 // Memory:     four tables (inverse of left, right, forward of left, right) of KNOTS words of 18
 //             bits: one block RAM with two ports. A write takes the place of
 //             both reads.
-// Latency:    2 clocks, m_part 1, which stays until the next request. Throughput: one a clock.
+// Latency:    2 cycles, m_part 1, which stays until the next request. Throughput: one a cycle.
 `default_nettype none
 
 module rectify_table #(

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rate a match against a translation: MSAC score and verdict, without a division.
+// Score a match against a translation: MSAC score and decision, without a division.
 //
 // Q formats:  direction t sQ15.0 (3), turned ray q sQ2.16 (3), normal n = q x f sQ1.16 (3), squared
 //             limit with 30 fraction bits -> score 0 .. 4 (quarters of the limit that the squared
 //             error stays within) and whether it is within the limit at all. Equals the loops over
-//             `_error` in `mono_ransac` of vio/fixed/ransac.py: the first with the loose limit
-//             (its score), the last with the tight one (its verdict).
+//             `epipolar_error` of vio/fixed/ransac.py: the first with the loose limit
+//             (its score), the last with the tight one (its decision).
 // Overflow:   numerator and line saturate to 18 bits (outliers only).
-// Latency:    5 clocks. Throughput: one match a clock, never a wait. Multipliers: 12.
+// Latency:    5 cycles. Throughput: one match a cycle, never a wait. Multipliers: 12.
 `default_nettype none
 
 module epipolar_error #(
@@ -90,7 +90,7 @@ module epipolar_error #(
 
   reg signed [17:0] lx_q, ly_q, error_q;
 
-  // ---- 3: squares, at most 2^34 each; 4: limit; 5: verdict ----
+  // ---- 3: squares, at most 2^34 each; 4: limit; 5: decision ----
   wire signed [35:0] lx_wide = {{18{lx_q[17]}}, lx_q};
   wire signed [35:0] ly_wide = {{18{ly_q[17]}}, ly_q};
   wire signed [35:0] error_wide = {{18{error_q[17]}}, error_q};

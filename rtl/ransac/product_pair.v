@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Form two products a clock: the multipliers that the small units of RANSAC share.
+// Form two products a cycle: the multipliers that the small units of RANSAC share.
 //
 // Each unit (a client) drives operands, zero while it has nothing to multiply; the owner joins the
 // clients by OR. A client that must multiply by more than 18 bits takes both products for one:
 // a x b = a x low + (a x high << 18), b split into a signed low half of 18 bits and the rest.
 // Q formats:  signed 19 x signed 18 bits -> 37 bits, exact; the fraction bits are the client's.
-// Latency:    1 clock. Throughput: two products a clock. Multipliers: 2.
+// Latency:    1 cycle. Throughput: two products a cycle. Multipliers: 2.
 `default_nettype none
 
 module product_pair (

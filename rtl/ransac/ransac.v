@@ -5,17 +5,17 @@
 //   mono (0)    ray of the key and of this frame -> m_keep, and m_scale with the winning direction
 //   stereo (1)  point of the key, stereo ray of this frame -> m_keep
 //   points (2)  stereo ray -> m_point
-// Matches are taken in order and prepared (turned, with their normals), then each hypothesis is
-// rated with a match a clock (stereo: in two clocks), while the next one is drawn; one that cannot
-// win is given up. Results follow in the same order. Equals `mono_ransac` and `inverse_sizes` (a
-// dropped match has scale 1), `stereo_ransac`, `stereo_point` of vio/fixed/ransac.py.
+// Matches are rotated and kept in order; then each hypothesis is scored, a match a cycle (stereo: in
+// two), while the next one is made; one that cannot win is given up. Results in order. Equals
+// `mono_ransac` and `inverse_scale_change` (a dropped match has scale 1), `stereo_ransac`, `stereo_point`
+// of vio/fixed/ransac.py.
 // Q formats:  rays sQ1.16, points sQ11.10, disparity uQ0.16, rotations sQ1.16 row by row, first low;
 //             scale uQ1.SCALE_FRAC; limits as in `epipolar_error` and `stereo_error`.
 // Overflow:   as in the units; scores up to 1023 matches are exact.
 // Latency:    from the last of n matches taken to the last result, with d draws: mono 40 + d (n + 1)
-//             + 13 n clocks, stereo 40 + d (2 n + 3) + 11 n, at least 18 d (mono) or 22 d (stereo) for
+//             + 13 n cycles, stereo 40 + d (2 n + 3) + 11 n, at least 18 d (mono) or 22 d (stereo) for
 //             the draws, less where hypotheses are given up; points 15.
-// Throughput: a match is taken in 8 clocks (mono), 14 (stereo) or 16 (points).
+// Throughput: a match is taken in 8 cycles (mono), 14 (stereo) or 16 (points).
 // Memory:     4 block RAMs: 2 x 2^TRACK_BITS words of 118 bits. Multipliers: 20.
 `default_nettype none
 
@@ -55,7 +55,7 @@ module ransac (
     output wire [SCALE_BITS-1:0] m_scale,
     output wire [          65:0] m_point,
 
-    output wire [1:0] count_accesses  // of the set of matches, in this clock
+    output wire [1:0] count_accesses  // of the set of matches, in this cycle
 );
 
 `include "vio_params.vh"
@@ -67,28 +67,26 @@ module ransac (
     end
   endgenerate
 
-  localparam IW = TRACK_BITS;
-  localparam CW = TRACK_COUNT_BITS;
-  localparam [CW-1:0] NONE = {CW{1'b0}};
-  localparam [CW-1:0] ONE = {{(CW - 1) {1'b0}}, 1'b1};
+  localparam IW = TRACK_BITS, CW = TRACK_COUNT_BITS;
+  localparam [CW-1:0] NONE = {CW{1'b0}}, ONE = {{(CW - 1) {1'b0}}, 1'b1};
   localparam [CW-1:0] ENOUGH_MONO = LEAST_FOR_MONO[CW-1:0];
   localparam [CW-1:0] ENOUGH_STEREO = LEAST_FOR_STEREO[CW-1:0];
   localparam [1:0] MONO = 2'd0, POINTS = 2'd2;  // 1: stereo
-  localparam [65:0] FORWARD = {22'd32767, 44'd0};  // the direction while there is no better one
 
   // ---- task ----
-  localparam [1:0] IDLE = 2'd0, LOAD = 2'd1, RATE = 2'd2, GIVE = 2'd3;
+  localparam [1:0] IDLE = 2'd0, LOAD = 2'd1, SCORE = 2'd2, GIVE = 2'd3;
   reg [1:0] state_q, mode_q;
-  reg [CW-1:0] count_q, taken_q, written_q, given_q;
+  reg [CW-1:0] count_q, taken_q, given_q;
+  wire [CW-1:0] written;
   reg all_q;  // nothing could be verified: all are kept
   wire mono = mode_q == MONO;
   wire points = mode_q == POINTS;
   wire begin_task = begin_valid && state_q == IDLE;
   wire enough = mono ? count_q >= ENOUGH_MONO : count_q >= ENOUGH_STEREO;
-  wire loaded = state_q == LOAD && !points && written_q == count_q;
+  wire loaded = state_q == LOAD && !points && written == count_q;
   wire rated, found;
   wire last_given = m_valid && m_ready && given_q == count_q - ONE;
-  wire enter_give = (loaded && !enough) || (state_q == RATE && rated);
+  wire enter_give = (loaded && !enough) || (state_q == SCORE && rated);
 
   always @(posedge clk) begin
     if (begin_task) begin
@@ -101,15 +99,13 @@ module ransac (
       if (m_valid && m_ready) given_q <= given_q + ONE;
     end
     if (loaded) all_q <= !enough;
-    else if (state_q == RATE && rated) all_q <= !mono && !found;
+    else if (state_q == SCORE && rated) all_q <= !mono && !found;
     if (rst) state_q <= IDLE;
     else if (begin_task) state_q <= begin_count == NONE ? IDLE : LOAD;
     else if (enter_give) state_q <= GIVE;
-    else if (loaded) state_q <= RATE;
+    else if (loaded) state_q <= SCORE;
     else if (last_given) state_q <= IDLE;
   end
-
-  assign busy = state_q != IDLE;
 
   // ---- two pairs of multipliers ----
   wire signed [18:0] turn_a0, turn_a1, point_a0, point_a1, back_a0, back_a1;
@@ -148,7 +144,7 @@ module ransac (
 
   always @(posedge clk) if (s_valid && s_ready) {x_q, y_q, disparity_q} <= {s_x, s_y, s_disparity};
 
-  ransac_turn turn (
+  ransac_rotate turn (
       .clk(clk),
       .rst(rst),
       .cfg_rotation(mono ? r_cam_key : r_stereo),
@@ -205,35 +201,25 @@ module ransac (
       .m_n2(n2)
   );
 
-  // ---- the set of matches: n, q and, in the other half, the ray (mono); or all in one word ----
-  localparam WORD_W = 118;
-  reg [WORD_W-1:0] set_mem[0:(2<<IW)-1];
-  reg [WORD_W-1:0] read_q, word_q;
-  reg rays_q;  // the ray's word is next
-  wire write = mono ? plane_valid : turned_valid;
-  assign plane_ready = rays_q;
-  wire [WORD_W-1:0] written = !mono ? {disparity_q, y_q, x_q, turned_2, turned_1, turned_0} :
-                              rays_q ? {82'd0, y, x} : {7'd0, n2, n1, n0, q2, q1, q0};
+  // ---- the set of matches ----
+  wire [117:0] word;
   wire read;
   wire [IW:0] read_address;
-
-  // Nothing is read while matches are written.
-  always @(posedge clk) begin
-    if (write) set_mem[{rays_q, written_q[IW-1:0]}] <= written;
-    read_q <= set_mem[read_address];
-    word_q <= read_q;
-    if (rst || begin_task) rays_q <= 1'b0;
-    else if (plane_valid) rays_q <= !rays_q;
-    if (begin_task) written_q <= NONE;
-    else if (write && (!mono || rays_q)) written_q <= written_q + ONE;
-  end
-
-  wire signed [18:0] word_q0 = word_q[18:0];
-  wire signed [18:0] word_q1 = word_q[37:19];
-  wire signed [18:0] word_q2 = word_q[56:38];
-  wire signed [17:0] word_n0 = word_q[74:57];
-  wire signed [17:0] word_n1 = word_q[92:75];
-  wire signed [17:0] word_n2 = word_q[110:93];
+  wire write = mono ? plane_valid : turned_valid;
+  ransac_set set (
+      .clk(clk),
+      .rst(rst),
+      .clear(begin_task),
+      .mono(mono),
+      .s_valid(write),
+      .s_ready(plane_ready),
+      .s_plane({7'd0, n2, n1, n0, q2, q1, q0}),
+      .s_ray({y, x}),
+      .s_stereo({disparity_q, y_q, x_q, turned_2, turned_1, turned_0}),
+      .m_count(written),
+      .r_address(read_address),
+      .m_word(word)
+  );
   assign count_accesses = {1'b0, write} + {1'b0, read};
 
   // ---- hypotheses ----
@@ -242,7 +228,7 @@ module ransac (
   wire [65:0] next_t;
   wire signed [21:0] made_x, made_y, made_z;
 
-  ransac_draw #(
+  ransac_hypotheses #(
       .TRACK_BITS(TRACK_BITS),
       .TRACK_COUNT_BITS(TRACK_COUNT_BITS),
       .DRAW_BITS(DRAW_BITS)
@@ -254,11 +240,11 @@ module ransac (
       .draws(cfg_draws),
       .count(count_q),
       .stereo(!mono),
-      .active(state_q == RATE),
+      .active(state_q == SCORE),
       .r_valid(draw_read),
       .r_index(draw_index),
-      .a_point(word_q[65:0]),
-      .a_normal(word_q[110:57]),
+      .a_point(word[65:0]),
+      .a_normal(word[110:57]),
       .p_start(draw_point),
       .p_valid(made_valid),
       .p_x(made_x),
@@ -281,9 +267,9 @@ module ransac (
       .rst(rst),
       .s_valid(points ? s_valid && wanted : draw_point),
       .s_ready(point_ready),
-      .s_x(points ? s_x : word_q[83:66]),
-      .s_y(points ? s_y : word_q[101:84]),
-      .s_disparity(points ? s_disparity : word_q[117:102]),
+      .s_x(points ? s_x : word[83:66]),
+      .s_y(points ? s_y : word[101:84]),
+      .s_disparity(points ? s_disparity : word[117:102]),
       .p_a0(point_a0),
       .p_b0(point_b0),
       .p_a1(point_a1),
@@ -297,46 +283,29 @@ module ransac (
       .m_z(made_z)
   );
 
-  // ---- a match a clock (stereo: in two) is rated; draws read in between ----
-  reg scan_q, parity_q;
+  // ---- a match a cycle (stereo: in two) is scored; draws read in between ----
+  reg scan_q, pace_q;  // pace: stereo, a match in two cycles
   reg [CW-1:0] index_q;
-  reg [65:0] even_q, odd_q;  // translations of two hypotheses that follow each other
-  reg [65:0] t_q;  // the one of the match that comes
   reg [3:0] drain_q;
-  reg rate_1_q, rate_2_q;
-  reg [2:0] tag_1_q, tag_2_q;  // parity, last, first
-  wire hopeless, hopeless_parity;
+  wire scored, inlier;  // a match is
+  wire hopeless, give_next;
   wire [65:0] best_t;
-
   reg [3:0] give_q;  // read n and q; read the ray; n and q come; wait, give
-  wire give_next;
-  reg pace_q;  // stereo: a match in two clocks
-  wire scan_read = state_q == RATE && scan_q && !draw_read && (mono || pace_q);
+  wire scan_read = state_q == SCORE && scan_q && !draw_read && (mono || pace_q);
   wire last = index_q == count_q - ONE;
-  wire give_up = scan_q && hopeless && hopeless_parity == parity_q;
-  assign next = state_q == RATE && next_valid && (!scan_q || give_up || (scan_read && last));
+  wire give_up = scan_q && hopeless;
+  assign next = state_q == SCORE && next_valid && (!scan_q || give_up || (scan_read && last));
   assign rated = no_more && !scan_q && drain_q == 4'd0;
   assign read = draw_read || scan_read || give_q[0] || (give_q[1] && mono);
   assign read_address = draw_read ? {1'b0, draw_index} :
                         {state_q == GIVE && !give_q[0], index_q[IW-1:0]};
 
   always @(posedge clk) begin
-    if (next || enter_give) begin
-      parity_q <= !parity_q;
-      if (parity_q) even_q <= enter_give ? best_t : next_t;
-      else odd_q <= enter_give ? best_t : next_t;
-    end
     if (next || enter_give) index_q <= NONE;
     else if (scan_read || give_next) index_q <= index_q + ONE;
-    rate_1_q <= !rst && (scan_read || give_q[0]);
-    rate_2_q <= !rst && rate_1_q;
-    tag_1_q <= {parity_q, last, index_q == NONE};
-    tag_2_q <= tag_1_q;
-    t_q <= tag_1_q[2] ? odd_q : even_q;
     pace_q <= !scan_read;
     if (rst) begin
       scan_q <= 1'b0;
-      parity_q <= 1'b0;
       drain_q <= 4'd0;
     end else begin
       if (next) scan_q <= 1'b1;
@@ -346,101 +315,47 @@ module ransac (
     end
   end
 
-  wire mono_valid, stereo_valid, mono_inlier, stereo_inlier;
-  wire [2:0] mono_tag, stereo_tag, mono_score, stereo_score;
-
-  epipolar_error #(
-      .TAG_W(3)
-  ) mono_error (
+  ransac_score score (
       .clk(clk),
       .rst(rst),
-      .cfg_limit2(state_q == GIVE ? cfg_mono_tight2 : cfg_mono_loose2),
-      .s_valid(rate_2_q && mono),
-      .s_tag(tag_2_q),
-      .s_tx(t_q[15:0]),
-      .s_ty(t_q[37:22]),
-      .s_tz(t_q[59:44]),
-      .s_qx(word_q0),
-      .s_qy(word_q1),
-      .s_qz(word_q2),
-      .s_nx(word_n0),
-      .s_ny(word_n1),
-      .s_nz(word_n2),
-      .m_valid(mono_valid),
-      .m_tag(mono_tag),
-      .m_score(mono_score),
-      .m_inlier(mono_inlier)
-  );
-
-  stereo_error #(
-      .LEAST_Z(LEAST_Z),
-      .TAG_W(3)
-  ) moved_error (
-      .clk(clk),
-      .rst(rst),
-      .cfg_threshold(cfg_stereo_threshold),
-      .s_valid(rate_2_q && !mono),
-      .s_tag(tag_2_q),
-      .s_tx(t_q[21:0]),
-      .s_ty(t_q[43:22]),
-      .s_tz(t_q[65:44]),
-      .s_px(word_q[21:0]),
-      .s_py(word_q[43:22]),
-      .s_pz(word_q[65:44]),
-      .s_x(word_q[83:66]),
-      .s_y(word_q[101:84]),
-      .s_disparity(word_q[117:102]),
-      .m_valid(stereo_valid),
-      .m_tag(stereo_tag),
-      .m_score(stereo_score),
-      .m_inlier(stereo_inlier)
-  );
-
-  wire [2:0] tag = mono ? mono_tag : stereo_tag;
-  wire verdict = mono ? mono_valid : stereo_valid;
-  wire inlier = mono ? mono_inlier : stereo_inlier;
-
-  ransac_best #(
-      .COUNT_W(CW),
-      .T_W(66)
-  ) best (
-      .clk(clk),
-      .rst(rst),
+      .cfg_mono_limit2(state_q == GIVE ? cfg_mono_tight2 : cfg_mono_loose2),
+      .cfg_stereo_threshold(cfg_stereo_threshold),
       .clear(begin_task),
-      .first_t(FORWARD),
       .count(count_q),
-      .s_valid(verdict && state_q == RATE),
-      .s_first(tag[0]),
-      .s_last(tag[1]),
-      .s_parity(tag[2]),
-      .s_score(mono ? mono_score : stereo_score),
-      .s_t(tag[2] ? odd_q : even_q),
+      .mono(mono),
+      .keep(state_q == SCORE),
+      .load(next || enter_give),
+      .load_t(enter_give ? best_t : next_t),
+      .s_valid(scan_read || give_q[0]),
+      .s_last(last),
+      .s_first(index_q == NONE),
+      .s_word(word),
+      .m_valid(scored),
+      .m_inlier(inlier),
       .m_found(found),
       .m_t(best_t),
-      .m_hopeless(hopeless),
-      .m_parity(hopeless_parity)
+      .m_hopeless(hopeless)
   );
 
-  // ---- results: each match is rated once more, then sized ----
+  // ---- results: each match is scored once more, then sized ----
   reg keep_q, judged_q;
   reg signed [18:0] qz_q;
   reg signed [17:0] nx_q, ny_q;
   wire size_ready, sized_valid, sized_keep;
-  wire [SCALE_BITS-1:0] scale;
   wire ready_to_give = give_q[3] && judged_q;
   assign give_next = ready_to_give && (mono ? size_ready : m_ready);
 
   always @(posedge clk) begin
-    if (verdict) keep_q <= inlier || all_q;
-    judged_q <= state_q == GIVE && (verdict || (judged_q && !give_next));
-    if (give_q[2]) {qz_q, nx_q, ny_q} <= {word_q2, word_n0, word_n1};
+    if (scored) keep_q <= inlier || all_q;
+    judged_q <= state_q == GIVE && (scored || (judged_q && !give_next));
+    if (give_q[2]) {qz_q, nx_q, ny_q} <= {word[56:38], word[74:57], word[92:75]};
     if (rst) give_q <= 4'd0;
     else if (enter_give || (give_next && !last)) give_q <= 4'd1;
     else if (give_next) give_q <= 4'd0;
     else if (!give_q[3]) give_q <= {give_q[2:0], 1'b0};
   end
 
-  ransac_size #(
+  ransac_scale #(
       .SCALE_FRAC(SCALE_FRAC),
       .EPIPOLE_GUARD(EPIPOLE_GUARD)
   ) size (
@@ -452,8 +367,8 @@ module ransac (
       .s_valid(ready_to_give && mono),
       .s_ready(size_ready),
       .s_keep(keep_q),
-      .s_x(word_q[17:0]),
-      .s_y(word_q[35:18]),
+      .s_x(word[17:0]),
+      .s_y(word[35:18]),
       .s_qz(qz_q),
       .s_nx(nx_q),
       .s_ny(ny_q),
@@ -472,12 +387,12 @@ module ransac (
       .m_valid(sized_valid),
       .m_ready(m_ready),
       .m_keep(sized_keep),
-      .m_scale(scale)
+      .m_scale(m_scale)
   );
 
+  assign busy = state_q != IDLE;
   assign m_valid = points ? made_valid : mono ? sized_valid : ready_to_give;
   assign m_keep = mono ? sized_keep : keep_q;
-  assign m_scale = scale;
   assign m_point = {made_z, made_y, made_x};
 
 endmodule

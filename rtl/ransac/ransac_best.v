@@ -5,7 +5,7 @@
 // hopeless as soon as even full scores for the rest would not do: leaving it out changes nothing.
 // Q formats:  scores 0 .. 4, their sum within MSAC_SCORE: COUNT_W + 2 bits.
 // Overflow:   none up to 1023 matches, where the golden model would begin to saturate.
-// Latency:    1 clock. Throughput: a match a clock.
+// Latency:    1 cycle. Throughput: a match a cycle.
 `default_nettype none
 
 module ransac_best #(

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Cross two normals to the direction of translation, normalised to 15 bits.
 //
-// Q formats:  normals sQ1.16 -> direction sQ15.0, as `_direction` of vio/fixed/ransac.py: the
+// Q formats:  normals sQ1.16 -> direction sQ15.0, as `translation_direction` of vio/fixed/ransac.py: the
 //             component with the largest magnitude has 15 bits, each is rounded once.
 // Growth:     products 36 bits, components 37; shifted up to 36 bits of magnitude, then down by 21.
 // Overflow:   saturates (a rounding up to 2^15). m_ok low: the cross product vanishes.
-// Latency:    10 clocks from s_valid to m_valid, a pulse. Throughput: one in 10; s_valid while one is
+// Latency:    10 cycles from s_valid to m_valid, a pulse. Throughput: one in 10; s_valid while one is
 //             under way is not allowed.
 `default_nettype none
 
@@ -39,7 +39,7 @@ module ransac_direction (
   reg [8:0] step_q;
   reg signed [17:0] a0_q, a1_q, a2_q, b0_q, b1_q, b2_q;
 
-  // The normals move around, so that each clock has the same operands.
+  // The normals move around, so that each cycle has the same operands.
   wire multiply = |step_q[2:0];
   assign p_a0 = multiply ? {a1_q[17], a1_q} : 19'sd0;
   assign p_b0 = multiply ? b2_q : 18'sd0;

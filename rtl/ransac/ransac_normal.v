@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Form the normal q x (x, y, 1) of the plane that holds the translation of a match.
 //
-// Q formats:  turned ray q sQ2.16, ray sQ1.16 -> normal sQ1.16, as `_normals` of
+// Q formats:  turned ray q sQ2.16, ray sQ1.16 -> normal sQ1.16, as `epipolar_normals` of
 //             vio/fixed/ransac.py; each product is rounded once.
 // Overflow:   saturates to 18 bits.
-// Latency:    4 clocks. Throughput: one in 5; q, ray and result are held until taken.
+// Latency:    4 cycles. Throughput: one in 5; q, ray and result are held until taken.
 `default_nettype none
 
 module ransac_normal (

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rate a stereo point against a translation: MSAC score and verdict, without a division.
+// Rate a stereo point against a translation: MSAC score and decision, without a division.
 //
 // Q formats:  translation and turned point sQ11.10 (3), ray sQ1.16 (2), disparity uQ0.16, limit
 //             uQ2.16 -> score 0 .. 4 (quarters of the squared limit that the squared error stays
 //             within) and whether it is within the limit at all. Equals the inner loop of
 //             `stereo_ransac` of vio/fixed/ransac.py; points nearer than LEAST_Z score 0.
-// Growth:     products of 18 x 22 bits: the lower 17 of the depth, and its upper 5 a clock later.
-// Latency:    7 clocks. Throughput: one point in 2 clocks; s_valid in two clocks that follow each
+// Growth:     products of 18 x 22 bits: the lower 17 of the depth, and its upper 5 a cycle later.
+// Latency:    7 cycles. Throughput: one point in 2 cycles; s_valid in two cycles that follow each
 //             other is not allowed. Multipliers: 4.
 `default_nettype none
 
@@ -50,7 +50,7 @@ module stereo_error #(
     tags_q <= {tags_q[6*TAG_W-1:0], s_tag};
   end
 
-  // ---- 1, 2: the moved point, for two clocks ----
+  // ---- 1, 2: the moved point, for two cycles ----
   reg signed [22:0] u1_q, v1_q, z1_q;
   reg signed [17:0] x1_q, y1_q;
   reg [15:0] d1_q;

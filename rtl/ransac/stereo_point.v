@@ -4,7 +4,7 @@
 // Q formats:  ray sQ1.16, disparity uQ0.16 -> point sQ11.10 (its depth uQ10.10), as `stereo_point` of
 //             vio/fixed/ransac.py: z = 2^26 / max(d, 65) rounded down, x z and y z rounded once.
 // Overflow:   x and y saturate to 22 bits.
-// Latency:    15 clocks: 10 of division (20 quotient bits, two a clock), 5 of products. Throughput:
+// Latency:    15 cycles: 10 of division (20 quotient bits, two a cycle), 5 of products. Throughput:
 //             one in 16; the point is held until taken.
 `default_nettype none
 

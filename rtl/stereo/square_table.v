@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Square two pixels a clock in a table: one block RAM with two read ports.
+// Square two pixels a cycle in a table: one block RAM with two read ports.
 //
 // Q formats:  unsigned 8 bits -> unsigned 16 bits, exact.
-// Latency:    1 clock. Throughput: two squares a clock. Memory: 256 x 16 bits, read only.
+// Latency:    1 cycle. Throughput: two squares a cycle. Memory: 256 x 16 bits, read only.
 `default_nettype none
 
 module square_table (

@@ -2,10 +2,10 @@
 // Find the right pixels of left pixels, and their stereo rays: all stages side by side for different
 // tracks, results in order. Equals `match_rows` of vio/fixed/stereo.py.
 //
-// Stages:     curve (point unit A), search (three tracks), map of the window (point unit B), refinement (the
-//             tracker), final ray (point unit A). A track that is given up passes the others by.
+// Stages:     curve (projection unit A), search (three tracks), map of the window (projection unit B), refinement (the
+//             tracker), final ray (projection unit A). A track that is given up passes the others by.
 // Q formats:  pixels sQ10.8, rays sQ1.16, disparity uQ0.16.
-// Latency:    the sum of the stages, about 1600 clocks. Throughput: the slowest stage's: 365 for row and map,
+// Latency:    the sum of the stages, about 1600 cycles. Throughput: the slowest stage's: 365 for row and map,
 //             150 + 4.5 a column for the search, or the tracker's. Memory: 4 tracks of 320 bits in registers, the
 //             search's 5 block RAM. Multipliers: 5 of the search.
 `default_nettype none
@@ -43,7 +43,7 @@ module stereo (
     // Reader of blocks, for the search
     output wire          r_valid,
     input  wire          r_ready,
-    output wire [   1:0] r_store,
+    output wire [   1:0] r_buffer,
     output wire [   1:0] r_level,
     output wire [   8:0] r_column,
     output wire [   8:0] r_row,
@@ -179,7 +179,7 @@ module stereo (
       .m_columns(columns),
       .r_valid(r_valid),
       .r_ready(r_ready),
-      .r_store(r_store),
+      .r_buffer(r_buffer),
       .r_level(r_level),
       .r_column(r_column),
       .r_row(r_row),
@@ -366,8 +366,8 @@ module stereo (
   assign m_columns = last_columns_q;
   assign m_iterations = iterations_q;
 
-  // ---- point unit A: final rays before curves ----
-  point_arbiter #(
+  // ---- projection unit A: final rays before curves ----
+  projection_arbiter #(
       .CLIENTS(2),
       .WORD_W (POINT_W)
   ) points (

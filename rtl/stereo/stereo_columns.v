@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Take the words of a strip apart into pairs of pixel columns, a bit of each pixel a clock, and form the
+// Take the words of a strip apart into pairs of pixel columns, a bit of each pixel a cycle, and form the
 // sums of each window of columns.
 //
 // A pair is half a word: a strip that starts at an odd column gets the column before it, too, which then
 // belongs to no window. Two pairs are under way: rows are read and summed of one, bits leave of the other.
-// Q formats:  words of 4 columns x HEIGHT rows of 8-bit pixels, a row a clock -> bits for stereo_cross.v,
+// Q formats:  words of 4 columns x HEIGHT rows of 8-bit pixels, a row a cycle -> bits for stereo_cross.v,
 //             low ones first, and for each column that completes a wanted window the window's sum and
 //             sum of squares.
-// Latency:    10 clocks to a pair's first bits, 13 to the even column's sums, a clock more to the odd one's.
-//             Throughput: a pair in 9 clocks.
+// Latency:    10 cycles to a pair's first bits, 13 to the even column's sums, a cycle more to the odd one's.
+//             Throughput: a pair in 9 cycles.
 // Memory:     16 words (128 x 32 bits), a window of column sums (32 x 35 bits), squares of pixels: a block
 //             RAM each; 16 sums in distributed RAM.
 `default_nettype none
@@ -36,7 +36,7 @@ module stereo_columns #(
     input  wire               go,           // the template's tables are there: windows may be formed
     output wire               done,         // no columns left
 
-    output wire              m_valid,  // bits: 9 clocks a pair, zeros in the last
+    output wire              m_valid,  // bits: 9 cycles a pair, zeros in the last
     output wire              m_first,
     output wire              m_last,
     output wire              m_even_wanted,  // columns that complete a window
@@ -62,7 +62,7 @@ module stereo_columns #(
   localparam PIXELS_W = 8 + ROW_W;  // sum of a column
   localparam SQUARES_W = 16 + ROW_W;
   localparam [COUNT_W-1:0] ONE = {{(COUNT_W - 1) {1'b0}}, 1'b1};
-  localparam [3:0] LAST = 4'd8;  // clock of a pair
+  localparam [3:0] LAST = 4'd8;  // cycle of a pair
   localparam [3:0] ROWS = HEIGHT;
 
   wire [3:0] height = {cfg_reach_v, 1'b1};
@@ -130,7 +130,7 @@ module stereo_columns #(
     if (s_valid) strip_mem[{write_q[3:0], row}] <= s_quad;
     quad_q <= strip_mem[{word_q, phase_q[2:0]}];
   end
-  wire counts = phase_q <= height;  // the row read a clock before
+  wire counts = phase_q <= height;  // the row read a cycle before
   wire [7:0] even_pixel = !counts ? 8'd0 : high_q ? quad_q[23:16] : quad_q[7:0];
   wire [7:0] odd_pixel = !counts ? 8'd0 : high_q ? quad_q[31:24] : quad_q[15:8];
   wire [15:0] even_square, odd_square;

@@ -10,9 +10,9 @@
 // of each of the four pixels of the stream looks it up, low bits first; a tree adds what the
 // 12 HEIGHT tables say, and the bits' sums are shifted together.
 // Q formats:  unsigned pixels of 8 bits -> unsigned sum of 16 + $clog2(HEIGHT WIDTH) bits, exact.
-// Latency:    from a pair's last bits $clog2(4 HEIGHT) + 5 clocks to the even column's sum, APART
-//             more to the odd one's. Throughput: a pair in 9 clocks.
-// Load:       for each row of the template 16 clocks with load_valid. Two clocks after the last one pairs
+// Latency:    from a pair's last bits $clog2(4 HEIGHT) + 5 cycles to the even column's sum, APART
+//             more to the odd one's. Throughput: a pair in 9 cycles.
+// Load:       for each row of the template 16 cycles with load_valid. Two cycles after the last one pairs
 //             may come whose sums are wanted, of which the first one's pair before must have come then, too.
 // Memory:     12 HEIGHT tables of 16 x 10 or 11 bits: distributed RAM.
 `default_nettype none
@@ -20,21 +20,21 @@
 module stereo_cross #(
     parameter WIDTH  = 31,  // of the template, pixels
     parameter HEIGHT = 7,
-    parameter APART  = 4    // clocks from the even column's sum to the odd one's, 2 to 8
+    parameter APART  = 4    // cycles from the even column's sum to the odd one's, 2 to 8
 ) (
     input wire clk,
     input wire rst,
 
     // Of the template's row load_row: in place n of the pixels the one that lies 8 load_slot + n
-    // columns left of the newest; the slot is wanted for the same clock.
+    // columns left of the newest; the slot is wanted for the same cycle.
     input  wire                        load_valid,
-    input  wire [                 3:0] load_step,    // 0 .. 15, a clock each
+    input  wire [                 3:0] load_step,    // 0 .. 15, a cycle each
     input  wire [$clog2(HEIGHT+1)-1:0] load_row,
     output wire [                 1:0] load_slot,
     input  wire [                63:0] load_pixels,
     input  wire [                 7:0] load_on,      // pixels that the window has; others count as 0
 
-    input wire              s_valid,   // bits; 9 clocks a pair, of which the last has zeros
+    input wire              s_valid,   // bits; 9 cycles a pair, of which the last has zeros
     input wire              s_first,   // of a pair
     input wire              s_last,
     input wire              s_even_wanted,  // with the last: sums with these columns as the newest
@@ -60,7 +60,7 @@ module stereo_cross #(
   localparam TREE_W = 10 + $clog2(COUNT);
   localparam ACC_W = TREE_W + 1;
 
-  // ---- load: the sums of a choice of four pixels in Gray order, one pixel more or less a clock ----
+  // ---- load: the sums of a choice of four pixels in Gray order, one pixel more or less a cycle ----
   wire [3:0] step = load_step;
   assign load_slot = step[0] ? 2'd0 : step[1] ? 2'd1 : step[2] ? 2'd2 : 2'd3;
   wire more = step[0] ? !step[1] : step[1] ? !step[2] : step[2] ? !step[3] : 1'b1;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Trace the epipolar curve of a left pixel through the raw right image: knots and slopes.
+// Trace the epipolar curve of a left pixel through the raw right image: breakpoints and slopes.
 //
-// A client of the point unit (rectify.v). Equals `rectified_ray`, `_curve` and `_slopes` of
+// A client of the projection unit (rectify.v). Equals `rectified_ray`, `trace_curve` and `segment_slopes` of
 // vio/fixed/stereo.py: the pixel's rectified ray is shifted by one piece of disparity at a time and
 // projected, until the curve has no pixel any more or turns back.
-// Q formats:  pixels sQ10.8, rays sQ1.16, registers in ray units -> slopes sQ0.12. The first knot,
-//             the first slope in the low bits; beyond m_pieces knots they hold anything.
-// Overflow:   slopes saturate. The shifted ray has 20 bits: 4 pieces of up to 2^16 fit.
-// Latency:    about 140 clocks for two knots, 35 for each more, with a point unit of its own.
+// Q formats:  pixels sQ10.8, rays sQ1.16, registers in ray units -> slopes sQ0.12. The first breakpoint,
+//             the first slope in the low bits; beyond m_pieces breakpoints they hold anything.
+// Overflow:   slopes saturate. The shifted ray has 20 bits: 4 segments of up to 2^16 fit.
+// Latency:    about 140 cycles for two breakpoints, 35 for each more, with a projection unit of its own.
 //             Throughput: one pixel at a time; m_valid until m_ready.
 `default_nettype none
 
@@ -26,15 +26,15 @@ module stereo_curve (
 
     output wire               m_valid,
     input  wire               m_ready,
-    output wire               m_ok,      // a ray, and two knots or more
+    output wire               m_ok,      // a ray, and two breakpoints or more
     output wire signed [17:0] m_x,       // rectified left ray
     output wire signed [17:0] m_y,
-    output wire        [ 2:0] m_pieces,  // number of knots
+    output wire        [ 2:0] m_pieces,  // number of breakpoints
     output wire        [94:0] m_knots_u,
     output wire        [94:0] m_knots_v,
     output wire        [51:0] m_slopes,
 
-    // The point unit.
+    // The projection unit.
     output wire               p_valid,
     input  wire               p_ready,
     output wire        [ 2:0] p_op,
@@ -64,13 +64,13 @@ module stereo_curve (
   localparam [2:0] LAST = 3'd5, DONE = 3'd6;
 
   reg [2:0] state_q;
-  reg asked_q;  // the point unit has the request
+  reg asked_q;  // the projection unit has the request
   reg ahead_q;
   reg signed [17:0] ray_x_q, ray_y_q;
   reg signed [19:0] x_q, y_q;  // of the request
   reg signed [19:0] shifted_q;
   reg [2:0] count_q;
-  reg signed [18:0] u_q, v_q;  // the last knot
+  reg signed [18:0] u_q, v_q;  // the last breakpoint
 
   // The chain goes on to smaller columns only.
   wire knot = state_q == KNOT && a_valid && a_ok && (count_q == 3'd0 || a_x < u_q);
@@ -79,7 +79,7 @@ module stereo_curve (
   wire signed [19:0] first = {a_x[18], a_x} + $signed({2'd0, cfg_first});
   wire signed [19:0] next = shifted_q - $signed({2'd0, cfg_disparity_step});
 
-  // ---- slopes: a division takes about as long as the next knot, so that one waits at most ----
+  // ---- slopes: a division takes about as long as the next breakpoint, so that one waits at most ----
   reg pending_q, falling_q, negative_q;
   reg [2:0] slopes_q;  // number of slopes that are there
   reg [18:0] rise_q, run_q;
@@ -139,7 +139,7 @@ module stereo_curve (
 
   // ---- the chain ----
   assign s_ready = state_q == IDLE;
-  // A knot is asked for when the rise of the last one is being divided.
+  // A breakpoint is asked for when the rise of the last one is being divided.
   assign p_valid = asking && !asked_q && !(state_q == KNOT && pending_q);
   assign p_camera = state_q == KNOT;
   assign p_matrix = state_q == RAY ? RECT_LEFT : RECT_RIGHT;

@@ -2,12 +2,12 @@
 // Fetch what a search compares: the blocks of the left window, then those along the epipolar curve.
 //
 // A word is a block column: 4 columns of as many rows as the window has, cut out of the two or three
-// blocks that they lie in, a row a clock. The caller is ready for all words: those of the left window
+// blocks that they lie in, a row a cycle. The caller is ready for all words: those of the left window
 // come when it is `free`, of the others at most 16 are on their way or not `popped`. The reader answers
-// a fixed number of clocks after a request.
-// Q formats:  whole pixels; knots and slopes as in stereo_path.v.
-// Latency:    4 clocks from s_valid && s_ready to the job, an answer's rows 1 to 4 clocks after it.
-// Throughput: a word in 12 clocks (3 blocks; 8 if its rows lie in 2).
+// a fixed number of cycles after a request.
+// Q formats:  whole pixels; breakpoints and slopes as in stereo_path.v.
+// Latency:    4 cycles from s_valid && s_ready to the job, an answer's rows 1 to 4 cycles after it.
+// Throughput: a word in 12 cycles (3 blocks; 8 if its rows lie in 2).
 `default_nettype none
 
 module stereo_fetch #(
@@ -32,7 +32,7 @@ module stereo_fetch #(
     output wire                               s_ready,
     input  wire signed [                11:0] s_u,       // of the left point, pixels
     input  wire signed [                11:0] s_v,
-    input  wire        [                 2:0] s_pieces,  // knots
+    input  wire        [                 2:0] s_pieces,  // breakpoints
     input  wire        [(PIECES+1)*UV_W-1:0] s_knots_u,
     input  wire        [(PIECES+1)*UV_W-1:0] s_knots_v,
     input  wire        [ PIECES*SLOPE_W-1:0] s_slopes,
@@ -47,7 +47,7 @@ module stereo_fetch #(
 
     input  wire        r_ready,
     output wire        r_valid,
-    output wire [ 1:0] r_store,
+    output wire [ 1:0] r_buffer,
     output wire [ 1:0] r_level,
     output wire [ 8:0] r_column,
     output wire [ 8:0] r_row,
@@ -137,7 +137,7 @@ module stereo_fetch #(
   wire gap = gap_q != 2'd0;
   assign r_valid = queue_ready && !gap && (state_q == LEFT ? free
                    : state_q == STRIP && path_valid && (!waiting_q[4] || part_q != 2'd0));
-  assign r_store = state_q == LEFT ? 2'd1 : 2'd2;
+  assign r_buffer = state_q == LEFT ? 2'd1 : 2'd2;
   assign r_level = 2'd0;
   assign r_column = block_q;
   assign r_row = y[10:2] + {7'd0, part_q};
@@ -187,7 +187,7 @@ module stereo_fetch #(
     if (rst || state_q == COUNT) part_q <= 2'd0;
     else if (accepted) part_q <= part_last ? 2'd0 : part_q + 2'd1;
 
-    // The rows of an answer take four clocks.
+    // The rows of an answer take four cycles.
     if (rst) gap_q <= 2'd0;
     else if (accepted) gap_q <= 2'd3;
     else if (gap) gap_q <= gap_q - 2'd1;
@@ -256,7 +256,7 @@ module stereo_fetch #(
       .m_data(what),
       .level(what_level)
   );
-  // ---- an answer's four rows, a clock each: only the first block of each row ----
+  // ---- an answer's four rows, a cycle each: only the first block of each row ----
   reg [127:0] rows_q;
   reg work_q, strip_q, word_last_q;
   reg [1:0] line_q;

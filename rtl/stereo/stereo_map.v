@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Map the window around a right pixel to the left image, and take right pixels to rectified rays.
 //
-// A client of the point unit (rectify.v). Operations (`_refine`, `_to_left`, `rectified_ray` of
+// A client of the projection unit (rectify.v). Operations (`refine`, `left_pixel`, `rectified_ray` of
 // vio/fixed/stereo.py): 0 MAP: the pixel's disparity against the left ray's s_x, and the map of
 // window offsets, right image to left, at that disparity; 1 RAY: the pixel's rectified ray.
 // Q formats:  pixels sQ10.8, rays and disparity sQ1.16 (the latter 19 bits) -> map sQ1.14 as
 //             {w11, w10, w01, w00}. m_ok: the pixel has a rectified ray; without, the rest is void.
 // Overflow:   the map's entries saturate.
-// Latency:    about 45 clocks for a ray, 345 for a map, if nobody else uses the point unit.
+// Latency:    about 45 cycles for a ray, 345 for a map, if nobody else uses the projection unit.
 //             Throughput: one pixel at a time; m_valid until m_ready.
 `default_nettype none
 
@@ -29,7 +29,7 @@ module stereo_map (
     output wire signed [18:0] m_disparity,  // of a map
     output wire        [63:0] m_warp,
 
-    // The point unit.
+    // The projection unit.
     output wire               p_valid,
     input  wire               p_ready,
     output wire        [ 2:0] p_op,
@@ -62,7 +62,7 @@ module stereo_map (
   localparam [2:0] POINT_BACK = 3'd5, POINT_PIXEL = 3'd6, DONE = 3'd7;
 
   reg [2:0] state_q;
-  reg asked_q;  // the point unit has the request
+  reg asked_q;  // the projection unit has the request
   reg op_q, ok_q;
   reg [1:0] point_q;  // right, left, below, above
   reg signed [18:0] u_q, v_q, first_u_q, first_v_q, disparity_q;

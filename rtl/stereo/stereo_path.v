@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Follow the epipolar curve from block column to block column: the rows that are read there.
 //
-// The curve is a chain of straight pieces, knots from right to left; columns come from left to right, so
-// pieces are passed in order. A piece's first product slope * run is formed bit by bit, then four
+// The curve is a chain of straight segments, breakpoints from right to left; columns come from left to right, so
+// segments are passed in order. A piece's first product slope * run is formed bit by bit, then four
 // columns are added at a time, which is exact.
-// Q formats:  knots sQ10.FRAC, slopes SLOPE_W bits with SLOPE_FRAC fraction bits, columns whole pixels
-//             -> top row of the window there, held within the image. Equals the use of `_row_at` in
-//             `_search` of vio/fixed/stereo.py.
-// Latency:    4 clocks a column, 13 more for the first of a piece, 1 more for each piece passed.
+// Q formats:  breakpoints sQ10.FRAC, slopes SLOPE_W bits with SLOPE_FRAC fraction bits, columns whole pixels
+//             -> top row of the window there, held within the image. Equals the use of `row_at` in
+//             `search` of vio/fixed/stereo_search.py.
+// Latency:    4 cycles a column, 13 more for the first of a piece, 1 more for each piece passed.
 `default_nettype none
 
 module stereo_path #(
-    parameter PIECES     = 4,   // most straight pieces
-    parameter UV_W       = 19,  // bits of a knot's coordinate
+    parameter PIECES     = 4,   // most straight segments
+    parameter UV_W       = 19,  // bits of a breakpoint's coordinate
     parameter FRAC       = 8,   // its fraction bits
     parameter SLOPE_W    = 13,  // bits of a slope, rows a column
     parameter SLOPE_FRAC = 12
@@ -25,7 +25,7 @@ module stereo_path #(
     input wire                            s_valid,    // start: at the chain's left end
     input wire signed [             11:0] s_column,   // whose row is wanted
     input wire signed [             12:0] s_shift,    // from the curve's row to the top row
-    input wire        [              2:0] s_pieces,   // knots, 2 or more; all of these held
+    input wire        [              2:0] s_pieces,   // breakpoints, 2 or more; all of these held
     input wire        [(PIECES+1)*UV_W-1:0] s_knots_u,
     input wire        [(PIECES+1)*UV_W-1:0] s_knots_v,
     input wire        [ PIECES*SLOPE_W-1:0] s_slopes,
@@ -41,7 +41,7 @@ module stereo_path #(
     end
   endgenerate
 
-  localparam RUN_W = UV_W + 2;  // column less knot
+  localparam RUN_W = UV_W + 2;  // column less breakpoint
   localparam ACC_W = RUN_W + SLOPE_W;
   localparam V_W = ACC_W - SLOPE_FRAC + 1;  // row with fraction
   localparam [2:0] IDLE = 3'd0, FIND = 3'd1, MULTIPLY = 3'd2, ADD = 3'd3, CLAMP = 3'd4, HOLD = 3'd5;
@@ -56,7 +56,7 @@ module stereo_path #(
   reg signed [V_W-1:0] v_q;
   reg [10:0] top_q;
 
-  // ---- the piece's values; knot `piece_q` is its right end ----
+  // ---- the piece's values; breakpoint `piece_q` is its right end ----
   wire [UV_W*8-1:0] all_u = {{(UV_W * (7 - PIECES)) {1'b0}}, s_knots_u};
   wire [UV_W*8-1:0] all_v = {{(UV_W * (7 - PIECES)) {1'b0}}, s_knots_v};
   wire [SLOPE_W*8-1:0] all_slopes = {{(SLOPE_W * (8 - PIECES)) {1'b0}}, s_slopes};

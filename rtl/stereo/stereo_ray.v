@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // End a stereo match: whether the right pixel lies within the image, and its disparity.
 //
-// A client of the point unit (rectify.v). Equals the end of `match_rows` of vio/fixed/stereo.py.
+// A client of the projection unit (rectify.v). Equals the end of `match_rows` of vio/fixed/stereo.py.
 // Q formats:  pixels sQ10.8, rectified rays sQ1.16 -> disparity uQ0.16.
 // Overflow:   the disparity saturates; a negative one is 0.
-// Latency:    2 clocks outside of the image, else about 47. Throughput: one match at a time.
+// Latency:    2 cycles outside of the image, else about 47. Throughput: one match at a time.
 `default_nettype none
 
 module stereo_ray (
@@ -28,7 +28,7 @@ module stereo_ray (
     output wire signed [18:0] m_v,
     output wire        [15:0] m_disparity,
 
-    // The point unit.
+    // The projection unit.
     output wire               p_valid,
     input  wire               p_ready,
     output wire        [ 2:0] p_op,

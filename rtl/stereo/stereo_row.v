@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Give the row of the epipolar curve, a chain of straight pieces, at a column: a bit of the product a clock.
+// Give the row of the epipolar curve, a chain of straight segments, at a column: a bit of the product a cycle.
 //
-// Q formats:  knots (u, v) UV_W bits with f fraction bits, falling in u; slopes sQ0.12; column U_W
-//             bits with f -> v ROW_W bits with f. Equals `_row_at` of vio/fixed/stereo.py, as
-//             curve_row.v does: the end pieces are prolonged.
-// Growth:     v is not narrowed: |v| <= |knot v| + |u - knot u|, one bit more than the larger.
-// Latency:    17 clocks, and one for each piece passed. Throughput: one row at a time; column, knots,
+// Q formats:  breakpoints (u, v) UV_W bits with f fraction bits, falling in u; slopes sQ0.12; column U_W
+//             bits with f -> v ROW_W bits with f. Equals `row_at` of vio/fixed/stereo_curve.py, as
+//             curve_row.v does: the end segments are prolonged.
+// Growth:     v is not narrowed: |v| <= |breakpoint v| + |u - breakpoint u|, one bit more than the larger.
+// Latency:    17 cycles, and one for each piece passed. Throughput: one row at a time; column, breakpoints,
 //             slopes and their number are held until the result is out.
 `default_nettype none
 
 module stereo_row #(
-    parameter KNOTS = 5,  // greatest number of knots, 3 .. 5
-    parameter UV_W  = 19, // bits of a knot's coordinate
+    parameter KNOTS = 5,  // greatest number of breakpoints, 3 .. 5
+    parameter UV_W  = 19, // bits of a breakpoint's coordinate
     parameter U_W   = 20, // bits of a column, UV_W or more
     parameter ROW_W = 22  // bits of the row: U_W + 2
 ) (
@@ -20,10 +20,10 @@ module stereo_row #(
 
     input wire                         s_valid,
     input wire signed [       U_W-1:0] s_u,
-    input wire        [           2:0] s_pieces,   // number of knots, 2 .. KNOTS
-    input wire        [KNOTS*UV_W-1:0] s_knots_u,  // first knot, the rightmost, in the low bits
+    input wire        [           2:0] s_pieces,   // number of breakpoints, 2 .. KNOTS
+    input wire        [KNOTS*UV_W-1:0] s_knots_u,  // first breakpoint, the rightmost, in the low bits
     input wire        [KNOTS*UV_W-1:0] s_knots_v,
-    input wire     [(KNOTS-1)*13-1:0] s_slopes,   // slope k between knots k and k + 1
+    input wire     [(KNOTS-1)*13-1:0] s_slopes,   // slope k between breakpoints k and k + 1
 
     output wire                    m_valid,
     output wire signed [ROW_W-1:0] m_v
@@ -47,7 +47,7 @@ module stereo_row #(
   reg half_q;  // the last bit that was dropped
   reg signed [ROW_W-1:0] v_q;
 
-  // ---- the piece: one further for each inner knot that the column is left of ----
+  // ---- the piece: one further for each inner breakpoint that the column is left of ----
   wire [1:0] look = piece_q + {1'b0, state_q == NEXT};
   wire [4*UV_W-1:0] some_u = s_knots_u[0+:UV_W*(KNOTS-1)];
   wire [4*UV_W-1:0] some_v = s_knots_v[0+:UV_W*(KNOTS-1)];

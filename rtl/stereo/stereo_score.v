@@ -4,11 +4,11 @@
 // With n pixels, sums l, r, squares rr and products lr of template and window:
 //   power = (n rr - r r) / 256,  z = (n lr - l r) / 256,  score = z z / power, 0 unless z > 0.
 // Q formats:  exact sums of 8-bit pixels -> power uQ22.0 and z sQ22.0 with one rounding each, score
-//             rounded down, 24 bits. Equals `_search` of vio/fixed/stereo.py, which takes 128 (and the
+//             rounded down, 24 bits. Equals `search` of vio/fixed/stereo_search.py, which takes 128 (and the
 //             template's mean) off the pixels first: that changes neither difference.
 // Growth:     windows of at most 256 pixels: power and z never saturate, the score stays below 2^23.
-// Latency:    16 clocks; a power 4. Throughput: one in 4 clocks. Multipliers: 5, the products of a
-//             window in two clocks.
+// Latency:    16 cycles; a power 4. Throughput: one in 4 cycles. Multipliers: 5, the products of a
+//             window in two cycles.
 `default_nettype none
 
 module stereo_score #(
@@ -40,7 +40,7 @@ module stereo_score #(
 
   localparam L = $clog2(PIXELS);
 
-  // ---- 0: operands, held for two clocks ----
+  // ---- 0: operands, held for two cycles ----
   reg [6:0] valid_q, template_q;  // stages
   reg [23:0] cross_q, square_q;
   reg [15:0] sum_q;
@@ -99,7 +99,7 @@ module stereo_score #(
       .DEN_W (22),
       .QUOT_W(24),
       .BITS  (3),
-      .CLOCKS(4)
+      .CYCLES(4)
   ) divide (
       .clk(clk),
       .rst(rst),

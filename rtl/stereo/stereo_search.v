@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Search along the epipolar curve for the right column that looks most like the window around a left
-// point. Equals `_search` of vio/fixed/stereo.py.
+// point. Equals `search` of vio/fixed/stereo_search.py.
 //
 // Three searches are under way at a time: blocks are fetched for one (stereo_fetch), a second is
-// scored (stereo_template, stereo_columns, stereo_cross, stereo_score), the last one is decided (stereo_verdict).
-// Q formats:  point in whole pixels, knots sQ10.8, slopes sQ0.12 -> whole column; formats of the sums
+// scored (stereo_template, stereo_columns, stereo_cross, stereo_score), the last one is decided (stereo_decision).
+// Q formats:  point in whole pixels, breakpoints sQ10.8, slopes sQ0.12 -> whole column; formats of the sums
 //             in the modules. The sums are formed of the pixels as they are: that they are
 //             not centred first changes no bit (see stereo_score.v).
-// Latency:    about 350 + 4.5 a column to m_valid. Throughput: one in 9 clocks for two columns, those before
+// Latency:    about 350 + 4.5 a column to m_valid. Throughput: one in 9 cycles for two columns, those before
 //             the first whole window included, and 12 more (9 (15 + columns / 2) + 12), if the reader
-//             serves 3 blocks in 12 clocks. Loading the tables takes 16 MAX_STEREO_HEIGHT clocks meanwhile.
+//             serves 3 blocks in 12 cycles. Loading the tables takes 16 MAX_STEREO_HEIGHT cycles meanwhile.
 // Multipliers: 5. Memory: tables of the template in distributed RAM; 5 block RAM.
 // Reader:     blocks of four rows; of an answer's eight only the first is used. An answer comes a fixed
-//             number of clocks after its request.
+//             number of cycles after its request.
 `default_nettype none
 
 module stereo_search (
@@ -30,7 +30,7 @@ module stereo_search (
     output wire               s_ready,
     input  wire signed [11:0] s_u,        // left point, rounded to pixels
     input  wire signed [11:0] s_v,
-    input  wire        [ 2:0] s_pieces,   // number of knots, 2 or more
+    input  wire        [ 2:0] s_pieces,   // number of breakpoints, 2 or more
     input  wire        [94:0] s_knots_u,  // 5 x 19 bits, the rightmost first
     input  wire        [94:0] s_knots_v,
     input  wire        [51:0] s_slopes,   // 4 x 13 bits
@@ -43,7 +43,7 @@ module stereo_search (
 
     output wire          r_valid,
     input  wire          r_ready,
-    output wire [   1:0] r_store,
+    output wire [   1:0] r_buffer,
     output wire [   1:0] r_level,
     output wire [   8:0] r_column,
     output wire [   8:0] r_row,
@@ -108,7 +108,7 @@ module stereo_search (
       .j_start(j_start),
       .r_ready(r_ready),
       .r_valid(r_valid),
-      .r_store(r_store),
+      .r_buffer(r_buffer),
       .r_level(r_level),
       .r_column(r_column),
       .r_row(r_row),
@@ -312,13 +312,13 @@ module stereo_search (
     else active_q <= start || skip || (active_q && !(ended && end_ready));
   end
 
-  // ---- verdict ----
+  // ---- decision ----
   wire [COUNT_W-1:0] best;
-  reg signed [12:0] verdict_base_q;
-  reg [COUNT_W-1:0] verdict_columns_q;
-  stereo_verdict #(
+  reg signed [12:0] decision_base_q;
+  reg [COUNT_W-1:0] decision_columns_q;
+  stereo_decision #(
       .COUNT_W(COUNT_W)
-  ) verdict (
+  ) decision (
       .clk(clk),
       .rst(rst),
       .cfg_search_min(cfg_search_min),
@@ -335,14 +335,14 @@ module stereo_search (
   );
   always @(posedge clk)
     if (ended && end_ready) begin
-      verdict_base_q <= base_q;
-      verdict_columns_q <= power_q == 22'd0 ? {COUNT_W{1'b0}} : columns_q;
+      decision_base_q <= base_q;
+      decision_columns_q <= power_q == 22'd0 ? {COUNT_W{1'b0}} : columns_q;
     end
 
-  wire signed [12:0] match = verdict_base_q + {{(13 - COUNT_W) {1'b0}}, best};
+  wire signed [12:0] match = decision_base_q + {{(13 - COUNT_W) {1'b0}}, best};
   wire unused_match = match[12];
   assign m_match = match[11:0];
-  assign m_columns = {{(8 - COUNT_W) {1'b0}}, verdict_columns_q};
+  assign m_columns = {{(8 - COUNT_W) {1'b0}}, decision_columns_q};
 
 endmodule
 

@@ -3,7 +3,7 @@
 //
 // Q formats:  rows of 4 pixels of 8 bits, word after word -> sum of 8 + $clog2(HEIGHT WIDTH) bits and sum
 //             of squares of 16 + $clog2(HEIGHT WIDTH) bits, exact.
-// Latency:    m_full 7 clocks after the last row. Throughput: a row of a word a clock. Pixels: 0 clocks.
+// Latency:    m_full 7 cycles after the last row. Throughput: a row of a word a cycle. Pixels: 0 cycles.
 // Memory:     8 x 32 pixels of distributed RAM; two block RAM of squares.
 `default_nettype none
 

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Give the row and the slope of the epipolar curve, a chain of straight pieces, at a column.
+// Give the row and the slope of the epipolar curve, a chain of straight segments, at a column.
 //
-// Q formats:  knots (u, v) UV_W bits with f fraction bits, falling in u; slopes sQ0.12; column U_W
-//             bits with f -> v ROW_W bits with f, slope sQ0.12. Equals `_row_at` of
-//             vio/fixed/stereo.py: the end pieces are prolonged.
-// Growth:     v is not narrowed: |v| <= |knot v| + |u - knot u|, one bit more than the larger.
-// Latency:    3 clocks. Throughput: one a clock. No multiplier: the slope's low 12 bits are written in six digits
+// Q formats:  breakpoints (u, v) UV_W bits with f fraction bits, falling in u; slopes sQ0.12; column U_W
+//             bits with f -> v ROW_W bits with f, slope sQ0.12. Equals `row_at` of
+//             vio/fixed/stereo.py: the end segments are prolonged.
+// Growth:     v is not narrowed: |v| <= |breakpoint v| + |u - breakpoint u|, one bit more than the larger.
+// Latency:    3 cycles. Throughput: one a cycle. No multiplier: the slope's low 12 bits are written in six digits
 //             of -1, 0, 1 and 2, a LUT4 each for a bit of the product.
 //             Knots, slopes and their number are held until the result is out.
 `default_nettype none
 
 module curve_row #(
-    parameter KNOTS = 5,  // greatest number of knots, 3 .. 7
-    parameter UV_W  = 19, // bits of a knot's coordinate
+    parameter KNOTS = 5,  // greatest number of breakpoints, 3 .. 7
+    parameter UV_W  = 19, // bits of a breakpoint's coordinate
     parameter U_W   = 20, // bits of a column, UV_W or more
     parameter ROW_W = 22  // bits of the row: U_W + 2
 ) (
@@ -21,10 +21,10 @@ module curve_row #(
 
     input wire                         s_valid,
     input wire signed [       U_W-1:0] s_u,
-    input wire        [           2:0] s_pieces,   // number of knots, 2 .. KNOTS
-    input wire        [KNOTS*UV_W-1:0] s_knots_u,  // first knot, the rightmost, in the low bits
+    input wire        [           2:0] s_pieces,   // number of breakpoints, 2 .. KNOTS
+    input wire        [KNOTS*UV_W-1:0] s_knots_u,  // first breakpoint, the rightmost, in the low bits
     input wire        [KNOTS*UV_W-1:0] s_knots_v,
-    input wire [     (KNOTS-1)*13-1:0] s_slopes,   // slope k between knots k and k + 1
+    input wire [     (KNOTS-1)*13-1:0] s_slopes,   // slope k between breakpoints k and k + 1
 
     output wire                    m_valid,
     output wire signed [ROW_W-1:0] m_v,
@@ -39,7 +39,7 @@ module curve_row #(
 
   localparam RUN_W = U_W + 1;
 
-  // ---- 1: the piece: one further for each inner knot that the column is left of ----
+  // ---- 1: the piece: one further for each inner breakpoint that the column is left of ----
   reg [UV_W-1:0] knot_u_d, knot_v_d;
   reg [12:0] slope_d;
   reg left_d;
@@ -95,7 +95,7 @@ module curve_row #(
     end
   endgenerate
 
-  // ---- 3: v of the knot + rounded rise: half of its unit and what the digits lack stand below v ----
+  // ---- 3: v of the breakpoint + rounded rise: half of its unit and what the digits lack stand below v ----
   reg [PAIR_W-1:0] pair_0_q, pair_1_q, pair_2_q;
   reg signed [RUN_W-1:0] run_q;
   reg plus_q, minus_q;  // the run itself is added, subtracted

@@ -3,18 +3,20 @@
 //
 // Following (s_stereo 0): equals `track_windows` of vio/fixed/klt.py for one window; the template is cut
 //             out of the key, the window out of the current frame.
-// Refining (1): equals `_refine` of vio/fixed/stereo.py from `make_template` on; the template is cut out
+// Refining (1): equals `refine` of vio/fixed/stereo.py from `cut_template` on; the template is cut out
 //             of level 0 of the current frame at (u_key, v_key), the window out of the right image at
 //             column u of the curve. TRACKED: m_u, m_v; any other status: no match.
-// Reading:    r_* asks for block rows of a frame buffer (stores 0 key, 1 current, 2 right), a_* answers in
+// Reading:    r_* asks for block rows of a frame buffer (buffers 0 key, 1 current, 2 right), a_* answers in
 //             order after any latency. A region of 32x32 pixels is fetched for a level's template and one
 //             for its window; a window that leaves its region has it fetched anew. What was asked for
 //             before a reset must not be answered after it (the reader is reset as well).
 // Q formats:  pixels sQ10.8 (start one bit more), map sQ1.14, slopes sQ0.12.
 // Overflow:   places saturate to sQ10.8 at the end of a level, as in the model.
-// Latency:    an iteration is WINDOW + 21 clocks (36 for a window of 15), 3 more along a curve; a template
+// Latency:    an iteration is WINDOW + 21 cycles (36 for a window of 15), 3 more along a curve; a template
 //             2 (WINDOW + 3) and 26 of arithmetic, partly under its first window. Throughput: one
-//             window at a time. Multipliers: 77 rows, 2 sampler, 8 scalars. Block RAM: 5 in the sampler.
+//             window at a time. Multipliers: MAC array 77, sampler 2, scalar unit 8. Block RAM: 5 in the sampler.
+// Length:     this is the sequence of steps over one set of registers (place, level, counts), which each
+//             step reads and writes in its cycle; what has a boundary of its own is in klt_*.v.
 `default_nettype none
 
 module klt #(
@@ -46,7 +48,7 @@ module klt #(
     input  wire signed [          19:0] s_u,
     input  wire signed [          19:0] s_v,
     input  wire        [          63:0] s_warp,     // w11, w10, w01, w00 (low)
-    input  wire        [           2:0] s_pieces,   // number of knots
+    input  wire        [           2:0] s_pieces,   // number of breakpoints
     input  wire        [  KNOTS*19-1:0] s_knots_u,
     input  wire        [  KNOTS*19-1:0] s_knots_v,
     input  wire        [(KNOTS-1)*13-1:0] s_slopes,
@@ -62,7 +64,7 @@ module klt #(
     // Reader
     output wire          r_valid,
     input  wire          r_ready,
-    output wire [   1:0] r_store,
+    output wire [   1:0] r_buffer,
     output wire [   1:0] r_level,
     output wire [   8:0] r_column,
     output wire [   8:0] r_row,
@@ -84,9 +86,8 @@ module klt #(
 
   // As in vio/frontend/klt.py.
   localparam [2:0] TRACKED = 3'd0, BORDER = 3'd1, FLAT = 3'd2, DIVERGED = 3'd3, RESIDUAL = 3'd4;
-  localparam [1:0] KEY = 2'd0, CURRENT = 2'd1, RIGHT = 2'd2;
-  localparam [1:0] FOR_WINDOW = 2'd0, FOR_KEY = 2'd1, FOR_SAMPLER = 2'd2;
-  localparam [1:0] TEMPLATE_OP = 2'd0, STEP_OP = 2'd1, STEREO_OP = 2'd2, FINISH_OP = 2'd3;
+  localparam [1:0] FOR_SAMPLER = 2'd2;  // of klt_fetch.v
+  localparam [1:0] NORMAL_OP = 2'd0, STEP_OP = 2'd1, STEREO_OP = 2'd2, ACCEPT_OP = 2'd3;
   localparam HALF_WINDOW = WINDOW / 2;
   localparam WIDTH = 28;  // what is kept of a region's 32 columns
   // Of a window in its region, at its left and top.
@@ -96,9 +97,12 @@ module klt #(
   localparam PX_W = POS_W - 8;
   localparam [4:0] PIXEL_ROWS = WINDOW[4:0] + 5'd3, VALUE_ROWS = WINDOW[4:0] + 5'd2;
 
-  localparam [3:0] IDLE = 4'd0, LEVEL = 4'd1, CURVE = 4'd2, CHECK = 4'd3, CUT = 4'd4, ROWS = 4'd5,
-      SUMS = 4'd6, SOLVE = 4'd7, JUDGE = 4'd8, PLACE = 4'd9, MOVE = 4'd10, FINISH = 4'd11,
-      VERDICT = 4'd12, RESULT = 4'd13;
+  // The steps of vio/fixed/klt.py under their names; form_normal and invert_normal run in klt_solve
+  // while the first window is sampled.
+  localparam [3:0] IDLE = 4'd0, LEVEL = 4'd1, CURVE = 4'd2, INSIDE = 4'd3, CUT_TEMPLATE = 4'd4;
+  localparam [3:0] SAMPLE_WINDOW = 4'd5, MISMATCH = 4'd6, SOLVE_STEP = 4'd7, UPDATE = 4'd8;
+  localparam [3:0] PLACE_WINDOW = 4'd9, END_LEVEL = 4'd10, ACCEPT = 4'd11, ACCEPTED = 4'd12;
+  localparam [3:0] RESULT = 4'd13;
 
   reg [3:0] state_q;
   reg stereo_q, ends_q;  // ends: the curve is asked for the row of the result
@@ -112,7 +116,7 @@ module klt #(
   reg [KNOTS*19-1:0] knots_u_q, knots_v_q;
   reg [(KNOTS-1)*13-1:0] slopes_q;
   reg signed [12:0] slope_q;
-  wire accept = s_valid && s_ready;
+  wire taken = s_valid && s_ready;
   wire warped = level_q == 2'd0;
   wire [1:0] level_below = warped ? 2'd0 : level_q - 2'd1;
 
@@ -140,7 +144,7 @@ module klt #(
       .m_slope(curve_slope)
   );
 
-  // ---- the key's side of a straight level: its place two clocks after key_level ----
+  // ---- the key's side of a straight level: its place two cycles after key_level ----
   reg [1:0] key_level_q;
   reg key_changed_q, key_settling_q;
   reg signed [18:0] uk_q, vk_q;
@@ -182,85 +186,52 @@ module klt #(
   localparam [10:0] LAST_X = WIDTH - WINDOW - 1 > 15 ? 15 : WIDTH - WINDOW - 1;
   wire held = at_x <= LAST_X && at_y <= 11'd31 - WINDOW[10:0];
 
-  // ---- fetches: one region after the other; its eight block rows are asked for a clock each ----
-  reg window_load_q, window_busy_q, key_load_q, key_busy_q, sampler_load_q, sampler_busy_q;
-  reg fetching_q;
-  reg [1:0] target_q, store_q, fetch_level_q;
-  reg [2:0] asked_q, answered_q;
-  reg [8:0] fetch_column_q, fetch_row_q;
-  reg [1:0] order_mem[0:3];
-  reg [1:0] order_in_q, order_out_q;
-  wire [1:0] answer = order_mem[order_out_q];
-  wire whole = a_valid && answered_q == 3'd7;
-  wire [8:0] sampler_column, sampler_row;
-  wire sampler_fetch;
-  wire pick_window = window_load_q && !window_busy_q && !fetching_q;
-  wire pick_key = key_load_q && !key_busy_q && key_settled && !fetching_q && !pick_window;
-  wire pick_sampler = sampler_load_q && !sampler_busy_q && !fetching_q && !pick_window && !pick_key;
-  wire window_ready = !window_load_q && !window_busy_q;
-  wire key_ready = !key_load_q && !key_busy_q;
+  // ---- fetches ----
   wire sets_region, changes_key, places;  // see control
   reg gives_up_d;
+  wire [1:0] answer;
+  wire [2:0] answered;
+  wire window_ready, key_ready, sampler_ready, sampler_fetch;
+  wire [8:0] sampler_column, sampler_row;
+  klt_fetch fetch (
+      .clk(clk),
+      .rst(rst),
+      .s_stereo(stereo_q),
+      .window_valid(sets_region),
+      .window_drop(gives_up_d),
+      .window_level(level_q),
+      .window_column(column_q),
+      .window_row(row_q),
+      .window_ready(window_ready),
+      .key_valid(changes_key),
+      .key_settled(key_settled),
+      .key_level(key_level_q),
+      .key_column(key_x_q[10:2]),
+      .key_row(key_y_q[10:2]),
+      .key_ready(key_ready),
+      .sampler_valid(sampler_fetch),
+      .sampler_column(sampler_column),
+      .sampler_row(sampler_row),
+      .sampler_ready(sampler_ready),
+      .r_valid(r_valid),
+      .r_ready(r_ready),
+      .r_buffer(r_buffer),
+      .r_level(r_level),
+      .r_column(r_column),
+      .r_row(r_row),
+      .a_valid(a_valid),
+      .m_target(answer),
+      .m_row(answered)
+  );
 
-  always @(posedge clk) begin
-    if (pick_window) begin
-      target_q <= FOR_WINDOW;
-      store_q <= stereo_q ? RIGHT : CURRENT;
-      fetch_level_q <= level_q;
-      fetch_column_q <= column_q;
-      fetch_row_q <= row_q;
-    end else if (pick_key) begin
-      target_q <= FOR_KEY;
-      store_q <= KEY;
-      fetch_level_q <= key_level_q;
-      fetch_column_q <= key_x_q[10:2];
-      fetch_row_q <= key_y_q[10:2];
-    end else if (pick_sampler) begin
-      target_q <= FOR_SAMPLER;
-      store_q <= stereo_q ? CURRENT : KEY;
-      fetch_level_q <= 2'd0;
-      fetch_column_q <= sampler_column;
-      fetch_row_q <= sampler_row;
-    end else if (r_valid && r_ready) fetch_row_q <= fetch_row_q + 9'd1;
-    if (fetching_q && asked_q == 3'd0) order_mem[order_in_q] <= target_q;
-
-    if (rst) begin
-      fetching_q <= 1'b0;
-      {window_load_q, window_busy_q, key_load_q, key_busy_q, sampler_load_q, sampler_busy_q} <= 6'd0;
-      asked_q <= 3'd0;
-      answered_q <= 3'd0;
-      order_in_q <= 2'd0;
-      order_out_q <= 2'd0;
-    end else begin
-      if (pick_window || pick_key || pick_sampler) fetching_q <= 1'b1;
-      else if (r_valid && r_ready && asked_q == 3'd7) fetching_q <= 1'b0;
-      if (r_valid && r_ready) asked_q <= asked_q + 3'd1;
-      if (r_valid && r_ready && asked_q == 3'd7) order_in_q <= order_in_q + 2'd1;
-      if (a_valid) answered_q <= answered_q + 3'd1;
-      if (whole) order_out_q <= order_out_q + 2'd1;
-      window_load_q <= sets_region || (window_load_q && !pick_window && !gives_up_d);
-      key_load_q <= changes_key || (key_load_q && !pick_key);
-      sampler_load_q <= sampler_fetch || (sampler_load_q && !pick_sampler);
-      window_busy_q <= pick_window || (window_busy_q && !(whole && answer == FOR_WINDOW));
-      key_busy_q <= pick_key || (key_busy_q && !(whole && answer == FOR_KEY));
-      sampler_busy_q <= pick_sampler || (sampler_busy_q && !(whole && answer == FOR_SAMPLER));
-    end
-  end
-
-  assign r_valid = fetching_q;
-  assign r_store = store_q;
-  assign r_level = fetch_level_q;
-  assign r_column = fetch_column_q;
-  assign r_row = fetch_row_q;
-
-  // ---- regions, sampler, rows, scalars ----
-  // A window that is in its region is begun in the clock in which its place is judged.
+  // ---- regions, sampler, MAC array, scalar unit ----
+  // A window that is in its region is begun in the cycle in which its place is judged.
   reg [4:0] issue_q;  // row that is issued
-  reg pause_q;  // a template's rows come every second clock, the first of its window after a clock
+  reg pause_q;  // a template's rows come every second cycle, the first of its window after a cycle
   reg [4:0] address_q;  // of that row in the region
-  wire cut_now = state_q == CUT && (warped ? sampler_done && sampler_ok : key_ready) && !pause_q;
+  wire cut_now = state_q == CUT_TEMPLATE && (warped ? sampler_done && sampler_ok : key_ready) && !pause_q;
   wire begins_now = places && !gives_up_d && held && window_ready;
-  wire rows_now = (state_q == ROWS && window_ready && !pause_q) || begins_now;
+  wire rows_now = (state_q == SAMPLE_WINDOW && window_ready && !pause_q) || begins_now;
   wire cut_last = cut_now && issue_q == (warped ? VALUE_ROWS : PIXEL_ROWS) - 5'd1;
   wire rows_last = rows_now && issue_q == WINDOW[4:0];
   wire [8*(WINDOW+3)-1:0] pixels;
@@ -271,11 +242,11 @@ module klt #(
       .clk(clk),
       .s_valid(a_valid && answer != FOR_SAMPLER),
       .s_slot(answer[0]),
-      .s_row(answered_q),
+      .s_row(answered),
       .s_pixels(a_pixels),
-      .r_slot(state_q == CUT),
+      .r_slot(state_q == CUT_TEMPLATE),
       .r_row(places ? at_y[4:0] : address_q),
-      .r_column(state_q == CUT ? {2'd0, key_x_q[1:0]} : at_x[3:0]),
+      .r_column(state_q == CUT_TEMPLATE ? {2'd0, key_x_q[1:0]} : at_x[3:0]),
       .m_pixels(pixels)
   );
 
@@ -289,16 +260,16 @@ module klt #(
       .rst(rst),
       .cfg_width(cfg_width),
       .cfg_height(cfg_height),
-      .s_valid(accept),
+      .s_valid(taken),
       .s_u(s_u_key),
       .s_v(s_v_key),
       .s_warp(s_warp),
       .f_valid(sampler_fetch),
       .f_column(sampler_column),
       .f_row(sampler_row),
-      .f_done(!sampler_load_q && !sampler_busy_q),
+      .f_done(sampler_ready),
       .a_valid(a_valid && answer == FOR_SAMPLER),
-      .a_row(answered_q),
+      .a_row(answered),
       .a_pixels(a_pixels),
       .m_done(sampler_done),
       .m_ok(sampler_ok),
@@ -317,7 +288,7 @@ module klt #(
     read_q <= !rst && (rows_now || (cut_now && !warped));
     values_q <= !rst && cut_now && warped;
     first_q <= issue_q == 5'd0;
-    read_template_q <= state_q == CUT;
+    read_template_q <= state_q == CUT_TEMPLATE;
     pixels_q <= !rst && read_q;
     pixels_first_q <= first_q;
     template_q <= read_template_q;
@@ -325,7 +296,7 @@ module klt #(
     fraction_v_q <= read_template_q ? vk_q[7:0] : vl_q[7:0];
   end
 
-  klt_rows #(
+  klt_mac_array #(
       .SIDE(WINDOW),
       .FRAC(PIXEL_FRAC)
   ) rows (
@@ -362,11 +333,11 @@ module klt #(
   always @(posedge clk) accesses_q <= {count_basis, count_sample, read_q};
 
   reg sums_q;  // sums of a window wait
-  reg making_q, made_q;  // the template's scalars are not known yet; they are good
+  reg normal_busy_q, normal_ok_q;  // the template's scalars are not known yet; they are good
   wire solve_ready, solve_valid, solve_ok, solve_small, solve_flat;
   wire signed [13:0] solve_u, solve_v;
-  wire sums_here = state_q == SUMS && (rows_valid || sums_q) && !making_q;
-  wire step_now = sums_here && made_q && solve_ready;
+  wire sums_here = state_q == MISMATCH && (rows_valid || sums_q) && !normal_busy_q;
+  wire step_now = sums_here && normal_ok_q && solve_ready;
   klt_solve #(
       .CONTEXTS(1)
   ) solve (
@@ -374,9 +345,9 @@ module klt #(
       .rst(rst),
       .cfg_step(cfg_step),
       .cfg_flat_min(cfg_flat_min),
-      .s_valid(rows_template || (sums_here && made_q) || state_q == FINISH),
+      .s_valid(rows_template || (sums_here && normal_ok_q) || state_q == ACCEPT),
       .s_ready(solve_ready),
-      .s_op(rows_template ? TEMPLATE_OP : state_q == FINISH ? FINISH_OP : stereo_q ? STEREO_OP : STEP_OP),
+      .s_op(rows_template ? NORMAL_OP : state_q == ACCEPT ? ACCEPT_OP : stereo_q ? STEREO_OP : STEP_OP),
       .s_context(2'd0),
       .s_x(x),
       .s_y(y),
@@ -402,71 +373,30 @@ module klt #(
       .m_v(solve_v)
   );
 
-  // ---- judgement of a step ----
-  wire signed [POS_W-1:0] moved_u = ul_q - u0_q;
-  wire signed [POS_W-1:0] moved_v = vl_q - v0_q;
-  // How far it may be from the start is known long before: bounds, so that one comparison is left.
-  wire signed [POS_W:0] limit = {{(POS_W - 13) {1'b0}}, stereo_q ? cfg_max_refine : cfg_max_shift};
-  wire signed [POS_W:0] u_here = {ul_q[POS_W-1], ul_q};
-  wire signed [POS_W:0] v_here = {vl_q[POS_W-1], vl_q};
-  wire signed [POS_W:0] u_start = {u0_q[POS_W-1], u0_q};
-  wire signed [POS_W:0] v_start = {v0_q[POS_W-1], v0_q};
-  reg signed [POS_W:0] least_u_q, most_u_q, least_v_q, most_v_q;
-  always @(posedge clk) begin
-    least_u_q <= u_start - limit;
-    most_u_q  <= u_start + limit;
-    least_v_q <= v_start - limit;
-    most_v_q  <= v_start + limit;
-  end
-  wire too_far_u = u_here < least_u_q || u_here > most_u_q;
-  wire too_far_v = v_here < least_v_q || v_here > most_v_q;
-  wire too_far = too_far_u || (!stereo_q && too_far_v);
+  // ---- update: shift, stop rule, too far from the start ----
+  wire too_far;
+  wire signed [18:0] u_moved, v_moved;
+  klt_update #(
+      .POS_W(POS_W)
+  ) update (
+      .clk(clk),
+      .s_stereo(stereo_q),
+      .s_level(level_q),
+      .s_limit(stereo_q ? cfg_max_refine : cfg_max_shift),
+      .s_u(u_q),
+      .s_v(v_q),
+      .s_u_start(u0_q),
+      .s_v_start(v0_q),
+      .s_u_here(ul_q),
+      .s_v_here(vl_q),
+      .m_too_far(too_far),
+      .m_u_moved(u_moved),
+      .m_v_moved(v_moved),
+      .m_u(m_u),
+      .m_v(m_v)
+  );
   wire all_done = count_q == (stereo_q ? cfg_stereo_iterations : cfg_max_iterations);
   reg small_q;
-
-  // By the difference, so that the start keeps the bits that a coarse level does not have.
-  wire signed [18:0] u_moved, v_moved;
-  wire [1:0] unused_saturated;
-  wire signed [POS_W-1:0] shift_u = moved_u <<< level_q;
-  wire signed [POS_W-1:0] shift_v = moved_v <<< level_q;
-  round_saturate #(
-      .IN_W (POS_W),
-      .SHIFT(0),
-      .OUT_W(19)
-  ) narrow_u (
-      .s_data({{(POS_W - 20) {u_q[19]}}, u_q} + shift_u),
-      .m_data(u_moved),
-      .m_saturated(unused_saturated[0])
-  );
-  round_saturate #(
-      .IN_W (POS_W),
-      .SHIFT(0),
-      .OUT_W(19)
-  ) narrow_v (
-      .s_data({{(POS_W - 20) {v_q[19]}}, v_q} + shift_v),
-      .m_data(v_moved),
-      .m_saturated(unused_saturated[1])
-  );
-  wire signed [18:0] u_result, v_result;
-  wire [1:0] unused_results;
-  round_saturate #(
-      .IN_W (20),
-      .SHIFT(0),
-      .OUT_W(19)
-  ) narrow_u_result (
-      .s_data(u_q),
-      .m_data(u_result),
-      .m_saturated(unused_results[0])
-  );
-  round_saturate #(
-      .IN_W (20),
-      .SHIFT(0),
-      .OUT_W(19)
-  ) narrow_v_result (
-      .s_data(v_q),
-      .m_data(v_result),
-      .m_saturated(unused_results[1])
-  );
 
   // ---- control ----
   wire signed [POS_W-1:0] u_wide = {{(POS_W - 20) {u_q[19]}}, u_q};
@@ -474,38 +404,38 @@ module klt #(
   wire signed [POS_W-1:0] half = {{(POS_W - 2) {1'b0}}, level_q};  // of a pixel: 0, 1, 2
   wire signed [POS_W-1:0] ul = (u_wide + half) >>> level_q;
   wire signed [POS_W-1:0] vl = (v_wide + half) >>> level_q;
-  // The next window's place is judged, in the clock of the judgement of the step but for a curve.
-  assign places = state_q == PLACE || (state_q == JUDGE && !stereo_q && !small_q && !all_done);
+  // The next window's place is judged, in the cycle of the judgement of the step but for a curve.
+  assign places = state_q == PLACE_WINDOW || (state_q == UPDATE && !stereo_q && !small_q && !all_done);
   // gives_up: the level is passed over; at the finest this ends the track.
   reg [2:0] why_d;
   always @* begin
     gives_up_d = 1'b0;
     why_d = BORDER;
     case (state_q)
-      CHECK: gives_up_d = !inside || (!warped && key_settled && !key_inside_q);
-      CUT: gives_up_d = warped && sampler_done && !sampler_ok;
-      SUMS: begin
-        gives_up_d = sums_here && !made_q;
+      INSIDE: gives_up_d = !inside || (!warped && key_settled && !key_inside_q);
+      CUT_TEMPLATE: gives_up_d = warped && sampler_done && !sampler_ok;
+      MISMATCH: begin
+        gives_up_d = sums_here && !normal_ok_q;
         why_d = FLAT;
       end
-      JUDGE: begin
+      UPDATE: begin
         gives_up_d = too_far ? stereo_q || !small_q : places && !inside;
         why_d = too_far ? DIVERGED : BORDER;
       end
-      PLACE: gives_up_d = !inside;
-      MOVE: gives_up_d = warped && !stereo_q && !inside;
+      PLACE_WINDOW: gives_up_d = !inside;
+      END_LEVEL: gives_up_d = warped && !stereo_q && !inside;
       default: ;
     endcase
   end
-  assign sets_region = (state_q == CHECK && !gives_up_d && (warped || key_settled))
+  assign sets_region = (state_q == INSIDE && !gives_up_d && (warped || key_settled))
       || (places && !gives_up_d && !held);
   wire next_key = cut_last && level_q == 2'd2;
   wire wrong_key = state_q == LEVEL && level_q != 2'd0 && key_level_q != level_q;
-  wire first_key = accept && !s_stereo && cfg_levels > 2'd1;
+  wire first_key = taken && !s_stereo && cfg_levels > 2'd1;
   assign changes_key = next_key || wrong_key || first_key;
 
   always @(posedge clk) begin
-    if (accept) begin
+    if (taken) begin
       stereo_q <= s_stereo;
       u_key_q <= s_u_key;
       v_key_q <= s_v_key;
@@ -537,19 +467,19 @@ module klt #(
       slope_q <= curve_slope;
     end
     if (sets_region) {column_q, row_q} <= {begin_x[10:2], begin_y[10:2]};
-    if (state_q == SOLVE && solve_valid) begin
+    if (state_q == SOLVE_STEP && solve_valid) begin
       ul_q <= ul_q - {{(POS_W - 14) {solve_u[13]}}, solve_u};
       if (!stereo_q) vl_q <= vl_q - {{(POS_W - 14) {solve_v[13]}}, solve_v};
       small_q <= solve_small;
     end
     if (step_now) count_q <= count_q + {{(ITERATION_W - 1) {1'b0}}, 1'b1};
-    if (state_q == SOLVE)
+    if (state_q == SOLVE_STEP)
       case (level_q)
         2'd0: count_0_q <= count_q;
         2'd1: count_1_q <= count_q;
         default: count_2_q <= count_q;
       endcase
-    if (state_q == MOVE) begin
+    if (state_q == END_LEVEL) begin
       u_q <= {u_moved[18], u_moved};
       v_q <= {v_moved[18], v_moved};
     end
@@ -563,14 +493,14 @@ module klt #(
     if (cut_last) address_q <= at_y[4:0];
     else if (places) address_q <= at_y[4:0] + {4'd0, window_ready};  // if at all, it begins now
     else if (cut_now || rows_now) address_q <= address_q + 5'd1;
-    else if (state_q == CUT || state_q == CHECK) begin
+    else if (state_q == CUT_TEMPLATE || state_q == INSIDE) begin
       if (!pause_q) address_q <= {3'd0, key_y_q[1:0]};
     end else address_q <= at_y[4:0];
     if (rows_valid) sums_q <= 1'b1;
-    if (rows_template) making_q <= 1'b1;
-    else if (solve_valid) making_q <= 1'b0;
-    if (making_q && solve_valid) made_q <= solve_ok;
-    if (cut_last) making_q <= 1'b1;
+    if (rows_template) normal_busy_q <= 1'b1;
+    else if (solve_valid) normal_busy_q <= 1'b0;
+    if (normal_busy_q && solve_valid) normal_ok_q <= solve_ok;
+    if (cut_last) normal_busy_q <= 1'b1;
 
     if (rst) begin
       state_q <= IDLE;
@@ -591,30 +521,30 @@ module klt #(
           level_q <= s_stereo ? 2'd0 : cfg_levels - 2'd1;
           state_q <= LEVEL;
         end
-        LEVEL: state_q <= stereo_q ? CURVE : CHECK;
+        LEVEL: state_q <= stereo_q ? CURVE : INSIDE;
         CURVE:
-        if (curve_valid) state_q <= ends_q ? RESULT : count_q == {ITERATION_W{1'b0}} ? CHECK : PLACE;
-        CHECK: if (warped || key_settled) state_q <= CUT;
-        CUT: if (cut_last) state_q <= ROWS;
-        ROWS: if (rows_last) state_q <= SUMS;
-        SUMS:
+        if (curve_valid) state_q <= ends_q ? RESULT : count_q == {ITERATION_W{1'b0}} ? INSIDE : PLACE_WINDOW;
+        INSIDE: if (warped || key_settled) state_q <= CUT_TEMPLATE;
+        CUT_TEMPLATE: if (cut_last) state_q <= SAMPLE_WINDOW;
+        SAMPLE_WINDOW: if (rows_last) state_q <= MISMATCH;
+        MISMATCH:
         if (step_now) begin
           sums_q <= 1'b0;
-          state_q <= SOLVE;
+          state_q <= SOLVE_STEP;
         end
-        SOLVE:
+        SOLVE_STEP:
         if (solve_valid) begin
           status_q <= DIVERGED;
-          state_q <= stereo_q && !solve_ok ? RESULT : JUDGE;
+          state_q <= stereo_q && !solve_ok ? RESULT : UPDATE;
         end
-        JUDGE: state_q <= small_q || all_done ? MOVE : stereo_q ? CURVE : ROWS;
-        PLACE: state_q <= ROWS;
-        MOVE: begin
+        UPDATE: state_q <= small_q || all_done ? END_LEVEL : stereo_q ? CURVE : SAMPLE_WINDOW;
+        PLACE_WINDOW: state_q <= SAMPLE_WINDOW;
+        END_LEVEL: begin
           level_q <= level_below;
-          state_q <= warped ? FINISH : LEVEL;
+          state_q <= warped ? ACCEPT : LEVEL;
         end
-        FINISH: if (solve_ready) state_q <= VERDICT;
-        VERDICT:
+        ACCEPT: if (solve_ready) state_q <= ACCEPTED;
+        ACCEPTED:
         if (solve_valid) begin
           ends_q <= 1'b1;
           status_q <= solve_flat && !stereo_q ? FLAT : solve_ok ? TRACKED : RESIDUAL;
@@ -626,13 +556,11 @@ module klt #(
     end
   end
 
-  wire unused = &{1'b0, unused_saturated, unused_results, begin_x[1:0], begin_y[1:0], at_x[10:5],
+  wire unused = &{1'b0, begin_x[1:0], begin_y[1:0], at_x[10:5],
       at_y[10:5], x0[PX_W-2:11], y0[PX_W-2:11]};
 
   assign s_ready = state_q == IDLE;
   assign m_valid = state_q == RESULT;
-  assign m_u = u_result;
-  assign m_v = v_result;
   assign m_status = status_q;
   assign m_iterations = {count_2_q, count_1_q, count_0_q};
   assign count_accesses = accesses_q;

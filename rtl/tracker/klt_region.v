@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Hold two regions of 32 rows and read a piece of any row of either.
 //
-// The reader's block rows, four pixel rows of 32 pixels, are written in one clock: four banks by row
+// The reader's block rows, four pixel rows of 32 pixels, are written in one cycle: four banks by row
 // mod 4, a whole row a word. Of a row the first WIDTH pixels are kept. A row is read as a whole, the
 // three other banks' registers are cleared, and their union is shifted to the wanted column.
 // Q formats:  8-bit pixels, leftmost in the low bits.
-// Latency:    2 clocks from r_* to m_pixels. Throughput: one block row in and one row out a clock.
+// Latency:    2 cycles from r_* to m_pixels. Throughput: one block row in and one row out a cycle.
 //             Pixels read beyond column WIDTH - 1 are 0.
 // Memory:     4 x 16 x 8 WIDTH bits of LUT RAM (a bank's 16 words hold both regions).
-// Ports:      what is read in the clock in which it is written is the old row.
+// Ports:      what is read in the cycle in which it is written is the old row.
 // Area:       a cleared register instead of a multiplexer: a LUT4 a pixel's bit for the four banks, not 3.
 `default_nettype none
 

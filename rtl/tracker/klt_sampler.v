@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cut a warped window out of an image: a sample a clock, out of a region of its own.
+// Cut a warped window out of an image: a sample a cycle, out of a region of its own.
 //
 // A request (s_valid, taken at any time; it ends the one before) is answered by m_done, a level, with
-// m_ok; equals `cut_warped` of vio/fixed/klt.py with a reach of WINDOW / 2 + 1. It asks for its region by
-// f_valid (one clock) with the block it begins at; the eight block rows come on a_*, then f_done.
+// m_ok; equals `sample_warped` of vio/fixed/klt.py with a reach of WINDOW / 2 + 1. It asks for its region by
+// f_valid (one cycle) with the block it begins at; the eight block rows come on a_*, then f_done.
 // Q formats:  pixels sQ10.8, map sQ1.14; positions cut to 8 fraction bits; values sQ7.PIXEL_FRAC, less
 //             128, one rounding.
 // Growth:     positions of samples are kept modulo 32 px, the region's side, where they all lie.
-// Latency:    7 clocks to f_valid, up to 7 to a refusal; then (WINDOW + 2)^2 + 9 clocks from f_done to m_done.
-//             Throughput: a sample a clock. Rows of samples are read with r_row, a clock later.
+// Latency:    7 cycles to f_valid, up to 7 to a refusal; then (WINDOW + 2)^2 + 9 cycles from f_done to m_done.
+//             Throughput: a sample a cycle. Rows of samples are read with r_row, a cycle later.
 // Memory:     4 x 8 x 256 bits of LUT RAM, WINDOW + 2 rows of samples in block RAM. Multipliers: 2.
 // Area:       the four pixels of a sample are taken out of 1024 bits by clearing the registers of all others
 //             and uniting them: a LUT4 for four, where a multiplexer takes three.
@@ -32,7 +32,7 @@ module klt_sampler #(
     output wire       f_valid,
     output wire [8:0] f_column,
     output wire [8:0] f_row,
-    input  wire       f_done,    // all block rows are here (level; low with f_valid's clock's end)
+    input  wire       f_done,    // all block rows are here (level; low at the end of f_valid's cycle)
 
     input wire          a_valid,
     input wire [   2:0] a_row,
@@ -259,7 +259,7 @@ module klt_sampler #(
   wire [15:0] rights = odd_x_q[3] ? even5_q : odd5_q;
   reg [15:0] upper_q, lower_q;
   wire [15:0] upper_line;
-  klt_blend across_upper (
+  klt_interpolate across_upper (
       .s_left(upper_q[7:0]),
       .s_right(upper_q[15:8]),
       .s_fraction(fraction_x6_q),

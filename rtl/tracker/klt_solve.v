@@ -1,25 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-// Do all of the tracker's arithmetic between a window's sums and the next step: one request at a
-// time, the scalars of a template kept inside.
+// The tracker's scalar unit: all arithmetic between a window's sums and the next step, one request
+// at a time, the scalars of a template kept inside.
 //
 // Equals, of vio/fixed/klt.py and stereo.py:
-//   TEMPLATE (0): `make_template` after its loops. Keeps the scalars of s_context; m_ok is its bool.
+//   NORMAL   (0): `form_normal` after its sums and `invert_normal`. Keeps the scalars of s_context;
+//                 m_ok: the template can be tracked.
 //   STEP     (1): `mismatch` and `solve_step`: m_u, m_v, to be taken off the place; m_small: both within
-//                 cfg_step. m_ok is 1. Keeps the sums for FINISH.
-//   STEREO   (2): `mismatch` and the step along a curve of slope s_slope in `_refine`: m_u is the
+//                 cfg_step. m_ok is 1. Keeps the sums for ACCEPT.
+//   STEREO   (2): `mismatch` and the step along a curve of slope s_slope in `refine`: m_u is the
 //                 move, to be taken off the column; m_ok: the power is positive; m_small: m_u within
-//                 cfg_step. m_v is 0. Keeps the sums for FINISH.
-//   FINISH   (3): verdicts on the last STEP's or STEREO's sums: m_flat is `is_flat`, m_ok is
+//                 cfg_step. m_v is 0. Keeps the sums for ACCEPT.
+//   ACCEPT   (3): decisions on the last STEP's or STEREO's sums: m_flat is `is_flat`, m_ok is
 //                 `correlates` with s_minimum.
-// STEP, STEREO and FINISH are only for contexts whose last TEMPLATE gave m_ok.
-// Protocol:   taken when s_valid && s_ready; inputs are for that clock only. m_valid is there for one
-//             clock; the other outputs are held until the next request is taken.
+// STEP, STEREO and ACCEPT are only for contexts whose last NORMAL gave m_ok.
+// Protocol:   taken when s_valid && s_ready; inputs are for that cycle only. m_valid is there for one
+//             cycle; the other outputs are held until the next request is taken.
 // Q formats:  sums WINDOW_SUM (s_sx, s_sy, s_sg, s_1 of a window fit 18 bits and only these are used:
 //             at most 2^(9 + PIXEL_FRAC) times the sum of the weights), s_slope sQ0.12, s_minimum
 //             uQ0.16 -> steps sQ5.8. Roundings and saturations are the golden model's.
-// Latency:    from s_valid && s_ready to m_valid: TEMPLATE 24, STEP 11, STEREO 17, FINISH 12 clocks.
-//             s_ready comes back a clock after m_valid, of TEMPLATE nine (its second reciprocal, in
+// Latency:    from s_valid && s_ready to m_valid: NORMAL 24, STEP 11, STEREO 17, ACCEPT 12 cycles.
+//             s_ready comes back a cycle after m_valid, of NORMAL nine (its second reciprocal, in
 //             the shadow of the first window). Multipliers: 8. No block RAM.
+// Length:     one step program over one file of working registers: nearly each step reads and writes most
+//             of them, so parts would exchange all of it. What is apart is in klt_solve_products.v,
+//             shift_saturate.v, round_saturate.v and fast_reciprocal.v.
 `default_nettype none
 
 module klt_solve #(
@@ -36,14 +40,14 @@ module klt_solve #(
     input  wire [1:0] s_op,
     input  wire [1:0] s_context, // 0 .. CONTEXTS - 1
 
-    // STEP, STEREO: klt_rows.v's sums of the window
+    // STEP, STEREO: klt_mac_array.v's sums of the window
     input wire signed [27:0] s_x,
     input wire signed [27:0] s_y,
     input wire signed [27:0] s_g,
     input wire signed [27:0] s_1,
     input wire signed [27:0] s_square,
 
-    // TEMPLATE: sums of basis times slope or grey value, and of the basis
+    // NORMAL: sums of basis times gradient or grey value, and of the basis
     input wire signed [27:0] s_xx,
     input wire signed [27:0] s_xy,
     input wire signed [27:0] s_yy,
@@ -55,7 +59,7 @@ module klt_solve #(
     input wire signed [27:0] s_sg,
 
     input wire signed [12:0] s_slope,   // STEREO
-    input wire        [16:0] s_minimum, // FINISH: least squared correlation
+    input wire        [16:0] s_minimum, // ACCEPT: least squared correlation
 
     output wire               m_valid,
     output wire               m_ok,
@@ -76,12 +80,12 @@ module klt_solve #(
     end
   endgenerate
 
-  localparam [1:0] TEMPLATE = 2'd0;
+  localparam [1:0] NORMAL = 2'd0;
   localparam [1:0] STEP = 2'd1;
   localparam [1:0] STEREO = 2'd2;
-  localparam [1:0] FINISH = 2'd3;
+  localparam [1:0] ACCEPT = 2'd3;
 
-  // Rounds of products (klt_solve_products.v); each is worked off in the clock after it.
+  // Rounds of products (klt_solve_products.v); each is worked off in the cycle after it.
   localparam [3:0] NONE = 4'd0;
   localparam [3:0] MEANS = 4'd1;
   localparam [3:0] MOMENTS = 4'd2;
@@ -93,7 +97,7 @@ module klt_solve #(
   localparam [3:0] SOLVE = 4'd8;
   localparam [3:0] ALONG = 4'd9;
 
-  // ---- control: a step a clock, some wait for the reciprocal ----
+  // ---- control: a step a cycle, some wait for the reciprocal ----
   reg [1:0] op_q;
   reg [4:0] step_q;  // 0: idle
   reg [4:0] step_d;
@@ -102,9 +106,9 @@ module klt_solve #(
   wire taken = s_valid && s_ready;
   wire [1:0] op_d = taken ? s_op : op_q;
   wire divided;
-  wire is_template = op_q == TEMPLATE;
+  wire is_normal = op_q == NORMAL;
   wire is_stereo = op_q == STEREO;
-  wire is_finish = op_q == FINISH;
+  wire is_accept = op_q == ACCEPT;
 
   // Steps of a template that wait, and that answer; of the others.
   localparam [4:0] T_WAIT = 5'd13;
@@ -113,9 +117,9 @@ module klt_solve #(
   localparam [4:0] S_JUMP = 5'd7;
   localparam [4:0] S_WAIT = 5'd8;
   localparam [4:0] S_ANSWER = 5'd12;
-  wire waits = is_template ? (step_q == T_WAIT || step_q == T_LAST)
+  wire waits = is_normal ? (step_q == T_WAIT || step_q == T_LAST)
                            : (is_stereo && step_q == S_WAIT);
-  wire last = step_q == (is_template ? T_LAST : S_ANSWER);
+  wire last = step_q == (is_normal ? T_LAST : S_ANSWER);
 
   always @* begin
     step_d = step_q + 5'd1;
@@ -127,12 +131,12 @@ module klt_solve #(
 
     round_d = NONE;
     case ({op_d, step_d})
-      {TEMPLATE, 5'd1}, {FINISH, 5'd1}: round_d = MEANS;
-      {TEMPLATE, 5'd3}, {FINISH, 5'd3}: round_d = MOMENTS;
-      {TEMPLATE, 5'd4}: round_d = MOMENTS_Y;
-      {TEMPLATE, 5'd14}, {STEP, 5'd9}, {STEREO, 5'd9}, {FINISH, 5'd10}: round_d = SCALE;
-      {TEMPLATE, 5'd17}, {STEP, 5'd3}, {STEREO, 5'd3}: round_d = EXPLAIN;
-      {TEMPLATE, 5'd22}, {FINISH, 5'd4}, {FINISH, 5'd8}: round_d = SQUARES;
+      {NORMAL, 5'd1}, {ACCEPT, 5'd1}: round_d = MEANS;
+      {NORMAL, 5'd3}, {ACCEPT, 5'd3}: round_d = MOMENTS;
+      {NORMAL, 5'd4}: round_d = MOMENTS_Y;
+      {NORMAL, 5'd14}, {STEP, 5'd9}, {STEREO, 5'd9}, {ACCEPT, 5'd10}: round_d = SCALE;
+      {NORMAL, 5'd17}, {STEP, 5'd3}, {STEREO, 5'd3}: round_d = EXPLAIN;
+      {NORMAL, 5'd22}, {ACCEPT, 5'd4}, {ACCEPT, 5'd8}: round_d = SQUARES;
       {STEP, 5'd1}, {STEREO, 5'd1}: round_d = OFFSET;
       {STEP, 5'd6}: round_d = SOLVE;
       {STEREO, 5'd6}: round_d = ALONG;
@@ -323,7 +327,7 @@ module klt_solve #(
   );
 
   // Bits above 17 of the largest of what is to be shifted; their OR has the same length.
-  wire [34:0] largest = is_finish ? {5'd0, power_g_q | gg_q} | xx_q
+  wire [34:0] largest = is_accept ? {5'd0, power_g_q | gg_q} | xx_q
                                   : ({35{!xx_q[34]}} & xx_q) | ({35{!yy_q[34]}} & yy_q);
   wire unused_largest = &{1'b0, largest[16:0]};
   reg [4:0] exponent_d;
@@ -334,9 +338,9 @@ module klt_solve #(
   end
 
   // ---- reciprocal ----
-  wire divides = is_template ? (step_q == 5'd5 || step_q == T_ANSWER)
+  wire divides = is_normal ? (step_q == 5'd5 || step_q == T_ANSWER)
                              : (is_stereo && step_q == 5'd5);
-  wire [33:0] divisor = (is_template && step_q == 5'd5) ? {{4{gg_q[29]}}, gg_q} : scaled_u_q[33:0];
+  wire [33:0] divisor = (is_normal && step_q == 5'd5) ? {{4{gg_q[29]}}, gg_q} : scaled_u_q[33:0];
   wire [17:0] mantissa;
   wire [5:0] bits;
   wire unused_ready;
@@ -373,12 +377,12 @@ module klt_solve #(
       slope_q <= s_slope;
       {mean_x_q, mean_y_q, mean_g_q, share_x_q, share_y_q, normal_xx_q, normal_xy_q, normal_yy_q,
        exponent_q, power_g_q} <= scalars;
-      {factor_q, bits_q} <= (s_op == FINISH) ? {1'b0, s_minimum, 6'd0} : inverse;
+      {factor_q, bits_q} <= (s_op == ACCEPT) ? {1'b0, s_minimum, 6'd0} : inverse;
       ok_q <= 1'b1;
       flat_q <= 1'b0;
       v_q <= 14'd0;
       case (s_op)
-        TEMPLATE: begin
+        NORMAL: begin
           first_x_q <= s_sx[17:0];
           first_y_q <= s_sy[17:0];
           first_g_q <= s_sg[17:0];
@@ -389,7 +393,7 @@ module klt_solve #(
           yg_q <= {{2{s_yg[27]}}, s_yg};
           gg_q <= {{2{s_gg[27]}}, s_gg};
         end
-        FINISH: begin
+        ACCEPT: begin
           first_x_q <= last_1;
           first_g_q <= last_1;
           xx_q <= {{7{last_square[27]}}, last_square};
@@ -414,7 +418,7 @@ module klt_solve #(
     case (post_q)
       MEANS: begin
         mean_x_q <= mean_x;
-        if (is_template) begin
+        if (is_normal) begin
           mean_y_q <= mean_y;
           mean_g_q <= mean_g;
         end
@@ -437,7 +441,7 @@ module klt_solve #(
         xx_q <= xx_less;
         xy_q <= xy_less;
         yy_q <= yy_less;
-        if (!is_template) begin
+        if (!is_normal) begin
           shift_u_q <= {{15{xx_less[34]}}, xx_less, 4'd0};
           shift_v_q <= {{15{yy_less[34]}}, yy_less, 4'd0};
           amount_q <= {1'b0, exponent_q};
@@ -447,7 +451,7 @@ module klt_solve #(
         end
       end
       SQUARES: begin
-        if (is_template) scaled_u_q <= adjugate_u[34:0];
+        if (is_normal) scaled_u_q <= adjugate_u[34:0];
         else scaled_u_q <= p0[34:0];
         scaled_v_q <= p1[34:0];
       end
@@ -471,34 +475,34 @@ module klt_solve #(
       bits_q   <= bits;
     end
     case ({op_q, step_q})
-      {TEMPLATE, 5'd6}: begin
+      {NORMAL, 5'd6}: begin
         ok_q <= gg_positive && xx_positive && yy_positive;
         scaled_u_q <= {{5{xg_q[29]}}, xg_q};
         scaled_v_q <= {{5{yg_q[29]}}, yg_q};
       end
-      {TEMPLATE, 5'd14}: begin
+      {NORMAL, 5'd14}: begin
         amount_q <= bits_q + 6'd3;
         limit_q  <= {1'b0, bits_q} + 7'd20;
         width_q  <= TO_NORMAL;
       end
-      {TEMPLATE, 5'd16}: begin
+      {NORMAL, 5'd16}: begin
         share_x_q <= shifted_u[17:0];
         share_y_q <= shifted_v[17:0];
       end
-      {TEMPLATE, 5'd19}: begin
+      {NORMAL, 5'd19}: begin
         exponent_q <= exponent_d;
         amount_q   <= {1'b0, exponent_d};
         limit_q    <= {2'd0, exponent_d} + 7'd17;
         shift_u_q  <= {{19{xx_q[34]}}, xx_q};
         shift_v_q  <= {{19{xy_q[34]}}, xy_q};
       end
-      {TEMPLATE, 5'd20}: begin
+      {NORMAL, 5'd20}: begin
         normal_xx_q <= shifted_u[17:0];
         normal_xy_q <= shifted_v[17:0];
         shift_u_q   <= {{19{yy_q[34]}}, yy_q};
       end
-      {TEMPLATE, 5'd21}: normal_yy_q <= shifted_u[17:0];
-      {TEMPLATE, 5'd23}:
+      {NORMAL, 5'd21}: normal_yy_q <= shifted_u[17:0];
+      {NORMAL, 5'd23}:
       ok_q <= ok_q && normal_xx_positive && normal_yy_positive && positive;
 
       {STEP, 5'd5}: begin
@@ -527,12 +531,12 @@ module klt_solve #(
       end
       {STEREO, 5'd11}: u_q <= shifted_u[13:0];
 
-      {FINISH, 5'd1}: scaled_v_q <= {{9{shifted_u[25]}}, shifted_u};
-      {FINISH, 5'd2}: begin
+      {ACCEPT, 5'd1}: scaled_v_q <= {{9{shifted_u[25]}}, shifted_u};
+      {ACCEPT, 5'd2}: begin
         normal_xx_q <= normal_xx_q - scaled_v_q[17:0];
         normal_yy_q <= normal_yy_q - scaled_v_q[17:0];
       end
-      {FINISH, 5'd5}: begin
+      {ACCEPT, 5'd5}: begin
         flat_q <= !normal_xx_positive || !normal_yy_positive || negative;
         positive_q <= gg_positive && xx_positive;
         amount_q   <= {1'b0, exponent_d};
@@ -540,19 +544,19 @@ module klt_solve #(
         shift_u_q  <= {{24{gg_q[29]}}, gg_q};
         shift_v_q  <= {{19{xx_q[34]}}, xx_q};
       end
-      {FINISH, 5'd6}: begin
+      {ACCEPT, 5'd6}: begin
         normal_xy_q <= shifted_u[17:0];
         normal_xx_q <= shifted_v[17:0];
         shift_u_q   <= {24'd0, power_g_q};
       end
-      {FINISH, 5'd7}: normal_yy_q <= shifted_u[17:0];
-      {FINISH, 5'd11}: ok_q <= positive_q && ({3'd0, scaled_v_q, 16'd0} >= p0);
+      {ACCEPT, 5'd7}: normal_yy_q <= shifted_u[17:0];
+      {ACCEPT, 5'd11}: ok_q <= positive_q && ({3'd0, scaled_v_q, 16'd0} >= p0);
       default: ;
     endcase
 
-    if (taken && s_op == TEMPLATE) self_mem[s_row] <= {s_xg, s_yg, s_gg, s_sg[17:0]};
+    if (taken && s_op == NORMAL) self_mem[s_row] <= {s_xg, s_yg, s_gg, s_sg[17:0]};
     if (taken && (s_op == STEP || s_op == STEREO)) sums_mem[s_row] <= {s_g, s_square, s_1[17:0]};
-    if (is_template && step_q == T_ANSWER)
+    if (is_normal && step_q == T_ANSWER)
       scalars_mem[row_q] <= {
         mean_x_q,
         mean_y_q,
@@ -565,7 +569,7 @@ module klt_solve #(
         exponent_q,
         gg_q
       };
-    if (is_template && step_q == T_LAST && divided) inverse_mem[row_q] <= {mantissa, bits};
+    if (is_normal && step_q == T_LAST && divided) inverse_mem[row_q] <= {mantissa, bits};
   end
 
   // Sums of the first order are short (see above).
@@ -575,7 +579,7 @@ module klt_solve #(
   wire [13:0] size_v = v_q[13] ? -v_q : v_q;
 
   assign s_ready = step_q == 5'd0;
-  assign m_valid = step_q == (is_template ? T_ANSWER : S_ANSWER);
+  assign m_valid = step_q == (is_normal ? T_ANSWER : S_ANSWER);
   assign m_ok = ok_q;
   assign m_small = (size_u <= cfg_step) && (size_v <= cfg_step);
   assign m_flat = flat_q;

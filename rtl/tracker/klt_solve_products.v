@@ -5,15 +5,15 @@
 //             that is kept of a product is added to it (see klt_solve.v), else it is exact: 2^11 to
 //             means and to what the slope gives, 2^3 to means by sums and the offset's part, 2^13 to the
 //             grey value's part, 2^7 to the first of the two products of a difference (SOLVE).
-// Latency:    s_round comes a clock ahead of its round, the products a clock after it. Throughput: a
-//             round a clock. Multipliers: 8.
+// Latency:    s_round comes a cycle ahead of its round, the products a cycle after it. Throughput: a
+//             round a cycle. Multipliers: 8.
 // Each multiplier has its own few choices of factors, so that their selection is shallow.
 `default_nettype none
 
 module klt_solve_products (
     input wire clk,
 
-    input wire [3:0] s_round,  // of the next clock
+    input wire [3:0] s_round,  // of the next cycle
 
     input wire signed [17:0] s_first_x,  // sums of the first order
     input wire signed [17:0] s_first_y,

@@ -2,8 +2,8 @@
 // Add the lanes of a row, and rows to one of two sums.
 //
 // Q formats:  signed IN_W bits a lane -> signed SUM_W bits, exact while it fits.
-// Latency:    2 clocks from s_data to the sums: four lanes each, then the rest and the sum.
-//             Throughput: a row a clock. s_add_* and s_begins come a clock after their s_data.
+// Latency:    2 cycles from s_data to the sums: four lanes each, then the rest and the sum.
+//             Throughput: a row a cycle. s_add_* and s_begins come a cycle after their s_data.
 //             A row belongs to one of the sums.
 `default_nettype none
 

@@ -11,11 +11,11 @@
 //             may come. begin_count tracks are taken, then up to begin_room corners are given, best
 //             first, then a word with m_end; m_loaded falls with begin_valid. A further load_valid
 //             starts the copy anew, but not between begin_valid and the word with m_end.
-// Latency:    the copy takes a clock a tile and about 300; then, for 16-pixel tiles, 5x5 a cell and a
-//             distance of 14 pixels: 4 clocks a track; a corner 25, one that fills its cell 12; a best
+// Latency:    the copy takes a cycle a tile and about 300; then, for 16-pixel tiles, 5x5 a cell and a
+//             distance of 14 pixels: 4 cycles a track; a corner 25, one that fills its cell 12; a best
 //             that was cleared 25; a full cell 7.
 // Throughput: one selection at a time. A corner waits in a register for m_ready, not the search.
-// Memory:     the candidates (candidate_store.v, 3 DP16KD); tables of cells in distributed RAM.
+// Memory:     the candidates (candidate_buffer.v, 3 DP16KD); tables of cells in distributed RAM.
 `default_nettype none
 
 module selection #(
@@ -40,7 +40,7 @@ module selection #(
     input  wire load_valid,
     output wire m_loaded,
 
-    // Read port of the detector (tile_candidates.v): data one clock after the address.
+    // Read port of the detector (tile_candidates.v): data one cycle after the address.
     output wire [   $clog2(ROWS*COLS)-1:0] read_address,
     input  wire [SCORE_W+2*TILE_BITS-1:0] read_data,
 
@@ -113,7 +113,7 @@ module selection #(
   reg [XW+YW-1:0] place_mem[0:(1<<CW)-1];  // tile of a cell's best candidate
   reg [COUNT_W:0] count_mem[0:(1<<CW)-1];  // tracks in a cell
 
-  // ---- copying: a tile's candidate comes a clock after its address ----
+  // ---- copying: a tile's candidate comes a cycle after its address ----
   reg [CW-1:0] index_q;  // of the cells that are wiped, of the leaves that are played
   wire walk_last, walk_first;
   wire [XW-1:0] walk_col;
@@ -166,71 +166,37 @@ module selection #(
   // ---- a track or a new corner, and the box in which it clears candidates ----
   reg point_valid_q, box_valid_q, box_any_q;  // box_valid: not cleared yet; any: there was one
   reg signed [SIZE_W:0] point_u_q, point_v_q;
-  reg signed [SIZE_W:0] low_u_q, high_u_q, low_v_q, high_v_q;
-  reg [XW-1:0] box_col_q;  // tile of the point
-  reg [YW-1:0] box_row_q;
   reg [COUNT_W-1:0] left_q;
   wire store_ready;
   wire load_box = point_valid_q && !box_valid_q && store_ready;
   wire clear_box = box_valid_q && (state_q == TRACKS || state_q == CLEAR);
   wire box_done = clear_box && store_ready;
-  wire signed [SIZE_W:0] reach =
-      $signed({{(SIZE_W - 7) {1'b0}}, cfg_min_distance}) - $signed({{SIZE_W{1'b0}}, 1'b1});
-  wire [XW-1:0] point_col, low_col, high_col;
-  wire [YW-1:0] point_row, low_row, high_row;
-  tile_clamp #(
-      .IN_W(SIZE_W + 1),
+  wire [XW-1:0] low_col, high_col, box_col;  // box_*: tile of the point
+  wire [YW-1:0] low_row, high_row, box_row;
+  wire signed [SIZE_W:0] low_u, high_u, low_v, high_v;
+  tile_box #(
+      .SIZE_W(SIZE_W),
       .TILE_BITS(TILE_BITS),
-      .OUT_W(XW)
-  ) clamp_point_col (
-      .s_x(point_u_q),
-      .s_last(last_col_q),
-      .m_tile(point_col)
-  );
-  tile_clamp #(
-      .IN_W(SIZE_W + 1),
-      .TILE_BITS(TILE_BITS),
-      .OUT_W(YW)
-  ) clamp_point_row (
-      .s_x(point_v_q),
-      .s_last(last_row_q),
-      .m_tile(point_row)
-  );
-  tile_clamp #(
-      .IN_W(SIZE_W + 1),
-      .TILE_BITS(TILE_BITS),
-      .OUT_W(XW)
-  ) clamp_low_col (
-      .s_x(low_u_q),
-      .s_last(last_col_q),
-      .m_tile(low_col)
-  );
-  tile_clamp #(
-      .IN_W(SIZE_W + 1),
-      .TILE_BITS(TILE_BITS),
-      .OUT_W(XW)
-  ) clamp_high_col (
-      .s_x(high_u_q),
-      .s_last(last_col_q),
-      .m_tile(high_col)
-  );
-  tile_clamp #(
-      .IN_W(SIZE_W + 1),
-      .TILE_BITS(TILE_BITS),
-      .OUT_W(YW)
-  ) clamp_low_row (
-      .s_x(low_v_q),
-      .s_last(last_row_q),
-      .m_tile(low_row)
-  );
-  tile_clamp #(
-      .IN_W(SIZE_W + 1),
-      .TILE_BITS(TILE_BITS),
-      .OUT_W(YW)
-  ) clamp_high_row (
-      .s_x(high_v_q),
-      .s_last(last_row_q),
-      .m_tile(high_row)
+      .COL_W(XW),
+      .ROW_W(YW)
+  ) box (
+      .clk(clk),
+      .cfg_min_distance(cfg_min_distance),
+      .cfg_last_col(last_col_q),
+      .cfg_last_row(last_row_q),
+      .s_valid(load_box),
+      .s_u(point_u_q),
+      .s_v(point_v_q),
+      .m_low_u(low_u),
+      .m_high_u(high_u),
+      .m_low_v(low_v),
+      .m_high_v(high_v),
+      .m_col(box_col),
+      .m_row(box_row),
+      .m_low_col(low_col),
+      .m_high_col(high_col),
+      .m_low_row(low_row),
+      .m_high_row(high_row)
   );
   wire [19:0] rounded_u = {s_u[18], s_u} + 20'd128;
   wire [19:0] rounded_v = {s_v[18], s_v} + 20'd128;
@@ -260,13 +226,12 @@ module selection #(
       end_row > {{(8 - YW) {1'b0}}, last_row_q} ? last_row_q : end_row[YW-1:0];
 
   // ---- choosing ----
-  reg corner_q, full_q, found_q, out_valid_q, out_end_q;  // found: the store has answered
+  reg corner_q, full_q, found_q, out_valid_q, out_end_q;  // found: the frame buffer has answered
   reg [COUNT_W-1:0] room_q;
   reg [SIZE_W-1:0] out_u_q, out_v_q;
   reg [SCORE_W-1:0] out_score_q;
   wire store_done;
-  wire [SCORE_W-1:0] leaf_score;
-  wire [SCORE_W-1:0] store_score;
+  wire [SCORE_W-1:0] leaf_score, store_score;
   wire [UW-1:0] store_u;
   wire [VW-1:0] store_v;
   wire free = !out_valid_q || m_ready;
@@ -306,7 +271,7 @@ module selection #(
   wire [YW-1:0] job_first_row = clear_box ? low_row : fetch ? place_row : origin_row;
   wire [XW-1:0] job_last_col = clear_box ? high_col : fetch ? place_col : cell_last_col;
   wire [YW-1:0] job_last_row = clear_box ? high_row : fetch ? place_row : cell_last_row;
-  candidate_store #(
+  candidate_buffer #(
       .SIZE_W(SIZE_W),
       .SCORE_W(SCORE_W),
       .TILE_BITS(TILE_BITS),
@@ -320,10 +285,10 @@ module selection #(
       .w_row(row_q),
       .w_data(read_data),
       .box_valid(box_any_q),
-      .box_low_u(low_u_q),
-      .box_high_u(high_u_q),
-      .box_low_v(low_v_q),
-      .box_high_v(high_v_q),
+      .box_low_u(low_u),
+      .box_high_u(high_u),
+      .box_low_v(low_v),
+      .box_high_v(high_v),
       .s_valid(clear_box || fetch || search),
       .s_ready(store_ready),
       .s_clear(clear_box),
@@ -344,7 +309,7 @@ module selection #(
       place_mem[copy_q ? cell_q : cell_best] <=
           copy_q ? {row_q, col_q} : {store_v[VW-1:TILE_BITS], store_u[UW-1:TILE_BITS]};
     count_track_q <= state_q == TRACKS && box_done && !rst;
-    track_cell_q <= cell_of_col_mem[box_col_q] + cell_of_row_mem[box_row_q];
+    track_cell_q <= cell_of_col_mem[box_col] + cell_of_row_mem[box_row];
     if (wipe || emit || count_track_q)
       count_mem[wipe ? index_q : cell_at] <= wipe ? {(COUNT_W + 1) {1'b0}} : one_more;
 
@@ -356,14 +321,6 @@ module selection #(
     end else if (emit) begin
       point_u_q <= $signed({{(SIZE_W + 1 - UW) {1'b0}}, store_u});
       point_v_q <= $signed({{(SIZE_W + 1 - VW) {1'b0}}, store_v});
-    end
-    if (load_box) begin
-      low_u_q <= point_u_q - reach;
-      high_u_q <= point_u_q + reach;
-      low_v_q <= point_v_q - reach;
-      high_v_q <= point_v_q + reach;
-      box_col_q <= point_col;
-      box_row_q <= point_row;
     end
     if (take || emit) point_valid_q <= 1'b1;
     else if (load_box) point_valid_q <= 1'b0;

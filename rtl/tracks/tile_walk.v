@@ -3,7 +3,7 @@
 //
 // Cells are cfg_cell_cols x cfg_cell_rows tiles, numbered in raster order; the last ones of a row or
 // column of cells may be smaller.
-// Latency:    the first tile is there in the clock after s_start. Throughput: a tile a clock, while
+// Latency:    the first tile is there in the cycle after s_start. Throughput: a tile a cycle, while
 //             s_step is high.
 `default_nettype none
 

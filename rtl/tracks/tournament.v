@@ -3,9 +3,9 @@
 //
 // Ties go to the lower index. A leaf is set without a play (w_) or with one (s_), which plays the
 // matches on its way up; after a play of every second leaf all nodes are right.
-// Latency:    m_busy for INDEX_W clocks after s_valid; then m_score and m_index are the greatest.
-// Throughput: a play in INDEX_W + 1 clocks; s_valid and w_valid only while m_busy is low.
-// Memory:     2^INDEX_W scores and as many nodes, distributed RAM (read without a clock).
+// Latency:    m_busy for INDEX_W cycles after s_valid; then m_score and m_index are the greatest.
+// Throughput: a play in INDEX_W + 1 cycles; s_valid and w_valid only while m_busy is low.
+// Memory:     2^INDEX_W scores and as many nodes, distributed RAM (read without a cycle).
 `default_nettype none
 
 module tournament #(
@@ -16,7 +16,7 @@ module tournament #(
     input wire rst,
 
     input  wire [INDEX_W-1:0] r_index,
-    output wire [SCORE_W-1:0] r_score,  // of that leaf, in the same clock, while m_busy is low
+    output wire [SCORE_W-1:0] r_score,  // of that leaf, in the same cycle, while m_busy is low
 
     input wire               w_valid,
     input wire [INDEX_W-1:0] w_index,

@@ -2,7 +2,7 @@
 // Add new corners to the track table: the selection is told the live tracks, what it gives is new.
 //
 // `_detect` of vio/fixed/frontend.py. Identities count up and are never used again.
-// Latency:    the selection's, and about 45 clocks a new corner (its ray).
+// Latency:    the selection's, and about 45 cycles a new corner (its ray).
 // Throughput: one pass a keyframe.
 `default_nettype none
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Follow all tracks into the new frame: prediction, tracker, new ray, and the table made dense.
 //
-// `_advance` of vio/fixed/frontend.py. While the tracker is at work on one track, the point unit
+// `_advance` of vio/fixed/frontend.py. While the tracker is at work on one track, the projection unit
 // predicts the next one. Tracks that are lost leave the table; the others move up, in their order.
 // Latency:    the tracker's for all tracks, and the prediction of the first.
-// Throughput: one track a tracker's time; the point unit needs about 400 clocks a track.
+// Throughput: one track a tracker's time; the projection unit needs about 400 cycles a track.
 `default_nettype none
 
 module track_follow (

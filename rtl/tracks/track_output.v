@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Send a frame's tracks to the host as a packet of 32-bit words.
 //
-// Header:     3 words: {flags 16, tracks 16}, frame number, clocks since the frame's last pixel.
+// Header:     3 words: {flags 16, tracks 16}, frame number, cycles since the frame's last pixel.
 //             Flags: 0 keyframe, 1 left image lost (no tracks follow), 2 right image there,
 //             3 the image was repaired.
 // Track:      6 words: identity; {age 15, quality 17}; u, v of the left pixel, u, v of the right
 //             one: sQ.8, -2^20 where there is none.
-// Latency:    about 16 clocks a track. Throughput: a word a clock while a track is sent.
+// Latency:    about 16 cycles a track. Throughput: a word a cycle while a track is sent.
 `default_nettype none
 
 module track_output (
@@ -16,7 +16,7 @@ module track_output (
     input  wire                        start,
     input  wire [TRACK_COUNT_BITS-1:0] count,
     input  wire [                31:0] frame_number,
-    input  wire [                31:0] clocks,
+    input  wire [                31:0] cycles,
     input  wire                        keyframe,
     input  wire                        lost,
     input  wire                        right,
@@ -69,7 +69,7 @@ module track_output (
           word_q <= 3'd0;
           index_q <= NONE;
           count_q <= lost ? NONE : count;
-          words_q <= {96'd0, clocks, frame_number, header};
+          words_q <= {96'd0, cycles, frame_number, header};
         end
         READ: begin
           asked_q <= 1'b1;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What works on the tracks: schedule, table, tracker, point units, selection, RANSAC, stereo, output.
+// What works on the tracks: schedule, table, tracker, projection units, selection, RANSAC, stereo, output.
 //
 // Equals `vio.fixed.frontend.FixedFrontEnd` on what image_path has stored.
 // Latency:    see `vio hw cycles`. Throughput: one frame at a time.
+// Length:     it holds the settings of the frame and connects fourteen blocks, nothing else; a level
+//             between would repeat the same ports.
 `default_nettype none
 
 module track_path (
@@ -16,36 +18,36 @@ module track_path (
     input wire [ 8:0] cfg_min_alive,
     input wire [31:0] cfg_moved2,
 
-    // Of the frame that is worked on
-    input wire [                31:0] run_seed,
-    input wire [                31:0] run_frame,
-    input wire [TRACK_COUNT_BITS-1:0] run_max_tracks,
-    input wire [                 7:0] run_min_distance,
-    input wire [TRACK_COUNT_BITS-1:0] run_cell_budget,
-    input wire [                 7:0] run_cell_cols,
-    input wire [                 7:0] run_cell_rows,
-    input wire [                 1:0] run_levels,
-    input wire [  ITERATION_BITS-1:0] run_max_iterations,
-    input wire [                13:0] run_step,
-    input wire [                13:0] run_max_shift,
-    input wire [                19:0] run_flat_min,
-    input wire [                16:0] run_correlation_min,
-    input wire [                17:0] run_mono_tight2,
-    input wire [                17:0] run_mono_loose2,
-    input wire [         DRAW_BITS:0] run_draws,
-    input wire [                17:0] run_stereo_threshold,
-    input wire [                17:0] run_first,
-    input wire [                17:0] run_disparity_step,
-    input wire [                 2:0] run_segments,
-    input wire [                 3:0] run_reach_u,
-    input wire [                 2:0] run_reach_v,
-    input wire [                16:0] run_search_min,
-    input wire [                16:0] run_uniqueness,
-    input wire [                16:0] run_stereo_correlation_min,
-    input wire [  ITERATION_BITS-1:0] run_stereo_iterations,
-    input wire [                13:0] run_max_refine,
+    // Of the frame that comes: what works on it keeps them from commit on
+    input wire [                31:0] cfg_seed,
+    input wire [                31:0] cfg_frame,
+    input wire [TRACK_COUNT_BITS-1:0] cfg_max_tracks,
+    input wire [                 7:0] cfg_min_distance,
+    input wire [TRACK_COUNT_BITS-1:0] cfg_cell_budget,
+    input wire [                 7:0] cfg_cell_cols,
+    input wire [                 7:0] cfg_cell_rows,
+    input wire [                 1:0] cfg_levels,
+    input wire [  ITERATION_BITS-1:0] cfg_max_iterations,
+    input wire [                13:0] cfg_step,
+    input wire [                13:0] cfg_max_shift,
+    input wire [                19:0] cfg_flat_min,
+    input wire [                16:0] cfg_correlation_min,
+    input wire [                17:0] cfg_mono_tight2,
+    input wire [                17:0] cfg_mono_loose2,
+    input wire [         DRAW_BITS:0] cfg_draws,
+    input wire [                17:0] cfg_stereo_threshold,
+    input wire [                17:0] cfg_first,
+    input wire [                17:0] cfg_disparity_step,
+    input wire [                 2:0] cfg_segments,
+    input wire [                 3:0] cfg_reach_u,
+    input wire [                 2:0] cfg_reach_v,
+    input wire [                16:0] cfg_search_min,
+    input wire [                16:0] cfg_uniqueness,
+    input wire [                16:0] cfg_stereo_correlation_min,
+    input wire [  ITERATION_BITS-1:0] cfg_stereo_iterations,
+    input wire [                13:0] cfg_max_refine,
 
-    // Tables and matrices of the point units
+    // Tables and matrices of the projection units
     output wire        w_hold,
     input  wire        w_valid,
     input  wire [ 2:0] w_select,
@@ -77,7 +79,7 @@ module track_path (
 
     output wire          k_r_valid,
     input  wire          k_r_ready,
-    output wire [   1:0] k_r_store,
+    output wire [   1:0] k_r_buffer,
     output wire [   1:0] k_r_level,
     output wire [   8:0] k_r_column,
     output wire [   8:0] k_r_row,
@@ -85,7 +87,7 @@ module track_path (
     input  wire [1023:0] k_a_pixels,
     output wire          s_r_valid,
     input  wire          s_r_ready,
-    output wire [   1:0] s_r_store,
+    output wire [   1:0] s_r_buffer,
     output wire [   1:0] s_r_level,
     output wire [   8:0] s_r_column,
     output wire [   8:0] s_r_row,
@@ -100,6 +102,8 @@ module track_path (
 
     // For the counters
     output wire [TRACK_COUNT_BITS-1:0] tracks,
+    output wire                        status_keyframe,
+    output wire [                31:0] status_done_frame,
     output wire [                 6:0] active,   // the step that is under way
     output wire                        deciding,
     output wire [                 5:0] count_iterations,
@@ -123,93 +127,70 @@ module track_path (
   // Steps of keyframe.v, and which pass has the table's ports
   localparam FOLLOW = 0, MONO = 1, ADD = 2, MATCH = 3, STEREO = 4, KEY = 5, OUT = 6;
   localparam P_KEYFRAME = 0, P_OUTPUT = 1, P_FOLLOW = 2, P_VERIFY = 3, P_ADD = 4, P_MATCH = 5;
+  localparam PASSES = 6;
   localparam [2:0] OP_UNPROJECT = 3'd0;
 
+  // ======== settings of the frame that is worked on ========
+  localparam RUN_W = 32 + 32 + CW + 8 + CW + 8 + 8 + 2 + IW + 14 + 14 + 20 + 17 + 18 + 18 + DRAW_BITS
+                   + 1 + 18 + 18 + 18 + 3 + 4 + 3 + 17 + 17 + 17 + IW + 14;
+  wire [31:0] run_seed, run_frame;
+  wire [TRACK_COUNT_BITS-1:0] run_max_tracks, run_cell_budget;
+  wire [7:0] run_min_distance, run_cell_cols, run_cell_rows;
+  wire [1:0] run_levels;
+  wire [ITERATION_BITS-1:0] run_max_iterations, run_stereo_iterations;
+  wire [13:0] run_step, run_max_shift, run_max_refine;
+  wire [19:0] run_flat_min;
+  wire [16:0] run_correlation_min, run_search_min, run_uniqueness, run_stereo_correlation_min;
+  wire [17:0] run_mono_tight2, run_mono_loose2, run_stereo_threshold, run_first;
+  wire [17:0] run_disparity_step;
+  wire [DRAW_BITS:0] run_draws;
+  wire [2:0] run_segments, run_reach_v;
+  wire [3:0] run_reach_u;
+  reg [RUN_W-1:0] run_q;
+  always @(posedge clk)
+    if (commit)
+      run_q <= {cfg_seed, cfg_frame, cfg_max_tracks, cfg_min_distance, cfg_cell_budget,
+                cfg_cell_cols, cfg_cell_rows, cfg_levels, cfg_max_iterations, cfg_step,
+                cfg_max_shift, cfg_flat_min, cfg_correlation_min, cfg_mono_tight2,
+                cfg_mono_loose2, cfg_draws, cfg_stereo_threshold, cfg_first, cfg_disparity_step,
+                cfg_segments, cfg_reach_u, cfg_reach_v, cfg_search_min, cfg_uniqueness,
+                cfg_stereo_correlation_min, cfg_stereo_iterations, cfg_max_refine};
+  assign {run_seed, run_frame, run_max_tracks, run_min_distance, run_cell_budget, run_cell_cols,
+          run_cell_rows, run_levels, run_max_iterations, run_step, run_max_shift, run_flat_min,
+          run_correlation_min, run_mono_tight2, run_mono_loose2, run_draws, run_stereo_threshold,
+          run_first, run_disparity_step, run_segments, run_reach_u, run_reach_v, run_search_min,
+          run_uniqueness, run_stereo_correlation_min, run_stereo_iterations, run_max_refine} = run_q;
+
+  reg keyframe_q;
+  reg [31:0] done_frame_q;
+  always @(posedge clk) begin
+    if (commit_left) keyframe_q <= due;
+    if (m_axis_tvalid && m_axis_tready && m_axis_tlast) done_frame_q <= run_frame;
+  end
+  assign status_keyframe = keyframe_q;
+  assign status_done_frame = done_frame_q;
+
   // ======== track table: one pass at a time has it ========
-  localparam PASSES = 6;
   wire [PASSES-1:0] t_r_valid;
   wire [PASSES*CW-1:0] t_r_index;
   wire [5:2] t_w_valid;
   wire [6*CW-1:2*CW] t_w_index;
   wire [6*ROW_W-1:2*ROW_W] t_w_row;
   wire [6*MASK_W-1:2*MASK_W] t_w_mask;
-  wire a_valid, w_ready, unused_r_ready;
+  wire a_valid, w_ready;
   wire [ROW_W-1:0] a_row;
-  reg [CW-1:0] r_index_d, w_index_d;
-  reg [ROW_W-1:0] w_row_d;
-  reg [MASK_W-1:0] w_mask_d;
-  integer n;
-  always @* begin
-    r_index_d = {CW{1'b0}};
-    for (n = 0; n < PASSES; n = n + 1) if (t_r_valid[n]) r_index_d = r_index_d | t_r_index[CW*n+:CW];
-    w_index_d = {CW{1'b0}};
-    w_row_d = {ROW_W{1'b0}};
-    w_mask_d = {MASK_W{1'b0}};
-    for (n = 2; n < PASSES; n = n + 1)
-      if (t_w_valid[n]) begin
-        w_index_d = w_index_d | t_w_index[CW*n+:CW];
-        w_row_d = w_row_d | t_w_row[ROW_W*n+:ROW_W];
-        w_mask_d = w_mask_d | t_w_mask[MASK_W*n+:MASK_W];
-      end
-  end
-
-  track_table #(
-      .INDEX_W(CW)
-  ) table_of_tracks (
+  track_rows rows (
       .clk(clk),
       .rst(rst),
-      .r_valid(|t_r_valid),
-      .r_ready(unused_r_ready),  // each pass waits for its answer before it reads again
-      .r_index(r_index_d),
+      .r_valid(t_r_valid),
+      .r_index(t_r_index),
       .a_valid(a_valid),
-      .a_id(a_row[ROW_ID+:32]),
-      .a_quality(a_row[ROW_QUALITY+:17]),
-      .a_age(a_row[ROW_AGE+:15]),
-      .a_u(a_row[ROW_U+:18]),
-      .a_v(a_row[ROW_V+:18]),
-      .a_x(a_row[ROW_X+:18]),
-      .a_y(a_row[ROW_Y+:18]),
-      .a_u_key(a_row[ROW_U_KEY+:18]),
-      .a_v_key(a_row[ROW_V_KEY+:18]),
-      .a_x_key(a_row[ROW_X_KEY+:18]),
-      .a_y_key(a_row[ROW_Y_KEY+:18]),
-      .a_drift_u(a_row[ROW_DRIFT_U+:16]),
-      .a_drift_v(a_row[ROW_DRIFT_V+:16]),
-      .a_scale(a_row[ROW_SCALE+:11]),
-      .a_point(a_row[ROW_POINT+:66]),
-      .a_u_right(a_row[ROW_U_RIGHT+:19]),
-      .a_v_right(a_row[ROW_V_RIGHT+:19]),
-      .a_x_stereo(a_row[ROW_RAY_X+:18]),
-      .a_y_stereo(a_row[ROW_RAY_Y+:18]),
-      .a_disparity(a_row[ROW_DISPARITY+:16]),
-      .a_matched(a_row[ROW_MATCHED]),
-      .w_valid(|t_w_valid),
+      .a_row(a_row),
+      .w_valid(t_w_valid),
       .w_ready(w_ready),
-      .w_index(w_index_d),
-      .w_mask({{2{w_mask_d[MASK_STEREO]}}, w_mask_d[MASK_MOTION] || w_mask_d[MASK_POINT],
-               w_mask_d[MASK_MOTION], {2{w_mask_d[MASK_KEY]}}, {2{w_mask_d[MASK_HERE]}},
-               {2{w_mask_d[MASK_IDENTITY]}}}),
-      .w_id(w_row_d[ROW_ID+:32]),
-      .w_quality(w_row_d[ROW_QUALITY+:17]),
-      .w_age(w_row_d[ROW_AGE+:15]),
-      .w_u(w_row_d[ROW_U+:18]),
-      .w_v(w_row_d[ROW_V+:18]),
-      .w_x(w_row_d[ROW_X+:18]),
-      .w_y(w_row_d[ROW_Y+:18]),
-      .w_u_key(w_row_d[ROW_U_KEY+:18]),
-      .w_v_key(w_row_d[ROW_V_KEY+:18]),
-      .w_x_key(w_row_d[ROW_X_KEY+:18]),
-      .w_y_key(w_row_d[ROW_Y_KEY+:18]),
-      .w_drift_u(w_row_d[ROW_DRIFT_U+:16]),
-      .w_drift_v(w_row_d[ROW_DRIFT_V+:16]),
-      .w_scale(w_row_d[ROW_SCALE+:11]),
-      .w_point(w_row_d[ROW_POINT+:66]),
-      .w_u_right(w_row_d[ROW_U_RIGHT+:19]),
-      .w_v_right(w_row_d[ROW_V_RIGHT+:19]),
-      .w_x_stereo(w_row_d[ROW_RAY_X+:18]),
-      .w_y_stereo(w_row_d[ROW_RAY_Y+:18]),
-      .w_disparity(w_row_d[ROW_DISPARITY+:16]),
-      .w_matched(w_row_d[ROW_MATCHED])
+      .w_index(t_w_index),
+      .w_row(t_w_row),
+      .w_mask(t_w_mask)
   );
 
   // ======== schedule ========
@@ -345,12 +326,12 @@ module track_path (
       .event_status(unused_status)
   );
 
-  wire begin_ransac, ransac_item, ransac_ready, verdict_valid, verdict_ready, verdict_keep;
+  wire begin_ransac, ransac_item, ransac_ready, decision_valid, decision_ready, decision_keep;
   wire [1:0] ransac_mode;
   wire [CW-1:0] ransac_count;
   wire [ROW_W-1:0] item;
-  wire [10:0] verdict_scale;
-  wire [65:0] verdict_point;
+  wire [10:0] decision_scale;
+  wire [65:0] decision_point;
   wire unused_ransac_busy;
   wire verify_done, unused_mono_lost, unused_stereo_lost;
 
@@ -378,11 +359,11 @@ module track_path (
       .item_valid(ransac_item),
       .item_ready(ransac_ready),
       .item_row(item),
-      .verdict_valid(verdict_valid),
-      .verdict_ready(verdict_ready),
-      .verdict_keep(verdict_keep),
-      .verdict_scale(verdict_scale),
-      .verdict_point(verdict_point),
+      .decision_valid(decision_valid),
+      .decision_ready(decision_ready),
+      .decision_keep(decision_keep),
+      .decision_scale(decision_scale),
+      .decision_point(decision_point),
       .event_mono_lost(unused_mono_lost),
       .event_stereo_lost(unused_stereo_lost)
   );
@@ -392,7 +373,7 @@ module track_path (
   assign done[STEREO] = verify_done;
   assign done[KEY] = verify_done;
 
-  ransac verdicts (
+  ransac decisions (
       .clk(clk),
       .rst(rst),
       .cfg_mono_tight2(run_mono_tight2),
@@ -414,11 +395,11 @@ module track_path (
       .s_y(ransac_mode == 2'd0 ? item[ROW_Y+:18] : item[ROW_RAY_Y+:18]),
       .s_point_key(item[ROW_POINT+:66]),
       .s_disparity(item[ROW_DISPARITY+:16]),
-      .m_valid(verdict_valid),
-      .m_ready(verdict_ready),
-      .m_keep(verdict_keep),
-      .m_scale(verdict_scale),
-      .m_point(verdict_point),
+      .m_valid(decision_valid),
+      .m_ready(decision_ready),
+      .m_keep(decision_keep),
+      .m_scale(decision_scale),
+      .m_point(decision_point),
       .count_accesses(count_ransac)
   );
 
@@ -556,7 +537,7 @@ module track_path (
       .match_disparity(match_disparity)
   );
 
-  reg [31:0] since_q;  // clocks since the last pixel of the frame that is worked on
+  reg [31:0] since_q;  // cycles since the last pixel of the frame that is worked on
   reg [31:0] next_since_q;  // of the one that streamed in last
   reg repaired_q;
   always @(posedge clk) begin
@@ -570,7 +551,7 @@ module track_path (
       .start(start[OUT]),
       .count(count),
       .frame_number(run_frame),
-      .clocks(since_q),
+      .cycles(since_q),
       .keyframe(due && !kf_lost),
       .lost(kf_lost),
       .right(kf_right),
@@ -587,7 +568,7 @@ module track_path (
       .m_axis_tlast(m_axis_tlast)
   );
 
-  // ======== point units: A for the tracks and the epipolar curve, B for the match ========
+  // ======== projection units: A for the tracks and the epipolar curve, B for the match ========
   localparam WORD = 47;
   wire pq_valid, pq_ready, pq_done;
   wire [2:0] pq_op, pq_matrix;
@@ -605,7 +586,7 @@ module track_path (
   wire unused_hold;  // it only turns and projects
 
   // schedule, new ray of a track, ray of a corner, prediction, curve
-  point_arbiter #(
+  projection_arbiter #(
       .CLIENTS(5),
       .WORD_W(WORD)
   ) points (
@@ -748,7 +729,7 @@ module track_path (
       .m_iterations(k_iterations),
       .r_valid(k_r_valid),
       .r_ready(k_r_ready),
-      .r_store(k_r_store),
+      .r_buffer(k_r_buffer),
       .r_level(k_r_level),
       .r_column(k_r_column),
       .r_row(k_r_row),
@@ -785,7 +766,7 @@ module track_path (
       .m_iterations(match_iterations),
       .r_valid(s_r_valid),
       .r_ready(s_r_ready),
-      .r_store(s_r_store),
+      .r_buffer(s_r_buffer),
       .r_level(s_r_level),
       .r_column(s_r_column),
       .r_row(s_r_row),

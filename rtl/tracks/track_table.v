@@ -3,10 +3,10 @@
 //
 // Q formats:  pixels uQ10.8 (a live track lies inside the image), right pixels sQ10.8, rays sQ1.16,
 //             drift sQ7.8, scale uQ1.10, points 3 x sQ11.10 (x in the low bits), disparity uQ0.16.
-// Latency:    fields 3 clocks after a read is taken, with a_valid (one clock); they stay until 2
-//             clocks after the next read is taken. A read taken after a write's w_ready sees it; one
+// Latency:    fields 3 cycles after a read is taken, with a_valid (one cycle); they stay until 2
+//             cycles after the next read is taken. A read taken after a write's w_ready sees it; one
 //             of a track that is just being written gives anything.
-// Throughput: a read in 2 clocks. A write in 1 clock when its groups are among 1 .. 6 or among
+// Throughput: a read in 2 cycles. A write in 1 cycle when its groups are among 1 .. 6 or among
 //             7 .. 9, else in 2: the w_ inputs are held until w_ready. Reads and writes do not wait for
 //             each other.
 // Memory:     6 banks of 36 bits x 2 halves x 2^INDEX_W tracks, bytes of 9 bits written one by one:
@@ -119,7 +119,7 @@ module track_table #(
   wire [4*BANKS-1:0] write_bytes = {4 * BANKS{w_valid}} & (at_second ? second_bytes : first_bytes);
 
   // ---- reading: the first half, then the second ----
-  reg r_second_q;  // the second half is read in this clock
+  reg r_second_q;  // the second half is read in this cycle
   reg [INDEX_W-1:0] index_q;
   reg [1:0] answer_q;
   assign r_ready = !r_second_q;

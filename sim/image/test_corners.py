@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""corners.v equals vio/fixed/corners.py: every candidate of every tile, to the bit."""
+"""corners.v equals vio/fixed/corners.py: every candidate of every tile, bit for bit."""
 
 import cocotb
 import numpy as np
@@ -40,7 +40,7 @@ def _expected(image: np.ndarray) -> list[tuple[int, int, int]]:
 
 
 async def _offer(dut, image: np.ndarray, stall) -> None:
-    """Send a frame; the block takes a pixel in every clock that has one.
+    """Send a frame; the block takes a pixel in every cycle that has one.
 
     m_done must not come before the last pixel that the last candidate inside the border depends on,
     however long that is waited for.
@@ -68,7 +68,7 @@ async def _read(dut) -> list[tuple[int, int, int]]:
         if dut.m_done.value:
             break
     else:
-        raise AssertionError("the frame was not done 200 clocks after its last pixel")
+        raise AssertionError("the frame was not done 200 cycles after its last pixel")
     found = []
     for address in range(ROWS * COLS):
         dut.read_address.value = address

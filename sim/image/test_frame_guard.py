@@ -75,7 +75,7 @@ def _cases() -> list[tuple[str, list[dict[str, int]], list[np.ndarray], list[int
         ("long", _cut_lines(a, {2: 11}) + pixels(b), [a, b], [1, 0], {"long": 1}),
         ("long end", _cut_lines(a, {4: 12}) + pixels(b), [a, b], [1, 0], {"long": 1}),
         ("cut", pixels(b)[: 2 * W + 3] + pixels(c), [rest, c], [1, 0], {"cut": 1}),
-        # The surplus of a line has no end: a frame begins in it, after the last line or within.
+        # The excess of a line has no end: a frame begins in it, after the last line or within.
         ("long, then a start", endless(a, 4) + pixels(b), [a, b], [1, 0], {"long": 1}),
         (
             "long, then a short line",
@@ -96,7 +96,7 @@ def _cases() -> list[tuple[str, list[dict[str, int]], list[np.ndarray], list[int
 
 @cocotb.test()
 async def broken_streams_become_whole_frames(dut) -> None:
-    """Each fault, under every kind of stall: pixels, marks, verdict and error pulses."""
+    """Each fault, under every kind of stall: pixels, marks, decision and error pulses."""
     await reset(dut)
     dut.cfg_width.value, dut.cfg_height.value = W, H
     for seed, (source, sink) in enumerate([(0, 0), (0.5, 0), (0, 0.5), (0.5, 0.5)]):

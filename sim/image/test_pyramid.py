@@ -52,26 +52,26 @@ async def halved_frames_are_those_of_the_model(dut) -> None:
 
 @cocotb.test()
 async def input_never_waits_while_the_output_is_taken(dut) -> None:
-    """One pixel a clock through three frames: a row's time hides the added row."""
+    """One pixel a cycle through three frames: a row's time hides the added row."""
     await reset(dut)
     frames = [_image(10, 24, k) for k in range(3)]
     _configure(dut, frames[0])
     words = [word for frame in frames for word in pixels(frame)]
     expected = [word for frame in frames for word in pixels(halve(frame))]
     receiver = cocotb.start_soon(receive(dut, len(expected), NAMES, never, "m_axis_t"))
-    clocks = 0
+    cycles = 0
 
     async def count() -> None:
-        nonlocal clocks
+        nonlocal cycles
         while True:
             await RisingEdge(dut.clk)
-            clocks += 1
+            cycles += 1
 
     counter = cocotb.start_soon(count())
     await send(dut, words, never, "s_axis_t")
     counter.cancel()
     assert await receiver == expected
-    assert clocks <= len(words) + 1
+    assert cycles <= len(words) + 1
 
 
 @cocotb.test()

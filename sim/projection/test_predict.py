@@ -64,7 +64,7 @@ async def _run(dut, what: Setup, seed: int, count: int, stalls: bool) -> list[li
 
 @cocotb.test()
 async def pixels_and_maps_of_an_euroc_camera(dut) -> None:
-    """Rays within and beyond the image; the point unit busy and slow now and then."""
+    """Rays within and beyond the image; the projection unit busy and slow now and then."""
     got = await _run(dut, setup(0), 1, 300, True)
     assert any(answer[:2] == [OUTSIDE, OUTSIDE] for answer in got)
     assert any(answer[2:] == IDENTITY for answer in got)
@@ -92,8 +92,8 @@ async def pixels_and_maps_of_any_words(dut) -> None:
 
 
 @cocotb.test()
-async def a_track_takes_the_clocks_that_the_header_says(dut) -> None:
-    """With a point unit of its own."""
+async def a_track_takes_the_cycles_that_the_header_says(dut) -> None:
+    """With a projection unit of its own."""
     what = setup(0)
     for with_map, most in ((0, 30), (1, 305)):
         dut.s_valid.value = dut.m_ready.value = 0
@@ -103,10 +103,10 @@ async def a_track_takes_the_clocks_that_the_header_says(dut) -> None:
         begin = get_sim_time("ns")
         sender = cocotb.start_soon(send(dut, [request]))
         await receive(dut, 1, ("u",))
-        clocks = int(get_sim_time("ns") - begin) // 2
+        cycles = int(get_sim_time("ns") - begin) // 2
         await sender
         server.cancel()
-        assert sum(LATENCY[1:3]) < clocks <= most
+        assert sum(LATENCY[1:3]) < cycles <= most
 
 
 @pytest.mark.parametrize("simulator", simulators())

@@ -23,18 +23,18 @@ Request = tuple[int, int, int, int, int]  # op, camera, matrix, x, y
 
 
 async def _ask(dut, request: Request) -> tuple[tuple[int, int, bool], int]:
-    """Return the answer to one request, and the clocks it took."""
+    """Return the answer to one request, and the cycles it took."""
     for name, value in zip(("op", "camera", "matrix", "x", "y"), request, strict=True):
         getattr(dut, f"s_{name}").value = value
     dut.s_valid.value = 1
     await ready(dut)
     taken = get_sim_time("ns")
     await RisingEdge(dut.m_valid)
-    clocks = int(get_sim_time("ns") - taken) // 2 + 1
+    cycles = int(get_sim_time("ns") - taken) // 2 + 1
     await ReadOnly()
     answer = (dut.m_x.value.to_signed(), dut.m_y.value.to_signed(), bool(dut.m_ok.value))
     await RisingEdge(dut.clk)
-    return answer, clocks
+    return answer, cycles
 
 
 def _expected(what: Setup, request: Request) -> tuple[int, int, bool]:
@@ -66,12 +66,12 @@ async def _compare(dut, kind: int, count: int) -> None:
     expected = [_expected(what, request) for request in requests]
     got = []
     for request, right in zip(requests, expected, strict=True):
-        answer, clocks = await _ask(dut, request)
+        answer, cycles = await _ask(dut, request)
         assert answer == right, (request, answer, right)
-        assert clocks <= LONGEST[request[0]], (request, clocks)
+        assert cycles <= LONGEST[request[0]], (request, cycles)
         got.append(answer)
     assert {ok for _, _, ok in expected} == {True, False}
-    # Twin: one knot of one table is another.
+    # Twin: one breakpoint of one table is another.
     other = setup(kind)
     for lens in other.lenses:
         lens.inverse[20:60] += 9
@@ -118,8 +118,8 @@ async def matrices_are_composed_and_copied(dut) -> None:
             if n % 3 == 0:
                 to = generator.choice((3, 7, a))
             transposed = generator.randrange(2)
-            _, clocks = await _ask(dut, (op, transposed, a, to, b))
-            assert clocks <= LONGEST[op]
+            _, cycles = await _ask(dut, (op, transposed, a, to, b))
+            assert cycles <= LONGEST[op]
             A, B = what.matrices[a].copy(), what.matrices[b].copy()
             if op == COMPOSE:
                 A = compose(SIGNALS, A, np.ascontiguousarray(B.T) if transposed else B)
@@ -143,7 +143,7 @@ async def matrices_are_composed_and_copied(dut) -> None:
 
 @cocotb.test()
 async def the_host_writes_its_matrix_beside_operations_that_write_others(dut) -> None:
-    """At each distance; the host holds from the clock after w_hold, and nothing is lost."""
+    """At each distance; the host holds from the cycle after w_hold, and nothing is lost."""
     dut.s_valid.value = dut.w_valid.value = 0
     await reset(dut)
     what, generator = setup(0), random.Random(8)
@@ -190,16 +190,16 @@ async def the_host_writes_its_matrix_beside_operations_that_write_others(dut) ->
 
 @cocotb.test()
 async def a_reset_ends_an_operation(dut) -> None:
-    """In each of its clocks; the next one is right."""
+    """In each of its cycles; the next one is right."""
     dut.s_valid.value = dut.w_valid.value = 0
     await reset(dut)
     what = setup(0)
     await configure(dut, what)
     for op in (UNPROJECT, TURN):
-        for clocks in range(1, 26):
+        for cycles in range(1, 26):
             dut.s_op.value, dut.s_valid.value = op, 1
             await ready(dut)
-            for _ in range(clocks):
+            for _ in range(cycles):
                 await RisingEdge(dut.clk)
             dut.rst.value = 1
             await RisingEdge(dut.clk)
@@ -207,7 +207,7 @@ async def a_reset_ends_an_operation(dut) -> None:
             await ReadOnly()
             assert not dut.m_valid.value
             await RisingEdge(dut.clk)
-            request = (TURN, 0, 5, 1000 * clocks, -700)
+            request = (TURN, 0, 5, 1000 * cycles, -700)
             assert (await _ask(dut, request))[0] == _expected(what, request)
 
 

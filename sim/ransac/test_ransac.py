@@ -61,7 +61,7 @@ def _expected(limit2: int, t: list[int], q: list[int], n: list[int]) -> tuple[in
 
 @cocotb.test()
 async def scores_are_those_of_the_model(dut) -> None:
-    """A match in every clock, with gaps now and then; all scores and both verdicts occur."""
+    """A match in every cycle, with gaps now and then; all scores and both decisions occur."""
     generator = random.Random(6)
     matches = [_match(generator) for _ in range(2000)]
     await reset(dut)
@@ -123,7 +123,7 @@ def _point(generator: random.Random, limit: int) -> Point:
 
 
 def _rated(limit: int, t: list[int], p: list[int], ray: list[int], disparity: int) -> list[int]:
-    """Return score and verdict, as the inner loop of `stereo_ransac`."""
+    """Return score and decision, as the inner loop of `stereo_ransac`."""
 
     def scaled(value: int) -> int:
         return (value * z + (ONE >> 1)) >> 16
@@ -141,7 +141,7 @@ def _rated(limit: int, t: list[int], p: list[int], ray: list[int], disparity: in
 
 @cocotb.test()
 async def stereo_points_are_rated_as_by_the_model(dut) -> None:
-    """A point every second clock at most; scores from none to all, near and far points."""
+    """A point every second cycle at most; scores from none to all, near and far points."""
     generator = random.Random(12)
     await reset(dut)
     for limit in (STEREO_LIMIT, 4 * STEREO_LIMIT, (1 << 18) - 1):
@@ -152,8 +152,8 @@ async def stereo_points_are_rated_as_by_the_model(dut) -> None:
         assert scores == {0, 1, 2, 3, 4} or (scores >= {0, 4} and limit > ONE)
         got: list[list[int]] = []
         sent = 0
-        for clock in range(4 * len(points)):
-            offer = clock % 2 == 0 and sent < len(points) and generator.random() < 0.9
+        for cycle in range(4 * len(points)):
+            offer = cycle % 2 == 0 and sent < len(points) and generator.random() < 0.9
             dut.s_valid.value = int(offer)
             t, p, ray, disparity = points[min(sent, len(points) - 1)]
             for names, values in (("tx ty tz", t), ("px py pz", p), ("x y", ray)):
@@ -297,19 +297,19 @@ async def _start(dut, scene: Scene, mode: int) -> None:
 async def _run(
     dut, scene: Scene, mode: int, source: Stall = never, sink: Stall = never
 ) -> tuple[list[dict[str, int]], int]:
-    """Return the results of a task and the clocks from the last match to the last result."""
+    """Return the results of a task and the cycles from the last match to the last result."""
     await _start(dut, scene, mode)
     names = {MONO: ("keep", "scale"), STEREO: ("keep",), POINTS: ("point",)}[mode]
     taking = cocotb.start_soon(receive(dut, scene.count, names, sink))
     await send(dut, scene.items, source)
-    clocks = 0
+    cycles = 0
     while not taking.done():
         await RisingEdge(dut.clk)
-        clocks += 1
+        cycles += 1
     for _ in range(2):
         await RisingEdge(dut.clk)
     assert not dut.busy.value, "a task ends with its last result"
-    return taking.result(), clocks
+    return taking.result(), cycles
 
 
 def _bounds(dut) -> tuple[int, int]:
@@ -337,9 +337,9 @@ async def tasks_are_those_of_the_model(dut) -> None:
         scene = Scene(seed, count, (0.2, 0.5, 0.0)[seed % 3], kinds[seed % len(kinds)], draws)
         for mode in (MONO, STEREO, POINTS):
             expected = scene.expected(mode)
-            got, clocks = await _run(dut, scene, mode)
+            got, cycles = await _run(dut, scene, mode)
             assert got == expected, f"{seed} {mode}"
-            dut._log.info(f"seed {seed} mode {mode} n {count}: {clocks} clocks")
+            dut._log.info(f"seed {seed} mode {mode} n {count}: {cycles} cycles")
             if mode != POINTS:
                 verdicts[mode] |= {word["keep"] for word in got}
             if count > 8:
@@ -364,7 +364,7 @@ async def stalls_on_either_side_change_nothing(dut) -> None:
 
 @cocotb.test()
 async def number_of_draws_and_seed_are_obeyed(dut) -> None:
-    """Without a draw, with one, with few: the twin with one more differs somewhere."""
+    """Without a draw, with one, with few: negative test: with one more it differs somewhere."""
     await _idle(dut)
     differences = 0
     for draws in (0, 1, 2, 3, 5):
@@ -381,16 +381,16 @@ async def number_of_draws_and_seed_are_obeyed(dut) -> None:
 
 @cocotb.test()
 async def a_reset_in_a_task_leaves_no_trace(dut) -> None:
-    """Reset at some clocks of a task; the next one is right."""
+    """Reset at some cycles of a task; the next one is right."""
     await _idle(dut)
     scene = Scene(80, 12, draws=16)
     for mode in (MONO, STEREO, POINTS):
-        every = range(60, 110) if mode != POINTS else ()  # each clock of a few hypotheses
-        for clocks in (3, 40, *every, 130, 270, 400):
+        every = range(60, 110) if mode != POINTS else ()  # each cycle of a few hypotheses
+        for cycles in (3, 40, *every, 130, 270, 400):
             await _start(dut, scene, mode)
             sending = cocotb.start_soon(send(dut, scene.items))
             dut.m_ready.value = 0
-            for _ in range(clocks):
+            for _ in range(cycles):
                 await RisingEdge(dut.clk)
             sending.cancel()
             dut.s_valid.value, dut.rst.value = 0, 1
@@ -399,7 +399,7 @@ async def a_reset_in_a_task_leaves_no_trace(dut) -> None:
             await RisingEdge(dut.clk)
             assert not dut.busy.value
             got, _ = await _run(dut, scene, mode)
-            assert got == scene.expected(mode), f"{mode} {clocks}"
+            assert got == scene.expected(mode), f"{mode} {cycles}"
 
 
 @cocotb.test()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of stereo share: images, curves, a reader of blocks, point units, a tracker."""
+"""What the tests of stereo share: images, curves, models of reader, projection units, tracker."""
 
 import random
 from collections import deque
@@ -66,23 +66,23 @@ def curve(
 
 
 class Reader:
-    """Answer requests for blocks of `stores` {store: {level: image}} after a fixed latency.
+    """Answer requests for blocks of `buffers` {buffer: {level: image}} after a fixed latency.
 
     inside: requests for rows that the image does not have are wrong; else anything is answered.
     """
 
     def __init__(
-        self, dut, stores, seed: int, busy: float = 0.2, latency: int = 8, inside: bool = True
+        self, dut, buffers, seed: int, busy: float = 0.2, latency: int = 8, inside: bool = True
     ) -> None:
-        self.dut, self.stores, self.busy, self.latency = dut, stores, busy, latency
+        self.dut, self.buffers, self.busy, self.latency = dut, buffers, busy, latency
         self.inside = inside
         self.generator = random.Random(seed)
         self.requests: list[tuple[int, int, int, int]] = []
 
-    def answer(self, store: int, level: int, column: int, row: int) -> int:
+    def answer(self, buffer: int, level: int, column: int, row: int) -> int:
         """Return eight blocks, row by row; beyond the image's end anything."""
-        image = self.stores[store][level]
-        place = store, column, row
+        image = self.buffers[buffer][level]
+        place = buffer, column, row
         assert not self.inside or 4 * row < image.shape[0], place
         assert not self.inside or 4 * column < image.shape[1], place
         lines = np.full((4, 32), self.generator.randrange(256), np.uint8)
@@ -103,7 +103,7 @@ class Reader:
             await ReadOnly()
             asked = None
             if dut.r_valid.value and dut.r_ready.value:
-                ports = (dut.r_store, dut.r_level, dut.r_column, dut.r_row)
+                ports = (dut.r_buffer, dut.r_level, dut.r_column, dut.r_row)
                 request = tuple(int(port.value) for port in ports)
                 self.requests.append(request)  # type: ignore[arg-type]
                 asked = self.answer(*request)  # type: ignore[arg-type]
@@ -137,7 +137,7 @@ class Tracker:
     def refine(
         self, at: tuple[int, int], start: int, warp: np.ndarray, curve: tuple[np.ndarray, ...]
     ) -> tuple[int, int, int, int]:
-        """Return status, u, v and the iterations; at: left pixel, curve: knots, slopes, n."""
+        """Return status, u, v and the iterations; at: left pixel, curve: breakpoints, slopes, n."""
         k, s, signals = self.k, self.s, self.signals
         half = k.window // 2
         knots, slopes, n = curve
@@ -176,7 +176,7 @@ class Tracker:
         return klt.TRACKED, int(u), int(row_at(knots, slopes, n, u)[0]), done
 
     async def serve(self, dut, seed: int, busy: float) -> None:
-        """Answer for ever, after some clocks."""
+        """Answer for ever, after some cycles."""
         generator = random.Random(seed)
         dut.k_done.value = 0
         while True:

@@ -52,7 +52,7 @@ class Scene:
         )
 
     def setup(self) -> Setup:
-        """Return what the point units hold."""
+        """Return what the projection units hold."""
         matrices = np.zeros((8, 3, 3), np.int64)
         matrices[5], matrices[6] = self.s.R_rect_left, self.s.R_rect_right
         return Setup(self.lenses, matrices)
@@ -116,19 +116,19 @@ async def run(dut, scene: Scene, seed: int, share: float) -> list[dict[str, int]
 
 
 def _point(dut, unit: str) -> Named:
-    """Show the ports of a point unit under the names that `serve` uses."""
+    """Show the ports of a projection unit under the names that `serve` uses."""
     return Named(dut, a_valid=f"{unit}_done", p=unit, a=f"{unit}_a")
 
 
 async def _served(dut, scene: Scene, seed: int, share: float) -> list[dict[str, int]]:
     configure(dut, scene)
-    stores = {1: {0: scene.left}, 2: {0: scene.right}}
+    buffers = {1: {0: scene.left}, 2: {0: scene.right}}
     tracker = Tracker(scene.left, scene.right, scene.s, scene.k, SIGNALS)
     dice = random.Random(seed) if share else None
     servers = [
         cocotb.start_soon(job)
         for job in (
-            Reader(dut, stores, seed, share).run(),
+            Reader(dut, buffers, seed, share).run(),
             tracker.serve(dut, seed, share),
             serve(_point(dut, "pa"), scene.setup(), dice),
             serve(_point(dut, "pb"), scene.setup(), dice),
@@ -153,8 +153,8 @@ async def matches_are_those_of_the_model(dut) -> None:
         scene = Scene(seed, depth, 40, noise)
         begin = get_sim_time("ns")
         got = await _served(dut, scene, seed, share)
-        clocks = (get_sim_time("ns") - begin) / 2
-        cocotb.log.info(f"{clocks / len(got):.0f} clocks a track")
+        cycles = (get_sim_time("ns") - begin) / 2
+        cocotb.log.info(f"{cycles / len(got):.0f} cycles a track")
         expected = scene.expected(scene.right)
         for i, (g, e) in enumerate(zip(got, expected, strict=True)):
             assert g == e, (seed, i)
@@ -167,7 +167,7 @@ async def matches_are_those_of_the_model(dut) -> None:
 
 @cocotb.test()
 async def matches_of_the_whole_are_those_of_the_model(dut) -> None:
-    """The real tracker and point units; only the reader is a model."""
+    """The real tracker and projection units; only the reader is a model."""
     dut.s_valid.value, dut.m_ready.value, dut.w_valid.value = 0, 0, 0
     await reset(dut)
     for seed, (depth, share) in enumerate(((1.0, 0.0), (1.6, 0.3))):
@@ -178,16 +178,16 @@ async def matches_of_the_whole_are_those_of_the_model(dut) -> None:
         dut.cfg_stereo_correlation_min.value = scene.s.correlation_min
         dut.cfg_stereo_iterations.value = scene.s.iterations
         dut.cfg_max_refine.value = scene.s.max_refine
-        stores = {1: {0: scene.left}, 2: {0: scene.right}}
+        buffers = {1: {0: scene.left}, 2: {0: scene.right}}
         readers = (
-            Reader(dut, stores, seed, share),
-            Reader(Named(dut, r="kr", a="ka"), stores, seed, share, inside=False),
+            Reader(dut, buffers, seed, share),
+            Reader(Named(dut, r="kr", a="ka"), buffers, seed, share, inside=False),
         )
         servers = [cocotb.start_soon(reader.run()) for reader in readers]
         begin = get_sim_time("ns")
         got = await run(dut, scene, seed, share)
-        clocks = (get_sim_time("ns") - begin) / 2
-        cocotb.log.info(f"{clocks / len(got):.0f} clocks a track")
+        cycles = (get_sim_time("ns") - begin) / 2
+        cocotb.log.info(f"{cycles / len(got):.0f} cycles a track")
         for server in servers:
             server.cancel()
         expected = scene.expected(scene.right)
@@ -212,7 +212,7 @@ async def a_reset_leaves_no_trace(dut) -> None:
 
 @pytest.mark.parametrize("simulator", simulators())
 def test_stereo(simulator: str) -> None:
-    """With models of the reader, the point units and the tracker."""
+    """With models of the reader, the projection units and the tracker."""
     only = "matches_are|reset"
     simulate("stereo", __name__, preset="tiny", only=only, simulator=simulator)
 

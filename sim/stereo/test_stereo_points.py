@@ -37,7 +37,7 @@ def _registers(what: Setup, segments: int, step: int = 4559) -> StereoRegisters:
 
 
 def _expected_curve(what: Setup, s: StereoRegisters, r: dict[str, int]) -> list[int]:
-    """Return ok and, then, ray, number of knots, knots and slopes."""
+    """Return ok and, then, ray, number of breakpoints, breakpoints and slopes."""
     left, right = what.lenses
     x, y, ahead = rectified_ray(left, s.R_rect_left, SIGNALS, r["u"], r["v"])
     knots = np.zeros((s.segments + 1, 2), np.int64)
@@ -90,17 +90,17 @@ def _got_map(w: dict[str, int], op: int) -> list[int]:
 async def _run(
     dut, what: Setup, requests: list[dict[str, int]], names: tuple[str, ...], stalls: bool
 ) -> tuple[list[dict[str, int]], int]:
-    """Return the results of all requests and the clocks they took."""
+    """Return the results of all requests and the cycles they took."""
     dut.s_valid.value = dut.m_ready.value = 0
     await reset(dut)
     server = cocotb.start_soon(serve(dut, what, random.Random(7) if stalls else None))
     sender = cocotb.start_soon(send(dut, requests, sometimes(3, 0.3) if stalls else never))
     begin = get_sim_time("ns")
     words = await receive(dut, len(requests), names, sometimes(4, 0.3) if stalls else never)
-    clocks = int(get_sim_time("ns") - begin) // 2
+    cycles = int(get_sim_time("ns") - begin) // 2
     await sender
     server.cancel()
-    return words, clocks
+    return words, cycles
 
 
 def _pixel(generator: random.Random) -> dict[str, int]:
@@ -114,7 +114,7 @@ CURVE = ("ok", "x", "y", "pieces", "knots_u", "knots_v", "slopes")
 
 @cocotb.test()
 async def curves_are_those_of_the_model(dut) -> None:
-    """Of EuRoC's rig, of lenses that bend it steeply, and of any words; one to four pieces."""
+    """Of EuRoC's rig, of lenses that bend it steeply, and of any words; one to four segments."""
     generator = random.Random(1)
     lengths: set[int] = set()
     steep: set[int] = set()
@@ -133,7 +133,7 @@ async def curves_are_those_of_the_model(dut) -> None:
         s = _registers(what, segments, step)
         dut.cfg_first.value, dut.cfg_disparity_step.value = s.first, s.disparity_step
         dut.cfg_segments.value = s.segments
-        # The first one has all knots: from then on no word of the results is undefined.
+        # The first one has all breakpoints: from then on no word of the results is undefined.
         requests = [{"u": 100000, "v": 60000}, *(_pixel(generator) for _ in range(60))]
         words, _ = await _run(dut, what, requests, CURVE, True)
         got = [_got_curve(w) for w in words]
@@ -149,16 +149,16 @@ async def curves_are_those_of_the_model(dut) -> None:
 
 
 @cocotb.test()
-async def a_curve_takes_the_clocks_that_the_header_says(dut) -> None:
-    """With a point unit of its own; division hides behind the next knot."""
+async def a_curve_takes_the_cycles_that_the_header_says(dut) -> None:
+    """With a projection unit of its own; division hides behind the next breakpoint."""
     what = setup(0)
     for segments in (1, 4):
         s = _registers(what, segments)
         dut.cfg_first.value, dut.cfg_disparity_step.value = s.first, s.disparity_step
         dut.cfg_segments.value = s.segments
-        words, clocks = await _run(dut, what, [{"u": 100000, "v": 60000}], CURVE, False)
+        words, cycles = await _run(dut, what, [{"u": 100000, "v": 60000}], CURVE, False)
         assert words[0]["pieces"] == segments + 1
-        assert 45 + 28 * (segments + 1) < clocks <= 140 + 35 * (segments - 1), clocks
+        assert 45 + 28 * (segments + 1) < cycles <= 140 + 35 * (segments - 1), cycles
 
 
 @cocotb.test()
@@ -186,8 +186,8 @@ async def maps_and_rays_are_those_of_the_model(dut) -> None:
         assert 2 <= kind < 10 or got != [_expected_map(other, twin, r) for r in requests]
     assert void
     request = {"op": MAP, "u": 90000, "v": 60000, "x": 3000}
-    _, clocks = await _run(dut, setup(0), [request], names, False)
-    assert 300 < clocks <= 345, clocks
+    _, cycles = await _run(dut, setup(0), [request], names, False)
+    assert 300 < cycles <= 345, cycles
 
 
 @pytest.mark.parametrize("simulator", simulators())

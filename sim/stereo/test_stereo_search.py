@@ -28,7 +28,7 @@ SIGNALS = signal_table(formats(HwConfig()), trace=False)
 
 @dataclass(frozen=True)
 class Case:
-    """Hold one search: left point in pixels, knots, slopes, number of knots."""
+    """Hold one search: left point in pixels, breakpoints, slopes, number of breakpoints."""
 
     u: int
     v: int
@@ -57,7 +57,7 @@ def _registers(reach_u: int, reach_v: int, least: float, unique: float) -> Stere
 
 
 def _cases(generator: random.Random, height: int, width: int, count: int) -> list[Case]:
-    """Return searches anywhere in the image and at its rim, some along short or hopeless curves."""
+    """Return searches anywhere in the image and at its edge, some on short or hopeless curves."""
     cases = []
     for _ in range(count):
         kind = generator.randrange(8)
@@ -184,23 +184,23 @@ async def extreme_pixels_do_not_overflow(dut) -> None:
 
 
 @cocotb.test()
-async def a_search_takes_the_clocks_it_says(dut) -> None:
-    """9 clocks for two columns, those that fill the window included, and few more."""
+async def a_search_takes_the_cycles_it_says(dut) -> None:
+    """9 cycles for two columns, those that fill the window included, and few more."""
     hw = _hw()
     height, width = hw.max_height, hw.max_width
     left, right = image_pair(np.random.default_rng(5), height, width, 9, 20)
     s = _registers(hw.max_stereo_width // 2, hw.max_stereo_height // 2, 0.1, 0.01)
     knots, slopes = curve(random.Random(5), (width - 20) << FRAC, 30 << FRAC, 5, (5000, 6000))
     case = Case(width - 20, 30, knots, slopes, 5)
-    clocks = []
+    cycles = []
     for searches in (4, 9):
         await reset(dut)
         begin = get_sim_time("ns")
         got = await _run(dut, left, right, [case] * searches, s, 3, 0.0)
-        clocks.append((get_sim_time("ns") - begin) / 2)
-    each = (clocks[1] - clocks[0]) / 5
+        cycles.append((get_sim_time("ns") - begin) / 2)
+    each = (cycles[1] - cycles[0]) / 5
     columns = got[0][1]
-    cocotb.log.info(f"{columns} columns: {clocks} clocks for 4 and 9 searches, {each:.0f} each")
+    cocotb.log.info(f"{columns} columns: {cycles} cycles for 4 and 9 searches, {each:.0f} each")
     fill = max(9 * (hw.max_stereo_width // 2), 16 * hw.max_stereo_height + 12)
     assert each <= fill + 9 * (columns // 2 + 1) + 12
 
@@ -213,11 +213,11 @@ async def a_reset_in_a_search_leaves_no_trace(dut) -> None:
     left, right = image_pair(np.random.default_rng(7), height, width, 9, 20)
     s = _registers(hw.max_stereo_width // 2, hw.max_stereo_height // 2, 0.1, 0.01)
     generator = random.Random(7)
-    for clocks in (60, 230, 301):
+    for cycles in (60, 230, 301):
         await reset(dut)
         cases = _cases(generator, height, width, 6)
         task = cocotb.start_soon(_run(dut, left, right, cases, s, 1, 0.0))
-        for _ in range(clocks):
+        for _ in range(cycles):
             await RisingEdge(dut.clk)
         task.cancel()
         dut.s_valid.value, dut.a_valid.value = 0, 0
@@ -242,7 +242,7 @@ async def streamed_quotients_are_those_of_the_model(dut) -> None:
     got = []
     for a, b in [*pairs, *[(0, 1)] * 8]:
         dut.s_valid.value, dut.s_numerator.value, dut.s_denominator.value = 1, a, b
-        for _ in range(int(dut.CLOCKS.value) + (generator.randrange(3) if len(got) > 100 else 0)):
+        for _ in range(int(dut.CYCLES.value) + (generator.randrange(3) if len(got) > 100 else 0)):
             await RisingEdge(dut.clk)
             if dut.m_valid.value:
                 got.append(int(dut.m_quotient.value))
@@ -271,17 +271,17 @@ def test_stereo_search(simulator: str, preset: str) -> None:
         "stereo_search",
         __name__,
         preset=preset,
-        only="columns|extreme|clocks|reset",
+        only="columns|extreme|cycles|reset",
         plusargs={"preset": preset},
         simulator=simulator,
     )
 
 
 @pytest.mark.parametrize("simulator", simulators())
-@pytest.mark.parametrize(("bits", "clocks"), [(3, 2), (4, 1)])
-def test_stream_divider(bits: int, clocks: int, simulator: str) -> None:
+@pytest.mark.parametrize(("bits", "cycles"), [(3, 2), (4, 1)])
+def test_stream_divider(bits: int, cycles: int, simulator: str) -> None:
     """The widths of a score."""
-    parameters = {"BITS": bits, "CLOCKS": clocks}
+    parameters = {"BITS": bits, "CYCLES": cycles}
     simulate("stream_divider", __name__, None, parameters, "quotients", simulator=simulator)
 
 

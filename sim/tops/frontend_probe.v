@@ -129,7 +129,7 @@ module frontend_probe (
   assign probe_right_valid = dut.images.right_word_valid;
   assign probe_right = {{(32 - RIGHT_WORD_BITS) {1'b0}}, dut.images.right_word};
 
-  // The candidates as the selection copies them: one clock after their address.
+  // The candidates as the selection copies them: one cycle after their address.
   assign probe_candidate_valid = dut.track_side.select.copy_q;
   wire [CORNER_SCORE_BITS-1:0] score = dut.track_side.candidate[2*$clog2(TILE_PX)+:CORNER_SCORE_BITS];
   assign probe_candidate = |score ? {{(32 - CORNER_SCORE_BITS - 2 * $clog2(TILE_PX)) {1'b0}},
@@ -146,18 +146,18 @@ module frontend_probe (
     {GAP{1'b0}}, dut.track_side.k_iterations[ITERATION_BITS+:ITERATION_BITS],
     {GAP{1'b0}}, dut.track_side.k_iterations[0+:ITERATION_BITS], dut.track_side.k_status
   };
-  wire verdict = dut.track_side.verdict_valid && dut.track_side.verdict_ready;
-  assign probe_mono_valid = verdict && dut.track_side.active[1];
-  assign probe_mono = dut.track_side.verdict_keep
-                      ? {20'd0, dut.track_side.verdict_scale, 1'b1} : 32'd0;
+  wire decision = dut.track_side.decision_valid && dut.track_side.decision_ready;
+  assign probe_mono_valid = decision && dut.track_side.active[1];
+  assign probe_mono = dut.track_side.decision_keep
+                      ? {20'd0, dut.track_side.decision_scale, 1'b1} : 32'd0;
   assign probe_match_valid = dut.track_side.match_valid && dut.track_side.match_ready;
   assign probe_match_uv = dut.track_side.match_found
                           ? {25'd0, 1'b1, dut.track_side.match_v, dut.track_side.match_u} : 64'd0;
   assign probe_match_ray = dut.track_side.match_found
                            ? {12'd0, dut.track_side.match_disparity, dut.track_side.match_y,
                               dut.track_side.match_x} : 64'd0;
-  assign probe_stereo_valid = verdict && dut.track_side.active[4];
-  assign probe_stereo = dut.track_side.verdict_keep;
+  assign probe_stereo_valid = decision && dut.track_side.active[4];
+  assign probe_stereo = dut.track_side.decision_keep;
 
 endmodule
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The stereo matcher with the tracker and both point units, for sim/stereo/test_stereo.py.
+// The stereo matcher with the tracker and both projection units, for sim/stereo/test_stereo.py.
 `default_nettype none
 
 module stereo_chip (
@@ -44,7 +44,7 @@ module stereo_chip (
 
     output wire          r_valid,
     input  wire          r_ready,
-    output wire [   1:0] r_store,
+    output wire [   1:0] r_buffer,
     output wire [   1:0] r_level,
     output wire [   8:0] r_column,
     output wire [   8:0] r_row,
@@ -53,7 +53,7 @@ module stereo_chip (
 
     output wire          kr_valid,
     input  wire          kr_ready,
-    output wire [   1:0] kr_store,
+    output wire [   1:0] kr_buffer,
     output wire [   1:0] kr_level,
     output wire [   8:0] kr_column,
     output wire [   8:0] kr_row,
@@ -138,7 +138,7 @@ module stereo_chip (
       .m_iterations(k_iterations),
       .r_valid(kr_valid),
       .r_ready(kr_ready),
-      .r_store(kr_store),
+      .r_buffer(kr_buffer),
       .r_level(kr_level),
       .r_column(kr_column),
       .r_row(kr_row),
@@ -174,7 +174,7 @@ module stereo_chip (
       .m_iterations(m_iterations),
       .r_valid(r_valid),
       .r_ready(r_ready),
-      .r_store(r_store),
+      .r_buffer(r_buffer),
       .r_level(r_level),
       .r_column(r_column),
       .r_row(r_row),

@@ -38,15 +38,15 @@ def _config() -> Config:
 
 
 class Bench:
-    """Drive the tracker, and answer its reader from images: {(store, level): image}."""
+    """Drive the tracker, and answer its reader from images: {(buffer, level): image}."""
 
     def __init__(self, dut, k: KltRegisters, seed: int) -> None:
         self.dut, self.k = dut, k
         self.generator, self.noise = random.Random(seed), np.random.default_rng(seed)
         self.images: dict[tuple[int, int], np.ndarray] = {}
         self.pipe: deque[int | None] = deque([None] * LATENCY)
-        self.busy_share = 0.0  # of the clocks in which the reader is not ready
-        self.clocks = 0
+        self.busy_share = 0.0  # of the cycles in which the reader is not ready
+        self.cycles = 0
         self.fetches = 0
         # Rows out of a region, samples, rows of the basis written and read.
         self.accesses = np.zeros(4, np.int64)
@@ -64,16 +64,16 @@ class Bench:
         await reset(d)
         self.pipe = deque([None] * LATENCY)
 
-    def pixels(self, store: int, level: int, column: int, row: int) -> int:
+    def pixels(self, buffer: int, level: int, column: int, row: int) -> int:
         """Return a block row; what lies outside of the image is noise."""
-        image = self.images[store, level]
+        image = self.images[buffer, level]
         block = self.noise.integers(0, 256, (4, 32), dtype=np.uint8)
         inside = image[4 * row : 4 * row + 4, 4 * column : 4 * column + 32]
         block[: inside.shape[0], : inside.shape[1]] = inside
         return int.from_bytes(block.tobytes(), "little")
 
     async def tick(self) -> None:
-        """Pass a clock with the reader's part of it."""
+        """Pass a cycle with the reader's part of it."""
         d = self.dut
         answer = self.pipe.popleft()
         d.a_valid.value = int(answer is not None)
@@ -86,8 +86,8 @@ class Bench:
         self.accesses += [counted >> n & 1 for n in range(4)]
         request = None
         if ready and d.r_valid.value:
-            store, level = int(d.r_store.value), int(d.r_level.value)
-            request = self.pixels(store, level, int(d.r_column.value), int(d.r_row.value))
+            buffer, level = int(d.r_buffer.value), int(d.r_level.value)
+            request = self.pixels(buffer, level, int(d.r_column.value), int(d.r_row.value))
             self.fetches += 1
         self.pipe.append(request)
         self.done = bool(d.m_valid.value) and bool(d.m_ready.value)
@@ -102,7 +102,7 @@ class Bench:
                 tuple(count >> bits * n & ((1 << bits) - 1) for n in range(3)),
             )
         await RisingEdge(d.clk)
-        self.clocks += 1
+        self.cycles += 1
 
     async def offer(self, **fields: int) -> None:
         """Offer a request until it is taken."""
@@ -124,7 +124,7 @@ class Bench:
             await self.tick()
             if self.done:
                 return self.result
-        raise AssertionError(f"no result within 5000 clocks for {fields}")
+        raise AssertionError(f"no result within 5000 cycles for {fields}")
 
 
 def _packed(values, bits: int) -> int:
@@ -202,7 +202,7 @@ async def windows_are_followed_as_by_the_model(dut) -> None:
         await bench.start(width, height)
         differs = False
         for n in range(len(keys)):
-            before = bench.clocks, bench.fetches
+            before = bench.cycles, bench.fetches
             bench.accesses[:] = 0
             got = await bench.ask(
                 stereo=0,
@@ -217,14 +217,14 @@ async def windows_are_followed_as_by_the_model(dut) -> None:
             assert got == wanted, (round_, n, got, wanted, keys[n], starts[n], maps[n])
             differs |= got[:2] != tuple(int(x) for x in twin[0][n])
             seen[int(status[n])] = seen.get(int(status[n]), 0) + 1
-            clocks, reads = bench.clocks - before[0], bench.fetches - before[1]
+            cycles, reads = bench.cycles - before[0], bench.fetches - before[1]
             refetched += reads > 8 * 2 * k.levels
             if all(done[: k.levels]):  # no level was passed over: each iteration is a window
                 counted += 1
                 assert list(bench.accesses) == _accesses(k, sum(done)), (round_, n)
             if n < 6 and round_ == 0:
-                dut._log.info("track %d: %d clocks, %d reads, %s", n, clocks, reads, wanted)
-        dut._log.info("%.1f clocks a track", bench.clocks / len(keys))
+                dut._log.info("track %d: %d cycles, %d reads, %s", n, cycles, reads, wanted)
+        dut._log.info("%.1f cycles a track", bench.cycles / len(keys))
         assert differs
     dut._log.info("statuses %s, %d fetched anew", seen, refetched)
     assert refetched
@@ -316,7 +316,7 @@ async def matches_are_refined_as_by_the_model(dut) -> None:
             first = Match(frame, point, 0, s, k, lenses, signals)
             if first.request is None:
                 continue
-            # As an offset from the first knot, the column of disparity -1.
+            # As an offset from the first breakpoint, the column of disparity -1.
             at = round(exact[0] * 256) - first.request["u"]
             off = at + int(generator.normal(0, generator.choice([60, 400])))
             match = Match(frame, point, off, s, k, lenses, signals)
@@ -331,7 +331,7 @@ async def matches_are_refined_as_by_the_model(dut) -> None:
                 matched += 1
                 assert (u, v, status) == (*match.wanted[:2], TRACKED), (point, off, match.wanted)
                 moved += u != match.request["u"]
-        dut._log.info("%.1f clocks a match", bench.clocks / count)
+        dut._log.info("%.1f cycles a match", bench.cycles / count)
     dut._log.info("%d matched, %d moved, %d refused", matched, moved, refused)
     assert matched > count
     assert moved > matched // 2  # what is compared is not the start

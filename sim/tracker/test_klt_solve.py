@@ -18,8 +18,8 @@ from vio.fixed.rectify import reciprocal
 pytestmark = pytest.mark.skipif(
     not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
 )
-TEMPLATE, STEP_OP, STEREO, FINISH = range(4)
-LATENCY = {TEMPLATE: 24, STEP_OP: 11, STEREO: 17, FINISH: 12}
+NORMAL, STEP_OP, STEREO, ACCEPT = range(4)
+LATENCY = {NORMAL: 24, STEP_OP: 11, STEREO: 17, ACCEPT: 12}
 SCALARS = {
     klt.MEAN_X: "mean_x_q",
     klt.MEAN_Y: "mean_y_q",
@@ -35,7 +35,7 @@ SCALARS = {
 
 
 class Golden:
-    """The golden model's template and verdicts of one configuration."""
+    """The golden model's template and decisions of one configuration."""
 
     def __init__(self) -> None:
         config = load_config(str(cocotb.plusargs.get("preset", "ecp5_85k")))
@@ -154,15 +154,15 @@ async def _ask(dut, op: int, context: int = 0, **ports: int) -> int:
     for name, value in ports.items():
         getattr(dut, f"s_{name}").value = value
     dut.s_op.value, dut.s_context.value, dut.s_valid.value = op, context, 1
-    for clocks in range(1, 60):
+    for cycles in range(1, 60):
         await RisingEdge(dut.clk)
         dut.s_valid.value = 0
-        for name in ports:  # inputs are there for one clock only
+        for name in ports:  # inputs are there for one cycle only
             getattr(dut, f"s_{name}").value = 0
         await ReadOnly()
         if dut.m_valid.value:
             await RisingEdge(dut.clk)
-            return clocks
+            return cycles
     raise AssertionError("no answer")
 
 
@@ -178,10 +178,10 @@ async def _start(dut, golden: Golden) -> None:
 
 
 async def _template(dut, golden: Golden, patch: np.ndarray, context: int = 0) -> tuple:
-    """Send a template; check its verdict, scalars and latency; return verdict, scalars, basis."""
+    """Send a template; check its decision, scalars and latency; return decision, scalars, basis."""
     good, t, basis, (first, second) = golden.template(patch)
-    clocks = await _ask(dut, TEMPLATE, context, **first, **second)
-    assert clocks == LATENCY[TEMPLATE]
+    cycles = await _ask(dut, NORMAL, context, **first, **second)
+    assert cycles == LATENCY[NORMAL]
     assert bool(dut.m_ok.value) == good, (t, first, second)
     if good:
         got = {i: getattr(dut, name).value for i, name in SCALARS.items()}
@@ -203,8 +203,8 @@ async def _stereo(
     dut, golden: Golden, t: np.ndarray, sums: np.ndarray, slope: int, context: int = 0
 ) -> int | None:
     move = golden.move(t, sums, slope)
-    clocks = await _ask(dut, STEREO, context, **_sum_ports(sums), slope=slope)
-    assert clocks == LATENCY[STEREO]
+    cycles = await _ask(dut, STEREO, context, **_sum_ports(sums), slope=slope)
+    assert cycles == LATENCY[STEREO]
     assert bool(dut.m_ok.value) == (move is not None)
     if move is not None:
         assert (dut.m_u.value.to_signed(), dut.m_v.value.to_signed()) == (move, 0)
@@ -217,7 +217,7 @@ async def _finish(
 ) -> tuple[bool, bool]:
     correlates = bool(klt.correlates(t, sums, golden.k, minimum, golden.signals))
     flat = bool(klt.is_flat(t, golden.flat_min))
-    assert await _ask(dut, FINISH, context, minimum=minimum) == LATENCY[FINISH]
+    assert await _ask(dut, ACCEPT, context, minimum=minimum) == LATENCY[ACCEPT]
     assert (bool(dut.m_ok.value), bool(dut.m_flat.value)) == (correlates, flat)
     return correlates, flat
 
@@ -253,7 +253,7 @@ async def templates_are_those_of_the_model(dut) -> None:
 
 @cocotb.test()
 async def steps_and_verdicts_are_those_of_the_model(dut) -> None:
-    """Arbitrary sums on good templates: greatest and least steps, moves and verdicts occur."""
+    """Arbitrary sums on good templates: greatest and least steps, moves and decisions occur."""
     golden, generator = Golden(), np.random.default_rng(12)
     await _start(dut, golden)
     steps, moves, verdicts, templates = [], [], [], 0
@@ -335,7 +335,7 @@ async def a_reset_ends_the_work(dut) -> None:
     for wait in range(1, 34, 4):
         for name, value in {**first, **second}.items():
             getattr(dut, f"s_{name}").value = value
-        dut.s_op.value, dut.s_context.value, dut.s_valid.value = TEMPLATE, 0, 1
+        dut.s_op.value, dut.s_context.value, dut.s_valid.value = NORMAL, 0, 1
         await RisingEdge(dut.clk)
         dut.s_valid.value = 0
         for _ in range(wait):

@@ -155,7 +155,7 @@ def make_case(
 
 
 async def _detector(dut, case: Case, cols: int, tile: int) -> None:
-    """Answer the read port: the word of an address a clock later, junk beyond the image."""
+    """Answer the read port: the word of an address a cycle later, junk beyond the image."""
     rows_here, cols_here, _ = case.candidates.shape
     bits = tile.bit_length() - 1
     while True:
@@ -171,7 +171,7 @@ async def _detector(dut, case: Case, cols: int, tile: int) -> None:
 
 
 async def load(dut, case: Case, cols: int, tile: int) -> int:
-    """Let the candidates be copied; return the clocks that it took."""
+    """Let the candidates be copied; return the cycles that it took."""
     dut.cfg_width.value, dut.cfg_height.value = case.width, case.height
     dut.cfg_min_distance.value, dut.cfg_cell_budget.value = case.distance, case.budget
     dut.cfg_cell_cols.value, dut.cfg_cell_rows.value = case.cell
@@ -182,14 +182,14 @@ async def load(dut, case: Case, cols: int, tile: int) -> int:
     await RisingEdge(dut.clk)
     dut.load_valid.value = 0
     await RisingEdge(dut.clk)
-    clocks = 1
+    cycles = 1
     while not dut.m_loaded.value:
         await RisingEdge(dut.clk)
-        clocks += 1
-        assert clocks < 5000
+        cycles += 1
+        assert cycles < 5000
     detector.cancel()
     assert int(dut.m_candidates.value) == np.count_nonzero(case.candidates[:, :, 2])
-    return clocks
+    return cycles
 
 
 async def begin(dut, case: Case) -> None:
@@ -250,7 +250,7 @@ async def corners_are_those_of_the_model(dut) -> None:
         got, golden = await select(dut, case, *stalls), expected(case, tile)
         assert got == golden, k
         picked += len(got)
-        if golden:  # twin: without its best candidate the model says otherwise
+        if golden:  # fault-injected copy: without its best candidate the model says otherwise
             changed = case.candidates.copy()
             changed[golden[0][1] // tile, golden[0][0] // tile, 2] = 0
             assert got != expected(replace(case, candidates=changed), tile)
@@ -355,7 +355,7 @@ async def a_second_copy_and_a_reset_leave_the_next_selection_right(dut) -> None:
 
 
 @cocotb.test()
-async def clocks_are_those_of_the_header(dut) -> None:
+async def cycles_are_those_of_the_header(dut) -> None:
     """The copy, the tracks, and a keyframe's corners."""
     config, tile, cols, generator = await _start(dut)
     c, hw, g = config.frontend, config.hw, geometry(config)
@@ -376,7 +376,7 @@ async def clocks_are_those_of_the_header(dut) -> None:
     await begin(dut, case)
     sender = cocotb.start_soon(send(dut, [{"u": int(u), "v": int(v)} for u, v in case.tracks]))
     dut.m_ready.value = 1
-    clocks, corners, tracks, last_track, last = 0, 0, 0, 0, 0
+    cycles, corners, tracks, last_track, last = 0, 0, 0, 0, 0
     gaps: list[int] = []
     while True:
         await ReadOnly()
@@ -384,19 +384,19 @@ async def clocks_are_those_of_the_header(dut) -> None:
             if dut.m_end.value:
                 break
             corners += 1
-            gaps.append(clocks - last)
-            last = clocks
+            gaps.append(cycles - last)
+            last = cycles
         tracks += int(dut.s_valid.value) and int(dut.s_ready.value)
-        last_track = clocks if tracks < n else last_track
+        last_track = cycles if tracks < n else last_track
         await RisingEdge(dut.clk)
-        clocks += 1
+        cycles += 1
     await RisingEdge(dut.clk)
     dut.m_ready.value = 0
     await sender
     assert tracks == n
-    each = (clocks - last_track) / max(corners, 1)
+    each = (cycles - last_track) / max(corners, 1)
     dut._log.info(
-        f"copy {copying}, {n} tracks {last_track}, {corners} corners {clocks - last_track} "
+        f"copy {copying}, {n} tracks {last_track}, {corners} corners {cycles - last_track} "
         f"({each:.1f} each)"
     )
     if cocotb.plusargs["preset"] == "ecp5_85k":
@@ -414,7 +414,7 @@ async def clocks_are_those_of_the_header(dut) -> None:
     ("stem", "parameter"),
     [
         ("selection", "CELLS=2"),
-        ("candidate_store", "TILE_BITS=6"),
+        ("candidate_buffer", "TILE_BITS=6"),
         ("tournament", "INDEX_W=1"),
         ("tile_clamp", "OUT_W=8"),
     ],

@@ -30,8 +30,8 @@ FIELDS = [name for group in GROUPS for name in group]
 Track = dict[str, int]
 
 
-def clocks(mask: int) -> int:
-    """Return the clocks of a write: one for each half of the record."""
+def cycles(mask: int) -> int:
+    """Return the cycles of a write: one for each half of the record."""
     return max(bool(mask & 0x7F) + bool(mask & 0x381), 1)
 
 
@@ -59,9 +59,9 @@ class Table:
         for name, value in track.items():
             port = getattr(dut, f"w_{name}")
             port.value = value - (1 << len(port)) if self._is_negative(name, value) else value
-        for clock in range(clocks(mask)):
+        for cycle in range(cycles(mask)):
             await ReadOnly()
-            assert bool(dut.w_ready.value) == (clock == clocks(mask) - 1)
+            assert bool(dut.w_ready.value) == (cycle == cycles(mask) - 1)
             await RisingEdge(dut.clk)
         dut.w_valid.value = 0
         for bit, group in enumerate(GROUPS):
@@ -77,16 +77,16 @@ class Table:
         return {name: int(getattr(self.dut, f"a_{name}").value) for name in FIELDS}
 
     async def read(self, index: int) -> Track:
-        """Read a track, and see that it comes after three clocks and stays."""
+        """Read a track, and see that it comes after three cycles and stays."""
         dut = self.dut
         dut.r_valid.value, dut.r_index.value = 1, index
         await ReadOnly()
         assert dut.r_ready.value
-        for clock in range(1, 6):
+        for cycle in range(1, 6):
             await RisingEdge(dut.clk)
             dut.r_valid.value = 0
             await ReadOnly()
-            assert bool(dut.a_valid.value) == (clock == 3)
+            assert bool(dut.a_valid.value) == (cycle == 3)
         got = self.answer()
         await RisingEdge(dut.clk)
         return got
@@ -120,14 +120,14 @@ async def each_group_is_written_alone(dut) -> None:
         got = await table.read(index)
         assert got == table.tracks[index], bin(mask)
         if mask.bit_count() == 1:
-            assert got != before  # twin: a write that is lost would be seen
+            assert got != before  # fault-injected copy: a write that is lost would be seen
     for index, track in enumerate(table.tracks):
         assert await table.read(index) == track
 
 
 @cocotb.test()
 async def reads_follow_each_other_while_others_are_written(dut) -> None:
-    """A read in two clocks; track i + 1 is read while track i is written back."""
+    """A read in two cycles; track i + 1 is read while track i is written back."""
     table, dice = await _start(dut), random.Random(2)
     count = len(table.tracks)
     got: list[Track] = []
@@ -166,7 +166,7 @@ async def reads_follow_each_other_while_others_are_written(dut) -> None:
 
 
 @cocotb.test()
-async def fields_stay_until_two_clocks_after_the_next_read(dut) -> None:
+async def fields_stay_until_two_cycles_after_the_next_read(dut) -> None:
     """As the header says."""
     table = await _start(dut)
     await table.read(3)

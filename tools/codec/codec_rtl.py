@@ -131,7 +131,7 @@ def expand_module(short: TransformLayout, long: TransformLayout) -> str:
             f"// In the order {' '.join(ORDER[j][0] for j in range(count))}. An amplitude is",
             f"// m_amplitudes ({AMPLITUDE_W} bits, above it the sign m_negative) plus that sign:",
             "// the sum it goes into takes that 1 as its carry.",
-            "// Latency: 0 clocks (combinational).",
+            "// Latency: 0 cycles (combinational).",
             "`default_nettype none",
             "",
             "module codec_expand (",
@@ -233,7 +233,7 @@ def quantise_module(name: str, layout: TransformLayout) -> str:
     ports = [
         "    input wire clk,",
         "",
-        "    // F01 or F10, a clock later: m_first, with the extra bit if it has one",
+        "    // F01 or F10, a cycle later: m_first, with the extra bit if it has one",
         "    input wire [11:0] s_first,",
         *(["    input wire s_first_more,"] if more > layout.base[first] else []),
         f"    output wire [{a - 1}:0] m_first,",
@@ -247,11 +247,11 @@ def quantise_module(name: str, layout: TransformLayout) -> str:
     return "\n".join(
         [
             _HEAD.rstrip(),
-            f"// Find the magnitude codes of the codec {name}: of two coefficients a clock.",
+            f"// Find the magnitude codes of the codec {name}: of two coefficients a cycle.",
             "//",
             "// Sizes are |F| << (7 - scale); a code is the number of thresholds that one reaches.",
             "// `more`: the coefficient has its extra bit. Those not named here are only signs.",
-            "// Latency: 1 clock (m_first), 0 clocks (m_other). Throughput: one of each a clock.",
+            "// Latency: 1 cycle (m_first), 0 cycles (m_other). Throughput: one of each a cycle.",
             "`default_nettype none",
             "",
             f"module codec_{name}_quantise (",

@@ -38,12 +38,12 @@ BUILD = ROOT / "build" / "mutation"
 SEED = 1
 # Block: files that are broken (`*`: all that begin so), and how many mutants.
 BLOCKS: dict[str, tuple[tuple[str, ...], int]] = {
-    "cells": (("round_saturate", "divider", "square_root", "fifo", "skid", "reciprocal"), 12),
+    "cells": (("round_saturate", "divider", "square_root", "fifo", "skid"), 12),
     "pyramid": (("pyramid",), 10),
     "corners": (("corners", "corner_scores", "tile_candidates"), 14),
     "codec": (("codec_*",), 16),
     "frame_guard": (("frame_guard",), 8),
-    "frame_store": (("frame_store", "frame_ring", "frame_bank", "window_reader", "arbiter"), 12),
+    "frame_buffer": (("frame_buffer", "frame_ring", "frame_bank", "window_reader", "arbiter"), 12),
     "klt": (("klt*", "curve_row", "wide_product", "shift_saturate", "fast_reciprocal"), 24),
     "rectify": (("rectify*", "predict"), 12),
     "stereo": (("stereo*", "stream_divider", "soft_*"), 24),
@@ -52,7 +52,7 @@ BLOCKS: dict[str, tuple[tuple[str, ...], int]] = {
         20,
     ),
     "keyframe": (("keyframe",), 12),
-    "selection": (("selection", "candidate_store", "tile_*", "tournament"), 12),
+    "selection": (("selection", "candidate_buffer", "tile_*", "tournament"), 12),
     "track_table": (("track_table",), 6),
     "registers": (("registers", "axi_lite"), 10),
     "camera": (("camera_*", "async_fifo"), 10),
@@ -183,7 +183,7 @@ def refuted_by(mutant: Mutant) -> str | None:
 
     text = mutant.path.read_text()
     broken = text[: mutant.start] + mutant.mutated + text[mutant.end :]
-    for proof in sorted(test_formal.TWINS):
+    for proof in sorted(test_formal.FAULTS):
         files = (test_formal.FORMAL / f"{proof.partition(' ')[0]}.sby").read_text()
         file = str(mutant.path.relative_to(RTL))
         if f"../{file}\n" not in files:
@@ -259,8 +259,18 @@ def merge(block: str, mutants: list[dict[str, Any]], path: Path = RESULTS) -> di
             mutant.update(equivalent=old["equivalent"], reason=old["reason"])
     held["blocks"][block] = mutants
     held["blocks"] = {b: held["blocks"][b] for b in BLOCKS if b in held["blocks"]}
+    now = verilog_sources.digests()
+    broken = {path.stem for path in files_of(block)}
+    held["sources"] = held.get("sources", {}) | {stem: now[stem] for stem in sorted(broken)}
+    held["changed_since"] = changed_mutated(held["sources"])
     path.write_text(json.dumps(held, indent=1) + "\n")
     return held
+
+
+def changed_mutated(sources: dict[str, str]) -> list[str]:
+    """Return the modules of the blocks that have changed since they were broken."""
+    broken = {path.stem for block in BLOCKS for path in files_of(block)}
+    return [stem for stem in verilog_sources.changed_since(sources) if stem in broken]
 
 
 def main() -> int:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where the Verilog lies: modules of rtl/ and its wings by their stems, headers, tops of tests."""
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -31,6 +32,22 @@ def modules(rtl: Path | None = None) -> dict[str, Path]:
             if other != path:
                 raise VioError(f"{path} and {other} have one stem; give one of them another name")
     return dict(sorted(found.items()))
+
+
+def digests(rtl: Path | None = None) -> dict[str, str]:
+    """Return {stem: digest of the text without its comments} of all modules of rtl/."""
+    return {stem: code_digest(path.read_text()) for stem, path in modules(rtl).items()}
+
+
+def code_digest(text: str) -> str:
+    """Return the digest of a module's text without comments and spacing."""
+    code = " ".join(re.sub(r"//[^\n]*", "", text).split())
+    return hashlib.blake2b(code.encode(), digest_size=8).hexdigest()
+
+
+def changed_since(sources: dict[str, str], rtl: Path | None = None) -> list[str]:
+    """Return the modules that are not what a record was made of, whose digests are `sources`."""
+    return sorted(stem for stem, digest in digests(rtl).items() if sources.get(stem) != digest)
 
 
 def wing_of(path: Path, rtl: Path | None = None) -> str:

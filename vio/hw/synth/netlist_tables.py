@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from vio.hw.synth.flow import is_stale
 from vio.hw.synth.netlist import Module, hierarchy
 
 TOP = "frontend"
@@ -24,47 +25,54 @@ def tests_of(sim: Path) -> dict[str, list[Path]]:
 
 def _areas(results: Path) -> dict[str, dict[str, Any]]:
     """Return {block: recorded synthesis} of the default preset."""
-    if not results.is_file():
-        return {}
-    entries = json.loads(results.read_text())
-    rows = entries["results"] if isinstance(entries, dict) else entries
-    return {row["block"]: row for row in rows if row["preset"] == "ecp5_85k"}
+    entries = json.loads(results.read_text()) if results.is_file() else []
+    return {entry["block"]: entry for entry in entries if entry["preset"] == "ecp5_85k"}
 
 
-def _area_text(row: dict[str, Any] | None) -> str:
-    if row is None:
+def _area_text(entry: dict[str, Any] | None) -> str:
+    if entry is None:
         return ""
-    speeds = row["fmax_mhz"].values()
+    speeds = entry["fmax_mhz"].values()
     speed = f", {min(speeds):.0f} MHz" if speeds else ""
-    return f"{row['lut4']} LUT4, {row['dp16kd']} BRAM, {row['mult18']} MULT{speed}"
+    mark = " *" if is_stale(entry) else ""
+    return f"{entry['lut4']} LUT4, {entry['dp16kd']} BRAM, {entry['mult18']} MULT{speed}{mark}"
 
 
-def module_table(
+HEADER = (
+    "| module | does | cycles: latency; throughput | ports, parameters | used in | test | area |",
+    "|---|---|---|---|---|---|---|",
+)
+
+
+def module_tables(
     modules: dict[str, Module], tests: dict[str, list[Path]], areas: dict[str, dict[str, Any]]
 ) -> list[str]:
-    """Return the table of all modules, in alphabetical order."""
+    """Return a table of modules for each wing, tops first; in alphabetical order."""
     parents: dict[str, list[str]] = {}
     for module in modules.values():
         for instance in module.instances:
             if module.name not in parents.setdefault(instance.module, []):
                 parents[instance.module].append(module.name)
-    lines = [
-        "| module | does | cycles: latency; throughput | ports, parameters "
-        "| used in | test | area |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for name, module in sorted(modules.items()):
-        head = module.head
-        cycles = "; ".join(
-            head[key].rstrip(".") for key in ("Latency", "Throughput") if key in head
-        )
-        sizes = f"{len(module.ports)}, {len(module.parameters)}"
-        test = ", ".join(f"`{t.stem}`" for t in tests.get(name, []))
-        cells = (
-            f"`{name}`", head["purpose"].rstrip("."), cycles, sizes,
-            ", ".join(f"`{p}`" for p in parents.get(name, [])), test, _area_text(areas.get(name)),
-        )  # fmt: skip
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    lines: list[str] = []
+    for wing in sorted({module.wing for module in modules.values()}):
+        lines += ["", f"### {wing or 'tops'}", "", *HEADER]
+        for name, module in sorted(modules.items()):
+            if module.wing != wing:
+                continue
+            head = module.head
+            cycles = "; ".join(
+                head[key].rstrip(".") for key in ("Latency", "Throughput") if key in head
+            )
+            cells = (
+                f"`{name}`",
+                head["purpose"].rstrip("."),
+                cycles,
+                f"{len(module.ports)}, {len(module.parameters)}",
+                ", ".join(f"`{p}`" for p in parents.get(name, [])),
+                ", ".join(f"`{t.stem}`" for t in tests.get(name, [])),
+                _area_text(areas.get(name)),
+            )
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return lines
 
 
@@ -87,9 +95,8 @@ def generated_text(modules: dict[str, Module], root: Path) -> str:
         "",
         "A module without a test of its own is tested in those that use it. Area and clock rate: "
         "`vio hw synth`, ECP5-85F,",
-        "speed grade 6, with all that the module instantiates.",
-        "",
-        *module_table(modules, tests, areas),
+        "speed grade 6, with all that the module instantiates; `*`: the Verilog has changed since.",
+        *module_tables(modules, tests, areas),
         "",
         "## Hierarchy",
         "",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stand in for the memories and decoders in frame_store's proof: their contents do not matter there.
+// Stand in for the memories and decoders in frame_buffer's proof: their contents do not matter there.
 `default_nettype none
 
 module frame_bank #(
@@ -19,7 +19,7 @@ module frame_bank #(
   assign m_word = {BITS{1'b0}};
   wire unused = rst;
 
-  reg [2:0] started_q = 3'd0;  // clocks since the reset, up to 4
+  reg [2:0] started_q = 3'd0;  // cycles since the reset, up to 4
   always @(posedge clk) if (started_q != 3'd4) started_q <= started_q + 3'd1;
   always @* begin
     // What all of this is about

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stereo_verdict.v decides on scores as the end of `search` in vio/fixed/stereo_search.py."""
+"""stereo_decision.v decides on scores as the end of `search` in vio/fixed/stereo_search.py."""
 
 import math
 import random
@@ -81,14 +81,14 @@ async def verdicts_are_those_of_the_model(dut) -> None:
             if ready:
                 break
         dut.end_valid.value = 0
-        clocks, done = 0, False
+        cycles, done = 0, False
         while not done:
-            clocks += 1
-            assert clocks < 200
+            cycles += 1
+            assert cycles < 200
             dut.m_ready.value = int(generator.random() < 0.3)
             await ReadOnly()
             done = bool(dut.m_valid.value) and bool(dut.m_ready.value)
-            if done:  # unknown in Icarus before the first verdict
+            if done:  # unknown in Icarus before the first decision
                 got = int(dut.m_best.value) if dut.m_found.value else -1
             await RisingEdge(dut.clk)
         expected = decide(scores, power, share, uniqueness)
@@ -100,7 +100,7 @@ async def verdicts_are_those_of_the_model(dut) -> None:
 
 
 @pytest.mark.parametrize("simulator", simulators())
-def test_stereo_verdict(simulator: str) -> None:
+def test_stereo_decision(simulator: str) -> None:
     """Columns as in the chip; Icarus runs fewer searches."""
     searches = 600 if simulator == "verilator" else 200
-    simulate("stereo_verdict", __name__, simulator=simulator, plusargs={"searches": searches})
+    simulate("stereo_decision", __name__, simulator=simulator, plusargs={"searches": searches})

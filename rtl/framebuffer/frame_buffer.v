@@ -11,23 +11,23 @@
 //             where it is not.
 // Protection: while `reading`, a word that would overwrite the current frame or the key is not
 //             written: m_overflow, and the rest of that frame is ignored.
-// Bank ports: a bank is never read and written at one address in one clock. Reads: only blocks that
+// Bank ports: a bank is never read and written at one address in one cycle. Reads: only blocks that
 //             a held frame has (window_reader), so the numbers first .. first + blocks - 1 of
 //             the ring that holds it. Writes: numbers from first + blocks on, and only as many as
 //             are outside of that range (frame_ring) while `reading`. So the two never meet if
-//             the masters keep these rules: a left store is read only while `reading`, or while
+//             the masters keep these rules: a left frame buffer is read only while `reading`, or while
 //             its ring is not being written (stereo: the key's ring); the right image is not read
-//             while it is written; no request is under way (10 clocks) at a commit or a forget.
-// Words:      of one level at least 2 clocks apart in levels 1 and 2, which share a write port;
-//             a word a clock in level 0 and right. All of any frame, or up to the next begin.
+//             while it is written; no request is under way (10 cycles) at a commit or a forget.
+// Words:      of one level at least 2 cycles apart in levels 1 and 2, which share a write port;
+//             a word a cycle in level 0 and right. All of any frame, or up to the next begin.
 // Memory:     per ring and bank LEFT_WORDS x 27 and UPPER_WORDS x 18 bits, per bank RIGHT_WORDS x 27;
 //             preset ecp5_85k: 2 x 48 + 40 DP16KD; no multiplier.
-// Latency:    2 clocks from a word to its bank (level 2: 3); from a request to its answer 10 (eight
+// Latency:    2 cycles from a word to its bank (level 2: 3); from a request to its answer 10 (eight
 //             blocks, client 0) or 9 (one block, client 1).
-//             Throughput: a request of client 0 in two clocks, of client 1 a clock; 0 goes first.
+//             Throughput: a request of client 0 in two cycles, of client 1 a cycle; 0 goes first.
 `default_nettype none
 
-module frame_store (
+module frame_buffer (
     input wire clk,
     input wire rst,
 
@@ -61,7 +61,7 @@ module frame_store (
     // one; of the others stereo gets zeros
     input  wire          r0_valid,
     output wire          r0_ready,
-    input  wire [   1:0] r0_store,
+    input  wire [   1:0] r0_buffer,
     input  wire [   1:0] r0_level,
     input  wire [   8:0] r0_column,
     input  wire [   8:0] r0_row,
@@ -69,14 +69,14 @@ module frame_store (
     output wire [1023:0] m0_pixels,
     input  wire          r1_valid,
     output wire          r1_ready,
-    input  wire [   1:0] r1_store,
+    input  wire [   1:0] r1_buffer,
     input  wire [   1:0] r1_level,
     input  wire [   8:0] r1_column,
     input  wire [   8:0] r1_row,
     output wire          m1_valid,
     output wire [1023:0] m1_pixels,
 
-    // Accesses of this clock: 4 bits each for left, upper, right (low first)
+    // Accesses of this cycle: 4 bits each for left, upper, right (low first)
     output wire [11:0] count_writes,
     output wire [11:0] count_reads
 );
@@ -86,7 +86,7 @@ module frame_store (
   generate
     if (LEVELS_SHARE_BANKS != 0 || MAX_LEVELS < 2 || MAX_LEVELS > 3 || LEFT_WORD_BITS != 27
         || UPPER_WORD_BITS != 18 || RIGHT_WORD_BITS != 27) begin : g_bad_preset
-      frame_store_needs_2_or_3_levels_and_codecs_dct27_dct18_dct27 bad_parameter ();
+      frame_buffer_needs_2_or_3_levels_and_codecs_dct27_dct18_dct27 bad_parameter ();
     end
   endgenerate
 
@@ -239,7 +239,7 @@ module frame_store (
     else if (right_take) right_next_q <= right_next_q + {{(N_W - 1) {1'b0}}, 1'b1};
   end
 
-  // Levels 1 and 2 share a port: a word of level 2 waits a clock for one of level 1.
+  // Levels 1 and 2 share a port: a word of level 2 waits a cycle for one of level 1.
   reg waits_q;
   wire upper_write, second;
   wire [1:0] granted;
@@ -283,13 +283,13 @@ module frame_store (
       .current_ring(current_ring_q),
       .r0_valid(r0_valid),
       .r0_ready(r0_ready),
-      .r0_store(r0_store),
+      .r0_buffer(r0_buffer),
       .r0_level(r0_level),
       .r0_column(r0_column),
       .r0_row(r0_row),
       .r1_valid(r1_valid),
       .r1_ready(r1_ready),
-      .r1_store(r1_store),
+      .r1_buffer(r1_buffer),
       .r1_level(r1_level),
       .r1_column(r1_column),
       .r1_row(r1_row),

@@ -2,13 +2,13 @@
 // Turn a ray or a stereo point by a rotation, with the products of a `product_pair`.
 //
 // Q formats:  rotation sQ1.16, row by row, first entry low; ray (x, y, 1) sQ1.16 -> sQ2.16, as
-//             `_turned` of vio/fixed/ransac.py; point sQ11.10 -> sQ11.10, as in `stereo_ransac`.
+//             `rotate_rays` of vio/fixed/ransac.py; point sQ11.10 -> sQ11.10, as in `stereo_ransac`.
 // Growth:     sums of three 18 x 22 bit products: 42 bits, rounded once.
 // Overflow:   saturates to 19 bits (ray) or 22 (point).
-// Latency:    7 clocks (ray), 13 (point). Throughput: one in 8 or 14; the result is held.
+// Latency:    7 cycles (ray), 13 (point). Throughput: one in 8 or 14; the result is held.
 `default_nettype none
 
-module ransac_turn (
+module ransac_rotate (
     input wire clk,
     input wire rst,
 
@@ -74,7 +74,7 @@ module ransac_turn (
   assign p_b0 = b0_q;
   assign p_b1 = b1_q;
 
-  // ---- sums, a clock behind; rounded, another behind ----
+  // ---- sums, a cycle behind; rounded, another behind ----
   reg first_q, end_q, last_q, all_q;
   reg [1:0] sum_row_q, round_row_q;
   reg signed [17:0] third_q;

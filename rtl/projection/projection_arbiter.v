@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Share a point unit between clients: one operation at a time, the first client before the others.
+// Share a projection unit between clients: one operation at a time, the first client before the others.
 //
-// Latency:    0 clocks for a request and an answer. Throughput: the point unit's.
+// Latency:    0 cycles for a request and an answer. Throughput: the projection unit's.
 `default_nettype none
 
-module point_arbiter #(
+module projection_arbiter #(
     parameter CLIENTS = 3,
     parameter WORD_W  = 45  // bits of a request
 ) (
@@ -24,7 +24,7 @@ module point_arbiter #(
 
   generate
     if (CLIENTS < 2) begin : g_bad_clients
-      point_arbiter_CLIENTS_must_be_2_or_more bad_parameter ();
+      projection_arbiter_CLIENTS_must_be_2_or_more bad_parameter ();
     end
   endgenerate
 

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Properties of frame_store.v: no bank is read and written at one address in one clock (asserted in
-// each bank, frame_store_stubs.v), and none beyond its end.
+// Properties of frame_buffer.v: no bank is read and written at one address in one cycle (asserted in
+// each bank, frame_buffer_stubs.v), and none beyond its end.
 //
-// Assumed, of the masters (the rules in frame_store.v's header): a commit after m_left_done; words
-// only between a begin and the frame's end, not in the clock of a begin nor in the two before it,
-// those of levels 1 and 2 two clocks apart; a left store is read only if it is held, and while
+// Assumed, of the masters (the rules in frame_buffer.v's header): a commit after m_left_done; words
+// only between a begin and the frame's end, not in the cycle of a begin nor in the two before it,
+// those of levels 1 and 2 two cycles apart; a left frame buffer is read only if it is held, and while
 // `reading` or while its ring is not being written; the right image is not read while it is written;
 // no request on its way to the banks at a commit, a forget or a change of the key. All requests are
 // client 0's: client 1 reads a part of what the same request of client 0 would read.
 `default_nettype none
 
-module frame_store_proof (
+module frame_buffer_proof (
     input wire       clk,
     input wire       rst,
     input wire       begin_valid,
@@ -25,7 +25,7 @@ module frame_store_proof (
     input wire       left2_valid,
     input wire       right_valid,
     input wire       r0_valid,
-    input wire [1:0] r0_store,
+    input wire [1:0] r0_buffer,
     input wire [1:0] r0_level,
     input wire [8:0] r0_column,
     input wire [8:0] r0_row
@@ -34,7 +34,7 @@ module frame_store_proof (
   wire overflow, left_done, right_done, r0_ready, r1_ready, m0_valid, m1_valid;
   wire [1023:0] m0_pixels, m1_pixels;
   wire [11:0] count_writes, count_reads;
-  frame_store dut (
+  frame_buffer dut (
       .clk(clk),
       .rst(rst),
       .cfg_width(11'd16),
@@ -59,7 +59,7 @@ module frame_store_proof (
       .right_word(27'd0),
       .r0_valid(r0_valid),
       .r0_ready(r0_ready),
-      .r0_store(r0_store),
+      .r0_buffer(r0_buffer),
       .r0_level(r0_level),
       .r0_column(r0_column),
       .r0_row(r0_row),
@@ -67,7 +67,7 @@ module frame_store_proof (
       .m0_pixels(m0_pixels),
       .r1_valid(1'b0),
       .r1_ready(r1_ready),
-      .r1_store(2'd0),
+      .r1_buffer(2'd0),
       .r1_level(2'd0),
       .r1_column(9'd0),
       .r1_row(9'd0),
@@ -77,7 +77,7 @@ module frame_store_proof (
       .count_reads(count_reads)
   );
 
-  reg [2:0] started_q = 3'd0;  // clocks since the reset began, up to 4
+  reg [2:0] started_q = 3'd0;  // cycles since the reset began, up to 4
   wire check = started_q == 3'd4;
 
   (* hierconn *) wire \dut.current_ring_q ;
@@ -203,11 +203,11 @@ module frame_store_proof (
       .pending(\dut.waits_q )
   );
 
-  reg [1:0] any_q;  // words came in the last two clocks
+  reg [1:0] any_q;  // words came in the last two cycles
   reg level1_q, level2_q;
-  // Requests on their way: valid and store, of the last four clocks
+  // Requests on their way: valid and store, of the last four cycles
   reg [3:0] flight_q;
-  reg [1:0] store1_q, store2_q, store3_q, store4_q;
+  reg [1:0] buffer1_q, buffer2_q, buffer3_q, buffer4_q;
   wire any = left0_valid || left1_valid || left2_valid || right_valid;
   always @(posedge clk) begin
     if (started_q != 3'd4) started_q <= started_q + 3'd1;
@@ -215,24 +215,24 @@ module frame_store_proof (
     level1_q <= left1_valid;
     level2_q <= left2_valid;
     flight_q <= rst ? 4'd0 : {flight_q[2:0], r0_valid && r0_ready};
-    {store4_q, store3_q, store2_q, store1_q} <= {store3_q, store2_q, store1_q, r0_store};
+    {buffer4_q, buffer3_q, buffer2_q, buffer1_q} <= {buffer3_q, buffer2_q, buffer1_q, r0_buffer};
   end
 
   // A request may be where it is
-  function allowed(input there, input [1:0] store);
-    allowed = !there || (store == 2'd2
+  function allowed(input there, input [1:0] buffer);
+    allowed = !there || (buffer == 2'd2
         ? !(\dut.right_active_q && !right_done)
         : (reading || !(\dut.active_q
-                        && \dut.ring_q == (store == 2'd0 ? \dut.key_ring_q : \dut.current_ring_q ))));
+                        && \dut.ring_q == (buffer == 2'd0 ? \dut.key_ring_q : \dut.current_ring_q ))));
   endfunction
   wire flying = r0_valid || |flight_q;
 
   always @* begin
     if (!check) assume (rst && !any && !begin_valid && !r0_valid);
     if (rst) assume (!any && !begin_valid && !r0_valid);
-    assume (allowed(r0_valid, r0_store) && allowed(flight_q[0], store1_q)
-            && allowed(flight_q[1], store2_q) && allowed(flight_q[2], store3_q)
-            && allowed(flight_q[3], store4_q));
+    assume (allowed(r0_valid, r0_buffer) && allowed(flight_q[0], buffer1_q)
+            && allowed(flight_q[1], buffer2_q) && allowed(flight_q[2], buffer3_q)
+            && allowed(flight_q[3], buffer4_q));
     if (flying) assume (!commit_valid && !forget_valid && !key_valid);
     if (commit_valid) assume (left_done && \dut.active_q && !begin_valid);
     if (key_valid) assume (\dut.current_held_q && !begin_valid && !commit_valid && !forget_valid);
@@ -240,9 +240,9 @@ module frame_store_proof (
     if (begin_valid) assume (!any && any_q == 2'd0 && !rst);
     if (level1_q) assume (!left1_valid);
     if (level2_q) assume (!left2_valid);
-    if (r0_valid) assume (r0_store == 2'd0 ? \dut.key_held_q : r0_store == 2'd1 ? \dut.current_held_q
-                          : r0_store == 2'd2);
-    if (r0_valid) assume (r0_store == 2'd2 ? r0_level == 2'd0 : r0_level != 2'd3);
+    if (r0_valid) assume (r0_buffer == 2'd0 ? \dut.key_held_q : r0_buffer == 2'd1 ? \dut.current_held_q
+                          : r0_buffer == 2'd2);
+    if (r0_valid) assume (r0_buffer == 2'd2 ? r0_level == 2'd0 : r0_level != 2'd3);
     if (check) begin
       assert (\dut.blocks_q == 18'd16);
       assert (\dut.right_next_q <= 9'd16);

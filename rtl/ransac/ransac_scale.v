@@ -2,14 +2,14 @@
 // Compute how much smaller a point looked in the keyframe, from the direction of translation.
 //
 // Q formats:  direction sQ15.0 (3), ray sQ1.16, q_z sQ2.16, n_x and n_y sQ1.16 -> scale uQ1.SCALE_FRAC
-//             within [2/3, 3/2], as `inverse_sizes` of vio/fixed/ransac.py. A point near the epipole,
+//             within [2/3, 3/2], as `inverse_scale_change` of vio/fixed/ransac.py. A point near the epipole,
 //             or not in front, has scale 1; so has one that is not kept (its scale is never used).
 // Growth:     n 35 bits, denominator 37, numerator 35, times the reciprocal 53; clamped at the end.
-// Latency:    20 clocks (one that is not kept: 11). Throughput: one in 13, of which 8 for the
+// Latency:    20 cycles (one that is not kept: 11). Throughput: one in 13, of which 8 for the
 //             reciprocal, while the next one's quotient is prepared; the result is held until taken.
 `default_nettype none
 
-module ransac_size #(
+module ransac_scale #(
     parameter SCALE_FRAC    = 10,     // fraction bits of the scale, 4 .. 14
     parameter EPIPOLE_GUARD = 107374  // least a^2 + b^2, 30 fraction bits
 ) (
@@ -51,7 +51,7 @@ module ransac_size #(
 
   generate
     if (SCALE_FRAC < 4 || SCALE_FRAC > 14 || EPIPOLE_GUARD < 65536) begin : g_bad_size
-      ransac_size_SCALE_FRAC_or_EPIPOLE_GUARD_out_of_range bad_parameter ();
+      ransac_scale_SCALE_FRAC_or_EPIPOLE_GUARD_out_of_range bad_parameter ();
     end
   endgenerate
 

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tracker's rows: interpolate a row of a window a clock, and either form a template of it or compare
+// The tracker's rows: interpolate a row of a window a cycle, and either form a template of it or compare
 // it with the template, sixteen lanes wide.
 //
 // Compare (s_template 0): WINDOW + 1 pixel rows of WINDOW + 1 pixels give the window; its products with
-//             the basis, its weighted sum and square: `compare` on what `cut_window` cuts.
+//             the basis, its weighted sum and square: `window_sums` of what `sample_window` samples.
 // Template (1): WINDOW + 3 pixel rows of WINDOW + 3 pixels (straight), or WINDOW + 2 rows of values that
 //             the sampler left (p_*), give the basis, kept inside, and the loops' sums of
-//             `make_template` (vio/fixed/klt.py). A row takes two clocks: six products, four multipliers.
+//             `form_basis` and `form_normal` (vio/fixed/klt.py). A row takes two cycles: six products, four multipliers.
 // Q formats:  8-bit pixels, 8-bit fractions -> values less 128, sQ7.PIXEL_FRAC, one rounding; basis
 //             WEIGHTED; sums WINDOW_SUM.
 // Growth:     the sums of a window do not overflow WINDOW_SUM (28 bits for 2 fraction bits, 15x15).
-// Latency:    7 clocks from the last pixel row to m_valid (compare), 9 to m_template; 7 from the last row
-//             of values. Sums are held till the next row of their kind. Throughput: a row a clock
-//             (compare), a row in two clocks (template). A template may follow a window at once; the first
-//             row of a window comes two clocks or more after the last of a template's pixel rows.
+// Latency:    7 cycles from the last pixel row to m_valid (compare), 9 to m_template; 7 from the last row
+//             of values. Sums are held till the next row of their kind. Throughput: a row a cycle
+//             (compare), a row in two cycles (template). A template may follow a window at once; the first
+//             row of a window comes two cycles or more after the last of a template's pixel rows.
 // Input:      s_first (p_first) with the first row of a window or template.
 // Multipliers: 1 for each of WINDOW + 2 values, 4 a lane: 77. Memory: 16 x 33 WINDOW bits of LUT RAM.
 `default_nettype none
 
-module klt_rows #(
+module klt_mac_array #(
     parameter SIDE = 15,  // WINDOW
     parameter FRAC = 2    // PIXEL_FRAC
 ) (
@@ -62,14 +62,14 @@ module klt_rows #(
   generate
     if (SIDE != WINDOW || FRAC != PIXEL_FRAC || WINDOW_SUM_BITS != 28 || WINDOW > LANES
         || WEIGHTED_BITS != PIXEL_FRAC + 9 || COORD_FRAC != 8 || WINDOW < 3 || WEIGHT_BITS != 5) begin : g_bad_preset
-      klt_rows_does_not_fit_these_formats bad_parameter ();
+      klt_mac_array_does_not_fit_these_formats bad_parameter ();
     end
   endgenerate
 
   localparam N = WINDOW;
   localparam V_W = FRAC + 8;  // a value
-  localparam B_W = FRAC + 9;  // a slope, a basis
-  localparam P_W = 2 * B_W - 1;  // a product: a basis is at most 31/32 of the most negative slope
+  localparam B_W = FRAC + 9;  // a gradient, a basis
+  localparam P_W = 2 * B_W - 1;  // a product: a basis is at most 31/32 of the most negative gradient
   localparam DROP = 16 - FRAC;  // fraction bits of the interpolation that are rounded away
   localparam HALF = 1 << (DROP - 9);  // of what is rounded away, in units of a line
   localparam LAST_ROW = WINDOW - 1;
@@ -81,7 +81,7 @@ module klt_rows #(
   reg valid4_q, template4_q;
   reg [4:0] row_q;  // of what is in stage 4
   reg [3:0] row5_q;  // of the window, of what is in stage 5
-  // From stage 5 on: a template's first clock, its second, and a comparison.
+  // From stage 5 on: a template's first cycle, its second, and a comparison.
   reg [4:0] a_q;
   reg [3:0] b_q;
   reg [2:0] c_q;
@@ -135,7 +135,7 @@ module klt_rows #(
     end
   end
 
-  // ---- the weights of the row in stage 4, for klt_weigh and as they are ----
+  // ---- the weights of the row in stage 4, for klt_weight and as they are ----
   localparam CODE_W = WEIGHT_BITS + 2;
   reg [N*WEIGHT_BITS-1:0] weights_d, weights_q;
   reg [N*CODE_W-1:0] codes_d, codes_q;
@@ -166,7 +166,7 @@ module klt_rows #(
   generate
     for (i = 0; i < N + 2; i = i + 1) begin : g_value
       wire [15:0] line;
-      klt_blend #(
+      klt_interpolate #(
           .BIAS(HALF)
       ) across (
           .s_left(s_pixels[8*i+:8]),
@@ -201,8 +201,8 @@ module klt_rows #(
     end
   endgenerate
 
-  // ---- 5: weighed, one rounding; 6: products; a template's slope down is weighed in 6 by the multiplier of
-  // the squares, which its first clock leaves free, and squared two clocks later ----
+  // ---- 5: weighted, one rounding; 6: products; a template's gradient down is weighted in 6 by the multiplier of
+  // the squares, which its first cycle leaves free, and squared two cycles later ----
   reg [N*3*B_W-1:0] basis_mem[0:15];
   wire [N*3*B_W-1:0] basis = basis_mem[row_q[3:0]];
   wire [N*3*B_W-1:0] made;
@@ -219,46 +219,46 @@ module klt_rows #(
       wire signed [B_W-1:0] left = {values[V_W*i+V_W-1], values[V_W*i+:V_W]};
       wire signed [B_W-1:0] under = {values[V_W*(i+1)+V_W-1], values[V_W*(i+1)+:V_W]};
       wire signed [B_W-1:0] over = {top[V_W*(i+1)+V_W-1], top[V_W*(i+1)+:V_W]};
-      reg signed [B_W-1:0] slope_x_q;  // of the row above
-      always @(posedge clk) if (loads) slope_x_q <= right - left;
-      wire signed [B_W-1:0] slope_y = under - over;
+      reg signed [B_W-1:0] gradient_x_q;  // of the row above
+      always @(posedge clk) if (loads) gradient_x_q <= right - left;
+      wire signed [B_W-1:0] gradient_y = under - over;
 
-      // A template's second clock works on its grey values, a comparison on the window.
-      wire takes_slopes = template4_q && !takes_b;
+      // A template's second cycle works on its grey values, a comparison on the window.
+      wire takes_gradients = template4_q && !takes_b;
       wire signed [B_W-1:0] value = takes_b ? grey : here;
-      wire signed [B_W-1:0] first = takes_slopes ? slope_x_q : value;
-      wire signed [B_W-1:0] second = takes_slopes ? slope_y : value;
-      wire [B_W-1:0] first_weighed;
-      klt_weigh #(
+      wire signed [B_W-1:0] first = takes_gradients ? gradient_x_q : value;
+      wire signed [B_W-1:0] second = takes_gradients ? gradient_y : value;
+      wire [B_W-1:0] first_weighted;
+      klt_weight #(
           .W(B_W)
       ) weigh (
           .s_value(first),
           .s_code (codes_q[CODE_W*i+:CODE_W-1]),
           .s_both (codes_q[CODE_W*i+CODE_W-1]),
-          .m_value(first_weighed)
+          .m_value(first_weighted)
       );
 
       // Operands. A template: bx gx, bx gy, weight gy, sum of bx; then bx g, by g, sum of by, bg g, sum of bg;
       // then by gy.
       reg signed [B_W-1:0] bx_q, by_q, bg_q, weighed_q, weighed6_q;
-      reg signed [B_W-1:0] vx_q, vy_q, vg_q, vs_q, ws_q, slope_q;
+      reg signed [B_W-1:0] vx_q, vy_q, vg_q, vs_q, ws_q, gradient_q;
       reg signed [P_W-1:0] px_q, py_q, pg_q, ps_q;
       wire signed [P_W-1:0] square = {{(P_W - B_W) {ws_q[B_W-1]}}, ws_q}
           * {{(P_W - B_W) {vs_q[B_W-1]}}, vs_q};
-      wire [B_W-1:0] slope_weighed = square[WEIGHT_BITS+:B_W]
+      wire [B_W-1:0] gradient_weighted = square[WEIGHT_BITS+:B_W]
           + {{(B_W - 1) {1'b0}}, square[WEIGHT_BITS-1]};
       always @(posedge clk) begin
-        weighed_q <= first_weighed;
+        weighed_q <= first_weighted;
         vx_q <= first;
-        vy_q <= b_q[0] ? slope_q : value;
+        vy_q <= b_q[0] ? gradient_q : value;
         vs_q <= second;
-        ws_q <= takes_slopes ? {{(B_W - WEIGHT_BITS) {1'b0}}, weights_q[WEIGHT_BITS*i+:WEIGHT_BITS]} : first_weighed;
+        ws_q <= takes_gradients ? {{(B_W - WEIGHT_BITS) {1'b0}}, weights_q[WEIGHT_BITS*i+:WEIGHT_BITS]} : first_weighted;
         if (takes_b) vg_q <= {{(B_W - 1) {1'b0}}, 1'b1};
         else vg_q <= second;
-        bg_q <= takes_b ? slope_weighed : template4_q ? first_weighed : basis[B_W*(3*i+2)+:B_W];
-        if (!takes_b) bx_q <= template4_q ? first_weighed : basis[B_W*3*i+:B_W];
-        if (!b_q[0]) by_q <= a_q[0] ? slope_weighed : basis[B_W*(3*i+1)+:B_W];
-        if (takes_a) slope_q <= slope_y;
+        bg_q <= takes_b ? gradient_weighted : template4_q ? first_weighted : basis[B_W*(3*i+2)+:B_W];
+        if (!takes_b) bx_q <= template4_q ? first_weighted : basis[B_W*3*i+:B_W];
+        if (!b_q[0]) by_q <= a_q[0] ? gradient_weighted : basis[B_W*(3*i+1)+:B_W];
+        if (takes_a) gradient_q <= gradient_y;
         px_q <= {{(P_W - B_W) {bx_q[B_W-1]}}, bx_q} * {{(P_W - B_W) {vx_q[B_W-1]}}, vx_q};
         py_q <= {{(P_W - B_W) {by_q[B_W-1]}}, by_q} * {{(P_W - B_W) {vy_q[B_W-1]}}, vy_q};
         pg_q <= {{(P_W - B_W) {bg_q[B_W-1]}}, bg_q} * {{(P_W - B_W) {vg_q[B_W-1]}}, vg_q};
@@ -274,7 +274,7 @@ module klt_rows #(
     end
   endgenerate
 
-  // ---- 7, 8: sums: of a template's first clocks, and of its second or of a comparison; 9, 10: of the slopes
+  // ---- 7, 8: sums: of a template's first cycles, and of its second or of a comparison; 9, 10: of the gradients
   // down squared ----
   wire add_0 = a_q[2];
   wire add_1 = b_q[2] || c_q[2];

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cells of the tracker's scalars equal their functions in vio/fixed."""
+"""The primitives of the tracker's scalars equal their functions in vio/fixed."""
 
 import random
 
@@ -31,7 +31,7 @@ def _packed(values, bits: int) -> int:
 @cocotb.test()
 async def reciprocals_are_those_of_the_model(dut) -> None:
     """Powers of two, their neighbours, random values of every length; without and with stalls."""
-    bits, a_clock = len(dut.s_data), int(dut.BITS.value)
+    bits, a_cycle = len(dut.s_data), int(dut.BITS.value)
     generator = random.Random(4)
     values = [v for k in range(bits) for v in ((1 << k) - 1, 1 << k, (1 << k) + 1)]
     values += [generator.getrandbits(generator.randint(1, bits)) | 1 for _ in range(200)]
@@ -46,7 +46,7 @@ async def reciprocals_are_those_of_the_model(dut) -> None:
         assert [(w["mantissa"], w["bits"]) for w in got] == expected
     assert expected != [reciprocal(SIGNALS, v + 2) for v in values]
 
-    # The latency of the header; 0 as in reciprocal.v; a reset in each clock of the work.
+    # The latency of the header; 0 gives 0; a reset in each cycle of the work.
     async def start(value: int) -> None:
         dut.s_valid.value, dut.s_data.value, dut.m_ready.value = 1, value, 0
         await RisingEdge(dut.clk)
@@ -54,20 +54,20 @@ async def reciprocals_are_those_of_the_model(dut) -> None:
 
     for value in (0, 12345):
         await start(value)
-        clocks = 1
+        cycles = 1
         while True:
             await ReadOnly()
             if dut.m_valid.value:
                 break
             await RisingEdge(dut.clk)
-            clocks += 1
-        assert clocks == 18 // a_clock + 2
+            cycles += 1
+        assert cycles == 18 // a_cycle + 2
         seen = (int(dut.m_mantissa.value), int(dut.m_bits.value))
         assert seen == ((0, 0) if value == 0 else tuple(reciprocal(SIGNALS, value)))
         await RisingEdge(dut.clk)
         dut.m_ready.value = 1
         await RisingEdge(dut.clk)
-    for wait in range(18 // a_clock + 3):
+    for wait in range(18 // a_cycle + 3):
         await start(777)
         for _ in range(wait):
             await RisingEdge(dut.clk)
@@ -86,7 +86,7 @@ async def reciprocals_are_those_of_the_model(dut) -> None:
 
 
 def _curve(generator: random.Random) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return knots, slopes and their number: like a lens', steep, or at the ends of the words."""
+    """Return breakpoints, slopes and their number: a lens's, steep, or at the ends of the words."""
     n = generator.randint(2, KNOTS)
     knots = np.zeros((KNOTS, 2), np.int64)
     reach = generator.choice((1 << 6, 1 << 13, (1 << 18) // KNOTS))
@@ -104,7 +104,7 @@ def _curve(generator: random.Random) -> tuple[np.ndarray, np.ndarray, int]:
 
 
 def _columns(generator: random.Random, knots: np.ndarray, n: int) -> list[int]:
-    """Return columns on and near the knots, beyond the ends, and anywhere."""
+    """Return columns on and near the breakpoints, beyond the ends, and anywhere."""
     near = [int(knots[g, 0]) + d for g in range(n) for d in (-1, 0, 1)]
     low, high = -(1 << 18), (1 << 18) - 1
     return [clamp(u, low, high) for u in near] + [generator.randint(low, high) for _ in range(6)]
@@ -112,13 +112,13 @@ def _columns(generator: random.Random, knots: np.ndarray, n: int) -> list[int]:
 
 @cocotb.test()
 async def rows_are_those_of_the_model(dut) -> None:
-    """Columns in every clock or with gaps, on curves of 2 to 5 knots."""
+    """Columns in every cycle or with gaps, on curves of 2 to 5 breakpoints."""
     generator = random.Random(9)
     dut.s_valid.value = 0
     await reset(dut)
     for trial in range(120):
         knots, slopes, n = _curve(generator)
-        # What is beyond the last knot must not matter.
+        # What is beyond the last breakpoint must not matter.
         knots[n:] = generator.choice((-(1 << 18), 0, (1 << 18) - 1))
         slopes[n - 1 :] = 4095
         columns = _columns(generator, knots, n)
@@ -128,15 +128,15 @@ async def rows_are_those_of_the_model(dut) -> None:
         dut.s_slopes.value = _packed(slopes[: KNOTS - 1], 13)
         got: list[tuple[int, int]] = []
         waiting, when, latency = list(columns), [], set()
-        for clock in range(200):
+        for cycle in range(200):
             offer = bool(waiting) and (trial % 2 == 0 or generator.random() < 0.5)
             dut.s_valid.value = int(offer)
             if offer:
                 dut.s_u.value = waiting.pop(0)
-                when.append(clock)
+                when.append(cycle)
             await ReadOnly()
             if dut.m_valid.value:
-                latency.add(clock - when[len(got)])
+                latency.add(cycle - when[len(got)])
                 got.append((dut.m_v.value.to_signed(), dut.m_slope.value.to_signed()))
             await RisingEdge(dut.clk)
             if len(got) == len(columns):
@@ -172,7 +172,7 @@ async def products_are_exact(dut) -> None:
 
 
 async def reset_free(dut) -> None:
-    """Start the clock of a module that has no reset."""
+    """Start the cycle of a module that has no reset."""
     from cocotb.clock import Clock
 
     Clock(dut.clk, 2, "ns").start()
@@ -204,7 +204,7 @@ async def narrowed_values_are_those_of_the_model(dut) -> None:
 @pytest.mark.parametrize("simulator", simulators())
 @pytest.mark.parametrize("bits", [2, 3])
 def test_fast_reciprocal(bits: int, simulator: str) -> None:
-    """The width of a determinant; several numbers of quotient bits a clock."""
+    """The width of a determinant; several numbers of quotient bits a cycle."""
     parameters = {"IN_W": 34, "BITS": bits}
     only = "reciprocals"
     simulate("fast_reciprocal", __name__, parameters=parameters, only=only, simulator=simulator)
@@ -215,6 +215,6 @@ def test_fast_reciprocal(bits: int, simulator: str) -> None:
     ("module", "only"),
     [("curve_row", "rows"), ("wide_product", "products"), ("shift_saturate", "narrowed")],
 )
-def test_cells(module: str, only: str, simulator: str) -> None:
+def test_primitives(module: str, only: str, simulator: str) -> None:
     """The cells with their default widths."""
     simulate(module, __name__, only=only, simulator=simulator)

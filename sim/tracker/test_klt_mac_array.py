@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""klt_rows.v equals the golden tracker's loops over a window's pixels (vio/fixed/klt.py)."""
+"""klt_mac_array.v equals the golden tracker's loops over a window's pixels (vio/fixed/klt.py)."""
 
 import random
 
@@ -143,11 +143,11 @@ async def sums_are_those_of_the_model(dut) -> None:
 
 
 @pytest.mark.parametrize(("simulator", "preset"), simulators_for("tiny", "ecp5_85k"))
-def test_klt_rows(simulator: str, preset: str) -> None:
+def test_klt_mac_array(simulator: str, preset: str) -> None:
     """With the window and the weights of a preset."""
     config = load_config(preset)
     simulate(
-        "klt_rows",
+        "klt_mac_array",
         __name__,
         parameters={"SIDE": config.frontend.window, "FRAC": config.hw.pixel_frac},
         plusargs={"preset": preset},

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Blend two pixels: (256 - f) left + f right + BIAS.
+// Interpolate two pixels: (256 - f) left + f right + BIAS.
 //
 // f is written in four digits of -1, 0, 1 and 2 times a power of 4, and one of 256 more where they fall
-// short: then the blend starts from right instead of left. A digit's part of the difference is one
-// LUT4 a bit; -1 is the complement, and what it lacks is below the pixel that the blend starts from.
+// short: then the interpolate starts from right instead of left. A digit's part of the difference is one
+// LUT4 a bit; -1 is the complement, and what it lacks is below the pixel that the interpolate starts from.
 // Q formats:  8-bit pixels, fraction uQ0.8 -> uQ8.8, exact; BIAS in units of 2^-8. No overflow.
-// Latency:    0 clocks (combinational; four adders in a row).
-// Area:       about 110 LUT sites, and 16 for the digits, which blends of one fraction share.
+// Latency:    0 cycles (combinational; four adders in a row).
+// Area:       about 110 LUT sites, and 16 for the digits, which interpolates of one fraction share.
 `default_nettype none
 
-module klt_blend #(
+module klt_interpolate #(
     parameter BIAS = 0  // added: 0 .. 128
 ) (
     input  wire [ 7:0] s_left,
@@ -20,7 +20,7 @@ module klt_blend #(
 
   generate
     if (BIAS > 128) begin : g_bad_bias
-      klt_blend_BIAS_must_be_0_to_128 bad_parameter ();
+      klt_interpolate_BIAS_must_be_0_to_128 bad_parameter ();
     end
   endgenerate
 

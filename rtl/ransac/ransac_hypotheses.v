@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Draw hypotheses and make their translations, one ahead of the one that is being rated.
+// Draw hypotheses and make their translations, one ahead of the one that is being scored.
 //
 // Mono: two matches, the direction crosses their normals; the same match twice, or normals that are
 // parallel, make none. Stereo: one point, the translation takes its turned place to its new one.
 // Q formats:  words of `ransac`'s set; translations in three lanes of 22 bits (sQ15.0, or sQ11.10).
 //             Equals the draws of `mono_ransac` and `stereo_ransac` of vio/fixed/ransac.py.
-// Latency:    18 clocks a mono, 22 a stereo hypothesis, from m_ready to the next m_valid.
+// Latency:    18 cycles a mono, 22 a stereo hypothesis, from m_ready to the next m_valid.
 `default_nettype none
 
-module ransac_draw #(
+module ransac_hypotheses #(
     parameter TRACK_BITS       = 8,  // bits of an index
     parameter TRACK_COUNT_BITS = 8,  // bits of a number of matches
     parameter DRAW_BITS        = 6   // a number of draws has one bit more
@@ -23,12 +23,12 @@ module ransac_draw #(
     input wire                        stereo,
     input wire                        active,
 
-    output wire                  r_valid,  // read a match; it must come two clocks later
+    output wire                  r_valid,  // read a match; it must come two cycles later
     output wire [TRACK_BITS-1:0] r_index,
     input  wire [          65:0] a_point,  // turned point
     input  wire [          53:0] a_normal,
 
-    output wire               p_start,  // to the stereo point unit: the match that comes now
+    output wire               p_start,  // to the stereo projection unit: the match that comes now
     input  wire               p_valid,
     input  wire signed [21:0] p_x,
     input  wire signed [21:0] p_y,

@@ -14,7 +14,6 @@ from vio.config import HwConfig
 from vio.fixed.formats import formats
 from vio.fixed.qformat import divide, round_shift, signal_table, square_root
 from vio.fixed.ransac import draw_below
-from vio.fixed.rectify import reciprocal
 
 pytestmark = pytest.mark.skipif(
     not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
@@ -92,21 +91,6 @@ async def roots_are_those_of_the_model(dut) -> None:
 
 
 @cocotb.test()
-async def reciprocals_are_those_of_the_model(dut) -> None:
-    """Powers of two, their neighbours and random values of every length."""
-    bits = len(dut.s_data)
-    generator = random.Random(4)
-    values = [v for k in range(bits) for v in ((1 << k) - 1, 1 << k, (1 << k) + 1)]
-    values += [generator.getrandbits(generator.randint(1, bits)) | 1 for _ in range(100)]
-    values = [v for v in values if 0 < v < 1 << bits]
-    await reset(dut)
-    got = await _stream(dut, [{"data": v} for v in values], ["mantissa", "bits"])
-    expected = [reciprocal(SIGNALS, v) for v in values]
-    assert [(w["mantissa"], w["bits"]) for w in got] == [(int(m), int(n)) for m, n in expected]
-    assert expected != [reciprocal(SIGNALS, v + 2) for v in values]
-
-
-@cocotb.test()
 async def draws_are_those_of_the_model(dut) -> None:
     """Several seeds and counts; a seed of 0 counts as 1."""
     await reset(dut)
@@ -153,19 +137,6 @@ def test_divider(numerator: int, denominator: int, simulator: str) -> None:
     """Several widths."""
     parameters = {"NUM_W": numerator, "DEN_W": denominator}
     simulate("divider", __name__, parameters=parameters, only="quotients", simulator=simulator)
-
-
-@pytest.mark.parametrize("simulator", simulators())
-def test_reciprocal(simulator: str) -> None:
-    """The width of a determinant."""
-    simulate(
-        "reciprocal",
-        __name__,
-        ("divider",),
-        {"IN_W": 34},
-        only="reciprocals",
-        simulator=simulator,
-    )
 
 
 @pytest.mark.parametrize("simulator", simulators())

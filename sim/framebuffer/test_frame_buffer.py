@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""frame_store.v gives back the frames that it holds, as vio/fixed/codec.py decodes them.
+"""frame_buffer.v gives back the frames that it holds, as vio/fixed/codec.py decodes them.
 
 Frames follow each other as in the front end: over the current frame or where the key was, while
 both are read, into the spare rows only. The golden side holds decoded images and knows of rings
@@ -27,7 +27,7 @@ LATENCY = (10, 9)  # of either client
 BLOCKS = (8, 1)  # of an answer
 CODECS = ("dct27", "dct18", "dct18")
 Pyramid = tuple[np.ndarray, ...]
-Request = tuple[int, int, int, int]  # store, level, column, row
+Request = tuple[int, int, int, int]  # buffer, level, column, row
 
 
 def _sizes(preset: str) -> dict[str, int]:
@@ -75,7 +75,7 @@ class Frame:
 
 
 class Bench:
-    """Drive the store; compare every answer with the frames that are held at its request."""
+    """Drive the buffer; compare every answer with the frames that are held at its request."""
 
     def __init__(self, dut, preset: str, height: int, width: int, seed: int) -> None:
         self.dut, self.height, self.width = dut, height, width
@@ -83,18 +83,18 @@ class Bench:
         self.sizes = _sizes(preset)
         self.levels = self.sizes["MAX_LEVELS"]
         self.ports = [f"left{level}" for level in range(self.levels)] + ["right"]
-        self.held: dict[int, Pyramid] = {}  # by store
+        self.held: dict[int, Pyramid] = {}  # by buffer
         self.expected: tuple[list, list] = ([], [])  # by client: (due clock, masked pixels)
         self.reads = [0, 0, 0]  # bank accesses that must be counted: left, upper, right
         self.counted = [0, 0, 0]
         self.written = [0, 0, 0]
         self.scale = max(6000 / (height * width), 0.05)  # of the reads under long writes
         self.overflows = 0
-        self.both = 0  # clocks in which a memory was read and written
+        self.both = 0  # cycles in which a memory was read and written
         self.answers = 0
-        self.clock = 0
-        self.share = (0.0, 0.0)  # of the clocks in which either client asks
-        self.stores: tuple[int, ...] = (KEY, CURRENT, RIGHT)  # that may be read
+        self.cycle = 0
+        self.share = (0.0, 0.0)  # of the cycles in which either client asks
+        self.buffers: tuple[int, ...] = (KEY, CURRENT, RIGHT)  # that may be read
         self.offered: list[Request | None] = [None, None]
 
     async def start(self) -> None:
@@ -117,8 +117,8 @@ class Bench:
 
     def pixels(self, client: int, request: Request) -> tuple[int, int]:
         """Return the wanted answer to a request and the mask of what is defined in it."""
-        store, level, column, row = request
-        image = self.held[store][level]
+        buffer, level, column, row = request
+        image = self.held[buffer][level]
         value = mask = 0
         across = image[4 * row : 4 * row + 4, 4 * column : 4 * (column + BLOCKS[client])]
         for i, line in enumerate(across):
@@ -128,17 +128,17 @@ class Bench:
 
     def request(self) -> Request | None:
         """Return a random request of what is held; sometimes beyond the end of a row."""
-        stores = [store for store in self.stores if store in self.held]
-        if not stores:
+        buffers = [buffer for buffer in self.buffers if buffer in self.held]
+        if not buffers:
             return None
-        store = self.generator.choice(stores)
-        level = 0 if store == RIGHT else self.generator.randrange(self.levels)
-        rows, columns = (n // 4 for n in self.held[store][level].shape)
+        buffer = self.generator.choice(buffers)
+        level = 0 if buffer == RIGHT else self.generator.randrange(self.levels)
+        rows, columns = (n // 4 for n in self.held[buffer][level].shape)
         column = self.generator.choice((self.generator.randrange(columns), 0, columns - 8))
-        return store, level, max(column, 0), self.generator.choice((0, rows - 1, *range(rows)))
+        return buffer, level, max(column, 0), self.generator.choice((0, rows - 1, *range(rows)))
 
     async def tick(self) -> None:
-        """Pass a clock: offer requests, note what is taken, check what is answered."""
+        """Pass a cycle: offer requests, note what is taken, check what is answered."""
         d = self.dut
         for client in (0, 1):
             if self.offered[client] is None and self.generator.random() < self.share[client]:
@@ -146,27 +146,27 @@ class Bench:
             request = self.offered[client]
             getattr(d, f"r{client}_valid").value = int(request is not None)
             if request is not None:
-                for name, field in zip(("store", "level", "column", "row"), request, strict=True):
+                for name, field in zip(("buffer", "level", "column", "row"), request, strict=True):
                     getattr(d, f"r{client}_{name}").value = field
         await ReadOnly()
         taken = 0
         for client in (0, 1):
             request = self.offered[client]
             if request is not None and getattr(d, f"r{client}_ready").value:
-                due_clock = self.clock + LATENCY[client]
-                self.expected[client].append((due_clock, *self.pixels(client, request)))
+                due_cycle = self.cycle + LATENCY[client]
+                self.expected[client].append((due_cycle, *self.pixels(client, request)))
                 memory = 2 if request[0] == RIGHT else min(request[1], 1)
                 blocks = self.held[request[0]][request[1]].shape[1] // 4 - request[2]
                 self.reads[memory] += min(blocks, BLOCKS[client])
                 self.offered[client] = None
                 taken += 1
-            due = bool(self.expected[client]) and self.expected[client][0][0] == self.clock
-            assert bool(getattr(d, f"m{client}_valid").value) == due, (client, self.clock)
+            due = bool(self.expected[client]) and self.expected[client][0][0] == self.cycle
+            assert bool(getattr(d, f"m{client}_valid").value) == due, (client, self.cycle)
             if due:
                 _, value, mask = self.expected[client].pop(0)
                 pixels = getattr(d, f"m{client}_pixels").value
                 got = _defined(pixels, mask)
-                assert got & mask == value, (client, self.clock)
+                assert got & mask == value, (client, self.cycle)
                 assert got & mask != value ^ mask & 1  # a changed pixel would show
                 self.answers += 1
         assert taken <= 1
@@ -178,10 +178,10 @@ class Bench:
             self.check_ports(writes)
         self.overflows += int(d.m_overflow.value)
         await RisingEdge(d.clk)
-        self.clock += 1
+        self.cycle += 1
 
     def check_ports(self, writes: int) -> None:
-        """Assert that no bank is read and written at one address in this clock."""
+        """Assert that no bank is read and written at one address in this cycle."""
         d = self.dut
         valid, addresses, ring = (int(s.value) for s in (d.b_valid, d.b_address, d.ring_q))
         bits = self.sizes["LEFT_BITS"]
@@ -191,7 +191,7 @@ class Bench:
                 bank, address = int(number.value) & 7, int(number.value) >> 3
                 if valid >> (5 * bank + memory) & 1:
                     self.both += 1
-                    assert addresses >> bits * bank & ((1 << bits) - 1) != address, self.clock
+                    assert addresses >> bits * bank & ((1 << bits) - 1) != address, self.cycle
 
     async def pulse(self, name: str, **fields: int) -> None:
         """Give a control pulse."""
@@ -211,7 +211,7 @@ class Bench:
     def _streams(
         self, frame: Frame, right: bool, gap: int, junk: bool
     ) -> list[Iterator[int | None]]:
-        """Return an endless iterator a port: a word or None for each clock."""
+        """Return an endless iterator a port: a word or None for each cycle."""
 
         def words(values: np.ndarray, least: int) -> Iterator[int | None]:
             for value in values:
@@ -254,7 +254,7 @@ class Bench:
         await self.settle()
         if right:
             self.held.pop(RIGHT, None)
-        self.stores, self.share = (KEY,), (0.2 * self.scale, 0.2 * self.scale)
+        self.buffers, self.share = (KEY,), (0.2 * self.scale, 0.2 * self.scale)
         before, overflows = list(self.written), self.overflows
         await self.pulse("begin", begin_ring=other, begin_right=int(right))
         await self.write(frame, right, gap)
@@ -264,17 +264,17 @@ class Bench:
         wanted = [sizes[0], sum(sizes[1:-1]), sizes[-1] if right else 0]
         assert [a - b for a, b in zip(self.written, before, strict=True)] == wanted
         assert self.overflows == overflows
-        self.stores, self.share = (KEY, CURRENT, RIGHT), (0.0, 0.0)
+        self.buffers, self.share = (KEY, CURRENT, RIGHT), (0.0, 0.0)
         await self.settle()
         await self.pulse("commit")
         self.held[CURRENT] = frame.left
         if right:
             self.held[RIGHT] = (frame.right,)
 
-    async def read(self, clocks: int, share: tuple[float, float]) -> None:
-        """Let both clients ask for some clocks."""
+    async def read(self, cycles: int, share: tuple[float, float]) -> None:
+        """Let both clients ask for some cycles."""
         self.share = share
-        for _ in range(clocks):
+        for _ in range(cycles):
             await self.tick()
         await self.settle()
         self.share = (0.0, 0.0)
@@ -401,7 +401,7 @@ async def stereo_reads_the_key_while_the_next_frame_is_written(dut) -> None:
     for n in range(4):
         frame, following = (Frame(height, width, bench.levels, 80 + 2 * n + k) for k in (0, 1))
         await bench.store(frame, 0, right=True)
-        bench.stores = (CURRENT, RIGHT)
+        bench.buffers = (CURRENT, RIGHT)
         bench.share = (0.3, 0.9)
         if n % 2:
             await bench.key()
@@ -413,14 +413,14 @@ async def stereo_reads_the_key_while_the_next_frame_is_written(dut) -> None:
         await bench.settle()
         await bench.pulse("commit")
         bench.held[CURRENT] = following.left
-        bench.stores = (KEY, CURRENT, RIGHT)
+        bench.buffers = (KEY, CURRENT, RIGHT)
         await bench.read(80, (0.5, 0.5))
     assert bench.answers > 800
 
 
 @cocotb.test()
-async def client_0_goes_first_and_each_clock_serves_four_blocks(dut) -> None:
-    """While client 0 asks in every clock, client 1 gets nothing; then it gets every clock."""
+async def client_0_goes_first_and_each_cycle_serves_four_blocks(dut) -> None:
+    """While client 0 asks in every cycle, client 1 gets nothing; then it gets every cycle."""
     height, width = _size()
     bench = _bench(dut, height, width, 4)
     await bench.start()
@@ -474,20 +474,20 @@ async def what_was_forgotten_or_reset_protects_nothing(dut) -> None:
 
 @needs_simulator
 @pytest.mark.parametrize("simulator", simulators())
-def test_frame_store_of_the_tiny_preset(simulator: str) -> None:
+def test_frame_buffer_of_the_tiny_preset(simulator: str) -> None:
     """Two levels, images of full size."""
     plusargs = {"preset": "tiny", "height": 64, "width": 96, "frames": 14}
-    simulate("frame_store", __name__, preset="tiny", plusargs=plusargs, simulator=simulator)
+    simulate("frame_buffer", __name__, preset="tiny", plusargs=plusargs, simulator=simulator)
 
 
 @needs_simulator
 @pytest.mark.slow
 @pytest.mark.parametrize("simulator", simulators()[:1])  # takes minutes in an interpreter
-def test_frame_store_of_the_default_preset(simulator: str) -> None:
+def test_frame_buffer_of_the_default_preset(simulator: str) -> None:
     """Three levels, images of full size: banks in two parts, frames across the ends of rings."""
     plusargs = {"preset": "default", "height": 480, "width": 752, "frames": 3}
     only = "frames_come_back|spare_rows_only"
-    simulate("frame_store", __name__, plusargs=plusargs, only=only, simulator=simulator)
+    simulate("frame_buffer", __name__, plusargs=plusargs, only=only, simulator=simulator)
 
 
 @needs_simulator

@@ -3,15 +3,15 @@
 //
 // A job names a rectangle of tiles. Clear: candidates in the box lose their score. Search: the best
 // of the rectangle that is not in the box; ties go to the first in raster order.
-// Box:        pixels low .. high, both counted; to be held from the clock after a job is taken until
+// Box:        pixels low .. high, both counted; to be held from the cycle after a job is taken until
 //             s_ready comes back. What a clear still has in its pipeline is hidden from a search that
 //             follows with the same box.
-// Latency:    m_done and the best (held until the next search) 3 clocks after the last tiles' address.
-// Throughput: four tiles of a row, columns 4 n .. 4 n + 3, a clock, and a clock for each job.
+// Latency:    m_done and the best (held until the next search) 3 cycles after the last tiles' address.
+// Throughput: four tiles of a row, columns 4 n .. 4 n + 3, a cycle, and a cycle for each job.
 // Memory:     a power of two of rows x words of 4 candidates, 9-bit bytes: 3 DP16KD for 32 x 16 words.
 `default_nettype none
 
-module candidate_store #(
+module candidate_buffer #(
     parameter SIZE_W    = 11,  // bits of a coordinate
     parameter SCORE_W   = 17,  // bits of a score
     parameter TILE_BITS = 4,   // a tile has 2^TILE_BITS pixels a side
@@ -51,10 +51,10 @@ module candidate_store #(
 
   generate
     if (COLS < 5 || ROWS < 2) begin : g_bad_size
-      candidate_store_COLS_or_ROWS_too_small bad_parameter ();
+      candidate_buffer_COLS_or_ROWS_too_small bad_parameter ();
     end
     if ($clog2(COLS) + TILE_BITS > SIZE_W || $clog2(ROWS) + TILE_BITS > SIZE_W) begin : g_bad_width
-      candidate_store_SIZE_W_too_small bad_parameter ();
+      candidate_buffer_SIZE_W_too_small bad_parameter ();
     end
   endgenerate
 
@@ -69,7 +69,7 @@ module candidate_store #(
   localparam [WW-1:0] W_ONE = {{(WW - 1) {1'b0}}, 1'b1};
   localparam [YW-1:0] Y_ONE = {{(YW - 1) {1'b0}}, 1'b1};
 
-  // ---- the job: an address a clock ----
+  // ---- the job: an address a cycle ----
   reg busy_q, clear_q, first_q;
   reg [YW-1:0] row_q, last_row_q;
   reg [WW-1:0] word_q, first_word_q, last_word_q;

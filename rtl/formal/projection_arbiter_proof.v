@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Properties of point_arbiter.v: one owner at a time; each accepted request has exactly one answer,
+// Properties of projection_arbiter.v: one owner at a time; each accepted request has exactly one answer,
 // and it goes to the one that asked.
 //
-// Assumed: the point unit answers an operation that it took, once, and never without one.
+// Assumed: the projection unit answers an operation that it took, once, and never without one.
 `default_nettype none
 
-module point_arbiter_proof (
+module projection_arbiter_proof (
     input wire       clk,
     input wire       rst,
     input wire [2:0] s_valid,
@@ -17,7 +17,7 @@ module point_arbiter_proof (
   wire [2:0] s_ready, s_done;
   wire m_valid;
   wire [1:0] m_word;
-  point_arbiter #(
+  projection_arbiter #(
       .CLIENTS(3),
       .WORD_W (2)
   ) dut (

@@ -5,12 +5,12 @@
 // appears, it is the greatest peak up to 3 columns before; later peaks follow.
 // Q formats:  scores uQ22.0 (never 2^23 or more), power uQ22.0; least share 16 fraction bits of the
 //             squared correlation, uniqueness 16 of the correlation. Roots have 4 fraction bits. Equals
-//             the end of `_search` of vio/fixed/stereo.py.
-// Latency:    about 92 clocks after end_valid. Throughput: a score a clock; the next search's scores may
+//             the end of `search` of vio/fixed/stereo_search.py.
+// Latency:    about 92 cycles after end_valid. Throughput: a score a cycle; the next search's scores may
 //             come while this one is decided.
 `default_nettype none
 
-module stereo_verdict #(
+module stereo_decision #(
     parameter COUNT_W = 8  // bits of a number of scores
 ) (
     input wire clk,

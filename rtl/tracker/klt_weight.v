@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Weigh a signed value: times a weight of 0 to 31, over 32, rounded to nearest (ties up).
+// Weight a signed value: times a weight of 0 to 31, over 32, rounded to nearest (ties up).
 //
 // The weight is d0 + 4 d1 + 16 d2, with d0 and d1 of -1, 0, 1 and 2 and d2 of 0, 1 and 2. s_code is weight + 5,
 // of which bits 1:0 are d0 + 1, 3:2 d1 + 1 and 5:4 d2; s_both says that d0 and d1 are -1 (11, 27).
 // Q formats:  sQ8.f x uQ0.5 -> sQ8.f, `round_shift(w * x, 5)` of vio/fixed/klt.py; no overflow.
-// Latency:    0 clocks (combinational; three adders in a row).
+// Latency:    0 cycles (combinational; three adders in a row).
 `default_nettype none
 
-module klt_weigh #(
+module klt_weight #(
     parameter W = 11  // bits of the value, 6 or more
 ) (
     input  wire [W-1:0] s_value,  // signed
@@ -18,7 +18,7 @@ module klt_weigh #(
 
   generate
     if (W < 6) begin : g_bad_width
-      klt_weigh_W_must_be_6_or_more bad_parameter ();
+      klt_weight_W_must_be_6_or_more bad_parameter ();
     end
   endgenerate
 
