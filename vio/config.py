@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Configuration: frozen dataclasses <- TOML preset <- --set a.b=c; unknown keys are refused.
 
-The fields are the one place for names, types, defaults and choices.
+The fields are the one place for names, types, defaults, ranges and choices (`vio.settings`).
 """
 
 import dataclasses
@@ -12,103 +12,97 @@ from typing import Any
 
 from vio.errors import VioError
 from vio.limits import quoted, read_toml, shown
+from vio.settings import Choice, Real, Section, choice, kind_of, real, switch, whole, word
 
 
 @dataclass(frozen=True)
-class DatasetConfig:
+class DatasetConfig(Section):
     """Settings of reading a recording."""
 
-    right_offset_ms: float = 0.0  # what the right camera's stamps are late by, for pairing only
+    name = "dataset"
 
-
-def choice(*known: str, refused: dict[str, str] | None = None) -> str:
-    """Return the field of a setting with a few values, the first of which is the default.
-
-    refused: values that are none, or no longer, each with what to do instead.
-    """
-    metadata = {"choices": known, "refused": refused or {}}
-    value: str = field(default=known[0], metadata=metadata)
-    return value
+    # What the right camera's stamps are late by, for pairing only.
+    right_offset_ms: float = real(0.0, -1000.0, 1000.0)
 
 
 def choices(section: str, key: str) -> tuple[str, ...]:
     """Return the values that a setting may have, its default first."""
     (found,) = (f for f in dataclasses.fields(getattr(Config(), section)) if f.name == key)
-    known: tuple[str, ...] = found.metadata["choices"]
-    return known
-
-
-class _Section:
-    """Check the choices of a section of settings."""
-
-    name = ""
-
-    def __post_init__(self) -> None:
-        for f in dataclasses.fields(self):  # type: ignore[arg-type]
-            value, known = getattr(self, f.name), f.metadata.get("choices")
-            if known is None or value in known:
-                continue
-            advice = f.metadata["refused"].get(value, f"choose from {', '.join(known)}")
-            raise VioError(f"{self.name}.{f.name} = {value!r} is not a choice; {advice}")
+    kind = kind_of(found)
+    assert isinstance(kind, Choice), f"{section}.{key} has no choices"
+    return kind.known
 
 
 @dataclass(frozen=True)
-class FrontEndConfig(_Section):
+class FrontEndConfig(Section):
     """Settings of all front ends."""
 
     name = "frontend"
 
     engine: str = choice("float", "fixed", "rtl", "opencv", "replay")
-    max_tracks: int = 200  # tracks kept over the whole image
-    grid_cols: int = 10  # budget cells across the image
-    grid_rows: int = 7  # budget cells down the image
-    cell_budget: int = 4  # tracks a cell may hold when new ones are added
-    corner_radius: int = 2  # averaging window of the corner score is 2 radius + 1, pixels
-    min_corner_score: float = 2.0  # least min-eigenvalue of a new corner, (grey level / px)^2
-    min_distance_px: int = 14  # least distance of a new corner from other tracks
-    levels: int = 3  # pyramid levels, full resolution included
-    window: int = 15  # Lucas-Kanade window side, pixels, odd
-    max_iterations: int = 30  # Lucas-Kanade iterations a level
-    step_px: float = 0.01  # Lucas-Kanade stops at a smaller step, pixels of its level
-    max_shift_px: float = 12.0  # largest correction of the prediction on a level
-    min_eigenvalue: float = 0.5  # least eigenvalue of the shift's normal matrix, a pixel
-    min_correlation: float = 0.7  # least correlation of a followed window with its template
-    stereo_every_frame: bool = False  # match in every frame, not in keyframes only
-    stereo_half_width: int = 15  # stereo window is 2 half + 1 rectified pixels
-    stereo_half_height: int = 3
-    min_depth_m: float = 0.4  # sets the largest disparity
-    min_stereo_correlation: float = 0.85  # least correlation of a stereo match
-    stereo_uniqueness: float = 0.05  # by which a match must exceed the next best
-    ransac_px: float = 1.0  # largest distance from the epipolar line
-    rotation_margin_px: float = 0.5  # added to it where the rotation is not refined (engine fixed)
-    stereo_ransac_px: float = 3.0  # largest error of a moved stereo point
-    ransac_hypotheses: int = 64  # motions tried a frame
-    gyro_sigma_rad: float = 0.005  # error of the predicted rotation over a frame, bias unknown
-    seed: int = 1  # of the RANSAC hypotheses
+    max_tracks: int = whole(200, 1, 4096)  # tracks kept over the whole image
+    grid_cols: int = whole(10, 1, 256)  # budget cells across the image
+    grid_rows: int = whole(7, 1, 256)  # budget cells down the image
+    cell_budget: int = whole(4, 1, 4096)  # tracks a cell may hold when new ones are added
+    # Averaging window of the corner score is 2 radius + 1, pixels.
+    corner_radius: int = whole(2, 1, 10)
+    # Least min-eigenvalue of a new corner, (grey level / px)^2.
+    min_corner_score: float = real(2.0, 0.0, 1e6)
+    min_distance_px: int = whole(14, 0, 255)  # least distance of a new corner from other tracks
+    levels: int = whole(3, 1, 6)  # pyramid levels, full resolution included
+    window: int = whole(15, 3, 31, odd=True)  # Lucas-Kanade window side, pixels, odd
+    max_iterations: int = whole(30, 1, 255)  # Lucas-Kanade iterations a level
+    # Lucas-Kanade stops at a smaller step, pixels of its level.
+    step_px: float = real(0.01, 1e-4, 10.0)
+    max_shift_px: float = real(12.0, 0.1, 200.0)  # largest correction of the prediction on a level
+    # Least eigenvalue of the shift's normal matrix, a pixel.
+    min_eigenvalue: float = real(0.5, 0.0, 1e6)
+    # Least correlation of a followed window with its template.
+    min_correlation: float = real(0.7, 0.0, 1.0)
+    stereo_every_frame: bool = switch(False)  # match in every frame, not in keyframes only
+    stereo_half_width: int = whole(15, 1, 31)  # stereo window is 2 half + 1 rectified pixels
+    stereo_half_height: int = whole(3, 1, 15)
+    min_depth_m: float = real(0.4, 0.05, 1000.0)  # sets the largest disparity
+    min_stereo_correlation: float = real(0.85, 0.0, 1.0)  # least correlation of a stereo match
+    stereo_uniqueness: float = real(0.05, 0.0, 1.0)  # by which a match must exceed the next best
+    ransac_px: float = real(1.0, 0.01, 100.0)  # largest distance from the epipolar line
+    # Added to it where the rotation is not refined (engine fixed).
+    rotation_margin_px: float = real(0.5, 0.0, 100.0)
+    stereo_ransac_px: float = real(3.0, 0.01, 100.0)  # largest error of a moved stereo point
+    ransac_hypotheses: int = whole(64, 1, 1024)  # motions tried a frame
+    # Error of the predicted rotation over a frame, bias unknown.
+    gyro_sigma_rad: float = real(0.005, 1e-6, 1.0)
+    seed: int = whole(1, 0, 2**32 - 1)  # of the RANSAC hypotheses
 
 
 @dataclass(frozen=True)
-class KeyframeConfig:
+class KeyframeConfig(Section):
     """Rules of the keyframe decision."""
 
-    max_age: int = 10  # frames after which a keyframe is requested at the latest
-    min_alive: float = 0.7  # fraction of the keyframe's tracks below which one is requested
-    max_parallax_px: float = 30.0  # median displacement without rotation that requests one
+    name = "keyframe"
+
+    max_age: int = whole(10, 1, 255)  # frames after which a keyframe is requested at the latest
+    # Fraction of the keyframe's tracks below which one is requested.
+    min_alive: float = real(0.7, 0.0, 1.0)
+    # Median displacement without rotation that requests one.
+    max_parallax_px: float = real(30.0, 0.0, 1000.0)
 
 
 @dataclass(frozen=True)
-class ImuConfig:
+class ImuConfig(Section):
     """Noise of the inertial sensor: the calibration's densities times these factors."""
 
-    gyro_noise_scale: float = 2.0
-    accel_noise_scale: float = 4.0
-    gyro_walk_scale: float = 2.0
-    accel_walk_scale: float = 1.0
-    max_gap_s: float = 0.1  # longest gap in the inertial data that is bridged
+    name = "imu"
+
+    gyro_noise_scale: float = real(2.0, 0.01, 1000.0)
+    accel_noise_scale: float = real(4.0, 0.01, 1000.0)
+    gyro_walk_scale: float = real(2.0, 0.01, 1000.0)
+    accel_walk_scale: float = real(1.0, 0.01, 1000.0)
+    max_gap_s: float = real(0.1, 0.0, 10.0)  # longest gap in the inertial data that is bridged
 
 
 @dataclass(frozen=True)
-class BackEndConfig(_Section):
+class BackEndConfig(Section):
     """Settings of the sliding window."""
 
     name = "backend"
@@ -134,69 +128,89 @@ class BackEndConfig(_Section):
         },
     )
     solver: str = choice("cholesky", "qr")  # normal equations of the reduced system, or all rows
-    recent_frames: int = 3  # frames with velocity and biases
-    keyframes: int = 7  # older keyframes, poses only
-    iterations: int = 2  # Gauss-Newton steps a frame, at most
-    tolerance: float = 1e-3  # relative decrease of the cost that ends the iterations
-    damping: float = 1e-6  # of the system scaled to unit diagonal; float32 needs it (see docs)
-    pixel_sigma: float = 0.6  # standard deviation of a left observation, pixels
-    stereo_sigma: float = 0.6  # standard deviation of a right observation, pixels
-    huber: float = 1.5  # robust threshold in sigmas
-    outlier: float = 5.0  # observations beyond this many sigmas are removed
-    max_landmarks: int = 1000  # rows of the landmark table
-    min_depth_m: float = 0.2
-    max_depth_m: float = 100.0
-    min_parallax_deg: float = 1.0  # to triangulate without stereo
-    min_visible: int = 8  # landmarks in view below which vision counts as lost
-    max_inertial_s: float = 1.0  # dead reckoning ends in `lost` after this
+    recent_frames: int = whole(3, 2, 50)  # frames with velocity and biases
+    keyframes: int = whole(7, 1, 50)  # older keyframes, poses only
+    iterations: int = whole(2, 1, 50)  # Gauss-Newton steps a frame, at most
+    # Relative decrease of the cost that ends the iterations.
+    tolerance: float = real(1e-3, 0.0, 1.0)
+    # Of the system scaled to unit diagonal; float32 needs it (see docs).
+    damping: float = real(1e-6, 0.0, 1.0)
+    pixel_sigma: float = real(0.6, 0.01, 100.0)  # standard deviation of a left observation, pixels
+    # Standard deviation of a right observation, pixels.
+    stereo_sigma: float = real(0.6, 0.01, 100.0)
+    huber: float = real(1.5, 0.01, 1000.0)  # robust threshold in sigmas
+    outlier: float = real(5.0, 0.1, 1000.0)  # observations beyond this many sigmas are removed
+    max_landmarks: int = whole(1000, 20, 100_000)  # rows of the landmark table
+    min_depth_m: float = real(0.2, 1e-3, 1e4)
+    max_depth_m: float = real(100.0, 1e-3, 1e6)
+    min_parallax_deg: float = real(1.0, 0.0, 90.0)  # to triangulate without stereo
+    min_visible: int = whole(8, 1, 1000)  # landmarks in view below which vision counts as lost
+    max_inertial_s: float = real(1.0, 0.0, 3600.0)  # dead reckoning ends in `lost` after this
+
+    def __post_init__(self) -> None:
+        """Raise VioError for a setting out of range, and for depths in the wrong order."""
+        super().__post_init__()
+        if self.min_depth_m >= self.max_depth_m:
+            raise VioError(
+                f"backend.min_depth_m = {self.min_depth_m:g} must be less than "
+                f"backend.max_depth_m = {self.max_depth_m:g}"
+            )
 
 
 @dataclass(frozen=True)
-class InitConfig:
+class InitConfig(Section):
     """Settings of the initialisation."""
 
-    min_span_s: float = 0.4  # motion to watch before the first pose
-    max_frames: int = 12  # frames kept while it does not succeed
-    min_landmarks: int = 20  # stereo landmarks of the first frame still in view
-    max_error_px: float = 2.0  # mean reprojection error of an accepted start
-    max_gravity_error: float = 1.5  # m/s^2 from 9.81, accelerometer bias included
-    gyro_bias_sigma: float = 0.1  # rad/s, prior about zero
-    accel_bias_sigma: float = 0.2  # m/s^2, prior about zero
+    name = "init"
+
+    min_span_s: float = real(0.4, 0.05, 60.0)  # motion to watch before the first pose
+    max_frames: int = whole(12, 4, 1000)  # frames kept while it does not succeed
+    min_landmarks: int = whole(20, 4, 1000)  # stereo landmarks of the first frame still in view
+    max_error_px: float = real(2.0, 0.01, 1000.0)  # mean reprojection error of an accepted start
+    # M/s^2 from 9.81, accelerometer bias included.
+    max_gravity_error: float = real(1.5, 0.01, 100.0)
+    gyro_bias_sigma: float = real(0.1, 1e-6, 100.0)  # rad/s, prior about zero
+    accel_bias_sigma: float = real(0.2, 1e-6, 100.0)  # m/s^2, prior about zero
 
 
 @dataclass(frozen=True)
-class HwConfig:
+class HwConfig(Section):
     """Sizes and word lengths of the hardware: what the golden model and the Verilog are built for.
 
     Sizes are bounds; the front end's settings are registers that must lie within them.
     """
 
-    max_width: int = 752  # image line, pixels
-    max_height: int = 480  # image rows
-    max_tracks: int = 200  # rows of the track table
-    max_levels: int = 3  # pyramid levels
-    max_window: int = 15  # Lucas-Kanade window side, pixels
-    max_iterations: int = 30  # Lucas-Kanade iterations a level
-    max_hypotheses: int = 64  # RANSAC hypotheses a frame
-    search_columns: int = 152  # columns of the stereo search
-    stereo_segments: int = 4  # segments of the epipolar curve, 32 px of disparity each
-    max_stereo_width: int = 31  # stereo window, pixels
-    max_stereo_height: int = 7
-    tile_px: int = 16  # one corner candidate is kept for each tile of this side
-    spare_rows: int = 96  # rows of a frame buffer that the next frame may fill during tracking
-    lens_table: int = 128  # intervals of the radial distortion tables
-    coord_frac: int = 8  # fraction bits of a pixel coordinate
-    ray_frac: int = 16  # of a ray, and of a rotation matrix
-    pixel_frac: int = 2  # of a resampled grey value
-    weight_bits: int = 5  # of a window weight
-    warp_frac: int = 14  # of the map of a window
-    scale_frac: int = 10  # of a scale change
-    score_bits: int = 17  # of a corner score
-    warp_levels: int = 1  # levels, from the finest, whose template is warped
-    codec_left: str = "dct27"  # frame compression, full resolution of the left image
-    codec_upper: str = "dct18"  # coarser levels
-    codec_right: str = "dct27"  # right image
-    clock_mhz: float = 62.5  # of the front end
+    name = "hw"
+
+    max_width: int = whole(752, 16, 1024)  # image line, pixels
+    max_height: int = whole(480, 16, 1024)  # image rows
+    max_tracks: int = whole(200, 1, 4096)  # rows of the track table
+    max_levels: int = whole(3, 1, 3)  # pyramid levels
+    max_window: int = whole(15, 3, 15, odd=True)  # Lucas-Kanade window side, pixels
+    max_iterations: int = whole(30, 1, 255)  # Lucas-Kanade iterations a level
+    max_hypotheses: int = whole(64, 1, 1024)  # RANSAC hypotheses a frame
+    search_columns: int = whole(152, 8, 1024)  # columns of the stereo search
+    # Segments of the epipolar curve, 32 px of disparity each.
+    stereo_segments: int = whole(4, 1, 7)
+    max_stereo_width: int = whole(31, 3, 31, odd=True)  # stereo window, pixels
+    max_stereo_height: int = whole(7, 3, 15, odd=True)
+    # One corner candidate is kept for each tile of this side.
+    tile_px: int = whole(16, 4, 64, multiple=4)
+    # Rows of a frame buffer that the next frame may fill during tracking.
+    spare_rows: int = whole(96, 0, 1024)
+    lens_table: int = whole(128, 16, 255)  # intervals of the radial distortion tables
+    coord_frac: int = whole(8, 4, 10)  # fraction bits of a pixel coordinate
+    ray_frac: int = whole(16, 10, 18)  # of a ray, and of a rotation matrix
+    pixel_frac: int = whole(2, 0, 3)  # of a resampled grey value
+    weight_bits: int = whole(5, 2, 8)  # of a window weight
+    warp_frac: int = whole(14, 8, 16)  # of the map of a window
+    scale_frac: int = whole(10, 6, 14)  # of a scale change
+    score_bits: int = whole(17, 8, 24)  # of a corner score
+    warp_levels: int = whole(1, 0, 3)  # levels, from the finest, whose template is warped
+    codec_left: str = word("dct27")  # frame compression, full resolution of the left image
+    codec_upper: str = word("dct18")  # coarser levels
+    codec_right: str = word("dct27")  # right image
+    clock_mhz: float = real(62.5, 0.1, 10_000.0)  # of the front end
 
 
 @dataclass(frozen=True)
@@ -240,12 +254,14 @@ def load_config(preset: str = "euroc", overrides: list[str] | None = None) -> Co
             value = tomllib.loads(f"x = {text}")["x"]
         except (ValueError, RecursionError):
             value = text.strip()
-        values.setdefault(section, {})[name] = value
+        entries = values.setdefault(section, {})
+        if isinstance(entries, dict):  # what is no table is refused below
+            entries[name] = value
     return config_from_dict(values)
 
 
 def config_from_dict(values: dict[str, Any]) -> Config:
-    """Return the configuration of nested dictionaries; raises VioError on unknown keys or types."""
+    """Return the configuration of nested dictionaries; raises VioError on a wrong key or value."""
     sections: dict[str, Any] = {f.name: f.type for f in dataclasses.fields(Config)}
     parts = {}
     for section, entries in values.items():
@@ -260,17 +276,11 @@ def config_from_dict(values: dict[str, Any]) -> Config:
                 raise VioError(f"{section}.{name} is now called {new}; rename it")
             if name not in known:
                 raise VioError(f"unknown key {section}.{shown(name)}; known: {', '.join(known)}")
-            wanted = type(known[name].default)
-            if wanted is float and type(value) is int:
+            if isinstance(kind_of(known[name]), Real) and type(value) is int:
                 try:
                     entries[name] = float(value)
                 except OverflowError:
                     raise VioError(f"{section}.{name} is too large for a number") from None
-            elif type(value) is not wanted:
-                raise VioError(
-                    f"{section}.{name} must be {wanted.__name__}, got {quoted(value)} "
-                    f"({type(value).__name__})"
-                )
         parts[section] = cls(**entries)
     return Config(**parts)
 

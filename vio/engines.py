@@ -12,7 +12,7 @@ from vio.backend.window import MakeWindow, Window
 from vio.camera import StereoRig
 from vio.config import Config, ImuConfig
 from vio.float32.kernels import Kernels
-from vio.frontend.base import FrontEnd
+from vio.frontend.base import FrontEnd, check_sizes
 from vio.imu import ImuNoise, Preintegrate, preintegrate
 from vio.odometry import Odometry
 
@@ -44,7 +44,9 @@ def make_odometry(
 
 
 def make_frontend(rig: StereoRig, config: Config) -> FrontEnd:
-    """Return the front end of frontend.engine."""
+    """Return the front end of frontend.engine; raises VioError for images too small for it."""
+    if config.frontend.engine != "replay":
+        check_sizes(rig, config.frontend)
     match config.frontend.engine:
         case "fixed":
             from vio.fixed.frontend import FixedFrontEnd

@@ -9,8 +9,11 @@ from typing import Protocol
 import numpy as np
 
 from vio.camera import StereoRig
+from vio.config import FrontEndConfig
 from vio.data import StereoFrame, Tracks
 from vio.errors import VioError
+
+MIN_LEVEL_PX = 8  # shorter side of the coarsest pyramid level
 
 
 class FrontEnd(Protocol):
@@ -27,6 +30,25 @@ class FrontEnd(Protocol):
     def reset(self) -> None:
         """Forget all tracks: the next frame starts anew (identities are still never reused)."""
         ...
+
+
+def check_sizes(rig: StereoRig, config: FrontEndConfig) -> None:
+    """Raise VioError for settings that the images of a rig are too small for."""
+    side = min(rig.left.width, rig.left.height, rig.right.width, rig.right.height)
+    coarsest = side >> (config.levels - 1)
+    for name, value, needed, there in (
+        ("levels", config.levels, MIN_LEVEL_PX, coarsest),
+        ("window", config.window, config.window + 2, side),
+        ("corner_radius", config.corner_radius, 2 * config.corner_radius + 4, side),
+        ("stereo_half_width", config.stereo_half_width, 2 * config.stereo_half_width + 1, side),
+        ("stereo_half_height", config.stereo_half_height, 2 * config.stereo_half_height + 1, side),
+    ):
+        if there < needed:
+            where = "on the coarsest level " if name == "levels" else ""
+            raise VioError(
+                f"frontend.{name} = {value} needs images of {needed} pixels or more {where}each "
+                f"way, but they have {there}; lower it, or use larger images"
+            )
 
 
 def check_image(image: np.ndarray, rig: StereoRig) -> None:
