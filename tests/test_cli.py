@@ -172,7 +172,7 @@ class StandIn:
     def __init__(self, interrupt_after: int | None = None) -> None:
         self.interrupt_after = interrupt_after
 
-    def __call__(self, dataset, config, **kwargs) -> Iterator:
+    def __call__(self, dataset, odometry, until_ns, imu_poses) -> Iterator:
         for i, _ in enumerate(dataset.frames()):
             if i == self.interrupt_after:
                 raise KeyboardInterrupt
