@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trajectories interpolate as scipy does, and their files come back as they were written."""
 
+import dataclasses
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +15,10 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from vio.datasets.csv_table import decimal_seconds_to_ns
 from vio.datasets.trajectories import (
+    FORMS,
+    read_segments,
     read_trajectory,
+    read_trajectory_file,
     seconds_text,
     tum_line,
     write_euroc,
@@ -183,8 +189,12 @@ NEXT = tum_line(T0 + 50_000_000, np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 
         (f"{GOOD}\n{NEXT.replace('3.000000000', 'x')}\n", ["line 2: 'x' is not a number"]),
         (f"# a\n{GOOD.replace('3.000000000', 'nan')}\n", ["line 2 holds a value that is not fin"]),
         (f"{NEXT}\n{GOOD}\n", ["line 2: time stamps are not sorted"]),
-        (f"{GOOD}\n{GOOD}\n", ["line 2: time stamp 1403636579763555584 is doubled"]),
-        (GOOD.replace(".", "", 1) + "\n", ["too large for seconds", "divide by 1e9"]),
+        (f"{GOOD}\n{GOOD}\n{NEXT}\n{GOOD}\n", ["line 4: time stamps are not sorted"]),
+        (GOOD.replace(".", "", 1) + "\n", ["too large for seconds", "divide by 1e9 .* nanosec"]),
+        (
+            GOOD.replace("1403636579.763", "1403636579763.") + "\n",
+            ["divide by 1e3 .* milliseconds"],
+        ),
         (f"{GOOD[:-11]}0.5\n", ["norm 0.5000", "order of the columns"]),
         ("1 2 3\n", ["line 1 has 3 columns; known: TUM .8.*EuRoC .*KITTI"]),
         ("1 0 0 0 0 1 0 0 0 0 1 0\n", ["KITTI .*--times"]),
@@ -202,6 +212,121 @@ def test_a_wrong_trajectory_file_is_named_with_line_and_remedy(
     assert str(path) in str(caught.value)
     for part in parts:
         assert re.search(part, str(caught.value)), str(caught.value)
+
+
+def openvins_row(t_ns: int, q_xyzw: str, p: str, more: str = "") -> str:
+    """Return a row as OpenVINS's RosVisualizerHelper::sim_save_total_state_to_file writes it."""
+    return f"{t_ns / 1e9:.5f} {q_xyzw} {p} 0.1 0.2 0.3 0.01 0.02 0.03 0.4 0.5 0.6 {more}"
+
+
+OPENVINS_HEADER = "# timestamp(s) q p v bg ba cam_imu_dt num_cam cam0_k cam0_d cam0_rot cam0_trans"
+
+
+@pytest.mark.parametrize("header", [OPENVINS_HEADER + " .... etc\n", ""])
+def test_openvins_states_are_read_as_attitude_of_the_body_in_the_world(
+    tmp_path: Path, header: str
+) -> None:
+    # JPL, global to body: a yaw of +90 degrees of the body has q = (0, 0, s, s), as in Hamilton's
+    # body to global; OpenVINS's docs give R_GtoI = C(q) = I - 2 q4 [q x] + 2 [q x]^2.
+    s = "0.707107"
+    more = "0.00000 1 458.0 457.0 367.0 248.0 0.1 0.1 0.0 0.0 0 0 0 1 0.0 0.0 0.0"
+    rows = [openvins_row(T0 + k * 50_000_000, f"0 0 {s} {s}", f"{k} 2 3", more) for k in range(3)]
+    path = tmp_path / "state_estimate.txt"
+    path.write_text(header + " \n".join(rows) + " \n")
+    file = read_trajectory_file(path)
+    assert file.form == "openvins"
+    got = file.trajectory
+    v = np.array([0.0, 0.0, float(s)])
+    cross = np.array([[0, -v[2], v[1]], [v[2], 0, -v[0]], [-v[1], v[0], 0]])
+    R_body_world = np.eye(3) - 2 * float(s) * cross + 2 * cross @ cross
+    assert np.abs(rotation_matrices(got.q_world_body)[0].T - R_body_world).max() < 1e-5
+    assert got.p_world_body.tolist() == [[0, 2, 3], [1, 2, 3], [2, 2, 3]]
+    assert got.v_world_body is not None
+    assert got.v_world_body[0].tolist() == [0.1, 0.2, 0.3]
+    assert got.gyro_bias_rad_s is not None
+    assert got.gyro_bias_rad_s[0].tolist() == [0.01, 0.02, 0.03]
+    assert got.accel_bias_m_s2 is not None
+    assert got.accel_bias_m_s2[0].tolist() == [0.4, 0.5, 0.6]
+    assert np.abs(got.t_ns - T0 - np.arange(3) * 50_000_000).max() <= 5000, "five digits"
+
+
+def test_vins_fusion_and_openvins_poses_with_covariance_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "vio.csv"
+    rows = [f"{T0 + k * 10**8},1.0,{k},3.0,0.0,1.0,0.0,0.0,0.5,0.6,0.7," for k in range(3)]
+    path.write_text("\n".join(rows) + "\n")
+    file = read_trajectory_file(path)
+    assert file.form == "vins"
+    assert file.trajectory.q_world_body[0].tolist() == [0, 1, 0, 0]
+    assert file.trajectory.v_world_body is not None
+    assert file.trajectory.v_world_body[2].tolist() == [0.5, 0.6, 0.7]
+    assert file.trajectory.gyro_bias_rad_s is None
+    assert read_trajectory_file(path, form="vins").form == "vins"
+    with pytest.raises(VioError, match="has 11 columns, expected 8 or 17"):
+        read_trajectory_file(path, form="euroc")
+    path.write_text(f"{GOOD}{' 0.1' * 12}\n{NEXT}{' 0.1' * 12}\n")
+    file = read_trajectory_file(path)
+    assert (file.form, len(file.trajectory)) == ("tum", 2)
+    path.write_text(f"{GOOD}\n{NEXT}\n".replace(" ", ","))
+    assert len(read_trajectory(path, form="tum")) == 2
+    with pytest.raises(VioError, match="form 'bag' is unknown; known: tum, euroc"):
+        read_trajectory(path, form="bag")
+    with pytest.raises(VioError, match="line 1 has 8 columns; known: TUM"):
+        read_trajectory(path, form="openvins")
+
+
+@pytest.mark.parametrize("write", [write_tum, write_euroc])
+def test_of_doubled_stamps_the_first_row_is_kept_and_the_rest_counted(
+    tmp_path: Path, write: Callable[..., None]
+) -> None:
+    trajectory = random_trajectory(6)
+    path = tmp_path / "file"
+    write(path, trajectory)
+    header, *rows = path.read_text().splitlines()
+    moved = dataclasses.replace(trajectory, p_world_body=trajectory.p_world_body + 1.0)
+    write(path, moved)
+    others = path.read_text().splitlines()[1:]
+    order = [rows[0], others[0], rows[1], rows[2], others[2], others[2], *rows[3:]]
+    path.write_text("\n".join([header, *order]) + "\n")
+    file = read_trajectory_file(path)
+    assert file.doubled == 3
+    assert file.trajectory.t_ns.tolist() == trajectory.t_ns.tolist()
+    assert np.abs(file.trajectory.p_world_body - trajectory.p_world_body).max() < 1e-8
+
+
+def test_segments_come_from_marks_or_from_the_states_of_a_run(tmp_path: Path) -> None:
+    trajectory = random_trajectory(6)
+    path, states = tmp_path / "tum.txt", tmp_path / "states.csv"
+    write_tum(path, trajectory)
+    assert read_trajectory_file(path).segment.tolist() == [1] * 6
+    with pytest.raises(VioError, match=r"states no segments; give a run's states\.csv"):
+        read_segments(path, trajectory.t_ns)
+    header, *rows = path.read_text().splitlines()
+    marked = [header, "# segment 1: a new world", *rows[:4], "# segment 3: a new world", *rows[4:]]
+    path.write_text("\n".join(marked))
+    assert read_trajectory_file(path).segment.tolist() == [1, 1, 1, 1, 3, 3]
+    lines = [f"{i},{t},tracking,{1 + i // 2}" for i, t in enumerate(trajectory.t_ns)]
+    states.write_text("\n".join(["frame_index,t_ns,status,segment", *lines]))
+    assert read_segments(states, trajectory.t_ns + 1).tolist() == [1, 1, 2, 2, 3, 3]
+    assert read_segments(path, trajectory.t_ns[3:]).tolist() == [1, 3, 3]
+    states.write_text(states.read_text() + "\n6,x,tracking,1\n")
+    with pytest.raises(VioError, match="line 8: t_ns and segment are not whole numbers"):
+        read_segments(states, trajectory.t_ns)
+
+
+@given(
+    st.lists(st.sampled_from([*"0123456789.-,# \n", "nan", "1e9", "segment", GOOD]), max_size=60)
+)
+def test_any_text_is_read_or_refused_in_one_line(tmp_path_factory: Any, parts: list[str]) -> None:
+    path = tmp_path_factory.mktemp("any") / "file"
+    path.write_text("".join(parts))
+    for form in (None, *FORMS):
+        try:
+            file = read_trajectory_file(path, form=form)
+        except VioError as error:
+            message = str(error)
+        else:
+            message = "" if len(file.segment) == len(file.trajectory) > 0 else "two\nlengths"
+        assert "\n" not in message
 
 
 def test_wrong_kitti_files_are_refused(tmp_path: Path) -> None:

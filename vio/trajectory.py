@@ -101,7 +101,8 @@ def normalised(q: np.ndarray, where: str) -> np.ndarray:
 def from_euroc_values(t_ns: np.ndarray, values: np.ndarray, where: str) -> Trajectory:
     """Return the trajectory of EuRoC's columns: p (3), q wxyz (4) and, if present, v, bw, ba (9).
 
-    t_ns: (N,) int64; values: (N, 7) or (N, 16). Raises VioError for quaternions far from unit.
+    t_ns: (N,) int64; values: (N, 7), (N, 10) without the biases, or (N, 16). Raises VioError for
+    quaternions far from unit.
     """
     parts = [np.ascontiguousarray(values[:, i : i + 3]) for i in (7, 10, 13) if values.shape[1] > i]
     p = np.ascontiguousarray(values[:, :3])

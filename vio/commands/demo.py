@@ -97,6 +97,8 @@ def compiling_ahead(scenario: str, seed: int) -> Iterator[None]:
 
 def table_rows(metrics: dict[str, Any], seconds: dict[str, float]) -> list[list[str]]:
     """Return the rows of the table: what was estimated, how well, and what took how long."""
+    from vio.runs.summary import rotation_text
+
     rows = [["frames", str(metrics["frames"])]]
     if metrics["poses"]:
         rows.append(["first pose after the first image", f"{metrics['first_pose_s']:.2f} s"])
@@ -107,7 +109,7 @@ def table_rows(metrics: dict[str, Any], seconds: dict[str, float]) -> list[list[
             ["distance", f"{accuracy['distance_m']:.2f} m"],
             ["ATE, SE3 alignment", f"{se3['translation_m']['rmse'] * 100.0:.2f} cm"],
             ["ATE, yaw-only alignment", f"{yaw['translation_m']['rmse'] * 100.0:.2f} cm"],
-            ["rotation error", f"{se3['rotation_deg']['rmse']:.2f} deg"],
+            ["rotation error", rotation_text(se3)],
         ]
     rows.append(["time of a frame, median", f"{metrics['timing_ms']['total']['p50']:.1f} ms"])
     rows.append(["peak memory", f"{metrics['peak_memory_mb']:.0f} MB"])

@@ -5,9 +5,10 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
 
-    from vio.eval.metrics import Metrics
     from vio.trajectory import Trajectory
 
 HELP = "Measure a trajectory against the ground truth."
@@ -15,7 +16,11 @@ HELP = "Measure a trajectory against the ground truth."
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
-    parser.add_argument("estimate", help="trajectory: TUM, EuRoC csv, or KITTI with --times")
+    parser.add_argument(
+        "estimate",
+        help="trajectory: TUM, csv of EuRoC or VINS-Fusion, OpenVINS's states, KITTI with --times; "
+        "or a run's folder",
+    )
     parser.add_argument(
         "truth",
         help="ground truth in one of these forms, or a recording (folder or zip), whose "
@@ -54,6 +59,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--truth-times", metavar="FILE", help="time stamps in seconds for a KITTI ground truth"
     )
+    parser.add_argument(
+        "--format", metavar="FORM", help="form of the estimate, instead of what its content shows"
+    )
+    parser.add_argument(
+        "--truth-format", metavar="FORM", help="form of the ground truth's file, likewise"
+    )
+    parser.add_argument(
+        "--segments",
+        metavar="FILE",
+        help="a run's states.csv, whose segments are then aligned one by one as well (known for "
+        "trajectory_tum.txt and for a run's folder)",
+    )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
 
 
@@ -71,16 +88,21 @@ def parse_delta(text: str) -> tuple[float, str]:
         ) from None
 
 
-def load_truth(path: str, times: str | None) -> tuple["Trajectory", "np.ndarray | None"]:
-    """Return the ground truth of a file or recording, and the recording's frame times or None."""
+def load_truth(
+    path: str, times: str | None, form: str | None
+) -> tuple["Trajectory", "np.ndarray | None", int]:
+    """Return the ground truth of a file or recording, the recording's frame times or None, and how
+    many doubled time stamps were left out.
+    """
     from pathlib import Path
 
     from vio.datasets import open_dataset
-    from vio.datasets.trajectories import read_trajectory
+    from vio.datasets.trajectories import read_trajectory_file
     from vio.errors import VioError
 
     if not Path(path).is_dir() and Path(path).suffix.lower() != ".zip":
-        return read_trajectory(path, times), None
+        file = read_trajectory_file(path, times, form)
+        return file.trajectory, None, file.doubled
     dataset = open_dataset(path, images=False)
     if dataset.ground_truth is None:
         if dataset.truth_error:
@@ -88,42 +110,43 @@ def load_truth(path: str, times: str | None) -> tuple["Trajectory", "np.ndarray 
         raise VioError(
             f"{path} holds no ground truth (state_groundtruth_estimate0/data.csv); give a file"
         )
-    return dataset.ground_truth, dataset.frame_t_ns
+    return dataset.ground_truth, dataset.frame_t_ns, 0
 
 
-def print_metrics(metrics: "Metrics", title: str) -> None:
-    """Print the figures as tables."""
-    from vio.commands.console import print_table
+def load_estimate(args: argparse.Namespace) -> tuple["Trajectory", "np.ndarray", list[str]]:
+    """Return the estimate, the segment number (N,) of each pose, and notes on the reading."""
+    from pathlib import Path
 
-    rows = [
-        [
-            {"se3": "SE(3)", "yaw": "yaw and position", "sim3": f"Sim(3), scale {e.scale:.5f}"}[k],
-            *(f"{v:.4f}" for v in vars(e.translation_m).values()),
-            "-" if e.percent_of_distance is None else f"{e.percent_of_distance:.3f}",
-            f"{e.rotation_deg.rmse:.3f}",
-            f"{e.rotation_deg.max:.3f}",
-        ]
-        for k, e in metrics.absolute.items()
+    from vio.datasets.trajectories import read_segments, read_trajectory_file
+
+    path = Path(args.estimate)
+    if path.is_dir():
+        path = _in_run_folder(path)
+    file = read_trajectory_file(path, args.times, args.format)
+    segment = file.segment
+    if args.segments is not None:
+        segment = read_segments(args.segments, file.trajectory.t_ns)
+    return file.trajectory, segment, _doubled_notes(str(path), file.doubled)
+
+
+def _in_run_folder(path: "Path") -> "Path":
+    """Return a run folder's trajectory; raises VioError when there is none."""
+    from vio.errors import VioError
+
+    found = path / "trajectory_tum.txt"
+    if not found.is_file():
+        raise VioError(
+            f"{path} holds no trajectory_tum.txt; give the folder of a run or a trajectory's file"
+        )
+    return found
+
+
+def _doubled_notes(path: str, doubled: int) -> list[str]:
+    if doubled == 0:
+        return []
+    return [
+        f"{path}: {doubled} rows repeat the time stamp of the row before; the first of each is kept"
     ]
-    head = ["ATE, alignment", "RMSE m", "mean m", "median m", "max m", "% of path"]
-    print_table(title, [*head, "RMSE deg", "max deg"], rows)
-    relative = [
-        [
-            f"{r.delta:g} {r.unit}",
-            *(f"{v:.4f}" for v in vars(r.translation_m).values()),
-            str(r.pairs),
-            f"{r.rotation_deg.rmse:.3f}",
-            f"{r.rotation_deg.max:.3f}",
-        ]
-        for r in metrics.relative
-    ]
-    head = ["RPE, over", "RMSE m", "mean m", "median m", "max m", "pairs"]
-    print_table("", [*head, "RMSE deg", "max deg"], relative)
-    print(
-        f"{metrics.matched} of {metrics.poses} poses matched over {metrics.duration_s:.2f} s and "
-        f"{metrics.distance_m:.2f} m; coverage {100 * metrics.coverage:.1f} %; first pose at "
-        f"{metrics.first_pose_s:.2f} s"
-    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -131,30 +154,65 @@ def run(args: argparse.Namespace) -> int:
     import json
     import sys
 
-    from vio.datasets.trajectories import count_segments, read_trajectory
+    import numpy as np
+
+    from vio.commands import eval_text
+    from vio.eval.associate import associate
+    from vio.eval.association import describe
+    from vio.eval.by_segment import evaluate_segments, pooled_ate_m
+    from vio.eval.hints import attitude_hint
     from vio.eval.metrics import evaluate
 
     deltas = tuple(parse_delta(text) for text in args.rpe or ("1f", "1s", "1m", "10m"))
-    truth, frame_t_ns = load_truth(args.truth, args.truth_times)
+    truth, frame_t_ns, doubled = load_truth(args.truth, args.truth_times, args.truth_format)
+    estimate, segment, notes = load_estimate(args)
+    notes += _doubled_notes(args.truth, doubled)
     origin = int(truth.t_ns[0] if frame_t_ns is None else frame_t_ns[0])
+    start_ns = None if args.start_s is None else origin + round(args.start_s * 1e9)
     metrics = evaluate(
-        read_trajectory(args.estimate, args.times),
+        estimate,
         truth,
-        start_ns=None if args.start_s is None else origin + round(args.start_s * 1e9),
+        start_ns=start_ns,
         frame_t_ns=frame_t_ns,
         max_diff_s=args.max_diff,
         nearest=args.nearest,
         relative=deltas,
     )
-    segments = count_segments(args.estimate)
-    if segments > 1:
-        print(
-            f"note: {args.estimate} holds {segments} segments, each in a world of its own, because "
-            "the odometry was lost and started again; the figures below align them as one",
-            file=sys.stderr,
+    late = estimate.t_ns >= (estimate.t_ns[0] if start_ns is None else start_ns)
+    estimate, segment = estimate.take(late), segment[late]
+    association = describe(estimate, truth, args.max_diff, args.nearest)
+    parts = []
+    if len(np.unique(segment)) > 1:
+        parts = evaluate_segments(
+            estimate,
+            segment,
+            truth,
+            frame_t_ns=frame_t_ns,
+            max_diff_s=args.max_diff,
+            nearest=args.nearest,
+            relative=deltas,
         )
+        notes.append(
+            f"{args.estimate} holds {len(parts)} segments, each in a world of its own, because the "
+            "odometry was lost and started again; the figures of the whole align them as one"
+        )
+    hint = attitude_hint(*associate(estimate, truth, args.max_diff, args.nearest))
+    for line in [f"note: {note}" for note in notes] + ([f"hint: {hint}"] if hint else []):
+        print(line, file=sys.stderr)
+    pooled_m = pooled_ate_m(parts, "se3")
     if args.json:
-        print(json.dumps(metrics.to_dict(), indent=2))
-    else:
-        print_metrics(metrics, f"{args.estimate} against {args.truth}")
+        values = {
+            **metrics.to_dict(),
+            "association": association.to_dict(),
+            "segments": [part.to_dict() for part in parts],
+            "segments_ate_se3_m": pooled_m,
+            "notes": notes,
+            "hints": [hint] if hint else [],
+        }
+        print(json.dumps(values, indent=2))
+        return 0
+    eval_text.print_metrics(metrics, f"{args.estimate} against {args.truth}")
+    eval_text.print_association(association)
+    if parts:
+        eval_text.print_segments(parts, pooled_m)
     return 0

@@ -143,7 +143,7 @@ def table_row(row: dict[str, Any]) -> list[str]:
             _number(absolute["se3"]["translation_m"]["rmse"], 4),
             _number(absolute["yaw"]["translation_m"]["rmse"], 4),
             _number(absolute["se3"]["percent_of_distance"], 3),
-            _number(absolute["se3"]["rotation_deg"]["rmse"], 2),
+            _number((absolute["se3"]["rotation_deg"] or {}).get("rmse"), 2),
         ]
     return [
         *head,

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read and write trajectories as TUM, EuRoC and KITTI text files."""
+"""Read trajectories as their programs write them, and write TUM, EuRoC and KITTI text files."""
 
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,7 @@ from vio.datasets.csv_table import (
 )
 from vio.errors import VioError
 from vio.geometry import matrix_from_quaternion, quaternion_from_matrix
-from vio.limits import quoted, read_text_file, reason
+from vio.limits import MAX_STAMP_NS, quoted, read_text_file, reason
 from vio.trajectory import Trajectory, from_euroc_values, normalised
 
 EUROC_HEADER = (
@@ -27,43 +30,145 @@ TUM_HEADER = "# body in world: seconds p_x p_y p_z q_x q_y q_z q_w"
 _RATE_HZ = 200.0
 _LATEST_S = 4 * 10**9  # a time stamp above this (the year 2096) is not in seconds
 
+FORMS = ("tum", "euroc", "vins", "openvins", "kitti")
+_SEGMENT = re.compile(r"# segment (\d{1,9})\b", re.MULTILINE)
+_OPENVINS_HEADER = re.compile(r"^#\s*timestamp\(s\) q p v bg ba\b", re.MULTILINE)
+# OpenVINS's evaluation writes TUM with the upper triangles of two 3x4 covariances (20 columns); its
+# state files hold q p v bg ba and then as many calibration values as there are cameras.
+_COLUMNS: dict[str, Callable[[int], bool]] = {
+    "tum": lambda count: count in (8, 20),
+    "kitti": lambda count: count == 12,
+    "openvins": lambda count: count >= 17,
+}
+_KNOWN = (
+    "TUM (8, separated by spaces: seconds, position, quaternion xyzw; 20 with OpenVINS's "
+    "covariances), EuRoC (8 or 17, separated by commas: nanoseconds, position, quaternion wxyz, "
+    "...), VINS-Fusion (11, likewise: ..., velocity), OpenVINS's states (17 or more: seconds, "
+    "quaternion, position, velocity, biases, ...), KITTI (12, rows of a 3x4 matrix)"
+)
 
-def read_trajectory(path: str | Path, times: str | Path | None = None) -> Trajectory:
-    """Return the trajectory of a TUM file, an EuRoC csv, or a KITTI file with a file of times.
 
-    The format is told by the separator and the number of columns. Raises VioError saying which line
-    is wrong, or which formats are known.
+@dataclass(frozen=True)
+class TrajectoryFile:
+    """Hold what a file holds: N poses, its form, and what the poses alone do not show.
+
+    segment: (N,) int64, the number of each pose's world (`# segment N` lines; 1 without them).
+    doubled: rows left out because an earlier row has their time stamp.
+    """
+
+    trajectory: Trajectory
+    form: str
+    segment: np.ndarray
+    doubled: int
+
+
+def read_trajectory(
+    path: str | Path, times: str | Path | None = None, form: str | None = None
+) -> Trajectory:
+    """Return the poses of a file; arguments and errors as for `read_trajectory_file`."""
+    return read_trajectory_file(path, times, form).trajectory
+
+
+def read_trajectory_file(
+    path: str | Path, times: str | Path | None = None, form: str | None = None
+) -> TrajectoryFile:
+    """Return the contents of a file in one of FORMS; times: the file of times for KITTI.
+
+    Without `form`, separator, header and number of columns decide. Of rows with one time stamp the
+    first is kept. Raises VioError saying which line is wrong, or which forms are known.
     """
     text = _text(path)
     rows, lines = data_rows(text)
     if not rows:
         raise VioError(f"{path} holds no poses; the run may have ended before its first pose")
-    if "," in rows[0]:
-        table = parse_table(text, str(path), (8, 17), _RATE_HZ)
-        return from_euroc_values(table.t_ns, table.values, str(path))
-    count = len(rows[0].split())
-    if count == 12:
-        if times is None:
-            raise VioError(
-                f"{path} is a KITTI file (12 columns), which has no time stamps; "
-                "give their file with --times (one line in seconds for each pose)"
-            )
-        return _parse_kitti(rows, lines, path, times)
-    if count != 8:
-        raise VioError(
-            f"{path}, line {lines[0]} has {count} columns; known: TUM (8, separated by spaces: "
-            "seconds, position, quaternion xyzw), EuRoC (8 or 17, separated by commas: nanoseconds,"
-            " position, quaternion wxyz, ...), KITTI (12, rows of a 3x4 matrix)"
-        )
-    return _parse_tum(rows, lines, path)
+    if form is None:
+        form = _guess_form(text, rows[0])
+    elif form not in FORMS:
+        raise VioError(f"form {quoted(form)} is unknown; known: {', '.join(FORMS)}")
+    if form in ("euroc", "vins"):
+        columns = (8, 11) if form == "vins" else (8, 17)
+        table = parse_table(text, str(path), columns, _RATE_HZ, repeated=True)
+        keep = _first_of_each(table.t_ns)
+        trajectory = from_euroc_values(table.t_ns[keep], table.values[keep], str(path))
+    else:
+        rows = [row.replace(",", " ") for row in rows]
+        count = len(rows[0].split())
+        if form not in _COLUMNS or not _COLUMNS[form](count):
+            raise VioError(f"{path}, line {lines[0]} has {count} columns; known: {_KNOWN}")
+        if form == "kitti":
+            trajectory = _parse_kitti(rows, lines, path, times)
+            keep = np.ones(len(rows), bool)
+        else:
+            trajectory, keep = _parse_tum(rows, lines, path, form)
+    segment = _marked_segments(text, lines[keep])
+    return TrajectoryFile(trajectory, form, segment, int(len(keep) - keep.sum()))
 
 
-def count_segments(path: str | Path) -> int:
-    """Return how often a file marks the start of a new world (`# segment N`), at least 1.
+def _guess_form(text: str, row: str) -> str:
+    """Return the form of a file with this first row; "" for none that is known."""
+    count = len(re.split(r"[,\s]+", row))
+    if "," in row:
+        return "vins" if count == 11 else "euroc"
+    if _OPENVINS_HEADER.search(text[:1000]):
+        return "openvins"
+    return next((form for form, fits in _COLUMNS.items() if fits(count)), "")
 
-    Raises VioError when the file cannot be read.
+
+def read_segments(path: str | Path, t_ns: np.ndarray) -> np.ndarray:
+    """Return the segment numbers (N,) of the times t_ns (N,) as a file states them.
+
+    The file is a run's states.csv or a trajectory with `# segment N` lines. A time between two of
+    its rows belongs to the earlier row. Raises VioError when the file holds no segments.
     """
-    return max(1, sum(line.startswith("# segment ") for line in _text(path).splitlines()))
+    text = _text(path)
+    head = text.lstrip("\ufeff#").partition("\n")[0].strip().split(",")
+    if "t_ns" not in head or "segment" not in head:
+        if not _SEGMENT.search(text):
+            raise VioError(
+                f"{path} states no segments; give a run's states.csv (columns t_ns and segment) "
+                'or a trajectory with lines "# segment N"'
+            )
+        marked = read_trajectory_file(path)
+        known_t_ns, number = marked.trajectory.t_ns, marked.segment
+    else:
+        rows, lines = data_rows(text)
+        at = [head.index("t_ns"), head.index("segment")]
+        values = []
+        for row, line in zip(rows, lines, strict=True):
+            fields = row.split(",")
+            try:
+                values.append([int(fields[i]) for i in at])
+            except (ValueError, IndexError):
+                raise VioError(
+                    f"{path}, line {line}: t_ns and segment are not whole numbers"
+                ) from None
+        if not values or max(abs(v) for row in values for v in row) >= MAX_STAMP_NS:
+            raise VioError(f"{path} holds no usable rows; give a run's states.csv")
+        known_t_ns, number = np.array(values, np.int64).T
+        if (np.diff(known_t_ns) < 0).any():
+            raise VioError(f"{path}: time stamps are not sorted; sort the rows by t_ns")
+    index = np.searchsorted(known_t_ns, t_ns, side="right") - 1
+    segment: np.ndarray = number[np.maximum(index, 0)]
+    return segment
+
+
+def _marked_segments(text: str, lines: np.ndarray) -> np.ndarray:
+    """Return the segment numbers of rows, given their lines (N,) in the file."""
+    marks = [
+        (number, int(found[1]))
+        for number, line in enumerate(text.lstrip("\ufeff").splitlines(), start=1)
+        if (found := _SEGMENT.match(line))
+    ]
+    if not marks:
+        return np.ones(len(lines), np.int64)
+    at, numbers = np.array(marks, np.int64).T
+    segment: np.ndarray = numbers[np.maximum(np.searchsorted(at, lines) - 1, 0)]
+    return segment
+
+
+def _first_of_each(t_ns: np.ndarray) -> np.ndarray:
+    """Return which rows (N,) bool have another time stamp than the row before."""
+    return np.append(True, np.diff(t_ns) != 0)
 
 
 def _text(path: str | Path) -> str:
@@ -103,23 +208,43 @@ def _seconds(fields: list[str], lines: np.ndarray, path: str | Path) -> np.ndarr
         except ValueError as error:
             raise VioError(f"{path}, line {line}: time stamp {error}") from None
     if max(map(abs, t_ns), default=0) >= _LATEST_S * 10**9:
+        largest = max(map(abs, t_ns)) / 1e9
+        units = (("milliseconds", "1e3"), ("microseconds", "1e6"), ("nanoseconds", "1e9"))
+        unit, factor = next((u for u in units if largest / float(u[1]) < _LATEST_S), units[-1])
         raise VioError(
             f"{path}, line {lines[0]}: time stamp {quoted(fields[0])} is too large for seconds, "
-            "in which TUM files count: divide by 1e9 if it is nanoseconds (or use the EuRoC form)"
+            f"in which TUM files count: divide by {factor} if it is {unit}"
+            f"{' (or use the EuRoC form)' if factor == '1e9' else ''}"
         )
-    return check_times(np.array(t_ns, np.int64), lines, str(path), _RATE_HZ)
+    return np.array(t_ns, np.int64)
 
 
-def _parse_tum(rows: list[str], lines: np.ndarray, path: str | Path) -> Trajectory:
+def _parse_tum(
+    rows: list[str], lines: np.ndarray, path: str | Path, form: str
+) -> tuple[Trajectory, np.ndarray]:
+    """Return the poses of the TUM or OpenVINS form, and which rows (N,) bool they are of."""
     values = _numbers(rows, lines, path, 1)
     t_ns = _seconds([row.split(maxsplit=1)[0] for row in rows], lines, path)
-    q = normalised(values[:, [6, 3, 4, 5]], str(path))
-    return Trajectory(t_ns, np.ascontiguousarray(values[:, :3]), q)
+    keep = _first_of_each(t_ns)
+    check_times(t_ns[keep], lines[keep], str(path), _RATE_HZ)
+    t_ns, values = t_ns[keep], values[keep]
+    blocks = [np.ascontiguousarray(values[:, i : i + 3]) for i in (0, 4, 7, 10, 13)]
+    if form == "tum":
+        q = normalised(values[:, [6, 3, 4, 5]], str(path))
+        return Trajectory(t_ns, blocks[0], q), keep
+    # JPL's quaternion from world to body has the components of Hamilton's from body to world.
+    q = normalised(values[:, [3, 0, 1, 2]], str(path))
+    return Trajectory(t_ns, blocks[1], q, *blocks[2:]), keep
 
 
 def _parse_kitti(
-    rows: list[str], lines: np.ndarray, path: str | Path, times: str | Path
+    rows: list[str], lines: np.ndarray, path: str | Path, times: str | Path | None
 ) -> Trajectory:
+    if times is None:
+        raise VioError(
+            f"{path} is a KITTI file (12 columns), which has no time stamps; "
+            "give their file with --times (one line in seconds for each pose)"
+        )
     matrices = _numbers(rows, lines, path, 0).reshape(-1, 3, 4)
     time_rows, time_lines = data_rows(_text(times))
     if len(time_rows) != len(matrices):
@@ -137,6 +262,7 @@ def _parse_kitti(
         )
     q = np.stack([quaternion_from_matrix(np.ascontiguousarray(r)) for r in R])
     t_ns = _seconds([row.split()[0] for row in time_rows], time_lines, times)
+    check_times(t_ns, time_lines, str(times), _RATE_HZ)
     return Trajectory(t_ns, np.ascontiguousarray(matrices[:, :, 3]), q)
 
 

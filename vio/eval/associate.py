@@ -4,6 +4,7 @@
 import numpy as np
 
 from vio.errors import VioError
+from vio.eval.hints import unit_hint
 from vio.trajectory import Trajectory, interpolate, nearest_index
 
 MAX_DIFF_S = 0.01
@@ -49,10 +50,8 @@ def associate(
 def _no_match(estimate: Trajectory, truth: Trajectory, max_diff_s: float, gap_ns: int) -> str:
     """Return the message for trajectories without common times, with a guess at the reason."""
     spans = [f"{t[0] / 1e9:.3f} to {t[-1] / 1e9:.3f} s" for t in (estimate.t_ns, truth.t_ns)]
-    ratio = abs(float(truth.t_ns[0])) / max(abs(float(estimate.t_ns[0])), 1.0)
-    power = round(np.log10(max(ratio, 1e-30)) / 3.0)
-    if power != 0 and abs(np.log10(ratio) - 3 * power) < 0.5:
-        advice = f"their time stamps differ by a factor of about 1e{3 * power}: check the unit"
+    if hint := unit_hint(estimate, truth):
+        advice = f"the nearest ones are {gap_ns / 1e9:.3f} s apart, and {hint}"
     elif gap_ns < 1e9:
         advice = f"the nearest ones are {gap_ns / 1e9:.4f} s apart: raise the max. difference"
     else:

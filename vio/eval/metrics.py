@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from vio.errors import VioError
-from vio.eval.align import ALIGNMENTS, align
+from vio.eval.align import ALIGNMENTS, align, undetermined
 from vio.eval.associate import MAX_DIFF_S, associate
+from vio.eval.hints import unit_hint
 from vio.trajectory import Trajectory, quaternion_product, rotation_matrices
 
 UNITS = ("frames", "s", "m")
 # Longer pauses between estimated poses than this many median steps count as not covered.
-_GAP_STEPS = 3.0
+GAP_STEPS = 3.0
 _CONJUGATE = np.array([1.0, -1.0, -1.0, -1.0])
 
 
@@ -29,13 +30,18 @@ class Statistics:
 
 @dataclass(frozen=True)
 class AbsoluteError:
-    """Hold position errors (m) and rotation errors (degrees) after one alignment."""
+    """Hold position errors (m) and rotation errors (degrees) after one alignment.
+
+    scale, rotation_deg: None where the positions leave them open. undetermined: the reason for
+    each of "rotation" and "scale" that is.
+    """
 
     alignment: str
-    scale: float
+    scale: float | None
     translation_m: Statistics
-    rotation_deg: Statistics
+    rotation_deg: Statistics | None
     percent_of_distance: float | None
+    undetermined: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -112,12 +118,14 @@ def absolute_error(estimate: Trajectory, truth: Trajectory, kind: str) -> Absolu
     q = quaternion_product(truth.q_world_body * _CONJUGATE, aligned.q_world_body)
     translation = statistics(errors)
     length = truth.length_m()
+    unknown = undetermined(estimate.p_world_body, truth.p_world_body, kind)
     return AbsoluteError(
         alignment=kind,
-        scale=alignment.scale,
+        scale=None if "scale" in unknown else alignment.scale,
         translation_m=translation,
-        rotation_deg=statistics(rotation_angle_deg(q)),
+        rotation_deg=None if "rotation" in unknown else statistics(rotation_angle_deg(q)),
         percent_of_distance=100.0 * translation.rmse / length if length > 0.0 else None,
+        undetermined=unknown,
     )
 
 
@@ -189,7 +197,7 @@ def coverage(estimate_t_ns: np.ndarray, reference_t_ns: np.ndarray) -> float:
     """
     if len(estimate_t_ns) == 0 or len(reference_t_ns) == 0:
         return 0.0
-    limit = _GAP_STEPS * float(np.median(np.diff(estimate_t_ns))) if len(estimate_t_ns) > 1 else 0.0
+    limit = GAP_STEPS * float(np.median(np.diff(estimate_t_ns))) if len(estimate_t_ns) > 1 else 0.0
     after = np.searchsorted(estimate_t_ns, reference_t_ns)
     inside = (after > 0) & (after < len(estimate_t_ns))
     right = after.clip(max=len(estimate_t_ns) - 1)
@@ -225,9 +233,11 @@ def evaluate(
     estimated = estimate.between(start, until)
     est, gt = associate(estimated, truth, max_diff_s, nearest)
     if len(est) < 3:
+        hint = unit_hint(estimated, truth)
         raise VioError(
             f"only {len(est)} of {len(estimated)} estimated poses have ground truth within "
-            f"{max_diff_s:g} s; at least 3 are needed: check the span or raise the max. difference"
+            f"{max_diff_s:g} s; at least 3 are needed: "
+            f"{hint or 'check the span or raise the max. difference'}"
         )
     expected = reference[(reference >= start) & (reference <= until)]
     pieces = (relative_error(est, gt, delta, unit) for delta, unit in relative)

@@ -8,7 +8,7 @@ import numpy as np
 from vio import __version__
 from vio.datasets.base import Dataset
 from vio.errors import VioError
-from vio.eval.align import align
+from vio.eval.align import align, undetermined
 from vio.eval.aligned import AlignedSegment
 from vio.eval.metrics import evaluate
 from vio.runs.execute import RunResult
@@ -101,7 +101,8 @@ def aligned_segments(
             alignment = align(estimate.p_world_body, reference.p_world_body, "yaw")
             moved = "yaw and position"
             full = align(estimate.p_world_body, reference.p_world_body, "se3")
-            if alignment.R[2] @ full.R[2] < MIN_LEVEL and len(estimate) > 2:
+            open_parts = undetermined(estimate.p_world_body, reference.p_world_body, "se3")
+            if alignment.R[2] @ full.R[2] < MIN_LEVEL and not open_parts:
                 alignment, moved = full, "attitude and position"
             estimate = alignment.apply(estimate)
             landmarks = result.landmarks @ alignment.R.T + alignment.t
@@ -168,5 +169,12 @@ def accuracy_lines(accuracy: dict[str, Any] | None) -> list[str]:
     share = f" = {percent:.2f} % of {accuracy['distance_m']:.1f} m" if percent is not None else ""
     return [
         f"ATE {se3['translation_m']['rmse']:.4f} m{share} (SE3 alignment; yaw only "
-        f"{yaw['translation_m']['rmse']:.4f} m), rotation {se3['rotation_deg']['rmse']:.2f} deg"
+        f"{yaw['translation_m']['rmse']:.4f} m), rotation {rotation_text(se3)}"
     ]
+
+
+def rotation_text(absolute: dict[str, Any]) -> str:
+    """Return the rotation error of one alignment (a value of `absolute`), or why it is open."""
+    if absolute["rotation_deg"] is None:
+        return f"undetermined ({absolute['undetermined']['rotation']})"
+    return f"{absolute['rotation_deg']['rmse']:.2f} deg"
