@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 from vio.camera import Camera, StereoRig
 from vio.config import Config
 from vio.data import ImuData
-from vio.datasets.base import Dataset
+from vio.datasets.base import Dataset, LostImages
 from vio.datasets.tracks import TrackFrame
 from vio.engines import make_odometry
 from vio.imu import GRAVITY_M_S2, ImuNoise
@@ -83,6 +83,7 @@ class Simulation:
         q = Rotation.from_matrix(R).as_quat()[:, [3, 0, 1, 2]]
         v = (self.poses(t + 1e-5)[1] - self.poses(t - 1e-5)[1]) / 2e-5
         self.truth_error = ""
+        self.lost_images: LostImages = LostImages()
         self.ground_truth = Trajectory(self.frame_t_ns, p, q, v)
         self._frames = self._make_frames()
 

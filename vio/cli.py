@@ -2,20 +2,23 @@
 """The command `vio`: dispatches to vio/commands/ and turns outcomes into exit codes."""
 
 import argparse
+import errno
 import importlib
-import os
 import signal
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType, ModuleType
+from typing import NoReturn
 
 from vio import __version__
 from vio.commands import hw
 from vio.environment import check_cache, check_environment
 from vio.errors import VioError
-from vio.exits import EXIT_BAD_INPUT, EXIT_DEFECT, EXIT_INTERRUPTED
+from vio.exits import EXIT_BAD_INPUT, EXIT_BROKEN_PIPE, EXIT_DEFECT, EXIT_INTERRUPTED
+from vio.limits import shown
+from vio.streams import complain, discard_output, prepare_streams
 
 GROUPS = {
     "odometry": ("demo", "run", "eval", "suite"),
@@ -25,6 +28,9 @@ GROUPS = {
 }
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)
 
+# What a full or failing disk and a terminal that has gone raise: no defect of ours.
+SURROUNDINGS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EMFILE)
+
 EPILOG = (
     "exit codes: 0 done, 1 defect of Kestrel, 2 wrong usage or bad data, 3 done with\n"
     "a negative result (no pose, a failed sequence or check), 130 interrupted"
@@ -33,7 +39,7 @@ EPILOG = (
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands; it imports their modules, which are light at the top."""
-    parser = argparse.ArgumentParser(prog="vio", add_help=False)
+    parser = Parser(prog="vio", add_help=False)
     parser.add_argument(
         "--version", action="version", version=f"vio {__version__}", help=argparse.SUPPRESS
     )
@@ -78,23 +84,43 @@ def _needs(module: ModuleType) -> tuple[str, ...]:
     return getattr(module, "NEEDS", ())
 
 
+class Parser(argparse.ArgumentParser):
+    """Report wrong usage in one line, as all other bad input."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the message and exit."""
+        complain(f"{self.prog}: {message}; see {self.prog} --help")
+        self.exit(EXIT_BAD_INPUT)
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt(number)
+
+
+def _catch_signals() -> None:
+    """Let SIGINT, SIGTERM and SIGHUP end a command in order, with its partial result.
+
+    SIGINT also in a script's background job, which begins with it ignored; SIGHUP not under nohup.
+    """
+    signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _interrupt)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     if argv is None:
-        # Both end a command in order, with its partial result; also in a script's background job,
-        # which begins with SIGINT ignored.
-        signal.signal(signal.SIGINT, _interrupt)
-        signal.signal(signal.SIGTERM, _interrupt)
+        prepare_streams()
+        _catch_signals()
         argv = sys.argv[1:]
     if argv and argv[0] in hw.COMMANDS:
-        print(f"vio: `vio {argv[0]}` is now `vio hw {argv[0]}`", file=sys.stderr)
+        complain(f"vio: `vio {argv[0]}` is now `vio hw {argv[0]}`")
         return EXIT_BAD_INPUT
-    args = build_parser().parse_args(argv)
+    name = "vio"
     try:
+        args = build_parser().parse_args(argv)
+        name = args.name
         hw.require(args.needs)
         check_environment()
         if args.command != "doctor":
@@ -103,15 +129,39 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except VioError as error:
-        print(f"{args.name}: {error}", file=sys.stderr)
+        complain(f"{name}: {error}")
         return EXIT_BAD_INPUT
     except KeyboardInterrupt as interrupt:
-        print(f"{args.name}: interrupted", file=sys.stderr)
-        return 128 + interrupt.args[0] if interrupt.args else EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader (head, less) has gone: nothing more to say, and no complaint at shutdown.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception:
-        traceback.print_exc()
+        return _ended_by_signal(name, interrupt)
+    except BrokenPipeError:  # the reader (head, less) has gone: nothing more to say
+        discard_output()
+        return EXIT_BROKEN_PIPE
+    except SystemExit as stop:  # of argparse, which has printed
+        return _flushed(stop)
+    except Exception as error:
+        if isinstance(error, MemoryError) or getattr(error, "errno", None) in SURROUNDINGS:
+            complain(f"{name}: {shown(str(error)) or 'out of memory'}")
+            discard_output()
+            return EXIT_BAD_INPUT
+        complain(traceback.format_exc().rstrip())
         return EXIT_DEFECT
+
+
+def _ended_by_signal(name: str, interrupt: KeyboardInterrupt) -> int:
+    """Report which signal ended a command; return its exit code."""
+    number = interrupt.args[0] if interrupt.args else signal.SIGINT
+    if number == signal.SIGHUP:
+        complain(f"{name}: the terminal has gone")
+        return EXIT_BAD_INPUT
+    complain(f"{name}: interrupted")
+    return EXIT_INTERRUPTED if number == signal.SIGINT else 128 + int(number)
+
+
+def _flushed(stop: SystemExit) -> int:
+    """Return the exit code of argparse, or that of a reader who has gone before its output."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        discard_output()
+        return EXIT_BROKEN_PIPE
+    return stop.code if isinstance(stop.code, int) else 0

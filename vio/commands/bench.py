@@ -5,6 +5,8 @@ import argparse
 import os
 from typing import Any
 
+from vio.commands import options
+
 HELP = "Measure time per stage and memory beside the OpenCV baseline."
 REAL_CLIP = "euroc/MH_01_easy"
 RENDERED_SCENARIO = "handheld"
@@ -27,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--repeats",
-        type=int,
+        type=options.count,
         default=3,
         metavar="N",
         help="passes; the fastest counts (default: 3)",
@@ -67,7 +69,9 @@ def run(args: argparse.Namespace) -> int:
     from vio.datasets.manifest import data_folder
     from vio.errors import VioError
     from vio.runs.bench import measure_engines
+    from vio.runs.files import replace_file
     from vio.runs.folder import make_folder
+    from vio.runs.lock import locked
 
     config = load_config(args.preset, args.set)
     engines = tuple(name.strip() for name in args.engines.split(",") if name.strip())
@@ -77,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
         )
     real = data_folder() / REAL_CLIP
     out = make_folder("bench", args.out)
-    with tempfile.TemporaryDirectory(prefix="kestrel-") as temporary:
+    with locked(out), tempfile.TemporaryDirectory(prefix="kestrel-") as temporary:
         path = args.dataset or (str(real) if (real / "mav0").is_dir() else None)
         if path is None:
             from vio.render.sequence import render_scenario
@@ -88,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
     name = Path(path).name if path != temporary else RENDERED_SCENARIO
     machine = {"cores": os.cpu_count(), "machine": platform.machine()}
     report: dict[str, Any] = {"dataset": name, **machine, "engines": results}
-    (out / "bench.json").write_text(json.dumps(report, indent=2) + "\n")
+    replace_file(out / "bench.json", json.dumps(report, indent=2) + "\n")
     for engine, figures in results.items():
         title = f"{engine} on {name}: {figures['frames']} frames, times in ms"
         print_table(title, STAGE_HEADER, stage_rows(figures))

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from vio.commands import options
+
 COMPILING_SECONDS = 1.0  # of images: enough to call every compiled function of the odometry
 
 HELP = "Render a short flight, run the odometry on it, measure it."
@@ -21,9 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--scenario", default="handheld", help="what `vio render` is to render (default: handheld)"
     )
     parser.add_argument(
-        "--seconds", type=float, default=8.0, help="length of the flight (default: 8)"
+        "--seconds", type=options.seconds, default=8.0, help="length of the flight (default: 8)"
     )
-    parser.add_argument("--seed", type=int, default=1, help="of world and noise (default: 1)")
+    parser.add_argument(
+        "--seed", type=options.seed, default=1, help="of world and noise (default: 1)"
+    )
     parser.add_argument(
         "--out",
         metavar="DIR",
@@ -42,25 +46,27 @@ def run(args: argparse.Namespace) -> int:
     from vio.render.sequence import open_scenario, write_sequence
     from vio.runs.execute import execute
     from vio.runs.folder import RunFolder, make_folder
+    from vio.runs.lock import locked
 
     start = perf_counter()
     config = load_config()
     sequence = open_scenario(args.scenario, args.seed, args.seconds)
     path = make_folder("demo", args.out)
-    recording = path / sequence.name
-    with (
-        compiling_ahead(args.scenario, args.seed),
-        progress(f"rendering {sequence.name}", 2 * len(sequence.t_ns)) as done,
-    ):
-        for count, _ in write_sequence(sequence, recording):
-            done(count)
-    rendered = perf_counter()
-    dataset = open_dataset(recording)
-    with RunFolder(path, config) as folder:
-        with progress("odometry", len(dataset.frame_t_ns)) as done:
-            result = execute(dataset, config, folder, on_frame=done)
-        ran = perf_counter()
-        code, metrics = finish(dataset, folder, result)
+    with locked(path):
+        recording = path / sequence.name
+        with (
+            compiling_ahead(args.scenario, args.seed),
+            progress(f"rendering {sequence.name}", 2 * len(sequence.t_ns)) as done,
+        ):
+            for count, _ in write_sequence(sequence, recording):
+                done(count)
+        rendered = perf_counter()
+        dataset = open_dataset(recording)
+        with RunFolder(path, config) as folder:
+            with progress("odometry", len(dataset.frame_t_ns)) as done:
+                result = execute(dataset, config, folder, on_frame=done)
+            ran = perf_counter()
+            code, metrics = finish(dataset, folder, result)
     seconds = {"rendering": rendered - start, "odometry": ran - rendered}
     seconds["figures"] = perf_counter() - ran
     print_table("", ("demo", ""), table_rows(metrics, seconds))

@@ -4,6 +4,8 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from vio.commands import options
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -29,14 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--from",
         dest="start_s",
-        type=float,
+        type=options.since,
         metavar="SECONDS",
         help="leave out what comes before: seconds after the recording's first frame, or after "
         "the first ground-truth pose",
     )
     parser.add_argument(
         "--max-diff",
-        type=float,
+        type=options.seconds,
         default=0.01,
         metavar="SECONDS",
         help="greatest time between a pose and the ground truth (default 0.01)",
@@ -74,17 +76,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
 
 
+MAX_DELTA = 1e6  # frames, seconds or metres
+
+
 def parse_delta(text: str) -> tuple[float, str]:
     """Return (number, unit) of "1f", "0.5s" or "10m"; raises VioError for other texts."""
     from vio.errors import VioError
 
     units = {"f": "frames", "s": "s", "m": "m"}
     try:
-        return float(text[:-1]), units[text[-1:]]
+        number, unit = float(text[:-1]), units[text[-1:]]
+        if not 0.0 < number <= MAX_DELTA or (unit == "frames" and number != int(number)):
+            raise ValueError
+        return number, unit
     except (ValueError, KeyError):
         raise VioError(
-            f"--rpe {text!r} is not a number with unit f (frames), s (seconds) or m (metres), "
-            "e.g. 1f, 0.5s, 10m"
+            f"--rpe {text[:40]!r} is not a positive number with unit f (whole frames), s (seconds) "
+            "or m (metres), e.g. 1f, 0.5s, 10m"
         ) from None
 
 

@@ -30,16 +30,21 @@ def finish(
 ) -> tuple[int, dict[str, Any]]:
     """Write metrics and figures; return the exit code and the metrics.
 
-    Raises the KeyboardInterrupt again, after the metrics, when the run was interrupted.
+    Raises again, after the metrics, what ended the run early.
     """
+    from contextlib import suppress
+
+    from vio.errors import VioError
     from vio.exits import EXIT_NEGATIVE
     from vio.runs.summary import aligned_segments, summarise
 
     metrics = summarise(dataset, result)
-    folder.write_metrics(metrics)
-    if result.interrupt is not None:
+    if result.error is not None:
+        with suppress(VioError):  # of a full disk: the first error is the one to report
+            folder.write_metrics(metrics)
         print(f"partial result in {folder.path}")
-        raise result.interrupt
+        raise result.error
+    folder.write_metrics(metrics)
     if figures:
         from vio.report import write_figures
 

@@ -5,6 +5,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from vio.commands import options
+
 HELP = "Render a sequence: a scenario, or along a recorded trajectory."
 
 
@@ -23,14 +25,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ASL_FOLDER",
         help="a recording with images: its flight is rendered and measured against the real frames",
     )
-    parser.add_argument("--seed", type=int, default=1, help="of world and noise (default: 1)")
+    parser.add_argument(
+        "--seed", type=options.seed, default=1, help="of world and noise (default: 1)"
+    )
     parser.add_argument(
         "--seeds", default="1-5", metavar="RANGE", help="with --compare: seeds (default: 1-5)"
     )
     parser.add_argument(
         "--out", metavar="DIR", help="new sequence folder (default: rendered/<name>_seed<N>)"
     )
-    parser.add_argument("--seconds", type=float, help="stop after so many seconds of images")
+    parser.add_argument(
+        "--seconds", type=options.seconds, help="stop after so many seconds of images"
+    )
     parser.add_argument(
         "--place",
         choices=("auto", "hall", "room", "corridor"),
@@ -39,7 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--depth", action="store_true", help="also write depth images, 16-bit mm")
     parser.add_argument("--flow", action="store_true", help="also write the flow to the next frame")
-    parser.add_argument("--threads", type=int, help="rendering threads (default: all cores)")
+    parser.add_argument(
+        "--threads", type=options.threads, help="rendering threads (default: all cores)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -3,7 +3,12 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+
+from vio.commands.options import add_until
+
+MAX_NOTES = 10  # of those that come up during a run
 
 HELP = "Run the odometry on a recording; write a run folder."
 
@@ -14,9 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "dataset", help="a recording in EuRoC layout (folder or zip), or a folder of tracks"
     )
     add_config_arguments(parser)
-    parser.add_argument(
-        "--until", type=float, metavar="SECONDS", help="stop this long after the first image"
-    )
+    add_until(parser)
     parser.add_argument(
         "--out",
         metavar="DIR",
@@ -64,24 +67,34 @@ def run(args: argparse.Namespace) -> int:
     from vio.commands.outcome import config_from_arguments, finish
     from vio.datasets import open_dataset
     from vio.datasets.base import count_frames
-    from vio.errors import VioError
     from vio.runs.execute import execute
     from vio.runs.folder import RunFolder, make_folder
-    from vio.runs.summary import summary_lines
+    from vio.runs.lock import locked
+    from vio.runs.summary import lost_image_lines, summary_lines
 
-    if args.until is not None and not args.until > 0.0:
-        raise VioError(f"--until {args.until:g} is not a positive number of seconds")
     config = config_from_arguments(args)
     dataset = open_dataset(args.dataset, right_offset_ms=config.dataset.right_offset_ms)
-    for warning in dataset.warnings:
-        print(f"note: {warning}", file=sys.stderr)
+    print_notes(dataset.warnings)
+    before = len(dataset.warnings)
     path: Path = make_folder(dataset.name, args.out)
     frame_count = count_frames(dataset, args.until)
-    with RunFolder(path, config) as folder:
+    with locked(path), RunFolder(path, config) as folder:
         with progress(dataset.name, frame_count) as done:
             result = execute(dataset, config, folder, args.until, done)
+        print_notes(dataset.warnings[before:], MAX_NOTES)
         code, metrics = finish(dataset, folder, result, figures=not args.no_figures)
-    for line in summary_lines(metrics):
-        print(line)
-    print(path)
+    lines = [*lost_image_lines(metrics), *summary_lines(metrics)]
+    if metrics["poses"]:
+        lines.append(str(path))
+    else:
+        lines.insert(-1, str(path))  # why there is no pose is the last word
+    print("\n".join(lines))
     return code
+
+
+def print_notes(notes: Sequence[str], limit: int | None = None) -> None:
+    """Print notes to stderr, those beyond the limit as a number."""
+    for note in notes[:limit]:
+        print(f"note: {note}", file=sys.stderr)
+    if limit is not None and len(notes) > limit:
+        print(f"note: and {len(notes) - limit} more like these", file=sys.stderr)

@@ -5,6 +5,7 @@ import argparse
 import os
 from typing import TYPE_CHECKING, Any
 
+from vio.commands import options
 from vio.commands.run import add_config_arguments
 
 if TYPE_CHECKING:
@@ -33,16 +34,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seeds", default="1", metavar="RANGE", help="worlds to render, e.g. 1-5 (default: 1)"
     )
-    parser.add_argument(
-        "--until", type=float, metavar="SECONDS", help="only this much of each sequence"
-    )
+    options.add_until(parser)
     parser.add_argument(
         "--keep",
         metavar="DIR",
         help="keep rendered sequences in DIR (about 1 GB a flight), and use those that are there",
     )
     parser.add_argument(
-        "--jobs", type=int, default=0, metavar="N", help="processes (default: one a core)"
+        "--jobs", type=options.threads, metavar="N", help="processes (default: one a core)"
     )
     add_config_arguments(parser)
     parser.add_argument(
@@ -85,19 +84,20 @@ def run(args: argparse.Namespace) -> int:
     from vio.commands.outcome import config_from_arguments
     from vio.exits import EXIT_NEGATIVE
     from vio.runs.folder import make_folder
+    from vio.runs.lock import locked
     from vio.runs.suite import run_suite
 
     config_from_arguments(args)  # a wrong setting is said once, before any work
     jobs = make_jobs(args)
     out = make_folder("suite", args.out)
-    arguments = ["--no-figures", "--preset", args.preset]
-    arguments += [word for item in args.set for word in ("--set", item)]
-    arguments += [] if args.engine is None else ["--engine", args.engine]
-    arguments += [] if args.imu is None else ["--imu", args.imu]
-    arguments += [] if args.backend is None else ["--backend", args.backend]
-    arguments += [] if args.until is None else ["--until", str(args.until)]
-    with progress("suite", len(jobs)) as done:
-        result = run_suite(jobs, arguments, out, args.jobs or os.cpu_count() or 1, done)
+    words = ["--no-figures", "--preset", args.preset]
+    words += [word for item in args.set for word in ("--set", item)]
+    words += [] if args.engine is None else ["--engine", args.engine]
+    words += [] if args.imu is None else ["--imu", args.imu]
+    words += [] if args.backend is None else ["--backend", args.backend]
+    words += [] if args.until is None else ["--until", str(args.until)]
+    with locked(out), progress("suite", len(jobs)) as done:
+        result = run_suite(jobs, words, out, args.jobs or os.cpu_count() or 1, done)
     summary = result["summary"]
     print_table("", HEADER, [table_row(row) for row in result["rows"]])
     rows = [summary_row(name, group) for name, group in summary["sequences"].items()]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The dataset protocol: a calibrated stereo rig, inertial samples and a stream of stereo frames."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -22,6 +23,10 @@ def add_warning(warnings: list[str], message: str) -> None:
     warnings.append("further warnings about this recording are left out" if full else message)
 
 
+# Images that could not be used: {(left or right, why): number}.
+LostImages = Counter[tuple[str, str]]
+
+
 class Dataset(Protocol):
     """What a reader gives; image memory stays bounded because frames() reads one pair at a time."""
 
@@ -33,6 +38,11 @@ class Dataset(Protocol):
     ground_truth: Trajectory | None
     truth_error: str  # why the ground truth is left out, or empty
     warnings: list[str]
+
+    @property
+    def lost_images(self) -> LostImages:
+        """Images that are missing, and those that reading found to be damaged so far."""
+        ...
 
     def frames(
         self, start_ns: int | None = None, until_ns: int | None = None

@@ -9,11 +9,11 @@ import numpy as np
 
 from vio.camera import Camera, StereoRig
 from vio.data import ImuData, StereoFrame
-from vio.datasets.base import add_warning
+from vio.datasets.base import LostImages, add_warning
 from vio.datasets.csv_table import Table, data_rows, parse_table, parse_times
 from vio.datasets.files import Files, find_asl, read_text
 from vio.datasets.ground_truth import left_out, read_ground_truth
-from vio.datasets.images import Pair, StereoStream, check_first_image
+from vio.datasets.images import SIDES, Pair, StereoStream, check_first_image
 from vio.datasets.pairing import check_against_imu, pair_cameras, shifted
 from vio.datasets.rig import CAMERAS, check_stereo, read_calibration
 from vio.errors import VioError
@@ -33,6 +33,7 @@ class EurocDataset:
         files, self.name = find_asl(path)
         self.path = path
         self.warnings: list[str] = []
+        self._missing: LostImages = LostImages()
         self._images = images
 
         check_stereo(files)
@@ -70,6 +71,7 @@ class EurocDataset:
         )
         if self.truth_error:
             add_warning(self.warnings, left_out(self.truth_error))
+        self.lost_images = LostImages(self._missing)
         self._stream = StereoStream(files, ("cam0/data", "cam1/data"), cameras)
 
     def frames(
@@ -84,9 +86,9 @@ class EurocDataset:
             raise VioError(f"{self.path} was opened with images=False: it has no frames to give")
         first = self.frame_t_ns[0] if start_ns is None else start_ns
         last = self.frame_t_ns[-1] if until_ns is None else until_ns
-        return self._stream.frames(
-            [pair for pair in self._pairs if first <= pair[0] <= last], self.warnings
-        )
+        pairs = [pair for pair in self._pairs if first <= pair[0] <= last]
+        self.lost_images = LostImages(self._missing)
+        return self._stream.frames(pairs, self.warnings, self.lost_images)
 
     def _drop_missing_images(
         self, files: Files, cameras: tuple[Camera, Camera], names: tuple[list[str], ...]
@@ -119,6 +121,9 @@ class EurocDataset:
                 right if right in present[1] else None,
             )
             both = pair[1] is None and pair[2] is None
+            for side, name, found in zip(SIDES, (left, right), present, strict=True):
+                if name is not None and name not in found:
+                    self._missing[side, "missing"] += 1
             if lost:
                 what = "is skipped" if both else "goes on as mono"
                 message = f"frame {t_ns} {what}: {' and '.join(lost)} missing in {files.root}"

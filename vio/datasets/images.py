@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from vio.camera import Camera
 from vio.data import StereoFrame
-from vio.datasets.base import add_warning
+from vio.datasets.base import LostImages, add_warning
 from vio.datasets.files import Files
 from vio.errors import VioError
 from vio.limits import MAX_IMAGE_PIXELS, reason
@@ -40,6 +40,8 @@ UNDECODABLE = (
 _BYTES_A_PIXEL = 8  # of a file, at most, and as many for what else is in it
 _SPARE_BYTES = 2**20
 _FULL_RANGE = 2**13  # 16-bit images whose values all lie below use fewer bits
+
+SIDES = ("left", "right")
 
 # One line of work: time stamp, name of the left image or None, name of the right image or None.
 Pair = tuple[int, str | None, str | None]
@@ -122,6 +124,10 @@ def check_first_image(
     )
 
 
+# A frame, or None when both images are lost; warnings; lost images as (side, why).
+_Loaded = tuple[StereoFrame | None, list[str], list[tuple[str, str]]]
+
+
 class StereoStream:
     """Decode listed pairs in order; holds at most the pair handed out and the one after it."""
 
@@ -132,49 +138,52 @@ class StereoStream:
         self._folders = folders
         self._cameras = cameras
 
-    def _load(self, side: int, name: str | None) -> tuple[np.ndarray | None, str]:
-        """Return the image or None, and why it is lost (empty when it is not, or is unlisted)."""
+    def _load(self, side: int, name: str | None) -> tuple[np.ndarray | None, str, str]:
+        """Return the image or None, why it is lost, and that in a sentence (both may be empty)."""
         if name is None:
-            return None, ""
+            return None, "", ""
         path = f"{self._folders[side]}/{name}"
         where = f"{self._files.root}/{path}"
         camera = self._cameras[side]
         try:
-            return decode(self._files.read(path, _size_limit(camera)), camera, where), ""
+            return decode(self._files.read(path, _size_limit(camera)), camera, where), "", ""
         except FileNotFoundError:
-            return None, f"{where} has disappeared"
+            return None, "missing", f"{where} has disappeared"
         except UnidentifiedImageError:  # its own text names an object in memory
-            return None, f"{where} cannot be decoded (no known image format)"
+            return None, "no known format", f"{where} cannot be decoded (no known image format)"
         except UNDECODABLE as error:
-            return None, f"{where} cannot be decoded ({reason(error)})"
+            return None, "damaged", f"{where} cannot be decoded ({reason(error)})"
 
-    def _load_pair(self, pair: Pair) -> tuple[StereoFrame | None, list[str]]:
-        """Return the frame, or None when both images are lost, and the warnings to give."""
-        t_ns, left_name, right_name = pair
-        left, left_lost = self._load(0, left_name)
-        right, right_lost = self._load(1, right_name)
-        if left is None and right is None:
-            reasons = "; ".join(r for r in (left_lost, right_lost) if r)
-            return None, [f"frame {t_ns} is skipped: {reasons}"]
-        messages = [f"frame {t_ns} goes on as mono: {r}" for r in (left_lost, right_lost) if r]
-        return StereoFrame(t_ns, left, right), messages
+    def _load_pair(self, pair: Pair) -> _Loaded:
+        """Return the frame, the warnings to give, and the images lost as (side, why)."""
+        t_ns, *names = pair
+        images, whys, sentences = zip(*(self._load(i, n) for i, n in enumerate(names)), strict=True)
+        lost = [(side, why) for side, why in zip(SIDES, whys, strict=True) if why]
+        reasons = [sentence for sentence in sentences if sentence]
+        if images[0] is None and images[1] is None:
+            return None, [f"frame {t_ns} is skipped: {'; '.join(reasons)}"], lost
+        messages = [f"frame {t_ns} goes on as mono: {r}" for r in reasons]
+        return StereoFrame(t_ns, *images), messages, lost
 
-    def frames(self, pairs: list[Pair], warnings: list[str]) -> Iterator[StereoFrame]:
-        """Yield the frames of the pairs; a sentence for each lost image is added to warnings once.
+    def frames(
+        self, pairs: list[Pair], warnings: list[str], lost_images: LostImages
+    ) -> Iterator[StereoFrame]:
+        """Yield the frames of the pairs; what is lost is counted, and added to warnings once.
 
         Raises VioError at the frame whose image has a wrong size or depth.
         """
         pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="decode")
         try:
-            ahead: Future[tuple[StereoFrame | None, list[str]]] | None = None
+            ahead: Future[_Loaded] | None = None
             for index in range(len(pairs)):
                 current = ahead or pool.submit(self._load_pair, pairs[index])
-                frame, messages = current.result()
+                frame, messages, lost = current.result()
                 ahead = current = None  # type: ignore[assignment]  # else the pair outlives its use
                 if index + 1 < len(pairs):
                     ahead = pool.submit(self._load_pair, pairs[index + 1])
                 for message in messages:
                     add_warning(warnings, message)
+                lost_images.update(lost)
                 if frame is not None:
                     yield frame
                     frame = None  # the consumer alone decides how long a pair lives

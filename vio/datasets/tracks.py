@@ -9,7 +9,7 @@ import numpy as np
 
 from vio.camera import Camera, StereoRig
 from vio.data import StereoFrame
-from vio.datasets.base import add_warning
+from vio.datasets.base import LostImages, add_warning
 from vio.datasets.calibration import parse_camera, parse_imu
 from vio.datasets.csv_table import parse_table
 from vio.datasets.euroc import imu_from_table
@@ -49,6 +49,7 @@ class TrackDataset:
         files = FolderFiles(path)
         self.name = path.resolve().name
         self.warnings: list[str] = []
+        self.lost_images: LostImages = LostImages()
         text = read_text(files, "calib/imu0.yaml", "the inertial calibration", MAX_SETTINGS_BYTES)
         self.imu_noise, T_B_imu = parse_imu(text, f"{path}/calib/imu0.yaml")
         left, right = (

@@ -70,6 +70,7 @@ class _Held:
         self.imu, self.imu_noise = dataset.imu, dataset.imu_noise
         self.frame_t_ns, self.ground_truth = dataset.frame_t_ns, dataset.ground_truth
         self.warnings, self.truth_error = dataset.warnings, dataset.truth_error
+        self.lost_images = dataset.lost_images
         until_ns = int(dataset.frame_t_ns[0]) + round(seconds * 1e9)
         self._frames = list(dataset.frames(until_ns=until_ns))
 

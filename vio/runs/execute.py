@@ -2,7 +2,8 @@
 """Run the odometry over a dataset into a run folder, as `vio run` and `vio demo` do."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -11,7 +12,8 @@ import numpy as np
 
 from vio.config import Config
 from vio.data import State, StereoFrame
-from vio.datasets.base import Dataset, count_frames, end_ns
+from vio.datasets.base import Dataset, LostImages, count_frames, end_ns
+from vio.errors import VioError
 from vio.runs.folder import RunFolder
 from vio.runs.log import RunLog
 from vio.runs.samples import FrameSampler, SampleFrame
@@ -36,6 +38,11 @@ class Watched:
         self.decode_ms = 0.0
         self._dataset = dataset
 
+    @property
+    def lost_images(self) -> LostImages:
+        """Images that could not be used, so far."""
+        return self._dataset.lost_images
+
     def frames(
         self, start_ns: int | None = None, until_ns: int | None = None
     ) -> Iterator[StereoFrame]:
@@ -53,15 +60,18 @@ class Watched:
 
 @dataclass
 class RunResult:
-    """Hold what a run leaves behind; interrupt: what ended it early, if anything.
+    """Hold what a run leaves behind; error: what ended it early, if anything.
 
-    landmarks: (M, 3) metres, in the world of the last segment.
+    landmarks: (M, 3) metres, in the world of the last segment. reason: why the last frame has no
+    pose, empty when it has one.
     """
 
     log: RunLog
     samples: list[SampleFrame]
     landmarks: np.ndarray
-    interrupt: KeyboardInterrupt | None = None
+    error: BaseException | None = None
+    reason: str = ""
+    lost_images: LostImages = field(default_factory=LostImages)
     peak_memory_mb: float = 0.0
 
 
@@ -94,11 +104,12 @@ def execute(
     config: Config,
     folder: RunFolder,
     until_s: float | None = None,
-    on_frame: Callable[[int], None] = lambda done: None,
+    on_frame: Callable[[int, str], None] = lambda done, note: None,
 ) -> RunResult:
-    """Run the odometry, writing each state as it comes; on_frame is called with the number done.
+    """Run the odometry, writing each state as it comes.
 
-    until_s: stop that many seconds after the first image. Ctrl-C ends the run early: the result
+    on_frame is called with the number of frames done and why the last one has no pose. until_s:
+    stop that many seconds after the first image. Ctrl-C or an error ends the run early: the result
     holds it, with all that came before.
     """
     from vio.engines import make_odometry
@@ -126,17 +137,28 @@ def execute(
             folder.add_smoothed(odometry.drain_smoothed())
             sampler.add(state, watched.last)
             cloud.add(state, odometry)
-            on_frame(len(result.log))
+            result.reason = no_pose_reason(state, odometry)
+            on_frame(len(result.log), result.reason)
             start = perf_counter()
         cloud.look(odometry)
         odometry.finish()
         folder.add_smoothed(odometry.drain_smoothed())
-    except KeyboardInterrupt as interrupt:  # the odometry may be half-way through a frame
-        result.interrupt = interrupt
+    except (Exception, KeyboardInterrupt) as error:  # perhaps half-way through a frame
+        result.error = error
+        folder.release_reserve()
+    result.lost_images = watched.lost_images
     result.landmarks = cloud.points()
-    folder.write_landmarks(result.landmarks)
+    with suppress(VioError) if result.error else nullcontext():
+        folder.write_landmarks(result.landmarks)
     result.peak_memory_mb = peak_memory_mb()
     return result
+
+
+def no_pose_reason(state: State, odometry: "Odometry") -> str:
+    """Return why a frame has no pose, empty when it has one."""
+    if state.p_world_body is not None:
+        return ""
+    return odometry.estimator.initializer.reason
 
 
 def peak_memory_mb() -> float:

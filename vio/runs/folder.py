@@ -4,10 +4,10 @@
 import json
 import os
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
@@ -15,10 +15,13 @@ from vio.config import Config, dump_config
 from vio.data import State
 from vio.datasets.trajectories import EUROC_HEADER, TUM_HEADER, tum_line
 from vio.errors import VioError
+from vio.runs.files import LineFile, replace_file
+from vio.runs.lock import LOCK
 from vio.runs.log import pose_std
 
 RUNS = Path("runs")
 RESULTS = ("config.toml", "suite.json", "bench.json")  # one of them marks a folder of ours
+RESERVE_BYTES = 2**18  # kept free for the metrics of a run that fills the disk
 
 _HEADERS = {
     "trajectory_tum.txt": TUM_HEADER,
@@ -43,7 +46,8 @@ def make_folder(name: str, out: str | None = None) -> Path:
         if out is not None:
             path = Path(out)
             path.mkdir(parents=True, exist_ok=True)
-            if any(path.iterdir()) and not any((path / name).is_file() for name in RESULTS):
+            foreign = any(entry.name != LOCK for entry in path.iterdir())
+            if foreign and not any((path / name).is_file() for name in RESULTS):
                 raise VioError(f"--out {path} is not empty and holds no earlier run; name another")
             return path
         RUNS.mkdir(exist_ok=True)
@@ -78,14 +82,24 @@ class RunFolder:
         self._segment = -1
         self._smoothed_segment = -1
         self._stack = ExitStack()
-        (path / "metrics.json").unlink(missing_ok=True)
-        (path / "config.toml").write_text(dump_config(config))
+        for name in ("metrics.json", "landmarks.ply"):  # of an earlier run, written last
+            (path / name).unlink(missing_ok=True)
+        replace_file(path / "config.toml", dump_config(config))
+        self._reserve = path / ".reserve"
+        with suppress(OSError):
+            self._reserve.write_bytes(bytes(RESERVE_BYTES))
+        self._stack.callback(self.release_reserve)
         self._files = {name: self._open(name, head) for name, head in _HEADERS.items()}
 
-    def _open(self, name: str, header: str) -> TextIO:
-        file = self._stack.enter_context((self.path / name).open("w", buffering=1))
-        file.write(header + "\n")
+    def _open(self, name: str, header: str) -> LineFile:
+        file = LineFile(self.path / name, header)
+        self._stack.callback(file.close)
         return file
+
+    def release_reserve(self) -> None:
+        """Give the space back that was kept free for the last files."""
+        with suppress(OSError):
+            self._reserve.unlink(missing_ok=True)
 
     def __enter__(self) -> "RunFolder":
         return self
@@ -144,10 +158,8 @@ class RunFolder:
         head = ["ply", "format ascii 1.0", f"element vertex {len(points)}"]
         head += [f"property float {axis}" for axis in "xyz"] + ["end_header"]
         rows = [f"{x:.4f} {y:.4f} {z:.4f}" for x, y, z in points]
-        (self.path / "landmarks.ply").write_text("\n".join(head + rows) + "\n")
+        replace_file(self.path / "landmarks.ply", "\n".join(head + rows) + "\n")
 
     def write_metrics(self, metrics: dict[str, Any]) -> None:
         """Write metrics.json, in one step so that it is never half there."""
-        part = self.path / "metrics.json.part"
-        part.write_text(json.dumps(metrics, indent=2) + "\n")
-        part.replace(self.path / "metrics.json")
+        replace_file(self.path / "metrics.json", json.dumps(metrics, indent=2) + "\n")

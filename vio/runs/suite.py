@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from vio.runs.files import replace_file
+
 
 @dataclass(frozen=True)
 class Job:
@@ -171,6 +173,6 @@ def run_suite(
         rows.append(row)
         rows.sort(key=lambda r: order[(r["sequence"], r["seed"])])
         result = {"arguments": list(run_arguments), "rows": rows, "summary": aggregate(rows)}
-        (out / "suite.json").write_text(json.dumps(result, indent=2) + "\n")
+        replace_file(out / "suite.json", json.dumps(result, indent=2) + "\n")
         on_done(len(rows))
     return result

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """What metrics.json says of a run, and the run's segments beside the ground truth for figures."""
 
+import signal
 from typing import Any
 
 import numpy as np
 
 from vio import __version__
-from vio.datasets.base import Dataset
+from vio.datasets.base import Dataset, LostImages
+from vio.datasets.images import SIDES
 from vio.errors import VioError
 from vio.eval.align import align, undetermined
 from vio.eval.aligned import AlignedSegment
 from vio.eval.metrics import evaluate
+from vio.limits import reason
 from vio.runs.execute import RunResult
 from vio.runs.log import STATUSES, RunLog
 from vio.trajectory import interpolate, quaternion_product
@@ -28,16 +31,46 @@ def summarise(dataset: Dataset, result: RunResult) -> dict[str, Any]:
     return {
         "kestrel": __version__,
         "dataset": dataset.name,
-        "complete": result.interrupt is None,
+        "complete": result.error is None,
+        "ended_by": ended_by(result.error),
         "frames": len(log),
         "poses": int(posed.sum()),
         "first_pose_s": None if first is None else (log.t_ns[first] - log.t_ns[0]) / 1e9,
         "segments": len(np.unique(log.column("segment")[posed])),
+        "no_pose_because": result.reason,
+        "lost_images": lost_images(result.lost_images),
         "frames_by_status": {s.value: int((status == i).sum()) for i, s in enumerate(STATUSES)},
         "timing_ms": {name: time_statistics(ms) for name, ms in log.stages_ms().items()},
         "peak_memory_mb": round(result.peak_memory_mb, 1),
         "accuracy": accuracy(dataset, log),
     }
+
+
+def ended_by(error: BaseException | None) -> str:
+    """Return what ended a run early, in one line; empty when nothing did."""
+    if error is None:
+        return ""
+    if isinstance(error, KeyboardInterrupt):
+        return signal.Signals(error.args[0]).name if error.args else "interrupted"
+    return reason(error) if isinstance(error, VioError) else f"{type(error).__name__}: {error}"
+
+
+def lost_images(counts: LostImages) -> dict[str, dict[str, int]]:
+    """Return {left: {why: number}, right: ...}."""
+    return {
+        side: {why: number for (where, why), number in sorted(counts.items()) if where == side}
+        for side in SIDES
+    }
+
+
+def lost_image_lines(metrics: dict[str, Any]) -> list[str]:
+    """Return how many images were lost and why, in one line; nothing when none was."""
+    parts = []
+    for side, counts in metrics["lost_images"].items():
+        if counts:
+            whys = ", ".join(f"{number} {why}" for why, number in counts.items())
+            parts.append(f"{sum(counts.values())} {side} ({whys})")
+    return [f"images that could not be used: {'; '.join(parts)}"] if parts else []
 
 
 def time_statistics(ms: np.ndarray) -> dict[str, float]:
@@ -138,7 +171,10 @@ def summary_lines(metrics: dict[str, Any]) -> list[str]:
     """Return what a user wants to know of a run, in a few lines."""
     frames, poses = metrics["frames"], metrics["poses"]
     if not poses:
-        return [f"{metrics['dataset']}: {frames} frames, no pose: the odometry never started"]
+        because = f": {metrics['no_pose_because']}" if metrics["no_pose_because"] else ""
+        return [
+            f"{metrics['dataset']}: {frames} frames, no pose: the odometry never started{because}"
+        ]
     status = metrics["frames_by_status"]
     lines = [
         f"{metrics['dataset']}: {frames} frames, first pose {metrics['first_pose_s']:.2f} s after "

@@ -3,6 +3,8 @@
 
 import argparse
 
+from vio.commands import options
+
 HELP = "Compare the Verilog with the golden model, frame by frame."
 NEEDS = ("rtl", "sim")
 DEFAULT_PRESET = "ecp5_85k"
@@ -14,7 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument("dataset", help="a recording in EuRoC layout (folder or zip)")
     add_preset_arguments(parser, DEFAULT_PRESET)
-    parser.add_argument("--frames", type=int, metavar="N", help="the first N (default: all)")
+    parser.add_argument(
+        "--frames", type=options.count, metavar="N", help="the first N (default: all)"
+    )
     parser.add_argument("--json", metavar="FILE", help="write the figures")
 
 
@@ -27,12 +31,9 @@ def run(args: argparse.Namespace) -> int:
     from vio.config import load_config
     from vio.datasets import open_dataset
     from vio.engines import make_odometry
-    from vio.errors import VioError
     from vio.exits import EXIT_NEGATIVE
     from vio.hw.cosim.equivalence import PairedFrontEnd, compare, summary
 
-    if args.frames is not None and args.frames < 1:
-        raise VioError(f"--frames {args.frames}: give 1 or more")
     config = load_config(args.preset, args.set)
     dataset = open_dataset(args.dataset)
     frames = min(args.frames or len(dataset.frame_t_ns), len(dataset.frame_t_ns))

@@ -3,6 +3,8 @@
 
 import argparse
 
+from vio.commands import options
+
 HELP = "Memory budget: every on-chip memory, block RAMs, accesses."
 
 
@@ -22,9 +24,7 @@ def add_estimate_arguments(parser: argparse.ArgumentParser) -> None:
         help="count the work on this recording (default: worst case by the sizes)",
     )
     add_preset_arguments(parser, default="ecp5_85k")
-    parser.add_argument(
-        "--until", type=float, metavar="SECONDS", help="stop this long after the first image"
-    )
+    options.add_until(parser)
 
 
 def run(args: argparse.Namespace) -> int:

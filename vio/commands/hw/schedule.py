@@ -4,6 +4,8 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from vio.commands import options
+
 if TYPE_CHECKING:
     from vio.hw.schedule.totals import Window
 
@@ -19,17 +21,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="change a setting"
     )
-    parser.add_argument("--until", type=float, metavar="SECONDS", help="of the recording")
+    parser.add_argument("--until", type=options.seconds, metavar="SECONDS", help="of the recording")
     parser.add_argument(
         "--frames", default="10,20", metavar="N[,N]", help="windows to make up (default: 10,20)"
     )
-    parser.add_argument("--tracks", type=int, default=200, help="in a made-up window (200)")
     parser.add_argument(
-        "--age", type=int, metavar="FRAMES", help="frames that see a track (default: all)"
+        "--tracks", type=options.count, default=200, help="in a made-up window (200)"
+    )
+    parser.add_argument(
+        "--age", type=options.count, metavar="FRAMES", help="frames that see a track (default: all)"
     )
     parser.add_argument(
         "--batch",
-        type=int,
+        type=options.count,
         metavar="N",
         help="landmarks eliminated at once: fewer take less memory and more cycles (10)",
     )

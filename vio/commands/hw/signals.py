@@ -4,6 +4,8 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from vio.commands import options
+
 if TYPE_CHECKING:
     from vio.fixed.qformat import SignalUse
 
@@ -16,9 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument("dataset", help="a recording in EuRoC layout (folder or zip)")
     add_preset_arguments(parser)
-    parser.add_argument(
-        "--until", type=float, metavar="SECONDS", help="stop this long after the first image"
-    )
+    options.add_until(parser)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
@@ -49,11 +49,8 @@ def run(args: argparse.Namespace) -> int:
     from vio.config import load_config
     from vio.datasets import open_dataset
     from vio.datasets.base import count_frames, end_ns
-    from vio.errors import VioError
     from vio.runs.signals import trace_signals
 
-    if args.until is not None and not args.until > 0.0:
-        raise VioError(f"--until {args.until:g} is not a positive number of seconds")
     config = load_config(args.preset, args.set)
     dataset = open_dataset(args.dataset)
     until_ns = end_ns(dataset, args.until)

@@ -3,6 +3,8 @@
 
 import argparse
 
+from vio.commands import options
+
 HELP = "Write golden vectors of a block: inputs and expected outputs."
 
 
@@ -17,9 +19,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("dataset", nargs="?", help="a recording in EuRoC layout (folder or zip)")
     add_preset_arguments(parser, "ecp5_85k")
-    parser.add_argument("--frame", type=int, default=0, metavar="K", help="index (default: 0)")
     parser.add_argument(
-        "--count", type=int, default=1, metavar="N", help="frames from there on (default: 1)"
+        "--frame", type=options.index, default=0, metavar="K", help="index (default: 0)"
+    )
+    parser.add_argument(
+        "--count",
+        type=options.count,
+        default=1,
+        metavar="N",
+        help="frames from there on (default: 1)",
     )
     parser.add_argument(
         "--out", metavar="DIR", help="the folder; with --count, one folder a frame in it"

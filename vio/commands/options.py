@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Types of command-line options that several commands share: numbers within bounds."""
+
+import argparse
+import math
+from collections.abc import Callable
+
+MAX_SECONDS = 1e8  # three years; more would not fit the time stamps
+MAX_COUNT = 1_000_000
+MAX_THREADS = 1024
+MAX_SEED = 2**32 - 1
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a finite number")
+    return value
+
+
+def positive(greatest: float, of: str) -> Callable[[str], float]:
+    """Return the type of a positive number, at most `greatest`; of: its unit, in words."""
+
+    def parse(text: str) -> float:
+        value = _number(text)
+        if not 0.0 < value <= greatest:
+            raise argparse.ArgumentTypeError(
+                f"{text[:40]!r} is not a positive number of {of} up to {greatest:g}"
+            )
+        return value
+
+    return parse
+
+
+seconds = positive(MAX_SECONDS, "seconds")
+
+
+def since(text: str) -> float:
+    """Return a time in seconds that may be 0 or negative."""
+    value = _number(text)
+    if abs(value) > MAX_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is beyond {MAX_SECONDS:g} seconds")
+    return value
+
+
+def whole(least: int, greatest: int = MAX_COUNT) -> Callable[[str], int]:
+    """Return the type of a whole number from least to greatest."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text[:20])
+        except ValueError:
+            value = least - 1
+        if not least <= value <= greatest or len(text) > 20:
+            raise argparse.ArgumentTypeError(
+                f"{text[:40]!r} is not a whole number from {least} to {greatest}"
+            )
+        return value
+
+    return parse
+
+
+count = whole(1)
+index = whole(0)
+threads = whole(1, MAX_THREADS)
+seed = whole(0, MAX_SEED)
+
+
+def add_until(parser: argparse.ArgumentParser) -> None:
+    """Add --until."""
+    parser.add_argument(
+        "--until", type=seconds, metavar="SECONDS", help="stop this long after the first image"
+    )
