@@ -292,6 +292,10 @@ def readers(folder: Path) -> dict[str, Reader]:
                 archive.writestr(f"mav0/{name}", data)
         zips.append(stream.getvalue())
     save_operands(folder / "good.npz", {"a": np.arange(6.0).reshape(2, 3), "b": np.arange(4)})
+    openvins = b"# timestamp(s) q p v bg ba\n" + b"".join(
+        b"%d.05000 0 0 0 1 1 2 3" % k + b" 0.1" * 9 + b" 0.00000 0 \n" for k in range(4)
+    )
+    vins = b"".join(b"1403636579%d63555584,1,2,3,1,0,0,0,4,5,6,\n" % k for k in range(4))
     kitti_seed = trajectory(write_kitti, "good_times")
     (folder / "good_kitti").write_bytes(kitti_seed)
     scenarios = [p.read_bytes() for p in sorted(SCENARIOS.glob("*.toml"))]
@@ -307,6 +311,7 @@ def readers(folder: Path) -> dict[str, Reader]:
         "tracks csv": in_tracks("cam0_corners.csv"),
         "trajectory tum": in_file([trajectory(write_tum)], ".txt", read_trajectory),
         "trajectory euroc": in_file([trajectory(write_euroc)], ".csv", read_trajectory),
+        "trajectory of others": in_file([openvins, vins], ".txt", read_trajectory),
         "trajectory kitti": in_file([kitti_seed], ".txt", kitti),
         "times kitti": in_file([(folder / "good_times").read_bytes()], ".txt", kitti_times),
         "png": Reader([picture, bits16], images),
