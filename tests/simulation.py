@@ -23,7 +23,9 @@ DISTORTION = (-0.283, 0.074, 0.0002, 0.00002)
 R_BODY_CAM = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 
 
-def make_rig(distortion: tuple[float, float, float, float] = DISTORTION) -> StereoRig:
+def make_rig(
+    distortion: tuple[float, float, float, float] = DISTORTION, rate_hz: float = 20.0
+) -> StereoRig:
     """Return a rig like EuRoC's, with slightly rotated cameras."""
     cameras = []
     for side in range(2):
@@ -32,7 +34,7 @@ def make_rig(distortion: tuple[float, float, float, float] = DISTORTION) -> Ster
             R_BODY_CAM @ Rotation.from_rotvec([0.003 * side, 0.01 * side, 0.002]).as_matrix()
         )
         T[:3, 3] = [0.02, 0.055 - 0.11 * side, 0.01]
-        cameras.append(Camera(752, 480, 458.0, 457.0, 367.0, 248.0, distortion, T))
+        cameras.append(Camera(752, 480, 458.0, 457.0, 367.0, 248.0, distortion, T, rate_hz=rate_hz))
     return StereoRig(*cameras)
 
 
@@ -42,7 +44,8 @@ class Simulation:
     motion: "moving" about a place, "rest" (at rest for 4 s, then moving) or "tour" (round the room
     for as long as it lasts, so that no landmark stays in view). blind: (start_s, end_s) without any
     track. pixel_sigma in pixels; noise densities as in `ImuNoise`. max_tracks: followed at a time.
-    stereo_share: of the tracks, those with a right pixel.
+    stereo_share: of the tracks, those with a right pixel. frame_rate_hz, imu_rate_hz: of the same
+    motion.
     """
 
     def __init__(
@@ -57,9 +60,12 @@ class Simulation:
         max_tracks: int = 120,
         stereo_share: float = 1.0,
         distortion: tuple[float, float, float, float] = DISTORTION,
+        frame_rate_hz: float = 20.0,
+        imu_rate_hz: float = 200.0,
     ) -> None:
         self.name, self.seed = f"simulation{seed}", seed
-        self.rig = make_rig(distortion)
+        self.rig = make_rig(distortion, frame_rate_hz)
+        self._imu_rate_hz = imu_rate_hz
         self.imu_noise = noise or ImuNoise()
         self.warnings: list[str] = []
         self._rng = np.random.default_rng(seed)
@@ -76,7 +82,9 @@ class Simulation:
         points = rng.uniform(-1, 1, (900, 3))
         points[np.arange(900), side % 3] = np.where(side < 3, -1.0, 1.0)
         self._points = points * [5.0, 4.0, 2.5]
-        self.frame_t_ns = START_NS + np.arange(int(seconds * 20)) * 50_000_000
+        self.frame_t_ns = START_NS + np.round(
+            np.arange(int(seconds * frame_rate_hz)) * (1e9 / frame_rate_hz)
+        ).astype(np.int64)
         self.imu = self._imu_data(seconds)
         t = (self.frame_t_ns - START_NS) * 1e-9
         R, p = self.poses(t)
@@ -111,8 +119,10 @@ class Simulation:
 
     def _imu_data(self, seconds: float) -> ImuData:
         rng, n = self._rng, self.imu_noise
-        t_ns = START_NS - 50_000_000 + np.arange(int(seconds * 200) + 21) * 5_000_000
-        step_s = 1 / 200
+        imu_hz = self._imu_rate_hz
+        count = round((seconds + 0.1) * imu_hz) + 1
+        t_ns = START_NS - 50_000_000 + np.round(np.arange(count) * (1e9 / imu_hz)).astype(np.int64)
+        step_s = 1 / imu_hz
         self.gyro_bias = rng.normal(0, 0.03, 3)
         self.accel_bias = rng.normal(0, 0.05, 3)
         h = 1e-4

@@ -36,7 +36,7 @@ def config(engine: str = "fixed", codec: str = "none", **changes: object) -> Con
     settings = {"max_tracks": 80, "grid_cols": 6, "grid_rows": 5, "min_depth_m": 0.6, **changes}
     return Config(
         frontend=FrontEndConfig(engine=engine, **settings),
-        keyframe=KeyframeConfig(max_age=6),
+        keyframe=KeyframeConfig(max_age_s=0.3),
         hw=HwConfig(codec_left=codec, codec_upper=codec, codec_right=codec),
     )
 

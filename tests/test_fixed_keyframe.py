@@ -23,13 +23,13 @@ from vio.geometry import exp_so3
 
 HW = HwConfig()
 SIGNALS = signal_table(formats(HW), trace=False)
-RULES = KeyframeConfig(max_age=10, min_alive=0.7, max_parallax_px=30.0)
+RULES = KeyframeConfig(max_age_s=0.5, min_alive=0.7, max_parallax_px=30.0)
 MIN_ALIVE = round(RULES.min_alive * 256)
 CAMERA = make_rig().left
 
 
 def decide(age: int, alive: int, at_key: int, moved: int, tracks: int) -> bool:
-    return bool(kf.is_keyframe(age, RULES.max_age, alive, MIN_ALIVE, at_key, moved, tracks))
+    return bool(kf.is_keyframe(age, 10, alive, MIN_ALIVE, at_key, moved, tracks))
 
 
 def test_the_decision_is_the_float_engines_for_all_counts() -> None:
@@ -38,7 +38,7 @@ def test_the_decision_is_the_float_engines_for_all_counts() -> None:
         for at_key in range(0, 201, 7):
             for alive in range(0, at_key + 1):
                 evidence = KeyframeEvidence(age, at_key, alive, 5.0)
-                same = decide(age, alive, at_key, 0, alive) == float_decision(evidence, RULES)
+                same = decide(age, alive, at_key, 0, alive) == float_decision(evidence, RULES, 10)
                 # The fraction has 8 bits: 0.69922 instead of 0.7.
                 assert same or abs(alive - 0.7 * at_key) < 0.2
                 differing += not same
@@ -98,7 +98,7 @@ def test_the_decision_at_frame_k_does_not_see_its_pixels() -> None:
     frames = [scene.frame(k, pose) for k, pose in enumerate(poses)]
     garbage = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH), dtype=np.uint8)
     config = Config(
-        frontend=FrontEndConfig(min_depth_m=0.6), keyframe=dataclasses.replace(RULES, max_age=4)
+        frontend=FrontEndConfig(min_depth_m=0.6), keyframe=dataclasses.replace(RULES, max_age_s=0.2)
     )
     decisions = set()
     for k in (2, 4):

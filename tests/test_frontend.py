@@ -32,7 +32,7 @@ def frames() -> list[StereoFrame]:
 def config(engine: str = "float", **changes: object) -> Config:
     settings = {"max_tracks": 80, "grid_cols": 6, "grid_rows": 5, "min_depth_m": 0.6, **changes}
     return Config(
-        frontend=FrontEndConfig(engine=engine, **settings), keyframe=KeyframeConfig(max_age=6)
+        frontend=FrontEndConfig(engine=engine, **settings), keyframe=KeyframeConfig(max_age_s=0.3)
     )
 
 

@@ -4,6 +4,7 @@
 import numpy as np
 import pytest
 
+from vio.config import ImuConfig
 from vio.errors import VioError
 from vio.geometry import exp_so3, log_so3
 from vio.imu import GRAVITY_M_S2
@@ -15,7 +16,7 @@ REST = np.zeros(3), np.array([0.0, 0.0, GRAVITY_M_S2])
 
 def filled(times_ms: range | list[int], max_gap_s: float = 0.1) -> ImuBuffer:
     """Return a buffer with samples of a body at rest."""
-    buffer = ImuBuffer(max_gap_s)
+    buffer = ImuBuffer(ImuConfig(max_gap_s=max_gap_s))
     for t in times_ms:
         buffer.add(t * MS, *REST)
     return buffer
@@ -32,12 +33,12 @@ def test_samples_that_are_late_or_not_finite_are_dropped_and_counted() -> None:
 
 def test_a_sample_of_another_shape_is_refused() -> None:
     with pytest.raises(VioError, match=r"shape \(3,\), got \(4,\)"):
-        ImuBuffer(0.1).add(0, np.zeros(4), np.zeros(3))
+        ImuBuffer(ImuConfig()).add(0, np.zeros(4), np.zeros(3))
 
 
 def test_a_frame_may_be_ahead_of_the_samples_by_the_longest_gap_only() -> None:
     with pytest.raises(VioError, match="before any inertial sample"):
-        ImuBuffer(0.1).check_covers(0)
+        ImuBuffer(ImuConfig()).check_covers(0)
     buffer = filled([0, 5])
     buffer.check_covers(5 * MS)
     assert buffer.counters["frame_early"] == 0
@@ -95,7 +96,7 @@ def predicted(buffer: ImuBuffer, times_ms: range, trim_at_ms: int | None = None)
 
 def test_poses_are_predicted_from_a_frame_with_its_biases() -> None:
     gyro_bias, accel_bias = np.array([0.0, 0.0, 0.1]), np.full(3, 0.1)
-    buffer = ImuBuffer(0.1)
+    buffer = ImuBuffer(ImuConfig())
     assert predicted(buffer, range(0, 25, 5)) == []
     start = exp_so3(np.array([0.0, 0.0, 0.3]))
     buffer.predict_from(
@@ -127,3 +128,51 @@ def test_a_stopped_prediction_gives_no_poses() -> None:
     assert buffer.add(10 * MS, *REST) is not None
     buffer.stop_prediction()
     assert buffer.add(15 * MS, *REST) is None
+
+
+def spiked(at_ms: int, sensor: int, size: float) -> ImuBuffer:
+    """Return a buffer with samples of a body at rest, one of which differs in one sensor."""
+    buffer = ImuBuffer(ImuConfig())
+    for t in range(0, 55, 5):
+        values = [v.copy() for v in REST]
+        values[sensor][0] += size * (t == at_ms)
+        buffer.add(t * MS, *values)
+    return buffer
+
+
+@pytest.mark.parametrize(("sensor", "size"), [(0, 10.0), (1, 150.0), (1, -150.0)])
+def test_a_spike_is_dropped_when_the_next_sample_shows_it(sensor: int, size: float) -> None:
+    buffer = spiked(25, sensor, size)
+    assert buffer.counters["imu_spike"] == 1
+    for values, rest in zip(buffer.intervals(0, 50 * MS)[1:], REST, strict=True):
+        np.testing.assert_allclose(values, np.tile(rest, (len(values), 1)))
+    assert spiked(25, sensor, 0.05 * size).counters["imu_spike"] == 0
+
+
+def test_the_newest_sample_is_held_back_while_it_may_be_a_spike() -> None:
+    buffer = spiked(50, 1, 150.0)
+    assert buffer.counters["imu_spike"] == 0
+    _, _, accel = buffer.intervals(0, 50 * MS)
+    np.testing.assert_allclose(accel, np.tile(REST[1], (len(accel), 1)))
+
+
+def test_a_step_is_not_a_spike() -> None:
+    buffer = filled(range(0, 30, 5))
+    for t in range(30, 60, 5):
+        buffer.add(t * MS, REST[0], REST[1] + [50.0, 0.0, 0.0])
+    assert buffer.counters["imu_spike"] == 0
+    assert len(buffer) == 12
+
+
+def test_the_time_bridged_by_interpolation_is_that_of_long_intervals() -> None:
+    assert filled(range(0, 105, 5)).bridged_s(0, 100 * MS) == 0.0
+    gap = filled([*range(0, 55, 5), *range(100, 205, 5)])  # 50 ms without a sample
+    assert gap.bridged_s(0, 200 * MS) == pytest.approx(0.05)
+    assert gap.bridged_s(70 * MS, 90 * MS) == pytest.approx(0.02)
+    assert gap.bridged_s(150 * MS, 200 * MS) == 0.0
+    stalled = filled(range(0, 105, 5))
+    assert stalled.bridged_s(100 * MS, 150 * MS) == pytest.approx(0.05)
+
+
+def test_a_slow_sensor_has_no_gaps() -> None:
+    assert filled(range(0, 500, 20)).bridged_s(0, 480 * MS) == 0.0

@@ -19,7 +19,7 @@ from vio.frontend.keyframe import (
 from vio.frontend.predict import predict_pixels
 from vio.geometry import exp_so3
 
-RULES = KeyframeConfig(max_age=10, min_alive=0.7, max_parallax_px=30.0)
+RULES = KeyframeConfig(max_age_s=0.5, min_alive=0.7, max_parallax_px=30.0)
 QUIET = KeyframeEvidence(age=3, tracks_at_key=100, alive=90, parallax_px=5.0)
 
 
@@ -37,7 +37,7 @@ QUIET = KeyframeEvidence(age=3, tracks_at_key=100, alive=90, parallax_px=5.0)
 def test_a_keyframe_is_requested_by_age_loss_or_parallax(
     evidence: KeyframeEvidence | None, requested: bool
 ) -> None:
-    assert is_keyframe(evidence, RULES) is requested
+    assert is_keyframe(evidence, RULES, 10) is requested
 
 
 def test_rotation_alone_is_no_parallax() -> None:
@@ -66,7 +66,7 @@ def test_the_decision_at_frame_k_does_not_see_its_pixels() -> None:
     frames = [scene.frame(k, pose) for k, pose in enumerate(poses)]
     rng = np.random.default_rng(0)
     garbage = rng.integers(0, 256, (HEIGHT, WIDTH), dtype=np.uint8)
-    config = Config(keyframe=KeyframeConfig(max_age=4))
+    config = Config(keyframe=KeyframeConfig(max_age_s=0.2))
     decisions = set()
     for k in range(1, 8):
         flags = []

@@ -214,7 +214,6 @@ def _resized(rig: StereoRig, width: int) -> StereoRig:
         (["frontend.max_tracks=201"], 752, "max_tracks"),
         (["frontend.max_iterations=11"], 752, "max_iterations"),
         (["frontend.max_shift_px=70.0"], 752, "register max_shift"),
-        (["frontend.min_distance_px=300"], 752, "register min_distance"),
         (["frontend.min_distance_px=0"], 752, "min_distance_px 0"),
         (["frontend.grid_cols=9"], 720, "9 x 6 budget cells, the hardware holds 48"),
     ],

@@ -153,6 +153,7 @@ def test_metrics_count_frames_segments_and_times() -> None:
     assert metrics["frames_by_status"] == {
         "initializing": 5,
         "tracking": 30,
+        "contradicted": 0,
         "inertial": 3,
         "lost": 2,
     }

@@ -21,6 +21,7 @@ def estimate(t_s: float, **changes: object) -> Estimate:
     whole = Estimate(
         round(t_s * S), False, 50, np.eye(3), np.array([1.0, 2.0, 3.0]),
         np.array([1.0, 0.0, 0.5]), np.full(3, 0.01), np.full(3, 0.1), np.diag(np.arange(1.0, 16.0)),
+        1.0, 0.2, False,
     )  # fmt: skip
     return replace(whole, **changes)
 
@@ -31,6 +32,12 @@ def statuses(segments: Segments, frames: list[Estimate | None]) -> list[Status]:
         segments.locate(round(0.5 * k * S), None if e is None else replace(e, t_ns=k * S // 2))[0]
         for k, e in enumerate(frames)
     ]
+
+
+def test_a_contradicted_frame_has_a_pose_and_a_status_of_its_own() -> None:
+    first, odd = estimate(0.0, is_first=True), estimate(0.0, is_contradicted=True)
+    got = statuses(Segments(CONFIG), [first, odd, estimate(0.0)])
+    assert got == [Status.TRACKING, Status.CONTRADICTED, Status.TRACKING]
 
 
 def test_a_frame_without_an_estimate_is_initializing_at_first_and_lost_later() -> None:

@@ -70,8 +70,8 @@ class FrontEndConfig(Section):
     rotation_margin_px: float = real(0.5, 0.0, 100.0)
     stereo_ransac_px: float = real(3.0, 0.01, 100.0)  # largest error of a moved stereo point
     ransac_hypotheses: int = whole(64, 1, 1024)  # motions tried a frame
-    # Error of the predicted rotation over a frame, bias unknown.
-    gyro_sigma_rad: float = real(0.005, 1e-6, 1.0)
+    # Error of the predicted rate of rotation, bias unknown.
+    gyro_sigma_rad_s: float = real(0.1, 1e-5, 20.0)
     seed: int = whole(1, 0, 2**32 - 1)  # of the RANSAC hypotheses
 
 
@@ -81,7 +81,7 @@ class KeyframeConfig(Section):
 
     name = "keyframe"
 
-    max_age: int = whole(10, 1, 255)  # frames after which a keyframe is requested at the latest
+    max_age_s: float = real(0.5, 0.001, 60.0)  # a keyframe is requested at the latest after this
     # Fraction of the keyframe's tracks below which one is requested.
     min_alive: float = real(0.7, 0.0, 1.0)
     # Median displacement without rotation that requests one.
@@ -98,6 +98,12 @@ class ImuConfig(Section):
     accel_noise_scale: float = real(4.0, 0.01, 1000.0)
     gyro_walk_scale: float = real(2.0, 0.01, 1000.0)
     accel_walk_scale: float = real(1.0, 0.01, 1000.0)
+    # A sample that differs from both neighbours by more than this is a spike, and dropped.
+    spike_gyro_rad_s: float = real(3.0, 0.01, 1e6)
+    spike_accel_m_s2: float = real(30.0, 0.1, 1e6)
+    # Standard deviations of what a gap hides that is bridged by interpolation.
+    gap_gyro_rad_s: float = real(0.05, 0.0, 100.0)
+    gap_accel_m_s2: float = real(1.0, 0.0, 1000.0)
     max_gap_s: float = real(0.1, 0.0, 10.0)  # longest gap in the inertial data that is bridged
 
 
@@ -129,6 +135,8 @@ class BackEndConfig(Section):
     )
     solver: str = choice("cholesky", "qr")  # normal equations of the reduced system, or all rows
     recent_frames: int = whole(3, 2, 50)  # frames with velocity and biases
+    # A frame nearer than this to the one before it is replaced by the next one.
+    frame_spacing_s: float = real(0.03, 0.0, 1.0)
     keyframes: int = whole(7, 1, 50)  # older keyframes, poses only
     iterations: int = whole(2, 1, 50)  # Gauss-Newton steps a frame, at most
     # Relative decrease of the cost that ends the iterations.
@@ -146,6 +154,17 @@ class BackEndConfig(Section):
     min_parallax_deg: float = real(1.0, 0.0, 90.0)  # to triangulate without stereo
     min_visible: int = whole(8, 1, 1000)  # landmarks in view below which vision counts as lost
     max_inertial_s: float = real(1.0, 0.0, 3600.0)  # dead reckoning ends in `lost` after this
+    # Squared normalised innovation (nine components) beyond which vision contradicts an inertial
+    # factor; the second, lower one holds for contradiction_s after that.
+    inertial_gate: float = real(36.0, 0.1, 1e9)
+    inertial_gate_low: float = real(8.0, 0.1, 1e9)
+    # Squared normalised mean of the newest factors' innovations, over about bias_gate_s, likewise.
+    bias_gate: float = real(18.0, 0.1, 1e9)
+    bias_gate_s: float = real(0.5, 0.01, 60.0)
+    contradiction_s: float = real(1.2, 0.0, 60.0)
+    # By how much the biases may step at such a factor, rad/s and m/s^2.
+    freed_gyro_bias_sigma: float = real(0.1, 0.0, 100.0)
+    freed_accel_bias_sigma: float = real(1.0, 0.0, 1000.0)
 
     def __post_init__(self) -> None:
         """Raise VioError for a setting out of range, and for depths in the wrong order."""
@@ -164,7 +183,8 @@ class InitConfig(Section):
     name = "init"
 
     min_span_s: float = real(0.4, 0.05, 60.0)  # motion to watch before the first pose
-    max_frames: int = whole(12, 4, 1000)  # frames kept while it does not succeed
+    max_span_s: float = real(0.575, 0.05, 60.0)  # older frames are let go without success
+    retry_s: float = real(0.2, 0.0, 60.0)  # from a failed attempt to the next
     min_landmarks: int = whole(20, 4, 1000)  # stereo landmarks of the first frame still in view
     max_error_px: float = real(2.0, 0.01, 1000.0)  # mean reprojection error of an accepted start
     # M/s^2 from 9.81, accelerometer bias included.
@@ -232,6 +252,9 @@ PRESETS = Path(__file__).parent / "presets"
 RENAMED_KEYS = {
     "frontend.ransac_draws": "frontend.ransac_hypotheses",
     "hw.max_draws": "hw.max_hypotheses",
+    "frontend.gyro_sigma_rad": "frontend.gyro_sigma_rad_s",
+    "init.max_frames": "init.max_span_s",
+    "keyframe.max_age": "keyframe.max_age_s",
 }
 
 
@@ -273,7 +296,8 @@ def config_from_dict(values: dict[str, Any]) -> Config:
         known = {f.name: f for f in dataclasses.fields(cls)}
         for name, value in entries.items():
             if new := RENAMED_KEYS.get(f"{section}.{name}"):
-                raise VioError(f"{section}.{name} is now called {new}; rename it")
+                unit = ", and its value is per second or in seconds" if new.endswith("_s") else ""
+                raise VioError(f"{section}.{name} is now called {new}; rename it{unit}")
             if name not in known:
                 raise VioError(f"unknown key {section}.{shown(name)}; known: {', '.join(known)}")
             if isinstance(kind_of(known[name]), Real) and type(value) is int:

@@ -65,6 +65,7 @@ class Status(StrEnum):
 
     INITIALIZING = "initializing"  # no pose yet
     TRACKING = "tracking"  # vision and inertial data agree
+    CONTRADICTED = "contradicted"  # vision and inertial data disagree: less certain than usual
     INERTIAL = "inertial"  # vision lost: dead reckoning, for a bounded time
     LOST = "lost"  # no pose; the odometry starts again by itself
 
@@ -78,6 +79,10 @@ class State:
     covariance: (15, 15) of [rotation (world frame, rad), position (m), velocity (m/s), gyro bias,
     accel bias], or None.
     segment: counts the starts; poses of one segment share one world frame.
+    vision_innovation: median reprojection error of the frame's landmarks, in standard deviations.
+    inertial_innovation: largest squared normalised residual of the inertial factors in the window,
+    a component. Both are near or below 1 while the data agree; None without a pose or landmarks.
+    reason: why there is no pose.
     """
 
     frame_index: int
@@ -91,6 +96,9 @@ class State:
     gyro_bias_rad_s: np.ndarray | None = None
     accel_bias_m_s2: np.ndarray | None = None
     covariance: np.ndarray | None = None
+    vision_innovation: float | None = None
+    inertial_innovation: float | None = None
+    reason: str = ""
     tracks: Tracks | None = None
     counters: dict[str, int] = field(default_factory=dict)
     stage_ms: dict[str, float] = field(default_factory=dict)

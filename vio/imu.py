@@ -7,7 +7,8 @@ middle of its interval (eq. 35: as at its beginning), which removes an error of 
 rotation; docs/odometry/backend.md gives its size.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -198,6 +199,24 @@ class Preintegrate(Protocol):
         ...
 
 
+def noise_with_gap(
+    noise: ImuNoise, bridged_s: float, total_s: float, gyro_rad_s: float, accel_m_s2: float
+) -> ImuNoise:
+    """Return the densities that cover a gap of bridged_s among the total_s of an interval.
+
+    gyro_rad_s, accel_m_s2: standard deviations of what is not known of rate and specific force in
+    the gap, constant over it.
+    """
+    if bridged_s <= 0.0 or total_s <= 0.0:
+        return noise
+    spread = bridged_s / math.sqrt(total_s)  # density^2 total = (deviation bridged)^2
+    return replace(
+        noise,
+        gyro_noise=math.hypot(noise.gyro_noise, gyro_rad_s * spread),
+        accel_noise=math.hypot(noise.accel_noise, accel_m_s2 * spread),
+    )
+
+
 def intervals(
     t_ns: np.ndarray, gyro: np.ndarray, accel: np.ndarray, start_ns: int, end_ns: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -208,7 +227,9 @@ def intervals(
     the nearest one is held. Returns dt_s (M,), gyro (M, 3), accel (M, 3).
     """
     inside = (t_ns > start_ns) & (t_ns < end_ns)
-    ends = np.concatenate([[start_ns], t_ns[inside], [end_ns]])
+    # Without a sample inside, the middle is one: a single interval has a singular covariance.
+    inner = t_ns[inside] if inside.any() else np.array([(start_ns + end_ns) // 2])
+    ends = np.concatenate([[start_ns], inner, [end_ns]])
     x = (ends - start_ns).astype(np.float64)
     xs = (t_ns - start_ns).astype(np.float64)
     values = np.stack([np.interp(x, xs, c) for c in (*gyro.T, *accel.T)], axis=1)

@@ -2,10 +2,13 @@
 """The inertial samples that are still needed, and the poses predicted from them after a frame."""
 
 import itertools
+import math
+from collections import deque
 from typing import NamedTuple
 
 import numpy as np
 
+from vio.config import ImuConfig
 from vio.errors import VioError
 from vio.geometry import exp_so3, mul3, mul33, quaternion_from_matrix
 from vio.imu import GRAVITY_M_S2, intervals
@@ -29,17 +32,30 @@ class _Motion(NamedTuple):
     v_world_body: np.ndarray
 
 
+class _Sample(NamedTuple):
+    t_ns: int
+    gyro: np.ndarray
+    accel: np.ndarray
+
+
+LONG = 2.5  # an interval longer than this many typical ones is a gap
+TYPICAL = 101  # intervals whose median is the typical one
+
+
 class ImuBuffer:
     """Collect inertial samples in order of time, cut them at frames, predict poses from them.
 
-    counters: `imu_late` and `imu_invalid` samples that were dropped, `frame_early` frames that came
-    before the samples covered their time, `imu_gap` gaps longer than max_gap_s.
+    counters: `imu_late`, `imu_invalid` and `imu_spike` samples that were dropped, `frame_early`
+    frames that came before the samples covered their time, `imu_gap` gaps longer than max_gap_s.
     """
 
-    def __init__(self, max_gap_s: float) -> None:
-        self.max_gap_s = max_gap_s
-        self.counters = {"imu_late": 0, "imu_invalid": 0, "frame_early": 0, "imu_gap": 0}
-        self._samples: list[tuple[int, np.ndarray, np.ndarray]] = []
+    def __init__(self, config: ImuConfig) -> None:
+        self.config = config
+        self.max_gap_s = config.max_gap_s
+        names = ("imu_late", "imu_invalid", "imu_spike", "frame_early", "imu_gap")
+        self.counters = dict.fromkeys(names, 0)
+        self._samples: list[_Sample] = []
+        self._periods_ns: deque[int] = deque(maxlen=TYPICAL)
         self._last_gap_ns: int | None = None
         self._motion: _Motion | None = None
         self._gyro_bias, self._accel_bias = np.zeros(3), np.zeros(3)  # of the prediction
@@ -59,8 +75,9 @@ class ImuBuffer:
     def add(self, t_ns: int, gyro_rad_s: np.ndarray, accel_m_s2: np.ndarray) -> ImuPose | None:
         """Keep one sample; return the pose predicted for it, or None while there is none.
 
-        A sample that is not later than the last one, or not finite, is dropped and counted. Raises
-        VioError for vectors that are not of shape (3,).
+        A sample that is not later than the last one, or not finite, is dropped and counted; so is
+        one that proves to be a spike when the next one comes. Raises VioError for vectors that are
+        not of shape (3,).
         """
         gyro = np.asarray(gyro_rad_s, np.float64)
         accel = np.asarray(accel_m_s2, np.float64)
@@ -75,8 +92,14 @@ class ImuBuffer:
         if not (np.isfinite(gyro).all() and np.isfinite(accel).all()):
             self.counters["imu_invalid"] += 1
             return None
-        self._samples.append((int(t_ns), gyro, accel))
-        return self._propagate()
+        sample = _Sample(int(t_ns), gyro, accel)
+        if self._samples:
+            self._periods_ns.append(sample.t_ns - self._samples[-1].t_ns)
+        if self._is_spike(sample):
+            self._samples.pop()
+            self.counters["imu_spike"] += 1
+        self._samples.append(sample)
+        return None if self._is_suspect() else self._propagate()
 
     def check_covers(self, t_ns: int) -> None:
         """Raise VioError when the samples end more than max_gap_s before a frame at t_ns.
@@ -100,10 +123,51 @@ class ImuBuffer:
         """Return dt_s (M,), gyro (M, 3), accel (M, 3) that cover two times (None: no interval)."""
         if start_ns is None:
             return np.zeros(0), np.zeros((0, 3)), np.zeros((0, 3))
-        t = np.array([s[0] for s in self._samples], np.int64)
-        gyro = np.array([s[1] for s in self._samples])
-        accel = np.array([s[2] for s in self._samples])
+        samples = self._samples[:-1] if self._is_suspect() else self._samples
+        t = np.array([s.t_ns for s in samples], np.int64)
+        gyro = np.array([s.gyro for s in samples])
+        accel = np.array([s.accel for s in samples])
         return intervals(t, gyro, accel, start_ns, end_ns)
+
+    def bridged_s(self, start_ns: int | None, end_ns: int) -> float:
+        """Return for how long between two times the samples are interpolated or held over a gap.
+
+        Gaps are intervals much longer than the typical one (the median of the latest ones).
+        """
+        if start_ns is None or not self._periods_ns:
+            return 0.0
+        limit_ns = LONG * float(np.median(self._periods_ns))
+        times = [s.t_ns for s in self._samples]
+        ends = [min(times[0], start_ns), *times, max(times[-1], end_ns)]
+        bridged_ns = 0
+        for before, after in itertools.pairwise(ends):
+            if after - before > limit_ns:
+                bridged_ns += max(0, min(after, end_ns) - max(before, start_ns))
+        return bridged_ns * 1e-9
+
+    def _is_spike(self, new: _Sample) -> bool:
+        """Return whether the newest kept sample differs from both its neighbours, which agree."""
+        if len(self._samples) < 2:
+            return False
+        before, middle = self._samples[-2:]
+        for a, b, c, limit in (
+            (before.gyro, middle.gyro, new.gyro, self.config.spike_gyro_rad_s),
+            (before.accel, middle.accel, new.accel, self.config.spike_accel_m_s2),
+        ):
+            deviation = _norm(b - 0.5 * (a + c))
+            if deviation > limit and deviation > 2.0 * _norm(c - a):
+                return True
+        return False
+
+    def _is_suspect(self) -> bool:
+        """Return whether the newest sample may be a spike: only the next one can tell."""
+        if len(self._samples) < 2:
+            return False
+        before, newest = self._samples[-2:]
+        return (
+            _norm(newest.gyro - before.gyro) > self.config.spike_gyro_rad_s
+            or _norm(newest.accel - before.accel) > self.config.spike_accel_m_s2
+        )
 
     def has_gap(self, start_ns: int | None, end_ns: int) -> bool:
         """Return whether a gap longer than max_gap_s touches two times; count each gap once."""
@@ -116,7 +180,7 @@ class ImuBuffer:
 
     def _gap_ns(self, start_ns: int, end_ns: int) -> int | None:
         """Return where the first gap between two times begins, or None."""
-        times = [s[0] for s in self._samples]
+        times = [s.t_ns for s in self._samples]
         # The buffer keeps one sample before the last frame; the first one may have come later.
         ends = [min(times[0], start_ns), *times, max(times[-1], end_ns)]
         limit_ns = self.max_gap_s * 1e9
@@ -177,3 +241,7 @@ class ImuBuffer:
         self._motion = _Motion(t_ns, R, p, v)
         self._used = len(self._samples)
         return ImuPose(t_ns, p, quaternion_from_matrix(R), v)
+
+
+def _norm(x: np.ndarray) -> float:
+    return math.sqrt(float(x[0] * x[0] + x[1] * x[1] + x[2] * x[2]))

@@ -15,7 +15,7 @@
 
 import time
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -51,7 +51,7 @@ class Odometry:
     ) -> None:
         self.rig, self.config = rig, config
         self.frontend, self.estimator = frontend, estimator
-        self._imu = ImuBuffer(config.imu.max_gap_s)
+        self._imu = ImuBuffer(config.imu)
         self._segments = Segments(config.backend)
         self._gyro_bias = np.zeros(3)  # the last one known, for the predicted rotation
         self._frame_index = -1
@@ -105,9 +105,13 @@ class Odometry:
             self._reset_estimator()
         rays = self._rays(tracks)
         seen = np.isfinite(rays[:, 0])  # whatever the engine tracks beyond the lens model is unused
+        bridged_s = self._imu.bridged_s(self._frame_ns, t_ns)
         estimate = self.estimator.process(
-            FrameInput(t_ns, tracks.ids[seen], rays[seen], tracks.is_keyframe, dt_s, gyro, accel)
-        )
+            FrameInput(
+                t_ns, tracks.ids[seen], rays[seen], tracks.is_keyframe,
+                dt_s, gyro, accel, bridged_s,
+            )
+        )  # fmt: skip
         status, located = self._segments.locate(t_ns, estimate)
         if estimate is not None and located is None:
             self.estimator.reset()
@@ -126,6 +130,7 @@ class Odometry:
             tracks=tracks,
             counters={**tracks.counters, "landmarks_in_view": located.visible if located else 0},
             stage_ms=timing,
+            reason=self.estimator.reason,
             **({} if located is None else _pose_fields(located)),
         )
 
@@ -211,7 +216,7 @@ def run(
         yield odometry.add_frame(frame)
 
 
-def _pose_fields(located: Estimate) -> dict[str, np.ndarray | None]:
+def _pose_fields(located: Estimate) -> dict[str, Any]:
     """Return what a state holds of an estimate in the world frame."""
     return {
         "p_world_body": located.p_world_body,
@@ -220,6 +225,8 @@ def _pose_fields(located: Estimate) -> dict[str, np.ndarray | None]:
         "gyro_bias_rad_s": located.gyro_bias_rad_s,
         "accel_bias_m_s2": located.accel_bias_m_s2,
         "covariance": located.covariance,
+        "vision_innovation": located.vision_innovation,
+        "inertial_innovation": located.inertial_innovation,
     }
 
 

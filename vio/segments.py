@@ -60,7 +60,9 @@ class Segments:
             return Status.LOST, None
         located = self._to_world(estimate)
         self._last_pose = located.R_world_body, located.p_world_body
-        return (Status.TRACKING if blind_s == 0.0 else Status.INERTIAL), located
+        if blind_s > 0.0:
+            return Status.INERTIAL, located
+        return (Status.CONTRADICTED if estimate.is_contradicted else Status.TRACKING), located
 
     def points_to_world(self, points: np.ndarray) -> np.ndarray:
         """Return points (M, 3) of the window in the world frame."""

@@ -26,7 +26,7 @@ module arbiter #(
     end
   endgenerate
 
-  localparam W = $clog2(CLIENTS);
+  localparam W = CLIENTS < 2 ? 1 : $clog2(CLIENTS);  // 1: for the message above
   localparam [W-1:0] NONE = {W{1'b0}};
 
   reg locked_q;  // the choice of the cycle before was not taken

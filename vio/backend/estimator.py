@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from vio.backend.init import Initializer
+from vio.backend.innovation import InertialGate
 from vio.backend.marginalize import choose_keyframe, marginalize
 from vio.backend.observations import (
     FrameInput,
+    VisionCheck,
     add_landmarks,
     observe,
     remove_outliers,
@@ -19,7 +21,7 @@ from vio.backend.window import ACTIVE, MakeWindow, Window
 from vio.camera import StereoRig
 from vio.config import Config
 from vio.geometry import matrix_from_quaternion, mul3, mul33, quaternion_from_matrix
-from vio.imu import ImuNoise, Preintegrate
+from vio.imu import ImuNoise, Preintegrate, noise_with_gap
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,10 @@ class Estimate:
     (m/s), gyro_bias_rad_s, accel_bias_m_s2: (3,). covariance: (15, 15) of [rotation (world frame),
     position, velocity, gyro bias, accel bias] at the last linearisation, or None where it is
     undetermined. visible: landmarks seen and accepted in the frame. is_first: the window was
-    initialised with this frame.
+    initialised with this frame. vision_innovation: median reprojection error of the frame in
+    standard deviations. inertial_innovation: largest squared normalised residual of the window's
+    inertial factors, a component. is_contradicted: vision contradicts the inertial data now or did
+    shortly before.
     """
 
     t_ns: int
@@ -42,6 +47,9 @@ class Estimate:
     gyro_bias_rad_s: np.ndarray
     accel_bias_m_s2: np.ndarray
     covariance: np.ndarray | None
+    vision_innovation: float
+    inertial_innovation: float
+    is_contradicted: bool
 
     @property
     def is_finite(self) -> bool:
@@ -77,18 +85,26 @@ class Estimator:
         self.rig, self.noise, self.config = rig, noise, config
         self.preintegrate, self.make_window = preintegrate, make_window
         self.initializer = self._initializer()
+        self.gate = InertialGate(config.backend)
         self.window: Window | None = None
         self.slot = -1  # of the newest frame
+        self._newest: FrameInput | None = None  # with all that its inertial factor holds
         self.smoothed: list[Pose] = []  # left the window, some earlier frame has not
 
     def _initializer(self) -> Initializer:
         return Initializer(self.rig, self.noise, self.config, self.preintegrate, self.make_window)
+
+    @property
+    def reason(self) -> str:
+        """Why there is no window; empty when there is one."""
+        return self.initializer.reason if self.window is None else ""
 
     def reset(self) -> None:
         """Forget everything; the next frames initialise anew."""
         if self.window is not None:
             self.smoothed += [self._pose(s) for s in self.window.order]
         self.window = None
+        self.gate.reset()
         self.initializer = self._initializer()
 
     def process(self, frame: FrameInput) -> Estimate | None:
@@ -101,26 +117,52 @@ class Estimator:
                 return None
             self.window = window
             self.slot = window.order[-1]
+            self._newest = None
             visible = int(np.count_nonzero(window.mask[window.lm_state == ACTIVE, self.slot]))
+            vision, inertial = VisionCheck(visible, float("nan"), True), 0.0
         else:
+            frame = self._thin_out(self.window, frame)
             self._predict(frame)
             observe(self.window, self.slot, frame.ids, frame.rays)
             self.window.optimize(self.config.backend.iterations)
-            visible = remove_outliers(self.window, self.slot, self.config.backend.outlier)
+            inertial = self.gate.apply(self.window, frame.t_ns)
+            vision = remove_outliers(self.window, self.slot, self.config.backend.outlier)
         if frame.is_keyframe:
             add_landmarks(self.window, self.slot, frame.ids, frame.rays, self.config)
         triangulate_pending(self.window, self.slot, self.config)
         self._shrink()
-        return self._estimate(self.window, is_first, visible)
+        return self._estimate(self.window, is_first, vision, inertial)
 
-    def _estimate(self, w: Window, is_first: bool, visible: int) -> Estimate:
+    def _estimate(
+        self, w: Window, is_first: bool, vision: VisionCheck, inertial_innovation: float
+    ) -> Estimate:
         x = w.vec[self.slot].astype(np.float64)
+        t_ns = int(w.t_ns[self.slot])
         covariance = w.covariance()
         return Estimate(
-            int(w.t_ns[self.slot]), is_first, visible, w.R[self.slot].astype(np.float64),
+            t_ns, is_first, vision.visible, w.R[self.slot].astype(np.float64),
             x[POSITION], x[VELOCITY], x[GYRO_BIAS], x[ACCEL_BIAS],
             None if covariance is None else covariance.astype(np.float64),
+            vision.innovation, inertial_innovation,
+            self.gate.is_alarmed(t_ns) or not vision.majority_agrees,
         )  # fmt: skip
+
+    def _thin_out(self, w: Window, frame: FrameInput) -> FrameInput:
+        """Remove the newest frame of the window when it is close to the one before it.
+
+        Its inertial data go into the factor of `frame`, which is returned with them. So the window
+        spans the same time at any frame rate, and costs the same. Keyframes stay, and frames that
+        the prior touches.
+        """
+        newest, before = w.order[-1], w.order[-2]
+        spacing_s = (w.t_ns[newest] - w.t_ns[before]) * 1e-9
+        close = spacing_s < self.config.backend.frame_spacing_s
+        if not close or w.is_keyframe[newest] or w.linearized[newest] or self._newest is None:
+            return frame
+        self.smoothed.append(self._pose(newest))
+        w.remove_newest()
+        self.slot = before
+        return frame.after(self._newest)
 
     def _predict(self, frame: FrameInput) -> None:
         """Add the frame at its inertial prediction."""
@@ -129,14 +171,19 @@ class Estimator:
         last = self.slot
         x = w.vec[last].astype(np.float64)
         R = w.R[last].astype(np.float64)
+        c = self.config.imu
+        noise = noise_with_gap(
+            w.noise, frame.bridged_s, float(frame.dt_s.sum()), c.gap_gyro_rad_s, c.gap_accel_m_s2
+        )
         pre = self.preintegrate(
-            frame.dt_s, frame.gyro, frame.accel, x[GYRO_BIAS], x[ACCEL_BIAS], w.noise, w.dtype
+            frame.dt_s, frame.gyro, frame.accel, x[GYRO_BIAS], x[ACCEL_BIAS], noise, w.dtype
         )
         R_new, p_new, v_new = predict(R, x, pre.dR, pre.dv, pre.dp, pre.dt_s, w.gravity)
         R_new = matrix_from_quaternion(quaternion_from_matrix(R_new))
         vec = np.concatenate([p_new, v_new, x[BIASES]])
         self.slot = w.add_frame(frame.t_ns, R_new, vec, frame.is_keyframe)
         w.add_imu_factor(last, self.slot, pre)
+        self._newest = frame
 
     def _shrink(self) -> None:
         """Marginalise until the window has its size again."""

@@ -20,6 +20,8 @@ from vio.config import Config
 from vio.geometry import exp_so3, log_so3, mul3, mul33, mulT33
 from vio.imu import GRAVITY_M_S2, ImuNoise, Preintegrate, Preintegration
 
+LEAST_FRAMES = 4  # for velocities and gravity
+
 
 class Initializer:
     """Collect frames until a window can be built from them."""
@@ -36,31 +38,54 @@ class Initializer:
         self.preintegrate, self.make_window = preintegrate, make_window
         self.frames: list[FrameInput] = []
         self.reason = "no frame yet"
+        self._stereo = 0  # matches of the newest frame
+        self._retry_ns = 0  # no attempt before this time
 
     def add(self, frame: FrameInput) -> None:
-        """Add one more frame; frames before the first stereo keyframe are of no use."""
+        """Keep one more frame; frames before the first stereo keyframe are of no use.
+
+        A frame that is close to the one before it is replaced by the next one, and frames older
+        than init.max_span_s are let go, so that the number of frames depends little on their rate.
+        """
+        spacing_s = self.config.backend.frame_spacing_s
+        if len(self.frames) > 1 and not self.frames[-1].is_keyframe:
+            last, before = self.frames[-1], self.frames[-2]
+            if (last.t_ns - before.t_ns) * 1e-9 < spacing_s:
+                frame = frame.after(self.frames.pop())
         self.frames.append(frame)
+        self._stereo = _stereo_matches(frame)
         while self.frames and not self._can_start(self.frames[0]):
             self.frames.pop(0)
-        if len(self.frames) > self.config.init.max_frames:
+        while len(self.frames) > LEAST_FRAMES and self._span_s() > self.config.init.max_span_s:
             self.frames.pop(0)
             while self.frames and not self._can_start(self.frames[0]):
                 self.frames.pop(0)
 
+    def _span_s(self) -> float:
+        return (self.frames[-1].t_ns - self.frames[0].t_ns) * 1e-9
+
     def _can_start(self, frame: FrameInput) -> bool:
-        stereo = int(np.count_nonzero(np.isfinite(frame.rays[:, 2])))
-        return frame.is_keyframe and stereo >= self.config.init.min_landmarks
+        return frame.is_keyframe and _stereo_matches(frame) >= self.config.init.min_landmarks
+
+    def _why_not_enough(self) -> str:
+        wanted = self.config.init.min_landmarks
+        if self.frames:
+            return f"{len(self.frames)} of {LEAST_FRAMES} frames"
+        return f"{self._stereo} stereo matches in a frame, {wanted} wanted in a keyframe"
 
     def attempt(self) -> Window | None:
         """Return the initialised window, or None and the reason in `reason`."""
         c = self.config.init
-        if len(self.frames) < 4:
-            self.reason = "waiting for frames"
+        if len(self.frames) < LEAST_FRAMES:
+            self.reason = self._why_not_enough()
             return None
-        span_s = (self.frames[-1].t_ns - self.frames[0].t_ns) * 1e-9
+        span_s = self._span_s()
         if span_s < c.min_span_s - 1e-3:
             self.reason = f"{span_s:.2f} s of frames, {c.min_span_s} s wanted"
             return None
+        if self.frames[-1].t_ns < self._retry_ns:
+            return None
+        self._retry_ns = self.frames[-1].t_ns + round(c.retry_s * 1e9)
         vision = self._vision_only()
         if vision is None:
             return None
@@ -108,7 +133,7 @@ class Initializer:
 
     def _capacity(self) -> int:
         c = self.config
-        return max(c.backend.recent_frames + c.backend.keyframes, c.init.max_frames) + 2
+        return max(c.backend.recent_frames + c.backend.keyframes, len(self.frames)) + 2
 
     def _preintegrations(self, gyro_bias: np.ndarray) -> list[Preintegration]:
         zero = np.zeros(3)
@@ -204,3 +229,7 @@ class Initializer:
             self.reason = "too few landmarks"
             return None
         return w
+
+
+def _stereo_matches(frame: FrameInput) -> int:
+    return int(np.count_nonzero(np.isfinite(frame.rays[:, 2])))

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Observations in the window: enter a frame's, add and triangulate landmarks, remove outliers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +18,7 @@ class FrameInput:
 
     ids: (N,) int64. rays: (N, 4) [x, y left, x, y right], NaN where there is no stereo match.
     dt_s (M,), gyro (M, 3), accel (M, 3): intervals that cover the time since the last frame.
+    bridged_s: for how long of it there are no inertial samples.
     """
 
     t_ns: int
@@ -26,6 +28,17 @@ class FrameInput:
     dt_s: np.ndarray
     gyro: np.ndarray
     accel: np.ndarray
+    bridged_s: float = 0.0
+
+    def after(self, earlier: "FrameInput") -> "FrameInput":
+        """Return this frame with the inertial data since the frame before `earlier`."""
+        return replace(
+            self,
+            dt_s=np.concatenate([earlier.dt_s, self.dt_s]),
+            gyro=np.concatenate([earlier.gyro, self.gyro]),
+            accel=np.concatenate([earlier.accel, self.accel]),
+            bridged_s=earlier.bridged_s + self.bridged_s,
+        )
 
 
 def observe(window: Window, slot: int, ids: np.ndarray, rays: np.ndarray) -> None:
@@ -78,16 +91,38 @@ def triangulate_pending(window: Window, slot: int, config: Config) -> None:
     window.lm_state[rows[good][fits]] = ACTIVE
 
 
-def remove_outliers(window: Window, slot: int, threshold: float) -> int:
-    """Drop observations that the optimised window contradicts; return how many are left in slot."""
+class VisionCheck(NamedTuple):
+    """Hold how well a frame's observations agree with the optimised window.
+
+    visible: observations left in the frame. innovation: their median error before any was removed,
+    in standard deviations; NaN without any. majority_agrees: at most half of them were outliers.
+    """
+
+    visible: int
+    innovation: float
+    majority_agrees: bool
+
+
+def remove_outliers(window: Window, slot: int, threshold: float) -> VisionCheck:
+    """Drop observations that the optimised window contradicts; report on those in slot.
+
+    threshold: in standard deviations. The majority of a frame's observations is never dropped: then
+    it is rather the window that is wrong, and the robust loss alone limits what they do.
+    """
     rows = window.active_rows()
     slots, _, _ = window.columns()
     errors = reprojection_errors(rows, window.rig, window.visual_arrays(slots))
     bad = errors > threshold
+    seen = errors[:, slot][errors[:, slot] >= 0.0]
+    majority_agrees = bool(2 * np.count_nonzero(bad[:, slot]) <= len(seen))
+    if not majority_agrees:
+        bad[:, slot] = False
     if bad.any():
         keep = np.where(bad[:, :, 0], 2, 3) & np.where(bad[:, :, 1], 1, 3)
         window.mask[rows] &= keep.astype(np.uint8)
         host_bad = window.mask[rows, window.host[rows]] & 1 == 0
         for row in rows[host_bad]:
             window.free_landmark(int(row))
-    return int(np.count_nonzero(window.mask[window.active_rows(), slot]))
+    visible = int(np.count_nonzero(window.mask[window.active_rows(), slot]))
+    innovation = float(np.median(seen)) if len(seen) else float("nan")
+    return VisionCheck(visible, innovation, majority_agrees)

@@ -24,14 +24,22 @@ FULL_COLUMNS = 15  # of a recent frame
 
 @njit(cache=True)
 def whitening(covariance: np.ndarray) -> np.ndarray:
-    """Return W (n, n) with W'W = covariance^-1; scaled to unit diagonal first for float32."""
+    """Return W (n, n) with W'W = covariance^-1; scaled to unit diagonal first for float32.
+
+    A covariance that is not definite to the precision gets a growing part of its diagonal added.
+    """
     n = covariance.shape[0]
     s = np.sqrt(np.diag(covariance))
     U = np.empty((n, n), covariance.dtype)
-    for i in range(n):
-        for j in range(n):
-            U[i, j] = covariance[i, j] / (s[i] * s[j])
-    cholesky(U)
+    definite = False
+    extra = covariance.dtype.type(0.0)
+    while not definite:
+        for i in range(n):
+            for j in range(n):
+                U[i, j] = covariance[i, j] / (s[i] * s[j])
+            U[i, i] += extra
+        definite = cholesky(U)
+        extra = max(covariance.dtype.type(10.0) * extra, covariance.dtype.type(1e-7))
     W = np.empty((n, n), covariance.dtype)
     e = np.zeros(n, covariance.dtype)
     for k in range(n):

@@ -49,13 +49,17 @@ FREE, PENDING, ACTIVE = 0, 1, 2  # what a landmark row holds
 
 @dataclass
 class ImuFactor:
-    """Hold the preintegration between two neighbouring slots and its whitening matrix (15, 15)."""
+    """Hold the preintegration between two neighbouring slots and its whitening matrix (15, 15).
+
+    weight: of its squared residual of motion, 1 unless vision contradicts it.
+    """
 
     slot_i: int
     slot_j: int
     pre: Preintegration
     W: np.ndarray
     bias0: np.ndarray
+    weight: float = 1.0
 
 
 @dataclass
@@ -129,17 +133,52 @@ class Window:
         self.order.append(slot)
         return slot
 
+    def remove_newest(self) -> None:
+        """Remove the newest frame, its observations and its inertial factor, as if never added.
+
+        It must host no landmark, and the prior must not touch it.
+        """
+        slot = self.order.pop()
+        self.mask[:, slot] = 0
+        self.factors = [f for f in self.factors if f.slot_j != slot]
+
     def add_imu_factor(self, slot_i: int, slot_j: int, pre: Preintegration) -> None:
         """Connect two neighbouring frames by inertial data and the biases' random walk."""
         dt = self.dtype
-        walk = np.repeat([self.noise.gyro_walk, self.noise.accel_walk], 3) * np.sqrt(pre.dt_s)
         W = np.zeros((FULL_COLUMNS, FULL_COLUMNS), dt)
         motion = slice(0, D_GYRO_BIAS)  # rows of rotation, velocity and position
         biases = slice(D_GYRO_BIAS, FULL_COLUMNS)
         W[motion, motion] = whitening(symmetric(pre.covariance))
-        W[biases, biases] = np.diag(1.0 / walk).astype(dt)
+        W[biases, biases] = np.diag(1.0 / self._walk(pre.dt_s)).astype(dt)
         bias0 = np.concatenate([pre.gyro_bias, pre.accel_bias]).astype(dt)
         self.factors.append(ImuFactor(slot_i, slot_j, pre, W, bias0))
+
+    def innovation(self, factor: ImuFactor) -> np.ndarray:
+        """Return the normalised residual (9,) of a factor's motion at its full weight."""
+        i, j, pre, dt = factor.slot_i, factor.slot_j, factor.pre, self.dtype
+        r = imu_residual(
+            self.R[i], self.vec[i], self.R[j], self.vec[j], dt(pre.dt_s),
+            pre.dR, pre.dv, pre.dp, pre.J_bias, factor.bias0, self.gravity,
+        )  # fmt: skip
+        motion = slice(0, D_GYRO_BIAS)
+        white = matvec(np.ascontiguousarray(factor.W[motion, motion]), r[motion])
+        return white.astype(np.float64) / np.sqrt(factor.weight)
+
+    def weaken(
+        self, factor: ImuFactor, weight: float, gyro_bias_sigma: float, accel_bias_sigma: float
+    ) -> None:
+        """Lower the weight of a factor's motion, and let its biases step by these deviations."""
+        dt = self.dtype
+        motion, biases = slice(0, D_GYRO_BIAS), slice(D_GYRO_BIAS, FULL_COLUMNS)
+        factor.W[motion] *= dt(np.sqrt(weight / factor.weight))
+        factor.weight = weight
+        walk = self._walk(factor.pre.dt_s)
+        step = np.repeat([gyro_bias_sigma, accel_bias_sigma], 3)
+        factor.W[biases, biases] = np.diag(1.0 / np.hypot(walk, step)).astype(dt)
+
+    def _walk(self, dt_s: float) -> np.ndarray:
+        """Return the deviations (6,) of the biases' random walk over dt_s."""
+        return np.repeat([self.noise.gyro_walk, self.noise.accel_walk], 3) * np.sqrt(dt_s)
 
     def columns(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return slots (F,), columns of each (F,) and first column by slot (S,)."""

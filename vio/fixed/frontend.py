@@ -23,6 +23,7 @@ from vio.fixed.stereo_search import NO_MATCH
 from vio.fixed.track_table import TrackTable, empty_table, new_tracks
 from vio.frontend.frontend import KeyframeFrontEnd, StereoMatches
 from vio.frontend.pyramid import Pyramid
+from vio.rates import frame_limits
 
 
 def _check_sizes(config: Config) -> None:
@@ -70,8 +71,9 @@ class FixedFrontEnd(KeyframeFrontEnd):
         self._codec = FrameBuffers(hw)
         focal = rig.left.fx
         tolerance_px = c.ransac_px + c.rotation_margin_px
+        loose = tolerance_px / focal + frame_limits(config, rig.left.rate_hz).gyro_sigma_rad
         self._mono_threshold2 = round((tolerance_px / focal) ** 2 * 2**30)
-        self._mono_loose2 = round((tolerance_px / focal + c.gyro_sigma_rad) ** 2 * 2**30)
+        self._mono_loose2 = round(loose**2 * 2**30)
         self._stereo_threshold = round(c.stereo_ransac_px / rig.rectification.focal * 2**16)
         self._min_score = score_register(c.min_corner_score)
         self._moved2 = kf.parallax_register(config.keyframe.max_parallax_px, focal)
@@ -104,7 +106,7 @@ class FixedFrontEnd(KeyframeFrontEnd):
         return bool(
             kf.is_keyframe(
                 self._age,
-                self.rules.max_age,
+                self.limits.max_age,
                 alive,
                 round(self.rules.min_alive * 256),
                 self._tracks_at_key,

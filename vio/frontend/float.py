@@ -45,7 +45,7 @@ class FloatFrontEnd(KeyframeFrontEnd):
                 t.rays_key, t.rays, self._R_last_key, self.rig.left.fx
             ),
         )
-        return kf.is_keyframe(evidence, self.rules)
+        return kf.is_keyframe(evidence, self.rules, self.limits.max_age)
 
     def build(self, image: np.ndarray) -> Pyramid:
         """Return the pyramid of an image."""
@@ -99,7 +99,7 @@ class FloatFrontEnd(KeyframeFrontEnd):
             rays_key,
             rays,
             c.ransac_px / self.rig.left.fx,
-            c.gyro_sigma_rad,
+            self.limits.gyro_sigma_rad,
             c.ransac_hypotheses,
             self._seed(),
         )

@@ -17,6 +17,7 @@ from vio.frontend.base import check_image, timed
 from vio.frontend.klt import LOST_REASONS, TRACKED
 from vio.frontend.pyramid import Pyramid
 from vio.frontend.track_table import TrackTable
+from vio.rates import frame_limits
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class KeyframeFrontEnd(ABC):
         self.rig = rig
         self.config = config.frontend
         self.rules = config.keyframe
+        self.limits = frame_limits(config, rig.left.rate_hz)
         self._next_id = 0
         self._frame_index = -1
         self.reset()

@@ -25,12 +25,12 @@ class KeyframeEvidence:
     parallax_px: float
 
 
-def is_keyframe(evidence: KeyframeEvidence | None, config: KeyframeConfig) -> bool:
+def is_keyframe(evidence: KeyframeEvidence | None, config: KeyframeConfig, max_age: int) -> bool:
     """Return whether the frame is a keyframe; without evidence (no keyframe yet) it is."""
     if evidence is None:
         return True
     return (
-        evidence.age >= config.max_age
+        evidence.age >= max_age
         or evidence.alive < config.min_alive * evidence.tracks_at_key
         or evidence.parallax_px > config.max_parallax_px
     )

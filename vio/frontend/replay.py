@@ -11,6 +11,7 @@ from vio.errors import VioError
 from vio.frontend import keyframe as kf
 from vio.frontend.predict import predict_pixels
 from vio.geometry import mul33
+from vio.rates import frame_limits
 
 
 class ReplayFrontEnd:
@@ -82,4 +83,5 @@ class ReplayFrontEnd:
             alive=kf.count_inside(self.rig.left, predicted, self.config.frontend.window // 2),
             parallax_px=kf.median_parallax_px(keyed, now, self._R_last_key, self.rig.left.fx),
         )
-        return kf.is_keyframe(evidence, self.config.keyframe)
+        max_age = frame_limits(self.config, self.rig.left.rate_hz).max_age
+        return kf.is_keyframe(evidence, self.config.keyframe, max_age)

@@ -14,6 +14,7 @@ AXES = ("#D55E00", "#009E73", "#0072B2")  # x, y, z
 STATUS = {
     "initializing": "#BBBBBB",
     "tracking": "#009E73",
+    "contradicted": "#CC79A7",
     "inertial": "#E69F00",
     "lost": "#D55E00",
 }

@@ -137,7 +137,7 @@ def execute(
             folder.add_smoothed(odometry.drain_smoothed())
             sampler.add(state, watched.last)
             cloud.add(state, odometry)
-            result.reason = no_pose_reason(state, odometry)
+            result.reason = state.reason
             on_frame(len(result.log), result.reason)
             start = perf_counter()
         cloud.look(odometry)
@@ -152,13 +152,6 @@ def execute(
         folder.write_landmarks(result.landmarks)
     result.peak_memory_mb = peak_memory_mb()
     return result
-
-
-def no_pose_reason(state: State, odometry: "Odometry") -> str:
-    """Return why a frame has no pose, empty when it has one."""
-    if state.p_world_body is not None:
-        return ""
-    return odometry.estimator.initializer.reason
 
 
 def peak_memory_mb() -> float:

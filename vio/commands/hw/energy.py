@@ -20,19 +20,21 @@ def run(args: argparse.Namespace) -> int:
     """Print the energy model's table."""
     import dataclasses
 
+    from vio.camera import Camera
     from vio.commands.console import print_table, progress
     from vio.config import load_config
     from vio.engines import make_odometry
     from vio.errors import VioError
     from vio.hw.estimates.common import measure, works, write_json
     from vio.hw.estimates.energy import energy_model
+    from vio.rates import frame_limits
 
     config = load_config(args.preset, args.set)
     if args.figure is not None and not Path(args.figure).resolve().parent.is_dir():
         raise VioError(f"--figure {args.figure}: no such folder; make it first")
     measured = measure(args.dataset, config, args.until, progress, make_odometry)
     tracking, keyframe, what = works(measured, config)
-    share = float(config.keyframe.max_age - 1)
+    share = float(frame_limits(config, Camera.rate_hz).max_age - 1)
     if measured is not None:
         share = measured.tracking_per_keyframe
     rows = energy_model(tracking, keyframe, share, config)

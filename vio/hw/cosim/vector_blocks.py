@@ -247,7 +247,7 @@ def make_sets(
 # The small vectors that are checked in; `frontend` begins with the first frame.
 VECTORS = Path("sim/vectors")
 SOURCE = VECTORS / "source"
-PRESET, SETTINGS, FRAME, COUNT_FRONTEND = "tiny", ["keyframe.max_age=2"], 2, 3
+PRESET, SETTINGS, FRAME, COUNT_FRONTEND = "tiny", ["keyframe.max_age_s=0.1"], 2, 3
 
 
 def checked_in_set(block: str, root: Path) -> VectorSet:

@@ -107,7 +107,7 @@ def register_values(config: Config, rig: StereoRig) -> dict[str, int]:
         "stereo_correlation_min": s.correlation_min,
         "stereo_iterations": s.iterations,
         "max_refine": s.max_refine,
-        "max_age": rules.max_age,
+        "max_age": golden.limits.max_age,
         "min_alive": round(rules.min_alive * 256),
         "moved2": golden._moved2,
     }

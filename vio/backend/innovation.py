@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Inertial factors that vision contradicts: found by their innovations, then weakened.
+
+The innovation of an inertial factor is its residual of rotation, velocity and position at the
+optimised states, normalised by the preintegration's covariance: its square has nine degrees of
+freedom, fewer by what the states absorb. A passing disturbance (impact, saturation) or a step of a
+bias drives it far beyond what the noise explains, or, where the states absorb most of it, in one
+direction for many frames. Such factors are weighted down as by Cauchy's loss, and their biases may
+step, so that vision carries the pose until the biases are right again. Robust weights: Barron, "A
+general and adaptive robust loss function", CVPR 2019, table 1. Mean and square of innovations:
+Bar-Shalom, Li, Kirubarajan, "Estimation with Applications to Tracking and Navigation", 2001, 5.4.
+"""
+
+import math
+
+import numpy as np
+
+from vio.backend.window import ImuFactor, Window
+from vio.config import BackEndConfig
+
+COMPONENTS = 9
+ROUNDS = 3  # of weakening and optimising again, at most
+EXTRA_ITERATIONS = 2  # beyond the usual ones: the state may have to move far
+
+
+class InertialGate:
+    """Watch the innovations of a window's inertial factors and weaken those beyond the gates.
+
+    A factor is contradicted when its own squared innovation exceeds backend.inertial_gate, or when
+    the mean innovation of the newest factors, over about backend.bias_gate_s, exceeds
+    backend.bias_gate. Then a lower gate holds for backend.contradiction_s: what is left of a
+    disturbance is found, without touching factors of an undisturbed run.
+    """
+
+    def __init__(self, config: BackEndConfig) -> None:
+        self.config = config
+        self._until_ns: int | None = None  # end of the time with the lower gate
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the innovations of the last window; an alarm stays."""
+        self._mean = np.zeros(COMPONENTS)
+        self._last_ns: int | None = None
+
+    def is_alarmed(self, t_ns: int) -> bool:
+        """Return whether a factor was contradicted within backend.contradiction_s before t_ns."""
+        return self._until_ns is not None and t_ns < self._until_ns
+
+    def apply(self, window: Window, t_ns: int) -> float:
+        """Weaken contradicted factors and optimise again; return the largest squared innovation.
+
+        The innovation is that before anything was weakened, divided by its nine components.
+        """
+        c = self.config
+        if not window.factors:
+            return 0.0
+        innovations = [window.innovation(f) for f in window.factors]
+        largest = max(float(v @ v) for v in innovations)
+        if self._is_biased(innovations[-1], t_ns):
+            self._raise_alarm(t_ns)
+            self._free(window, window.factors)
+            window.optimize(c.iterations + EXTRA_ITERATIONS)
+        for _ in range(ROUNDS):
+            if not self._weaken(window, t_ns):
+                break
+            window.optimize(c.iterations + EXTRA_ITERATIONS)
+        return largest / COMPONENTS
+
+    def _raise_alarm(self, t_ns: int) -> None:
+        self._until_ns = t_ns + round(self.config.contradiction_s * 1e9)
+
+    def _is_biased(self, innovation: np.ndarray, t_ns: int) -> bool:
+        """Return whether the innovations have pointed in one direction for too long.
+
+        Their exponentially weighted mean has (2 - a) / a times less variance than one of them.
+        """
+        dt_s = 0.0 if self._last_ns is None else (t_ns - self._last_ns) * 1e-9
+        self._last_ns = t_ns
+        a = -math.expm1(-dt_s / self.config.bias_gate_s)
+        if a <= 0.0:
+            return False
+        self._mean += a * (innovation - self._mean)
+        biased = float(self._mean @ self._mean) * (2.0 - a) / a > self.config.bias_gate
+        if biased:
+            self._mean[:] = 0.0
+        return biased
+
+    def _free(self, window: Window, factors: list[ImuFactor], weight: float = 1.0) -> None:
+        """Let the biases of factors step, and weight their motion."""
+        c = self.config
+        for factor in factors:
+            weight = min(weight, factor.weight)
+            window.weaken(factor, weight, c.freed_gyro_bias_sigma, c.freed_accel_bias_sigma)
+
+    def _weaken(self, window: Window, t_ns: int) -> bool:
+        """Lower the weights of factors beyond the gate; return whether any was lowered."""
+        c = self.config
+        innovations = [window.innovation(f) for f in window.factors]
+        squares = [float(v @ v) for v in innovations]
+        if max(squares) > c.inertial_gate:
+            self._raise_alarm(t_ns)
+        gate = c.inertial_gate_low if self.is_alarmed(t_ns) else c.inertial_gate
+        lowered = False
+        for factor, square in zip(window.factors, squares, strict=True):
+            weight = gate / max(square, gate)
+            if weight < 0.9 * factor.weight:
+                self._free(window, [factor], weight)
+                lowered = True
+        return lowered
