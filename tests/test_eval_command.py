@@ -234,9 +234,9 @@ def test_a_folder_without_a_trajectory_is_refused(recording: Path, tmp_path: Pat
         run(str(tmp_path), str(recording))
 
 
-@pytest.mark.parametrize("text", ["5", "m", "xm", "3km", ""])
+@pytest.mark.parametrize("text", ["5", "m", "xm", "3km", "", "nanm", "inff", "0s"])
 def test_a_wrong_distance_is_refused(text: str) -> None:
-    with pytest.raises(VioError, match="is not a number with unit f"):
+    with pytest.raises(VioError, match="is not a positive number with unit f"):
         command.parse_delta(text)
 
 
