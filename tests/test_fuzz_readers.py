@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tools import fuzz_readers
+from tools.mutate_files import mutated
 from vio.errors import VioError
 
 ROOT = Path(__file__).parents[1]
@@ -87,10 +88,7 @@ def test_memory_beyond_the_limit_is_a_failure() -> None:
 
 def test_the_files_depend_on_the_seed_alone() -> None:
     def files(seed: int) -> list[bytes]:
-        return [
-            fuzz_readers.mutated(random.Random(f"{seed} {i}"), [b"a: 1\nb: [1, 2]\n"])
-            for i in range(50)
-        ]
+        return [mutated(random.Random(f"{seed} {i}"), [b"a: 1\nb: [1, 2]\n"]) for i in range(50)]
 
     assert files(1) == files(1) != files(2)
     assert len(set(files(1))) > 40
