@@ -186,7 +186,7 @@ def test_a_repeated_pattern_is_ambiguous_and_left_out() -> None:
     scene.coefficients = np.tile(profile, (700, 1)) + rng.normal(0.0, 1.0, (700, 700))
     frame = scene.frame(0, POSE)
     assert np.isnan(match(frame.left, frame.right)[0][:, 0]).mean() > 0.9
-    trusting = replace(CONFIG, stereo_uniqueness=-1.0)
+    trusting = replace(CONFIG, stereo_uniqueness=0.0)
     assert np.isnan(match(frame.left, frame.right, config=trusting)[0][:, 0]).mean() < 0.6
 
 
