@@ -38,7 +38,7 @@ def make_state(index: int, status: Status = Status.TRACKING, segment: int = 0) -
     tracks = make_tracks(index, stereo=index % 5 == 0)
     stages = {"klt": 2.0, "window": 1.0 + (index % 5 == 0)}
     if status in (Status.INITIALIZING, Status.LOST):
-        return State(*head, tracks=tracks, stage_ms=stages)
+        return State(*head, tracks=tracks, stage_ms=stages, reason="no frame yet")
     half = 0.05 * index
     return State(
         *head,
