@@ -27,9 +27,7 @@ WITH_A_ROOT = {"netlist": (), "registers": (), "sim": ("skid",)}
 def test_the_help_fits_on_one_screen_and_lists_every_command(
     arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as stop:
-        cli.main([*arguments, "--help"])
-    assert stop.value.code == 0
+    assert cli.main([*arguments, "--help"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) <= 24
     assert max(map(len, lines)) <= 80

@@ -152,7 +152,13 @@ def test_a_signal_that_hangs_up_ends_a_process_in_order() -> None:
         "sys.argv = ['vio', 'doctor']; sys.exit(main())"
     )
     command = [sys.executable, "-c", code]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    result = subprocess.run(
+        command,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+    )
     assert (result.returncode, result.stderr) == (2, "vio doctor: the terminal has gone\n")
     ignored = subprocess.run(
         command, cwd=ROOT, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -63,4 +63,4 @@ def test_the_command_prints_a_table_or_json(
     assert report["frames"] == 3
     assert [row["name"] for row in report["signals"]] == list(formats(HwConfig()))
     assert cli.main(["hw", "signals", str(long_lens), "--until", "-1"]) == 2
-    assert "--until -1" in capsys.readouterr().err
+    assert "--until: '-1'" in capsys.readouterr().err

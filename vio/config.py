@@ -184,7 +184,8 @@ class InitConfig(Section):
 
     min_span_s: float = real(0.4, 0.05, 60.0)  # motion to watch before the first pose
     max_span_s: float = real(0.575, 0.05, 60.0)  # older frames are let go without success
-    retry_s: float = real(0.2, 0.0, 60.0)  # from a failed attempt to the next
+    # From a failed attempt to the next, at most; the first follow one another more closely.
+    retry_s: float = real(0.4, 0.0, 60.0)
     min_landmarks: int = whole(20, 4, 1000)  # stereo landmarks of the first frame still in view
     max_error_px: float = real(2.0, 0.01, 1000.0)  # mean reprojection error of an accepted start
     # M/s^2 from 9.81, accelerometer bias included.

@@ -21,6 +21,7 @@ from vio.geometry import exp_so3, log_so3, mul3, mul33, mulT33
 from vio.imu import GRAVITY_M_S2, ImuNoise, Preintegrate, Preintegration
 
 LEAST_FRAMES = 4  # for velocities and gravity
+FIRST_RETRY_S = 0.04  # after the first failed attempt; doubled after each
 
 
 class Initializer:
@@ -39,6 +40,7 @@ class Initializer:
         self.frames: list[FrameInput] = []
         self.reason = "no frame yet"
         self._stereo = 0  # matches of the newest frame
+        self._attempts = 0
         self._retry_ns = 0  # no attempt before this time
 
     def add(self, frame: FrameInput) -> None:
@@ -85,7 +87,9 @@ class Initializer:
             return None
         if self.frames[-1].t_ns < self._retry_ns:
             return None
-        self._retry_ns = self.frames[-1].t_ns + round(c.retry_s * 1e9)
+        wait_s = min(FIRST_RETRY_S * 2.0**self._attempts, c.retry_s)
+        self._attempts += 1
+        self._retry_ns = self.frames[-1].t_ns + round(wait_s * 1e9)
         vision = self._vision_only()
         if vision is None:
             return None
