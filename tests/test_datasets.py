@@ -171,7 +171,7 @@ def test_a_pair_with_one_lost_image_goes_on_as_mono(
     assert all(f.left is not None and f.right is not None for f in frames if f is not lost)
     list(data.frames())
     assert len(data.warnings) == 1, "said once, however often the frames are read"
-    assert f"frame {lost.t_ns} goes on as mono" in data.warnings[0]
+    assert f"frame {lost.t_ns} is processed as a mono frame" in data.warnings[0]
     assert camera in data.warnings[0]
 
 

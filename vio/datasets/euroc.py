@@ -125,7 +125,7 @@ class EurocDataset:
                 if name is not None and name not in found:
                     self._missing[side, "missing"] += 1
             if lost:
-                what = "is skipped" if both else "goes on as mono"
+                what = "is skipped" if both else "is processed as a mono frame"
                 message = f"frame {t_ns} {what}: {' and '.join(lost)} missing in {files.root}"
                 add_warning(self.warnings, message)
             if not both:

@@ -162,7 +162,7 @@ class StereoStream:
         reasons = [sentence for sentence in sentences if sentence]
         if images[0] is None and images[1] is None:
             return None, [f"frame {t_ns} is skipped: {'; '.join(reasons)}"], lost
-        messages = [f"frame {t_ns} goes on as mono: {r}" for r in reasons]
+        messages = [f"frame {t_ns} is processed as a mono frame: {r}" for r in reasons]
         return StereoFrame(t_ns, *images), messages, lost
 
     def frames(

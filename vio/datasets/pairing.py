@@ -37,7 +37,7 @@ def span(t_ns: np.ndarray) -> str:
 
 
 def pair_cameras(times: tuple[np.ndarray, np.ndarray], where: str, warnings: list[str]) -> Pairing:
-    """Return the frames of two cameras: nearest stamps are one pair, others go on as mono.
+    """Return the frames of two cameras: nearest stamps are one pair, others become mono frames.
 
     Stamps of a pair differ by at most PAIR_SHARE of the frame interval, each the other's nearest;
     the pair takes the left stamp. Where they differ by more than NOTED_NS, one warning gives the
@@ -74,7 +74,8 @@ def pair_cameras(times: tuple[np.ndarray, np.ndarray], where: str, warnings: lis
         ("cam1", "cam0", right[alone]),
     ):
         for t in stamps:
-            message = f"frame {t} goes on as mono: {name} has an image then, {other} lists none"
+            why = f"{name} has an image then, {other} lists none"
+            message = f"frame {t} is processed as a mono frame: {why}"
             add_warning(warnings, message)
     return Pairing(
         t_ns[order],
