@@ -158,6 +158,14 @@ def test_metrics_count_frames_segments_and_times() -> None:
         "lost": 2,
     }
     assert metrics["timing_ms"]["window"]["mean"] == pytest.approx(1.2)
+    assert metrics["innovations"]["vision"] == {
+        "frames": 32,
+        "median": pytest.approx(0.9),
+        "p95": pytest.approx(0.9),
+        "max": pytest.approx(0.9),
+    }
+    assert metrics["innovations"]["inertial"]["frames"] == 33
+    assert metrics["innovations"]["inertial"]["max"] == pytest.approx(0.02 * 39)
     assert metrics["accuracy"]["segment"] == 0
     assert metrics["accuracy"]["absolute"]["se3"]["translation_m"]["rmse"] < 1e-9
     assert any("started again 1" in line for line in summary_lines(metrics))

@@ -69,6 +69,9 @@ def test_states_csv_has_a_full_row_for_every_frame_also_without_a_pose(tmp_path:
     assert float(rows[10]["std_r_x"]) == pytest.approx(1e-3)
     assert float(rows[10]["std_p_z"]) == pytest.approx(6e-3)
     assert [float(rows[10][f"ba_{a}"]) for a in "xyz"] == [0.1, 0.2, 0.3]
+    assert float(rows[10]["inertial_innovation"]) == pytest.approx(0.2)
+    assert float(rows[10]["vision_innovation"]) == pytest.approx(0.9)
+    assert rows[5]["vision_innovation"] == ""  # a first pose has none yet
 
 
 def test_timing_csv_holds_each_stage_of_each_frame(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@
   odometry starts again by itself.
 """
 
+import math
 import time
 from collections.abc import Iterator
 from typing import Any, Protocol
@@ -218,6 +219,7 @@ def run(
 
 def _pose_fields(located: Estimate) -> dict[str, Any]:
     """Return what a state holds of an estimate in the world frame."""
+    vision = located.vision_innovation
     return {
         "p_world_body": located.p_world_body,
         "q_world_body": quaternion_from_matrix(located.R_world_body),
@@ -225,7 +227,7 @@ def _pose_fields(located: Estimate) -> dict[str, Any]:
         "gyro_bias_rad_s": located.gyro_bias_rad_s,
         "accel_bias_m_s2": located.accel_bias_m_s2,
         "covariance": located.covariance,
-        "vision_innovation": located.vision_innovation,
+        "vision_innovation": vision if math.isfinite(vision) else None,  # without landmarks
         "inertial_innovation": located.inertial_innovation,
     }
 

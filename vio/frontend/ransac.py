@@ -90,7 +90,7 @@ def refine_motion(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the rotation and direction that best explain the rays within `tolerance`.
 
-    Five rounds of Gauss-Newton on the epipolar distances, over the rotation (prior: R with
+    Six rounds of Gauss-Newton on the epipolar distances, over the rotation (prior: R with
     sigma_rad, from the gyroscope) and the direction of t. Cauchy weights at `tolerance`, which
     halves each round down to sigma_ray * 3.
     """

@@ -9,13 +9,15 @@ import numpy as np
 from vio.report import style
 from vio.runs.log import STATUSES, RunLog
 
+LEAST_INNOVATION = 1e-2  # smaller ones are drawn there, on the logarithmic axis
+
 
 def draw_status(folder: Path, log: RunLog) -> Path:
-    """Write status.png: status band, tracks and keyframes, velocity, gyro and accel bias."""
+    """Write status.png: status band, tracks and keyframes, velocity, biases, innovations."""
     path = folder / "status.png"
     t_s = (log.t_ns - log.t_ns[0]) / 1e9
-    ratios = (0.35, 1.3, 1.0, 1.0, 1.0)
-    with style.figure(path, 9.0, 7.2, nrows=5, sharex=True, height_ratios=ratios) as (fig, axes):
+    ratios = (0.35, 1.3, 1.0, 1.0, 1.0, 1.0)
+    with style.figure(path, 9.0, 8.4, nrows=6, sharex=True, height_ratios=ratios) as (fig, axes):
         _draw_band(axes[0], t_s, log)
         tracks, keyframe = log.column("tracks"), log.column("is_keyframe") > 0.0
         stereo = np.where(keyframe, log.column("stereo"), np.nan)
@@ -30,14 +32,27 @@ def draw_status(folder: Path, log: RunLog) -> Path:
             ("gyro_bias_rad_s", "gyro bias\n[deg/s]", float(np.degrees(1.0))),
             ("accel_bias_m_s2", "accel bias\n[m/s$^2$]", 1.0),
         )
-        for ax, (name, label, unit) in zip(axes[2:], rows, strict=True):
+        for ax, (name, label, unit) in zip(axes[2:5], rows, strict=True):
             for i, axis in enumerate("xyz"):
                 ax.plot(t_s, log.column(name)[:, i] * unit, color=style.AXES[i], label=axis)
             ax.set_ylabel(label)
         axes[2].legend(loc="upper right", ncol=3)
+        _draw_innovations(axes[5], t_s, log)
         axes[-1].set_xlabel("time after the first image [s]")
         fig.align_ylabels(axes)
     return path
+
+
+def _draw_innovations(ax: Any, t_s: np.ndarray, log: RunLog) -> None:
+    """Draw how well vision and inertial data fit the window: near or below 1 while they agree."""
+    for name, colour in (("vision", style.ESTIMATE), ("inertial", style.ACCENT)):
+        values = log.column(f"{name}_innovation")
+        shown = np.where(np.isfinite(values), np.maximum(values, LEAST_INNOVATION), np.nan)
+        ax.plot(t_s, shown, color=colour, label=name)
+    ax.axhline(1.0, color=style.TRUTH, lw=0.6)
+    ax.set_yscale("log")
+    ax.set_ylabel("normalised\ninnovation")
+    ax.legend(loc="upper right", ncol=2)
 
 
 def _draw_band(ax: Any, t_s: np.ndarray, log: RunLog) -> None:

@@ -31,7 +31,7 @@ _HEADERS = {
     "states.csv": (
         "frame_index,t_ns,status,segment,is_keyframe,tracks,stereo,p_x,p_y,p_z,q_w,q_x,q_y,q_z,"
         "v_x,v_y,v_z,bg_x,bg_y,bg_z,ba_x,ba_y,ba_z,"
-        "std_r_x,std_r_y,std_r_z,std_p_x,std_p_y,std_p_z"
+        "std_r_x,std_r_y,std_r_z,std_p_x,std_p_y,std_p_z,vision_innovation,inertial_innovation"
     ),
     "timing.csv": "frame_index,t_ns,stage,ms",
 }
@@ -124,15 +124,19 @@ class RunFolder:
         head += [int(state.is_keyframe), 0 if tracks is None else len(tracks.ids), stereo]
         p, q = state.p_world_body, state.q_world_body
         if p is None or q is None:
-            self._files["states.csv"].write(",".join(map(str, head)) + "," * 22 + "\n")
+            self._files["states.csv"].write(",".join(map(str, head)) + "," * 24 + "\n")
             return
         pose = [*p, *q]
         for value in (state.v_world_body, state.gyro_bias_rad_s, state.accel_bias_m_s2):
             pose += [np.nan] * 3 if value is None else [*value]
         std = [np.nan] * 6 if state.covariance is None else pose_std(state.covariance)
         row = ",".join(f"{x:.9f}" for x in pose)
+        innovations = [
+            "" if x is None else f"{x:.4e}"
+            for x in (state.vision_innovation, state.inertial_innovation)
+        ]
         self._files["states.csv"].write(
-            ",".join(map(str, head)) + "," + row + "," + ",".join(f"{x:.4e}" for x in std) + "\n"
+            ",".join([*map(str, head), row, *(f"{x:.4e}" for x in std), *innovations]) + "\n"
         )
         self._files["trajectory_euroc.csv"].write(f"{state.t_ns},{row}\n")
         if state.segment != self._segment:

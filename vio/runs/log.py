@@ -25,13 +25,15 @@ _LAYOUT = (
     ("accel_bias_m_s2", 3),
     ("std_rotation_rad", 3),
     ("std_position_m", 3),
+    ("vision_innovation", 1),
+    ("inertial_innovation", 1),
 )
 _WIDTH = sum(width for _, width in _LAYOUT)
 
 
 @dataclass
 class RunLog:
-    """Collect the states of a run in 208 bytes a frame; values that are not known are NaN."""
+    """Collect the states of a run in 240 bytes a frame; values that are not known are NaN."""
 
     _t_ns: array = field(default_factory=lambda: array("q"))
     _rows: array = field(default_factory=lambda: array("d"))
@@ -59,6 +61,8 @@ class RunLog:
             value = getattr(state, name)
             row += [np.nan] * width if value is None else [float(x) for x in value]
         row += [np.nan] * 6 if state.covariance is None else pose_std(state.covariance)
+        for innovation in (state.vision_innovation, state.inertial_innovation):
+            row.append(np.nan if innovation is None else innovation)
         self._t_ns.append(state.t_ns)
         self._rows.extend(row)
 

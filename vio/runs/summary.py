@@ -40,6 +40,7 @@ def summarise(dataset: Dataset, result: RunResult) -> dict[str, Any]:
         "no_pose_because": result.reason,
         "lost_images": lost_images(result.lost_images),
         "frames_by_status": {s.value: int((status == i).sum()) for i, s in enumerate(STATUSES)},
+        "innovations": innovations(log),
         "timing_ms": {name: time_statistics(ms) for name, ms in log.stages_ms().items()},
         "peak_memory_mb": round(result.peak_memory_mb, 1),
         "accuracy": accuracy(dataset, log),
@@ -71,6 +72,22 @@ def lost_image_lines(metrics: dict[str, Any]) -> list[str]:
             whys = ", ".join(f"{number} {why}" for why, number in counts.items())
             parts.append(f"{sum(counts.values())} {side} ({whys})")
     return [f"images that could not be used: {'; '.join(parts)}"] if parts else []
+
+
+def innovations(log: RunLog) -> dict[str, dict[str, float]]:
+    """Return {vision: ..., inertial: ...} of the frames that have them; see State."""
+    values: dict[str, dict[str, float]] = {}
+    for name in ("vision", "inertial"):
+        x = log.column(f"{name}_innovation")
+        x = x[np.isfinite(x)]
+        values[name] = {"frames": len(x)}
+        if len(x):
+            values[name] |= {
+                "median": round(float(np.median(x)), 4),
+                "p95": round(float(np.percentile(x, 95)), 4),
+                "max": round(float(x.max()), 4),
+            }
+    return values
 
 
 def time_statistics(ms: np.ndarray) -> dict[str, float]:
