@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# make demo | test | test-bounds | test-hw | equivalence | bench | docs | lint | format | clean. Needs Python >= 3.11, g++, make, perl and git;
+# make demo | test | test-bounds | test-hw | equivalence | faults | bench | docs | lint | format | clean. Needs Python >= 3.11, g++, make, perl and git;
 # another Python than python3: make test PYTHON=python3.12
 
 PYTHON ?= python3
@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 
 EQUIVALENCE ?= $(or $(VIO_DATA),datasets)/euroc/MH_01_easy
 
-.PHONY: demo test test-bounds test-hw equivalence lint format bench docs clean venv-core venv-dev venv-hw check-python
+.PHONY: demo test test-bounds test-hw equivalence faults lint format bench docs clean venv-core venv-dev venv-hw check-python
 .NOTPARALLEL:
 
 demo: venv-core
@@ -35,6 +35,12 @@ test-hw: venv-hw
 # Another recording, or fewer frames: make equivalence EQUIVALENCE="DIR --frames 50"
 equivalence: venv-hw
 	$(BIN)/vio hw equivalence $(EQUIVALENCE)
+
+# The odometry under planted faults, on the real clip and two rendered flights: table, and exit code 3 where a
+# bar is missed. Flights are rendered once, into build/faults. Fewer: make faults FAULTS_ARGS="--cases right_dead"
+FAULTS_ARGS ?=
+faults: venv-dev
+	$(BIN)/python -m tools.faults.measure $(FAULTS_ARGS)
 
 lint: venv-dev
 	$(BIN)/ruff format --check .

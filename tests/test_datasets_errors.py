@@ -99,7 +99,7 @@ def test_a_wrong_unit_of_time_is_recognised(
 def test_unsorted_time_stamps_are_named_with_both_values(recording: Path, name: str) -> None:
     path = recording / name / "data.csv"
     rows = path.read_text().splitlines()
-    rows[5], rows[6] = rows[6], rows[5]
+    rows[5:] = rows[:4:-1]  # more than can be repaired
     path.write_text("\n".join(rows) + "\n")
     late, early = rows[5].split(",")[0], rows[6].split(",")[0]
     assert_named(recording, name, f"{name}/data.csv, line 7: .* not sorted: {early} follows {late}")
@@ -109,10 +109,10 @@ def test_unsorted_time_stamps_are_named_with_both_values(recording: Path, name: 
 def test_doubled_time_stamps_are_named(recording: Path, name: str) -> None:
     path = recording / name / "data.csv"
     rows = path.read_text().splitlines()
-    rows.insert(4, rows[4])
+    rows[5:] = [row for row in rows[5:] for _ in range(2)]  # more than can be repaired
     path.write_text("\n".join(rows) + "\n")
-    stamp = rows[4].split(",")[0]
-    assert_named(recording, name, f"{name}/data.csv, line 6: time stamp {stamp} is doubled .line 5")
+    stamp = rows[5].split(",")[0]
+    assert_named(recording, name, f"{name}/data.csv, line 7: time stamp {stamp} is doubled .line 6")
 
 
 def test_cameras_out_of_step_are_refused_with_the_offset(recording: Path) -> None:
@@ -233,7 +233,6 @@ def test_a_wrong_inertial_calibration_is_named(
     ("old", "new", "parts"),
     [
         ("0.1,0.003,0", "0.1,x,0", ["line 5, column 3: 'x' is not a number"]),
-        ("0.1,0.003,0", "0.1,nan,0", ["line 5 holds a value that is not finite", "1 such row"]),
         ("0.1,0.003,0", "0.1,0", ["line 5 has 6 columns, the first row has 7"]),
         ("0.1,0.000,0", "0", ["line 2 has 5 columns, expected 7"]),
     ],

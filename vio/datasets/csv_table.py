@@ -6,6 +6,7 @@ from decimal import Decimal, InvalidOperation
 
 import numpy as np
 
+from vio.datasets.repair import rows_to_keep
 from vio.errors import VioError
 from vio.limits import MAX_STAMP_NS, MAX_VALUE, quoted, reason
 
@@ -47,12 +48,18 @@ def data_rows(text: str) -> tuple[list[str], np.ndarray]:
 
 
 def parse_table(
-    text: str, where: str, columns: tuple[int, ...], rate_hz: float, repeated: bool = False
+    text: str,
+    where: str,
+    columns: tuple[int, ...],
+    rate_hz: float,
+    repeated: bool = False,
+    warnings: list[str] | None = None,
 ) -> Table:
     """Return a comma-separated table with whole nanoseconds in its first column.
 
     columns: accepted numbers of columns, time included. rate_hz: the rate the calibration states,
     against which the unit of the time stamps is checked. repeated: several rows share one time.
+    warnings: single damaged rows are repaired (`vio.datasets.repair`) with a note there.
     Raises VioError for an empty table, a wrong number of columns, text or NaN among the numbers,
     and time stamps that are unsorted, doubled or in another unit (naming the line and the values).
     """
@@ -73,7 +80,11 @@ def parse_table(
         _explain_bad_row(rows, lines, count, where, rate_hz)
         raise VioError(f"{where} cannot be read as numbers: {reason(error)}") from error
     table = Table(where, data["t"].copy(), data["v"].copy(), lines)
-    first = np.ones(len(rows), bool)
+    if warnings is not None:
+        keep = rows_to_keep(table.t_ns, table.values, lines, where, warnings)
+        lines = lines[keep]
+        table = Table(where, table.t_ns[keep], table.values[keep], lines)
+    first = np.ones(len(lines), bool)
     if repeated:
         first[1:] = np.diff(table.t_ns) != 0
     check_times(table.t_ns[first], lines[first], where, rate_hz)
@@ -115,8 +126,13 @@ def _explain_bad_row(
 
 def parse_times(fields: list[str], lines: np.ndarray, where: str, rate_hz: float) -> np.ndarray:
     """Return a column of whole nanoseconds as (N,) int64, checked as in `check_times`."""
+    return check_times(whole_times(fields, lines, where), lines, where, rate_hz)
+
+
+def whole_times(fields: list[str], lines: np.ndarray, where: str) -> np.ndarray:
+    """Return a column of whole nanoseconds as (N,) int64; raises VioError for other numbers."""
     try:
-        return check_times(np.array([int(f) for f in fields], np.int64), lines, where, rate_hz)
+        return np.array([int(f) for f in fields], np.int64)
     except (ValueError, OverflowError):
         pass
     for field, line in zip(fields, lines, strict=True):

@@ -10,11 +10,12 @@ import numpy as np
 from vio.camera import Camera, StereoRig
 from vio.data import ImuData, StereoFrame
 from vio.datasets.base import LostImages, add_warning
-from vio.datasets.csv_table import Table, data_rows, parse_table, parse_times
+from vio.datasets.csv_table import Table, check_times, data_rows, parse_table, whole_times
 from vio.datasets.files import Files, find_asl, read_text
 from vio.datasets.ground_truth import left_out, read_ground_truth
 from vio.datasets.images import SIDES, Pair, StereoStream, check_first_image
 from vio.datasets.pairing import check_against_imu, pair_cameras, shifted
+from vio.datasets.repair import rows_to_keep
 from vio.datasets.rig import CAMERAS, check_stereo, read_calibration
 from vio.errors import VioError
 from vio.imu import ImuNoise
@@ -44,11 +45,14 @@ class EurocDataset:
             and calibration.asl_imu
             and np.array_equal(calibration.T_B_imu, np.eye(4))
         )
-        self.imu = _read_imu(files, self.imu_noise)
+        self.imu = _read_imu(files, self.imu_noise, self.warnings)
 
         cameras = (calibration.rig.left, calibration.rig.right)
         times, names = zip(
-            *(_read_image_list(files, n, c) for n, c in zip(CAMERAS, cameras, strict=True)),
+            *(
+                _read_image_list(files, n, c, self.warnings)
+                for n, c in zip(CAMERAS, cameras, strict=True)
+            ),
             strict=True,
         )
         if not calibration.asl_cameras:  # a camchain states no rate
@@ -146,12 +150,15 @@ def imu_from_table(table: Table) -> ImuData:
     return ImuData(table.t_ns, gyro, np.ascontiguousarray(table.values[:, 3:6]))
 
 
-def _read_imu(files: Files, noise: ImuNoise) -> ImuData:
+def _read_imu(files: Files, noise: ImuNoise, warnings: list[str]) -> ImuData:
     text = read_text(files, "imu0/data.csv", "the inertial samples: ns, gyro rad/s, accel m/s^2")
-    return imu_from_table(parse_table(text, f"{files.root}/imu0/data.csv", (7,), noise.rate_hz))
+    where = f"{files.root}/imu0/data.csv"
+    return imu_from_table(parse_table(text, where, (7,), noise.rate_hz, warnings=warnings))
 
 
-def _read_image_list(files: Files, name: str, camera: Camera) -> tuple[np.ndarray, list[str]]:
+def _read_image_list(
+    files: Files, name: str, camera: Camera, warnings: list[str]
+) -> tuple[np.ndarray, list[str]]:
     """Return a camera's time stamps (N,) int64 and the file names of its images."""
     where = f"{files.root}/{name}/data.csv"
     rows, lines = data_rows(read_text(files, f"{name}/data.csv", "time stamp, image name"))
@@ -166,5 +173,7 @@ def _read_image_list(files: Files, name: str, camera: Camera) -> tuple[np.ndarra
                 f"{where}, line {line}: the image name {quoted(row[1].strip())} {wrong}; give "
                 f"names of files in {name}/data"
             )
-    t_ns = parse_times([row[0] for row in fields], lines, where, camera.rate_hz)
-    return t_ns, [row[1].strip() for row in fields]
+    t_ns = whole_times([row[0] for row in fields], lines, where)
+    keep = rows_to_keep(t_ns, None, lines, where, warnings)
+    t_ns = check_times(t_ns[keep], lines[keep], where, camera.rate_hz)
+    return t_ns, [fields[k][1].strip() for k in keep]

@@ -59,8 +59,9 @@ class TrackDataset:
         self.rig = StereoRig(left, right)
         check_rig(self.rig, f"{path}/calib")
         imu_text = read_text(files, "imu0.csv", "the inertial samples")
+        rate_hz = self.imu_noise.rate_hz
         self.imu = imu_from_table(
-            parse_table(imu_text, f"{path}/imu0.csv", (7,), self.imu_noise.rate_hz)
+            parse_table(imu_text, f"{path}/imu0.csv", (7,), rate_hz, warnings=self.warnings)
         )
         corners = [
             _read_corners(files, f"cam{i}_corners.csv", camera.rate_hz)
