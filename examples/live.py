@@ -117,7 +117,7 @@ class Sorter:
 def main() -> None:
     """Play a recording and print where the body is, once a second."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("recording", help="a recording in EuRoC layout")
+    parser.add_argument("recording", help="a recording: EuRoC layout or a bag")
     parser.add_argument("--speed", type=float, default=1.0, help="times real time (default: 1)")
     args = parser.parse_args()
 

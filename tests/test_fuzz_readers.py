@@ -21,7 +21,7 @@ NAMES = {
     "calibration yaml", "calibration in a recording", "kalibr camchain", "camera csv", "imu csv",
     "ground truth csv", "tracks csv", "trajectory tum", "trajectory euroc", "trajectory kitti",
     "times kitti", "png", "png with right checksums", "zip", "preset toml", "scenario toml",
-    "operands npz", "trajectory of others",
+    "operands npz", "trajectory of others", "bag ros1", "bag sqlite3", "bag mcap",
 }  # fmt: skip
 
 

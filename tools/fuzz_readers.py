@@ -31,6 +31,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from tools.fuzz_bags import bag_seeds  # noqa: E402
 from tools.mutate_files import mutated, with_checksums  # noqa: E402
 
 MEMORY_BYTES = 10**9
@@ -206,6 +207,10 @@ def readers(folder: Path) -> dict[str, Reader]:
     scenarios = [p.read_bytes() for p in sorted(SCENARIOS.glob("*.toml"))]
     yamls = [kept["cam0/sensor.yaml"], kept["imu0/sensor.yaml"]]
     bits16 = png(grey * 20)
+    bags = {
+        f"bag {name}": in_file(seeds, ending, lambda path: list(open_dataset(path).frames()))
+        for name, ending, seeds in bag_seeds(open_dataset(mav0), folder, mav0)
+    }
     return {
         "calibration yaml": in_file(yamls, ".yaml", calibrations),
         "calibration in a recording": in_recording("cam1/sensor.yaml"),
@@ -227,6 +232,7 @@ def readers(folder: Path) -> dict[str, Reader]:
         ),
         "scenario toml": in_file(scenarios, ".toml", lambda path: load_scenario(str(path))),
         "operands npz": in_file([(folder / "good.npz").read_bytes()], ".npz", load_operands),
+        **bags,
     }
 
 

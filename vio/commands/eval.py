@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from vio.datasets.bags.source import Source
     from vio.trajectory import Trajectory
 
 HELP = "Measure a trajectory against the ground truth."
@@ -74,6 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "trajectory_tum.txt and for a run's folder)",
     )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    options.add_source(parser)
 
 
 MAX_DELTA = 1e6  # frames, seconds or metres
@@ -97,7 +99,7 @@ def parse_delta(text: str) -> tuple[float, str]:
 
 
 def load_truth(
-    path: str, times: str | None, form: str | None
+    path: str, times: str | None, form: str | None, source: "Source | None" = None
 ) -> tuple["Trajectory", "np.ndarray | None", int]:
     """Return the ground truth of a file or recording, the recording's frame times or None, and how
     many doubled time stamps were left out.
@@ -105,13 +107,15 @@ def load_truth(
     from pathlib import Path
 
     from vio.datasets import open_dataset
+    from vio.datasets.bags.storage import is_bag
     from vio.datasets.trajectories import read_trajectory_file
     from vio.errors import VioError
 
-    if not Path(path).is_dir() and Path(path).suffix.lower() != ".zip":
+    recording = Path(path).is_dir() or Path(path).suffix.lower() == ".zip" or is_bag(Path(path))
+    if not recording:
         file = read_trajectory_file(path, times, form)
         return file.trajectory, None, file.doubled
-    dataset = open_dataset(path, images=False)
+    dataset = open_dataset(path, images=False, source=source)
     if dataset.ground_truth is None:
         if dataset.truth_error:
             raise VioError(dataset.truth_error)
@@ -172,7 +176,9 @@ def run(args: argparse.Namespace) -> int:
     from vio.eval.metrics import evaluate
 
     deltas = tuple(parse_delta(text) for text in args.rpe or ("1f", "1s", "1m", "10m"))
-    truth, frame_t_ns, doubled = load_truth(args.truth, args.truth_times, args.truth_format)
+    truth, frame_t_ns, doubled = load_truth(
+        args.truth, args.truth_times, args.truth_format, options.source(args)
+    )
     estimate, segment, notes = load_estimate(args)
     notes += _doubled_notes(args.truth, doubled)
     origin = int(truth.t_ns[0] if frame_t_ns is None else frame_t_ns[0])

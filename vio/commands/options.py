@@ -4,6 +4,11 @@
 import argparse
 import math
 from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vio.datasets.bags.source import Source
 
 MAX_SECONDS = 1e8  # three years; more would not fit the time stamps
 MAX_COUNT = 1_000_000
@@ -74,3 +79,41 @@ def add_until(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--until", type=seconds, metavar="SECONDS", help="stop this long after the first image"
     )
+
+
+def add_source(parser: argparse.ArgumentParser) -> None:
+    """Add what a bag, or a folder without a calibration, leaves open."""
+    group = parser.add_argument_group("bags and recordings without a calibration of their own")
+    group.add_argument(
+        "--calibration",
+        metavar="PATH",
+        help="a folder with Kalibr's or EuRoC's files, or a camchain (default: beside it)",
+    )
+    group.add_argument(
+        "--topic",
+        action="append",
+        default=[],
+        metavar="ROLE=NAME",
+        help="a bag's topic of left, right, imu or truth (repeatable; default: guessed)",
+    )
+    group.add_argument(
+        "--stamps",
+        choices=("header", "arrival"),
+        default="header",
+        help="times of a bag's messages (default: header)",
+    )
+
+
+def source(args: argparse.Namespace) -> "Source":
+    """Return what the arguments of add_source say; raises VioError."""
+    from vio.datasets.bags.source import Source
+    from vio.errors import VioError
+
+    topics = {}
+    for text in args.topic:
+        role, equals, name = text.partition("=")
+        if not (role and equals and name):
+            raise VioError(f"--topic {text[:80]!r} is no ROLE=NAME, e.g. --topic imu=/imu0")
+        topics[role] = name
+    path = Path(args.calibration) if args.calibration else None
+    return Source(path, topics, args.stamps)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from vio.commands.options import add_until
+from vio.commands.options import add_source, add_until, source
 
 MAX_NOTES = 10  # of those that come up during a run
 
@@ -16,7 +16,8 @@ HELP = "Run the odometry on a recording; write a run folder."
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
     parser.add_argument(
-        "dataset", help="a recording in EuRoC layout (folder or zip), or a folder of tracks"
+        "dataset",
+        help="a recording: EuRoC layout (folder or zip), a ROS bag, a folder of images, tracks",
     )
     add_config_arguments(parser)
     add_until(parser)
@@ -26,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the run folder (default: a new one in runs/, also runs/latest)",
     )
     parser.add_argument("--no-figures", action="store_true", help="write no figures")
+    add_source(parser)
 
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,7 +75,8 @@ def run(args: argparse.Namespace) -> int:
     from vio.runs.summary import lost_image_lines, summary_lines
 
     config = config_from_arguments(args)
-    dataset = open_dataset(args.dataset, right_offset_ms=config.dataset.right_offset_ms)
+    offset_ms = config.dataset.right_offset_ms
+    dataset = open_dataset(args.dataset, right_offset_ms=offset_ms, source=source(args))
     print_notes(dataset.warnings)
     before = len(dataset.warnings)
     path: Path = make_folder(dataset.name, args.out)

@@ -56,7 +56,7 @@ class EurocDataset:
             strict=True,
         )
         if not calibration.asl_cameras:  # a camchain states no rate
-            left, right = (_with_rate(c, t) for c, t in zip(cameras, times, strict=True))
+            left, right = (with_rate(c, t) for c, t in zip(cameras, times, strict=True))
             cameras = (left, right)
         self.rig = StereoRig(*cameras)
         pairs = pair_cameras(
@@ -137,7 +137,7 @@ class EurocDataset:
         self._pairs = kept
 
 
-def _with_rate(camera: Camera, t_ns: np.ndarray) -> Camera:
+def with_rate(camera: Camera, t_ns: np.ndarray) -> Camera:
     """Return the camera with the rate of its stamps (N,), to a hundredth of a hertz."""
     if len(t_ns) < 2:
         return camera
