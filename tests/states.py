@@ -48,6 +48,7 @@ def make_state(index: int, status: Status = Status.TRACKING, segment: int = 0) -
         gyro_bias_rad_s=np.array([0.01, 0.02, 0.03]),
         accel_bias_m_s2=np.array([0.1, 0.2, 0.3]),
         covariance=np.diag(np.arange(1.0, 16.0) ** 2 * 1e-6),
+        segment_covariance=np.diag(np.arange(1.0, 16.0) ** 2 * 1e-6),
         vision_innovation=None if index == 5 else 0.9,
         inertial_innovation=0.02 * index,
         tracks=tracks,

@@ -155,6 +155,32 @@ def test_segments_are_aligned_one_by_one_beside_the_whole(
     assert "each segment" not in capsys.readouterr().out
 
 
+def test_the_jump_between_segments_is_measured_and_no_relative_motion_crosses_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, truth = flight()
+    path, truth_path = tmp_path / "trajectory_tum.txt", str(tmp_path / "truth.txt")
+    write_tum(truth_path, truth)
+    write_tum(path, whole)
+    one_world = figures(capsys, str(path), truth_path)
+    write_tum(path, two_worlds(whole, 150))
+    header, *rows = path.read_text().splitlines()
+    lines = [header, "# segment 1: a new world", *rows[:150], "# segment 2: a new world"]
+    path.write_text("\n".join([*lines, *rows[150:]]) + "\n")
+    two = figures(capsys, str(path), truth_path)
+    (jump,) = two["jumps"]
+    place = whole.p_world_body[150]
+    moved = Rotation.from_rotvec([0.0, 0.0, 1.3]).apply(place) + np.array([7.0, -3.0, 2.0]) - place
+    np.testing.assert_allclose(jump["translation_m"], moved, atol=0.1)
+    assert jump["yaw_deg"] == pytest.approx(np.degrees(1.3), abs=1.0)
+    assert (jump["before"], jump["after"], jump["gap_s"]) == (1, 2, pytest.approx(0.05))
+    for one, other in zip(one_world["relative"][:2], two["relative"][:2], strict=True):
+        assert other["pairs"] < one["pairs"]
+        assert other["translation_m"]["max"] <= one["translation_m"]["max"] + 1e-9
+    assert run(str(path), truth_path) == 0
+    assert re.search(r"jump from segment 1 to 2 .* and yaw \+7\d\.", capsys.readouterr().out)
+
+
 def test_a_segment_without_figures_says_why(
     recording: Path, tmp_path: Path, estimate: Trajectory, capsys: pytest.CaptureFixture[str]
 ) -> None:

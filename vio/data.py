@@ -77,12 +77,14 @@ class State:
     p_world_body: (3,) metres; q_world_body: (4,) wxyz; v_world_body: (3,) m/s; gyro_bias_rad_s,
     accel_bias_m_s2: (3,). All None while initialising or lost.
     covariance: (15, 15) of [rotation (world frame, rad), position (m), velocity (m/s), gyro bias,
-    accel bias], or None.
-    segment: counts the starts; poses of one segment share one world frame.
+    accel bias], or None. It counts from the first pose of the run: after `lost` it holds how far
+    yaw and position of the new segment are known. segment_covariance: the same within the segment,
+    counting from its own first pose.
+    segment: counts the starts; poses of one segment share one world frame exactly.
     vision_innovation: median reprojection error of the frame's landmarks, in standard deviations.
     inertial_innovation: largest squared normalised residual of the inertial factors in the window,
     a component. Both are near or below 1 while the data agree; None without a pose or landmarks.
-    reason: why there is no pose.
+    reason: why there is no pose, or what is found wrong with the data while there is one.
     """
 
     frame_index: int
@@ -96,6 +98,7 @@ class State:
     gyro_bias_rad_s: np.ndarray | None = None
     accel_bias_m_s2: np.ndarray | None = None
     covariance: np.ndarray | None = None
+    segment_covariance: np.ndarray | None = None
     vision_innovation: float | None = None
     inertial_innovation: float | None = None
     reason: str = ""

@@ -23,9 +23,11 @@ import numpy as np
 from vio.backend.estimator import Estimate, Estimator
 from vio.backend.observations import FrameInput
 from vio.camera import StereoRig
+from vio.coasting import Interval
 from vio.config import Config
 from vio.data import State, StereoFrame, Tracks
 from vio.datasets.base import Dataset
+from vio.diagnosis.watch import Diagnosis
 from vio.errors import VioError
 from vio.frontend.base import FrontEnd
 from vio.geometry import exp_so3, mul33, quaternion_from_matrix
@@ -53,7 +55,8 @@ class Odometry:
         self.rig, self.config = rig, config
         self.frontend, self.estimator = frontend, estimator
         self._imu = ImuBuffer(config.imu)
-        self._segments = Segments(config.backend)
+        self._segments = Segments(config.backend, estimator.noise)
+        self._diagnosis = Diagnosis(rig)
         self._gyro_bias = np.zeros(3)  # the last one known, for the predicted rotation
         self._frame_index = -1
         self._frame_ns: int | None = None
@@ -67,6 +70,11 @@ class Odometry:
     def counters(self) -> dict[str, int]:
         """Samples dropped, frames early and gaps; see `ImuBuffer`."""
         return self._imu.counters
+
+    @property
+    def diagnoses(self) -> list[str]:
+        """What was found wrong with the data so far: a line each, with figures and what to do."""
+        return list(self._diagnosis.found.values())
 
     @property
     def imu_until_ns(self) -> int | None:
@@ -91,7 +99,9 @@ class Odometry:
         self._check_order(t_ns)
         self._imu.check_covers(t_ns)
         dt_s, gyro, accel = self._imu.intervals(self._frame_ns, t_ns)
-        R_cam_prev = self._predicted_rotation(dt_s, gyro)
+        R_cam_prev = np.eye(3)
+        if not self._diagnosis.ignores_gyro:
+            R_cam_prev = self._predicted_rotation(dt_s, gyro)
         timing: dict[str, float] = {}
         timing["imu"] = _ms(started)
 
@@ -105,6 +115,7 @@ class Odometry:
         if self._imu.has_gap(self._frame_ns, t_ns):
             self._reset_estimator()
         rays = self._rays(tracks)
+        self._diagnosis.add_frame(frame, tracks, rays, self._frame_ns, dt_s, gyro, accel)
         seen = np.isfinite(rays[:, 0])  # whatever the engine tracks beyond the lens model is unused
         bridged_s = self._imu.bridged_s(self._frame_ns, t_ns)
         estimate = self.estimator.process(
@@ -113,10 +124,12 @@ class Odometry:
                 dt_s, gyro, accel, bridged_s,
             )
         )  # fmt: skip
-        status, located = self._segments.locate(t_ns, estimate)
+        interval = Interval(dt_s, gyro, accel, bridged_s)
+        status, located = self._segments.locate(t_ns, estimate, interval)
         if estimate is not None and located is None:
             self.estimator.reset()
         self._segments.add_smoothed(self.estimator.drain_smoothed())
+        self._diagnosis.add_state(t_ns, status)
         self._frame_ns = t_ns
         self._imu.trim(t_ns)
         self._predict_from(located)
@@ -131,8 +144,8 @@ class Odometry:
             tracks=tracks,
             counters={**tracks.counters, "landmarks_in_view": located.visible if located else 0},
             stage_ms=timing,
-            reason=self.estimator.reason,
-            **({} if located is None else _pose_fields(located)),
+            reason=self._diagnosis.text or self.estimator.reason,
+            **({} if located is None else self._pose_fields(located)),
         )
 
     def landmarks(self) -> np.ndarray:
@@ -192,6 +205,21 @@ class Odometry:
             rays[stereo, 2:] = self.rig.right.unproject(tracks.uv_right[stereo])
         return rays
 
+    def _pose_fields(self, located: Estimate) -> dict[str, Any]:
+        """Return what a state holds of an estimate in the world frame."""
+        vision = located.vision_innovation
+        return {
+            "p_world_body": located.p_world_body,
+            "q_world_body": quaternion_from_matrix(located.R_world_body),
+            "v_world_body": located.v_world_body,
+            "gyro_bias_rad_s": located.gyro_bias_rad_s,
+            "accel_bias_m_s2": located.accel_bias_m_s2,
+            "covariance": self._segments.world_covariance(located),
+            "segment_covariance": located.covariance,
+            "vision_innovation": vision if math.isfinite(vision) else None,  # without landmarks
+            "inertial_innovation": located.inertial_innovation,
+        }
+
 
 def run(
     dataset: Dataset,
@@ -215,21 +243,6 @@ def run(
                 imu_poses.append(pose)
             k += 1
         yield odometry.add_frame(frame)
-
-
-def _pose_fields(located: Estimate) -> dict[str, Any]:
-    """Return what a state holds of an estimate in the world frame."""
-    vision = located.vision_innovation
-    return {
-        "p_world_body": located.p_world_body,
-        "q_world_body": quaternion_from_matrix(located.R_world_body),
-        "v_world_body": located.v_world_body,
-        "gyro_bias_rad_s": located.gyro_bias_rad_s,
-        "accel_bias_m_s2": located.accel_bias_m_s2,
-        "covariance": located.covariance,
-        "vision_innovation": vision if math.isfinite(vision) else None,  # without landmarks
-        "inertial_innovation": located.inertial_innovation,
-    }
 
 
 def _ms(since: float) -> float:

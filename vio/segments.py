@@ -2,7 +2,8 @@
 """The status of each frame, and the world frame that its pose is given in.
 
 Each start of the back end begins a segment. Its window has a world frame of its own, upright but
-anywhere; the anchor of the segment moves it to where the last segment ended.
+anywhere; the anchor of the segment moves it to where inertial data alone carried the last one. How
+far yaw and position of the anchor are known is part of the covariance in the world frame.
 """
 
 import math
@@ -14,9 +15,11 @@ import numpy as np
 
 from vio.backend.estimator import Estimate, Pose
 from vio.backend.states import FULL_COLUMNS
+from vio.coasting import UNKNOWN, Interval, KnownState
 from vio.config import BackEndConfig
 from vio.data import Status
 from vio.geometry import exp_so3, matrix_from_quaternion, mul3, mul33, quaternion_from_matrix
+from vio.imu import ImuNoise
 
 
 class SmoothedPose(NamedTuple):
@@ -34,21 +37,29 @@ class Segments:
     index: number of the current segment, from 1; 0 before the first.
     """
 
-    def __init__(self, config: BackEndConfig) -> None:
+    def __init__(self, config: BackEndConfig, noise: ImuNoise) -> None:
         self.index = 0
-        self._config = config
+        self._config, self._noise = config, noise
         self._vision_ns = 0  # time of the last frame with enough landmarks
         self._R_anchor, self._p_anchor = np.eye(3), np.zeros(3)
-        self._last_pose: tuple[np.ndarray, np.ndarray] | None = None
+        self._start_p = np.zeros(3)  # where the segment began
+        self._anchor_covariance = np.zeros((4, 4))  # of [yaw, position] at _start_p
+        self._known: KnownState | None = None  # the newest state in the world frame
+        self._gap: Interval | None = None  # data since then with a gap: of one error, as a whole
         self._smoothed: list[SmoothedPose] = []
 
-    def locate(self, t_ns: int, estimate: Estimate | None) -> tuple[Status, Estimate | None]:
+    def locate(
+        self, t_ns: int, estimate: Estimate | None, interval: Interval
+    ) -> tuple[Status, Estimate | None]:
         """Return the status of a frame, and its estimate in the world frame if it has a pose.
 
-        estimate: the back end's. Without one the frame is `initializing` or `lost`. One that is not
-        finite, or rests on inertial data alone for longer than max_inertial_s, is `lost` and not
-        returned: the back end must then be reset.
+        The covariance is still that within the segment; see `world_covariance`. interval: since the
+        last frame. estimate: the back end's. Without one the frame is `initializing` or `lost`. One
+        that is not finite, or rests on inertial data alone for longer than max_inertial_s, is
+        `lost` and not returned: the back end must then be reset.
         """
+        if estimate is None or estimate.is_first:
+            self._coast(interval)
         if estimate is None:
             return (Status.INITIALIZING if self.index == 0 else Status.LOST), None
         if estimate.is_first:
@@ -57,9 +68,11 @@ class Segments:
             self._vision_ns = t_ns
         blind_s = (t_ns - self._vision_ns) * 1e-9
         if not estimate.is_finite or blind_s > self._config.max_inertial_s:
+            if not estimate.is_first:
+                self._coast(interval)
             return Status.LOST, None
         located = self._to_world(estimate)
-        self._last_pose = located.R_world_body, located.p_world_body
+        self._remember(located)
         if blind_s > 0.0:
             return Status.INERTIAL, located
         return (Status.CONTRADICTED if estimate.is_contradicted else Status.TRACKING), located
@@ -82,15 +95,57 @@ class Segments:
         return out
 
     def _start(self, estimate: Estimate) -> None:
-        """Begin a segment where the last one ended (position and yaw)."""
+        """Begin a segment where the last one was carried to (position and yaw)."""
         self.index += 1
-        if self._last_pose is None:
+        if self._known is None:
             return
-        R_old, p_old = self._last_pose
-        D = mul33(R_old, np.ascontiguousarray(estimate.R_world_body.T))
+        if self._gap is not None:
+            self._known, self._gap = self._known.after(self._gap, self._noise), None
+        known = self._known
+        D = mul33(known.R, np.ascontiguousarray(estimate.R_world_body.T))
         yaw = math.atan2(D[1, 0] - D[0, 1], D[0, 0] + D[1, 1])
         self._R_anchor = exp_so3(np.array([0.0, 0.0, yaw]))
-        self._p_anchor = p_old - mul3(self._R_anchor, estimate.p_world_body)
+        self._p_anchor = known.p - mul3(self._R_anchor, estimate.p_world_body)
+        self._start_p = known.p
+        self._anchor_covariance = known.covariance[2:6, 2:6]
+
+    def _coast(self, interval: Interval) -> None:
+        """Carry the last known state on by inertial data."""
+        if self._known is None:
+            return
+        if self._gap is not None:
+            interval = self._gap.then(interval)
+        goes_on = interval.bridged_s > (0.0 if self._gap is None else self._gap.bridged_s)
+        self._gap = interval if goes_on else None
+        if not goes_on:
+            self._known = self._known.after(interval, self._noise)
+
+    def _remember(self, located: Estimate) -> None:
+        self._gap = None
+        covariance = self.world_covariance(located)
+        self._known = KnownState(
+            located.R_world_body,
+            located.p_world_body,
+            located.v_world_body,
+            located.gyro_bias_rad_s,
+            located.accel_bias_m_s2,
+            np.diag(UNKNOWN**2) if covariance is None else covariance,
+        )
+
+    def world_covariance(self, located: Estimate) -> np.ndarray | None:
+        """Return the covariance (15, 15) in the world frame, with the anchor's yaw and position.
+
+        located: an estimate in the world frame, with the covariance within its segment.
+        """
+        if self.index == 1 or located.covariance is None:
+            return located.covariance
+        T = np.zeros((FULL_COLUMNS, 4))  # derivatives by the anchor's [yaw, position]
+        up = np.array([0.0, 0.0, 1.0])
+        T[0:3, 0] = up
+        T[3:6, 0] = np.cross(up, located.p_world_body - self._start_p)
+        T[3:6, 1:] = np.eye(3)
+        T[6:9, 0] = np.cross(up, located.v_world_body)
+        return located.covariance + np.einsum("ij,jk,lk->il", T, self._anchor_covariance, T)
 
     def _to_world(self, estimate: Estimate) -> Estimate:
         R = matrix_from_quaternion(quaternion_from_matrix(estimate.R_world_body))

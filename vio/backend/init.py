@@ -79,11 +79,13 @@ class Initializer:
         """Return the initialised window, or None and the reason in `reason`."""
         c = self.config.init
         if len(self.frames) < LEAST_FRAMES:
-            self.reason = self._why_not_enough()
+            if not self.frames or not self._attempts:  # else why the last attempt failed
+                self.reason = self._why_not_enough()
             return None
         span_s = self._span_s()
         if span_s < c.min_span_s - 1e-3:
-            self.reason = f"{span_s:.2f} s of frames, {c.min_span_s} s wanted"
+            if not self._attempts:
+                self.reason = f"{span_s:.2f} s of frames, {c.min_span_s} s wanted"
             return None
         if self.frames[-1].t_ns < self._retry_ns:
             return None

@@ -171,7 +171,7 @@ def run(args: argparse.Namespace) -> int:
     from vio.commands import eval_text
     from vio.eval.associate import associate
     from vio.eval.association import describe
-    from vio.eval.by_segment import evaluate_segments, pooled_ate_m
+    from vio.eval.by_segment import evaluate_segments, jumps, pooled_ate_m
     from vio.eval.hints import attitude_hint
     from vio.eval.metrics import evaluate
 
@@ -190,12 +190,13 @@ def run(args: argparse.Namespace) -> int:
         frame_t_ns=frame_t_ns,
         max_diff_s=args.max_diff,
         nearest=args.nearest,
+        segment=segment,
         relative=deltas,
     )
     late = estimate.t_ns >= (estimate.t_ns[0] if start_ns is None else start_ns)
     estimate, segment = estimate.take(late), segment[late]
     association = describe(estimate, truth, args.max_diff, args.nearest)
-    parts = []
+    parts, between = [], []
     if len(np.unique(segment)) > 1:
         parts = evaluate_segments(
             estimate,
@@ -206,9 +207,11 @@ def run(args: argparse.Namespace) -> int:
             nearest=args.nearest,
             relative=deltas,
         )
+        between = jumps(estimate, segment, truth, args.max_diff, args.nearest)
         notes.append(
             f"{args.estimate} holds {len(parts)} segments, each in a world of its own, because the "
-            "odometry was lost and started again; the figures of the whole align them as one"
+            "odometry was lost and started again; the ATE of the whole aligns them as one, the RPE "
+            "counts motion within a segment only"
         )
     hint = attitude_hint(*associate(estimate, truth, args.max_diff, args.nearest))
     for line in [f"note: {note}" for note in notes] + ([f"hint: {hint}"] if hint else []):
@@ -220,6 +223,7 @@ def run(args: argparse.Namespace) -> int:
             "association": association.to_dict(),
             "segments": [part.to_dict() for part in parts],
             "segments_ate_se3_m": pooled_m,
+            "jumps": [jump.to_dict() for jump in between],
             "notes": notes,
             "hints": [hint] if hint else [],
         }
@@ -229,4 +233,5 @@ def run(args: argparse.Namespace) -> int:
     eval_text.print_association(association)
     if parts:
         eval_text.print_segments(parts, pooled_m)
+        eval_text.print_jumps(between)
     return 0

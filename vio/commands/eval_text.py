@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vio.eval.association import Association
-    from vio.eval.by_segment import SegmentMetrics
+    from vio.eval.by_segment import Jump, SegmentMetrics
     from vio.eval.metrics import AbsoluteError, Metrics
 
 _HEAD = ["RMSE m", "mean m", "median m", "max m"]
@@ -102,3 +102,18 @@ def print_segments(segments: list["SegmentMetrics"], pooled_m: float | None) -> 
     print_table("each segment aligned by itself", head, rows)
     if pooled_m is not None:
         print(f"all segments, each aligned by itself: ATE {pooled_m:.4f} m (SE(3))")
+
+
+def print_jumps(jumps: list["Jump"]) -> None:
+    """Print by how much the segments are displaced against one another."""
+    for jump in jumps:
+        where = f"from segment {jump.before} to {jump.after} ({jump.gap_s:.2f} s without a pose)"
+        if jump.unknown_because:
+            print(f"jump {where}: unknown: {jump.unknown_because}")
+            continue
+        values = jump.to_dict()
+        x, y, z = jump.translation_m
+        print(
+            f"jump {where}: {values['distance_m']:.4f} m ({x:+.4f}, {y:+.4f}, {z:+.4f}) and yaw "
+            f"{jump.yaw_deg:+.3f} deg beyond the true motion"
+        )

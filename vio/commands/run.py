@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     from vio.runs.execute import execute
     from vio.runs.folder import RunFolder, make_folder
     from vio.runs.lock import locked
-    from vio.runs.summary import lost_image_lines, summary_lines
+    from vio.runs.summary import diagnosis_lines, lost_image_lines, summary_lines
 
     config = config_from_arguments(args)
     offset_ms = config.dataset.right_offset_ms
@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
         code, metrics = finish(dataset, folder, result, figures=not args.no_figures)
     lines = [*lost_image_lines(metrics), *summary_lines(metrics)]
     if metrics["poses"]:
-        lines.append(str(path))
+        lines += [str(path), *diagnosis_lines(metrics)]
     else:
         lines.insert(-1, str(path))  # why there is no pose is the last word
     print("\n".join(lines))

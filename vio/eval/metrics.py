@@ -147,10 +147,15 @@ def _pairs(position: np.ndarray, delta: float, tolerance: float) -> tuple[np.nda
 
 
 def relative_error(
-    estimate: Trajectory, truth: Trajectory, delta: float, unit: str
+    estimate: Trajectory,
+    truth: Trajectory,
+    delta: float,
+    unit: str,
+    segment: np.ndarray | None = None,
 ) -> RelativeError | None:
     """Return the errors of relative motion over delta, or None when no two poses are so far apart.
 
+    segment: (N,), the world that each estimated pose is given in: pairs across two are left out.
     unit: frames, s (to half a step), or m (to 10 %, along the ground truth's path). All pairs are
     used, overlapping ones too.
     Source: Sturm et al., IROS 2012, eq. 1. Raises VioError for an unknown unit or delta <= 0.
@@ -171,6 +176,8 @@ def relative_error(
         steps = np.linalg.norm(np.diff(truth.p_world_body, axis=0), axis=1)
         position, tolerance = np.concatenate([[0.0], np.cumsum(steps)]), 0.1 * delta
     i, j = _pairs(position, delta, tolerance)
+    if segment is not None:
+        i, j = i[segment[i] == segment[j]], j[segment[i] == segment[j]]
     if len(i) == 0:
         return None
     motions = []
@@ -215,12 +222,14 @@ def evaluate(
     frame_t_ns: np.ndarray | None = None,
     max_diff_s: float = MAX_DIFF_S,
     nearest: bool = False,
+    segment: np.ndarray | None = None,
     relative: tuple[tuple[float, str], ...] = ((1, "frames"), (1.0, "s"), (1.0, "m"), (10.0, "m")),
 ) -> Metrics:
     """Return all figures of an estimate between start_ns and until_ns (both included).
 
     frame_t_ns: time stamps of the frames that should have poses; without them, coverage counts
-    ground-truth poses. max_diff_s, nearest: see `associate`. relative: RPE distances and units;
+    ground-truth poses. max_diff_s, nearest: see `associate`. segment: (N,) of the estimate's poses,
+    whose relative motion counts within one segment only. relative: RPE distances and units;
     those longer than the trajectory are left out.
     Raises VioError when fewer than three poses match.
     """
@@ -240,7 +249,8 @@ def evaluate(
             f"{hint or 'check the span or raise the max. difference'}"
         )
     expected = reference[(reference >= start) & (reference <= until)]
-    pieces = (relative_error(est, gt, delta, unit) for delta, unit in relative)
+    of = None if segment is None else segment[np.searchsorted(estimate.t_ns, est.t_ns)]
+    pieces = (relative_error(est, gt, delta, unit, of) for delta, unit in relative)
     kinds = [kind for kind in ALIGNMENTS if kind != "none"]
     return Metrics(
         poses=len(estimated),

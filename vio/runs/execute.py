@@ -63,7 +63,7 @@ class RunResult:
     """Hold what a run leaves behind; error: what ended it early, if anything.
 
     landmarks: (M, 3) metres, in the world of the last segment. reason: why the last frame has no
-    pose, empty when it has one.
+    pose, empty when it has one. diagnoses: what was found wrong with the data, a line each.
     """
 
     log: RunLog
@@ -71,6 +71,7 @@ class RunResult:
     landmarks: np.ndarray
     error: BaseException | None = None
     reason: str = ""
+    diagnoses: list[str] = field(default_factory=list)
     lost_images: LostImages = field(default_factory=LostImages)
     peak_memory_mb: float = 0.0
 
@@ -108,7 +109,7 @@ def execute(
 ) -> RunResult:
     """Run the odometry, writing each state as it comes.
 
-    on_frame is called with the number of frames done and why the last one has no pose. until_s:
+    on_frame is called with the number of frames done and the last state's reason. until_s:
     stop that many seconds after the first image. Ctrl-C or an error ends the run early: the result
     holds it, with all that came before.
     """
@@ -137,8 +138,9 @@ def execute(
             folder.add_smoothed(odometry.drain_smoothed())
             sampler.add(state, watched.last)
             cloud.add(state, odometry)
-            result.reason = state.reason
-            on_frame(len(result.log), result.reason)
+            result.reason = state.reason if state.p_world_body is None else ""
+            result.diagnoses = odometry.diagnoses
+            on_frame(len(result.log), state.reason)
             start = perf_counter()
         cloud.look(odometry)
         odometry.finish()

@@ -33,6 +33,10 @@ _HEADERS = {
         "v_x,v_y,v_z,bg_x,bg_y,bg_z,ba_x,ba_y,ba_z,"
         "std_r_x,std_r_y,std_r_z,std_p_x,std_p_y,std_p_z,vision_innovation,inertial_innovation"
     ),
+    "segments.csv": (
+        "segment,frame_index,t_ns,gap_s,p_x,p_y,p_z,yaw,jump_std_p_x,jump_std_p_y,jump_std_p_z,"
+        "jump_std_yaw"
+    ),
     "timing.csv": "frame_index,t_ns,stage,ms",
 }
 
@@ -80,6 +84,7 @@ class RunFolder:
         """Open the files of a run in an existing folder, replacing an earlier run's."""
         self.path = path
         self._segment = -1
+        self._posed_ns: int | None = None  # of the last pose
         self._smoothed_segment = -1
         self._stack = ExitStack()
         for name in ("metrics.json", "landmarks.ply"):  # of an earlier run, written last
@@ -142,7 +147,20 @@ class RunFolder:
         if state.segment != self._segment:
             self._segment = state.segment
             self._files["trajectory_tum.txt"].write(f"# segment {state.segment}: a new world\n")
+            self._files["segments.csv"].write(self._segment_line(state, p, q) + "\n")
+        self._posed_ns = state.t_ns
         self._files["trajectory_tum.txt"].write(tum_line(state.t_ns, p, q) + "\n")
+
+    def _segment_line(self, state: State, p: np.ndarray, q: np.ndarray) -> str:
+        """Return a segment's first pose, and how far it is known against the one before."""
+        gap_s = 0.0 if self._posed_ns is None else (state.t_ns - self._posed_ns) * 1e-9
+        yaw = np.arctan2(2.0 * (q[0] * q[3] + q[1] * q[2]), 1.0 - 2.0 * (q[2] ** 2 + q[3] ** 2))
+        jump = ["", "", "", ""]
+        if state.covariance is not None and state.segment_covariance is not None:
+            variance = np.diag(state.covariance - state.segment_covariance)
+            jump = [f"{x:.4e}" for x in np.sqrt(np.maximum(variance[[3, 4, 5, 2]], 0.0))]
+        pose = [f"{gap_s:.6f}", *(f"{x:.9f}" for x in (*p, yaw))]
+        return ",".join([str(state.segment), str(state.frame_index), str(state.t_ns), *pose, *jump])
 
     def add_imu_pose(self, t_ns: int, p: np.ndarray, q: np.ndarray) -> None:
         """Write one pose predicted at the rate of the IMU."""

@@ -27,13 +27,15 @@ _LAYOUT = (
     ("std_position_m", 3),
     ("vision_innovation", 1),
     ("inertial_innovation", 1),
+    ("segment_std_rotation_rad", 3),
+    ("segment_std_position_m", 3),
 )
 _WIDTH = sum(width for _, width in _LAYOUT)
 
 
 @dataclass
 class RunLog:
-    """Collect the states of a run in 240 bytes a frame; values that are not known are NaN."""
+    """Collect the states of a run in 288 bytes a frame; values that are not known are NaN."""
 
     _t_ns: array = field(default_factory=lambda: array("q"))
     _rows: array = field(default_factory=lambda: array("d"))
@@ -63,6 +65,8 @@ class RunLog:
         row += [np.nan] * 6 if state.covariance is None else pose_std(state.covariance)
         for innovation in (state.vision_innovation, state.inertial_innovation):
             row.append(np.nan if innovation is None else innovation)
+        within = state.segment_covariance
+        row += [np.nan] * 6 if within is None else pose_std(within)
         self._t_ns.append(state.t_ns)
         self._rows.extend(row)
 

@@ -38,6 +38,7 @@ def summarise(dataset: Dataset, result: RunResult) -> dict[str, Any]:
         "first_pose_s": None if first is None else (log.t_ns[first] - log.t_ns[0]) / 1e9,
         "segments": len(np.unique(log.column("segment")[posed])),
         "no_pose_because": result.reason,
+        "diagnoses": result.diagnoses,
         "lost_images": lost_images(result.lost_images),
         "frames_by_status": {s.value: int((status == i).sum()) for i, s in enumerate(STATUSES)},
         "innovations": innovations(log),
@@ -88,6 +89,11 @@ def innovations(log: RunLog) -> dict[str, dict[str, float]]:
                 "max": round(float(x.max()), 4),
             }
     return values
+
+
+def diagnosis_lines(metrics: dict[str, Any]) -> list[str]:
+    """Return what was found wrong with the data of a run that has poses, in a line each."""
+    return [f"diagnosis: {text}" for text in metrics["diagnoses"]] if metrics["poses"] else []
 
 
 def time_statistics(ms: np.ndarray) -> dict[str, float]:
@@ -162,8 +168,8 @@ def aligned_segments(
             AlignedSegment(
                 t_s=(estimate.t_ns - log.t_ns[0]) / 1e9,
                 p_world_body=estimate.p_world_body,
-                std_position_m=log.column("std_position_m")[rows],
-                std_rotation_rad=log.column("std_rotation_rad")[rows],
+                std_position_m=log.column("segment_std_position_m")[rows],
+                std_rotation_rad=log.column("segment_std_rotation_rad")[rows],
                 p_truth=p_truth,
                 rotation_error_rad=error,
                 alignment=moved,
@@ -188,7 +194,8 @@ def summary_lines(metrics: dict[str, Any]) -> list[str]:
     """Return what a user wants to know of a run, in a few lines."""
     frames, poses = metrics["frames"], metrics["poses"]
     if not poses:
-        because = f": {metrics['no_pose_because']}" if metrics["no_pose_because"] else ""
+        reasons = metrics["diagnoses"] or [metrics["no_pose_because"]]
+        because = f": {'; '.join(reasons)}" if any(reasons) else ""
         return [
             f"{metrics['dataset']}: {frames} frames, no pose: the odometry never started{because}"
         ]
