@@ -2,7 +2,8 @@
 """Feed every reader with generated files, mutations of good ones: only VioError may come out.
 
 Each reader works in a process of its own whose memory is limited; a file that takes longer than
-the time limit is a failure. The files depend on the seed alone.
+the time limit is a failure. The files depend on the seed alone. They lie in memory where the
+system has a folder for that, and the calibrations beside a generated file are parsed once.
 
     python tools/fuzz_readers.py --count 10000
 """
@@ -24,7 +25,9 @@ import traceback
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +40,7 @@ from tools.mutate_files import mutated, with_checksums  # noqa: E402
 MEMORY_BYTES = 10**9
 SECONDS = 10.0
 MAX_MESSAGE = 2000  # several shortened values and paths fit
+IN_MEMORY = Path("/dev/shm")  # thousands of small files are written
 
 
 class Overtime(BaseException):
@@ -74,6 +78,7 @@ def readers(folder: Path) -> dict[str, Reader]:
     from vio.render.scenario import SCENARIOS, load_scenario
     from vio.trajectory import Trajectory
 
+    parse_once()
     noise = ImuNoise(200.0, 1.7e-4, 1.9e-5, 2e-3, 3e-3)
     rig = euroc_rig()
     small = [
@@ -236,6 +241,28 @@ def readers(folder: Path) -> dict[str, Reader]:
     }
 
 
+def parse_once() -> None:
+    """Keep what a YAML text was parsed to, for the next time that the same text is read.
+
+    Of a recording one file is changed; most of the time went into its three good calibrations.
+    """
+    from vio.datasets import calibration, ground_truth, kalibr, yaml_text
+
+    parsed = lru_cache(maxsize=32)(yaml_text.parse_entries)
+
+    def parse_entries(text: str, where: str) -> dict[str, Any]:
+        return deepcopy(parsed(text, where))
+
+    for module in (calibration, ground_truth, kalibr):
+        module.parse_entries = parse_entries  # type: ignore[attr-defined]
+
+
+def working_folder() -> tempfile.TemporaryDirectory:
+    """Return a new folder, in memory where the system has a place for that."""
+    usable = IN_MEMORY.is_dir() and os.access(IN_MEMORY, os.W_OK)
+    return tempfile.TemporaryDirectory(dir=IN_MEMORY if usable else None)
+
+
 # Running -----------------------------------------------------------------------------------------
 
 
@@ -295,7 +322,7 @@ def work(names: list[str], count: int, seed: int) -> None:
     import warnings
 
     warnings.simplefilter("ignore")
-    with tempfile.TemporaryDirectory() as folder:
+    with working_folder() as folder:
         known = readers(Path(folder))
         limit_memory()
         for name in names or known:
@@ -314,7 +341,7 @@ def main() -> int:
     if args.work:
         work(args.reader, args.count, args.seed)
         return 0
-    with tempfile.TemporaryDirectory() as folder:
+    with working_folder() as folder:
         known = list(readers(Path(folder)))
     failed = 0
     print(
