@@ -257,6 +257,41 @@ def test_a_hybrid_ends_where_the_poses_have_a_gap(scenario: Path, tmp_path: Path
     assert sequence.t_ns[-1] <= sequence.truth.t_ns[-1]
 
 
+@pytest.mark.slow
+def test_rates_change_the_samples_of_a_motion_and_not_the_motion(tmp_path: Path) -> None:
+    usual = open_scenario("handheld", 2, 0.2)
+    other = open_scenario("handheld", 2, 0.2, camera_rate_hz=60.0, imu_rate_hz=400.0)
+    assert len(usual.t_ns) == 4
+    assert len(other.t_ns) == 12
+    np.testing.assert_array_equal(other.t_ns[::3], usual.t_ns)
+    assert other.imu is not None
+    np.testing.assert_allclose(np.diff(other.imu[0]), 2_500_000)
+    assert other.imu[3].rate_hz == 400.0
+    poses = [s.renderer.trajectory.at(usual.t_ns).p_world_body for s in (usual, other)]
+    np.testing.assert_array_equal(*poses)
+    np.testing.assert_array_equal(*(s.renderer.world.quad for s in (usual, other)))
+    # A frame's shutter closes before the next frame.
+    assert max(x.shutter_s for side in other.renderer.exposures for x in side) <= 1 / 60
+    for _ in write_sequence(open_scenario("handheld", 2, 0.1, camera_rate_hz=30.0), tmp_path):
+        pass
+    assert EurocDataset(tmp_path).rig.right.rate_hz == 30.0
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["handheld", "--camera-rate", "501"], "camera rate 501 Hz is out of range: 0.5 to 500"),
+        (["handheld", "--imu-rate", "0.5"], "IMU rate 0.5 Hz is out of range: 1 to 10000 Hz"),
+        (["--hybrid", "x", "--imu-rate", "400"], "are of scenarios"),
+    ],
+)
+def test_rates_out_of_range_or_of_a_recording_are_refused(
+    words: list[str], part: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["render", *words]) == 2
+    assert part in capsys.readouterr().err
+
+
 def test_an_unknown_scenario_is_refused_with_the_known_ones(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 MAX_SECONDS = 1e8  # three years; more would not fit the time stamps
 MAX_COUNT = 1_000_000
+MAX_RATE_HZ = 1e6
 MAX_THREADS = 1024
 MAX_SEED = 2**32 - 1
 
@@ -41,6 +42,7 @@ def positive(greatest: float, of: str) -> Callable[[str], float]:
 
 
 seconds = positive(MAX_SECONDS, "seconds")
+hertz = positive(MAX_RATE_HZ, "hertz")
 
 
 def since(text: str) -> float:

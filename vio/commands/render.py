@@ -38,6 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seconds", type=options.seconds, help="stop after so many seconds of images"
     )
     parser.add_argument(
+        "--camera-rate", type=options.hertz, metavar="HZ", help="of a scenario (default: its own)"
+    )
+    parser.add_argument(
+        "--imu-rate", type=options.hertz, metavar="HZ", help="of a scenario (default: its own)"
+    )
+    parser.add_argument(
         "--place",
         choices=("auto", "hall", "room", "corridor"),
         default="auto",
@@ -52,6 +58,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Render one sequence, or compare rendered with real frames."""
+    if not args.scenario and (args.camera_rate or args.imu_rate):
+        from vio.errors import VioError
+
+        raise VioError(
+            "--camera-rate and --imu-rate are of scenarios; along a recording, images have its "
+            "time stamps and the inertial data are its own"
+        )
     if args.compare:
         return _compare(args)
     import time
@@ -62,7 +75,13 @@ def run(args: argparse.Namespace) -> int:
     if args.hybrid:
         sequence = open_hybrid(args.hybrid, args.seed, args.seconds, place=args.place)
     else:
-        sequence = open_scenario(args.scenario, args.seed, args.seconds)
+        sequence = open_scenario(
+            args.scenario,
+            args.seed,
+            args.seconds,
+            camera_rate_hz=args.camera_rate,
+            imu_rate_hz=args.imu_rate,
+        )
     for note in sequence.notes:
         print(f"note: {note}", file=sys.stderr)
     out = Path(args.out or f"rendered/{sequence.name}_seed{args.seed}")

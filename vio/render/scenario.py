@@ -29,6 +29,7 @@ class Scenario:
     """Hold one scenario.
 
     place: hall, room, corridor or auto. duration_s: seconds of images. rate_hz: of the cameras.
+    imu_rate_hz: of the inertial sensor; motion and world do not depend on the two rates.
     waypoints: rows of seconds, x, y, z (m), yaw, pitch, roll (deg): where the left camera's
     carrier is and looks; pitch is positive upwards.
     sway_m, shake_deg: deviations of a random motion on x, y, z and yaw, pitch, roll, whose
@@ -40,6 +41,7 @@ class Scenario:
     place: str = "auto"
     duration_s: float = 20.0
     rate_hz: float = 20.0
+    imu_rate_hz: float = 200.0
     waypoints: tuple[tuple[float, ...], ...] = ((0.0, 0.0, 0.0, 1.2, 0.0, -10.0, 0.0),)
     sway_m: tuple[float, ...] = (0.0, 0.0, 0.0)
     sway_hz: tuple[float, ...] = (0.1, 0.5)

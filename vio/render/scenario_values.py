@@ -51,6 +51,8 @@ def _rows(counts: tuple[int, ...], least: int, limit: float, words: str) -> _Kin
     return _Kind(words, accepts)
 
 
+CAMERA_RATES_HZ = (0.5, 500.0)
+IMU_RATES_HZ = (1.0, 10_000.0)
 _MOST_ROWS = 10_000
 _BAND = _Kind(
     "2 numbers above 0, the smaller first, at most 1000",
@@ -59,7 +61,8 @@ _BAND = _Kind(
 _KINDS = {
     "place": _Kind("a text", lambda value: isinstance(value, str)),
     "duration_s": _number(0.05, 3600.0),
-    "rate_hz": _number(0.5, 500.0),
+    "rate_hz": _number(*CAMERA_RATES_HZ),
+    "imu_rate_hz": _number(*IMU_RATES_HZ),
     "waypoints": _rows((7,), 1, 1e5, "rows of 7 numbers: s, x, y, z, yaw, pitch, roll"),
     "sway_m": _numbers(3, 0.0, 100.0),
     "sway_hz": _BAND,

@@ -5,7 +5,7 @@ import io
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from vio.render.inertial import ImuModel, make_imu
 from vio.render.places import build_place
 from vio.render.renderer import DarkSpell, Renderer
 from vio.render.scenario import LEAD_S, Scenario, load_scenario, scenario_trajectory
+from vio.render.scenario_values import CAMERA_RATES_HZ, IMU_RATES_HZ
 from vio.render.sensor import SensorModel
 from vio.render.smoothing import MAX_GAP_S, fuse_truth, longest_span
 from vio.render.spline import SplineTrajectory
@@ -55,14 +56,34 @@ class Sequence:
 
 
 def open_scenario(
-    name: str, seed: int = 1, seconds: float | None = None, sensor: SensorModel | None = None
+    name: str,
+    seed: int = 1,
+    seconds: float | None = None,
+    sensor: SensorModel | None = None,
+    camera_rate_hz: float | None = None,
+    imu_rate_hz: float | None = None,
+    rig: StereoRig | None = None,
 ) -> Sequence:
     """Return the sequence of a scenario, a name or a path to a TOML file.
 
-    seconds: cut after so many seconds of images. Raises VioError when the scenario is unknown.
+    seconds: cut after so many seconds of images. camera_rate_hz, imu_rate_hz: instead of the
+    scenario's; the motion and the world stay the same. rig: instead of EuRoC's; its rate is set.
+    Raises VioError when the scenario is unknown, and for rates out of range.
     """
     _check(seed, seconds)
-    return _scenario(load_scenario(name), seed, seconds, sensor)
+    scenario = load_scenario(name)
+    rate_hz = scenario.rate_hz if camera_rate_hz is None else float(camera_rate_hz)
+    imu_hz = scenario.imu_rate_hz if imu_rate_hz is None else float(imu_rate_hz)
+    for what, value, (least, most) in (
+        ("camera", rate_hz, CAMERA_RATES_HZ),
+        ("IMU", imu_hz, IMU_RATES_HZ),
+    ):
+        if not least <= value <= most:
+            raise VioError(
+                f"the {what} rate {value:g} Hz is out of range: {least:g} to {most:g} Hz"
+            )
+    scenario = replace(scenario, rate_hz=rate_hz, imu_rate_hz=imu_hz)
+    return _scenario(scenario, rig or euroc_rig(), seed, seconds, sensor)
 
 
 def open_hybrid(
@@ -163,15 +184,22 @@ def seconds_between(whole: Trajectory, part: Trajectory) -> str:
 
 
 def _scenario(
-    scenario: Scenario, seed: int, seconds: float | None, sensor: SensorModel | None
+    scenario: Scenario,
+    rig: StereoRig,
+    seed: int,
+    seconds: float | None,
+    sensor: SensorModel | None,
 ) -> Sequence:
-    rig = euroc_rig(scenario.rate_hz)
+    rig = StereoRig(*(replace(c, rate_hz=scenario.rate_hz) for c in (rig.left, rig.right)))
     trajectory = scenario_trajectory(scenario, rig, seed, seconds).shifted(EPOCH_NS)
     duration = min(scenario.duration_s, seconds or scenario.duration_s)
     first = trajectory.start_ns + round(LEAD_S * 1e9)
     count = int(duration * scenario.rate_hz)
     t_ns = first + np.rint(np.arange(count) * 1e9 / scenario.rate_hz).astype(np.int64)
-    model = ImuModel()
+    model = ImuModel(ImuNoise(rate_hz=scenario.imu_rate_hz))
+    # No shutter is open for longer than a frame.
+    sensor = sensor or SensorModel()
+    sensor = replace(sensor, max_exposure_s=min(sensor.max_exposure_s, 1.0 / scenario.rate_hz))
     imu = make_imu(trajectory, model, seed)
     motion = trajectory.at(imu.t_ns)
     truth = Trajectory(
