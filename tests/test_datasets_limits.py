@@ -202,6 +202,7 @@ def changed_members(path: Path, field: int, value: bytes) -> None:
         (10, b"\x09\0", "compressed by deflate64"),
         (10, b"\x61\0", "compressed by method 97"),
         (24, b"\0\0\0\x7f", "more than 536870912"),
+        (20, b"\0\0\0\x7f", "claims 2130706432 bytes of an archive of"),
     ],
 )
 def test_members_that_cannot_be_unpacked_are_refused(
@@ -210,6 +211,24 @@ def test_members_that_cannot_be_unpacked_are_refused(
     path = Path(shutil.make_archive(str(tmp_path / "one"), "zip", recording.parent))
     changed_members(path, field, value)
     refused(path, part)
+
+
+def test_a_member_whose_unpacking_would_reserve_gigabytes_is_refused(
+    recording: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "one.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        for file in sorted(recording.rglob("*")):
+            if file.is_file():
+                archive.write(file, f"mav0/{file.relative_to(recording)}")
+    open_dataset(path)
+    with zipfile.ZipFile(path) as archive:
+        member = archive.getinfo("mav0/imu0/data.csv")
+    data = bytearray(path.read_bytes())
+    dictionary = member.header_offset + 30 + len(member.filename) + 5
+    data[dictionary : dictionary + 4] = b"\xff\xff\xff\xff"
+    path.write_bytes(data)
+    refused(path, "imu0/data.csv cannot be read", "needs 4294967295 bytes, more than 67108864")
 
 
 def test_a_damaged_table_in_a_zip_is_named(recording: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ MAX_SETTINGS_BYTES = 250_000  # a YAML or TOML file; PyYAML takes seconds for a 
 MAX_FILE_BYTES = 512 * 2**20  # any other file, and a member of an archive
 MAX_RATIO = 200  # of a member's size to its size in the archive
 MIN_RATIO_BYTES = 2**20  # smaller members may be compressed as far as they like
+MAX_DICTIONARY_BYTES = 64 * 2**20  # that unpacking LZMA reserves, whatever the member's size
 MAX_DIRECTORY_BYTES = 128 * 2**20  # the list of an archive's members: about a million of them
 MAX_IMAGE_PIXELS = 2**26  # an image header that claims more is taken for damaged
 MAX_SHOWN = 200  # characters of a file's value in a message

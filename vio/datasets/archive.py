@@ -10,6 +10,7 @@ from pathlib import Path
 
 from vio.errors import VioError
 from vio.limits import (
+    MAX_DICTIONARY_BYTES,
     MAX_DIRECTORY_BYTES,
     MAX_FILE_BYTES,
     MAX_RATIO,
@@ -36,6 +37,8 @@ DAMAGED = (
 _ENCRYPTED = 0x1  # bit of a member's flags
 _END = b"PK\5\6"  # the record at an archive's end that says where the list of members is
 _END64 = b"PK\6\6"
+_LOCAL_HEADER = 30  # bytes before a member's name; the lengths of name and extra field end it
+_LZMA_HEADER = struct.Struct("<HHBI")  # version, size of the properties: lc lp pb, dictionary
 
 
 def open_archive(path: Path) -> zipfile.ZipFile:
@@ -43,7 +46,7 @@ def open_archive(path: Path) -> zipfile.ZipFile:
 
     Raises VioError for a file that is no zip, for a member whose name is absolute, climbs out or
     holds a backslash, for links, encrypted members, methods that Python cannot unpack, and members
-    that are too large or compressed too far.
+    that are too large, compressed too far or longer than the archive.
     """
     try:
         _check_directory_size(path)
@@ -54,8 +57,9 @@ def open_archive(path: Path) -> zipfile.ZipFile:
             "copy or download it again"
         ) from None
     try:
+        size = path.stat().st_size
         for member in archive.infolist():
-            _check_member(path, member)
+            _check_member(path, member, size)
     except VioError:
         archive.close()
         raise
@@ -76,7 +80,7 @@ def _check_directory_size(path: Path) -> None:
                 raise OSError(f"its list of members claims {size} bytes")
 
 
-def _check_member(path: Path, member: zipfile.ZipInfo) -> None:
+def _check_member(path: Path, member: zipfile.ZipInfo, archive_bytes: int) -> None:
     def refuse(what: str, todo: str) -> None:
         raise VioError(f"{path}: member {quoted(member.filename)} {what}; {todo}")
 
@@ -91,6 +95,11 @@ def _check_member(path: Path, member: zipfile.ZipInfo) -> None:
     if member.compress_type not in _METHODS:
         name = "deflate64" if member.compress_type == 9 else f"method {member.compress_type}"
         refuse(f"is compressed by {name}, which Python cannot unpack", "unpack it, or use deflate")
+    if member.header_offset + member.compress_size > archive_bytes:  # zipfile reserves that much
+        refuse(
+            f"claims {member.compress_size} bytes of an archive of {archive_bytes}",
+            "it may be cut off: copy or download it again",
+        )
     if member.filename.lower().endswith((".bag", ".zip")):
         return  # published archives hold the same recording in other forms, which are never read
     if member.file_size > MAX_FILE_BYTES:
@@ -128,9 +137,22 @@ class ZipFiles:
         if member.file_size > limit:
             raise OSError(f"it is larger than {limit} bytes")
         try:
+            self._check_dictionary(member)
             return self._archive.read(member)
         except DAMAGED as error:
             raise OSError(f"damaged in the zip: {reason(error)}") from error
+
+    def _check_dictionary(self, member: zipfile.ZipInfo) -> None:
+        """Raise OSError when unpacking a member by LZMA would reserve too much memory."""
+        if member.compress_type != zipfile.ZIP_LZMA:
+            return
+        assert self._archive.filename is not None
+        with Path(self._archive.filename).open("rb") as file:
+            file.seek(member.header_offset + _LOCAL_HEADER - 4)
+            file.seek(sum(struct.unpack("<HH", file.read(4))), 1)
+            _, _, _, size = _LZMA_HEADER.unpack(file.read(_LZMA_HEADER.size))
+        if size > MAX_DICTIONARY_BYTES:
+            raise OSError(f"unpacking it needs {size} bytes, more than {MAX_DICTIONARY_BYTES}")
 
     def list(self, folder: str) -> set[str]:
         """Return the names of the files in a folder (empty when there is no such folder)."""
