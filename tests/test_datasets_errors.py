@@ -289,7 +289,9 @@ def test_paths_that_are_no_recording_are_refused_with_a_hint(
     (tmp_path / "empty").mkdir()
     assert_refused(tmp_path / "empty", "must contain mav0")
     (tmp_path / "a.bag").write_bytes(b"#ROSBAG")
-    assert_refused(tmp_path / "a.bag", "formats read: EuRoC/ASL")
+    assert_refused(tmp_path / "a.bag", "cannot be read as a bag .File magic is invalid")
+    (tmp_path / "a.bag").rename(tmp_path / "a.avi")
+    assert_refused(tmp_path / "a.avi", "formats read: EuRoC/ASL")
     with pytest.raises(VioError, match="is no folder"):
         open_tracks(tmp_path / "none")
 

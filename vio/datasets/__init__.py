@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # the readers import cameras and imu, which import datasets.base
     from vio.datasets.bags.source import Source
     from vio.datasets.base import Dataset
+    from vio.datasets.files import Files
     from vio.datasets.tracks import TrackDataset
 
 
@@ -16,12 +17,12 @@ def open_dataset(
     right_offset_ms: float = 0.0,
     source: "Source | None" = None,
 ) -> "Dataset":
-    """Return the recording at path: a folder that contains mav0, that mav0 folder, a zip, a bag.
+    """Return the recording at path: EuRoC's layout or a zip of it, a bag, or a folder of images.
 
     images=False reads calibration, inertial data, ground truth and time stamps of a recording whose
     images are not there. right_offset_ms: what the right camera's stamps are late by (the setting
-    dataset.right_offset_ms). source: calibration, topics and stamps of a bag. Raises VioError
-    saying what is wrong with the recording, and where.
+    dataset.right_offset_ms). source: a calibration from elsewhere; topics and stamps of a bag.
+    Raises VioError saying what is wrong with the recording, and where.
     """
     from vio.datasets.euroc import EurocDataset
 
@@ -31,7 +32,8 @@ def open_dataset(
         from vio.datasets.bags.dataset import BagDataset
 
         return BagDataset(Path(path), images, right_offset_ms, source)
-    return EurocDataset(Path(path), images, right_offset_ms)
+    found = _found(Path(path), source.calibration if source else None)
+    return EurocDataset(Path(path), images, right_offset_ms, found)
 
 
 def open_tracks(path: str | Path) -> "TrackDataset":
@@ -49,3 +51,18 @@ def _is_bag(path: Path) -> bool:
         return False
     asl = any((path / top / "cam0" / "data.csv").is_file() for top in ("", "mav0"))
     return not asl and is_bag(path)
+
+
+def _found(path: Path, calibration: Path | None) -> "tuple[Files, str] | None":
+    """Return the files and the name of a recording that is not plain EuRoC, or None."""
+    from vio.datasets.files import Files, find_asl
+    from vio.datasets.image_folder import Calibrated, ImageFolder, is_image_folder
+
+    files: Files
+    if "\0" not in str(path) and is_image_folder(path):
+        files, name = ImageFolder(path), path.resolve().name
+    elif calibration is None:
+        return None
+    else:
+        files, name = find_asl(path)
+    return (Calibrated(files, calibration) if calibration else files), name

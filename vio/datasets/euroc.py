@@ -30,8 +30,15 @@ class EurocDataset:
     has_sensor_yaml: whether the calibration is ASL's own, with the inertial sensor as the body.
     """
 
-    def __init__(self, path: Path, images: bool = True, right_offset_ms: float = 0.0) -> None:
-        files, self.name = find_asl(path)
+    def __init__(
+        self,
+        path: Path,
+        images: bool = True,
+        right_offset_ms: float = 0.0,
+        found: tuple[Files, str] | None = None,
+    ) -> None:
+        """Read all but the images; found: files in this layout and a name, instead of path's."""
+        files, self.name = found or find_asl(path)
         self.path = path
         self.warnings: list[str] = []
         self._missing: LostImages = LostImages()

@@ -103,8 +103,9 @@ def find_asl(path: Path) -> tuple[Files, str]:
         raise VioError(f"{path} is no regular file; give a folder with mav0 inside, or a .zip")
     if not zipfile.is_zipfile(path):
         raise VioError(
-            f"{path} is neither a folder nor a readable zip; formats read: EuRoC/ASL folders, and "
-            "zips of them (if it is a zip, it may be cut off: download it again)"
+            f"{path} is neither a folder nor a readable zip; formats read: EuRoC/ASL folders, "
+            "zips of them, folders of images, ROS bags (a zip may be cut off: download "
+            "it again)"
         )
     archive = open_archive(path)
     prefixes = set()

@@ -41,10 +41,10 @@ def camera_yaml(camera: Camera, comment: str) -> str:
     )
 
 
-def imu_yaml(noise: ImuNoise) -> str:
+def imu_yaml(noise: ImuNoise, comment: str = "rendered") -> str:
     """Return EuRoC's sensor.yaml of an inertial sensor."""
     return (
-        f"sensor_type: imu\ncomment: rendered\n{_matrix_yaml(np.eye(4))}"
+        f"sensor_type: imu\ncomment: {comment}\n{_matrix_yaml(np.eye(4))}"
         f"rate_hz: {noise.rate_hz:g}\n"
         f"gyroscope_noise_density: {noise.gyro_noise!r}     # [ rad / s / sqrt(Hz) ]\n"
         f"gyroscope_random_walk: {noise.gyro_walk!r}       # [ rad / s^2 / sqrt(Hz) ]\n"
@@ -53,7 +53,9 @@ def imu_yaml(noise: ImuNoise) -> str:
     )
 
 
-def write_truth(root: Path, truth: Trajectory) -> None:
+def write_truth(
+    root: Path, truth: Trajectory, comment: str = "the poses that the images follow"
+) -> None:
     """Write state_groundtruth_estimate0: poses only when velocity or biases are not known."""
     folder = root / "state_groundtruth_estimate0"
     folder.mkdir(parents=True, exist_ok=True)
@@ -68,13 +70,17 @@ def write_truth(root: Path, truth: Trajectory) -> None:
         lines.append(f"{t}," + ",".join(f"{x:.9f}" for x in row))
     (folder / "data.csv").write_text("\n".join(lines) + "\n")
     (folder / "sensor.yaml").write_text(
-        f"sensor_type: visual-inertial\ncomment: the poses that the images follow\n"
-        f"{_matrix_yaml(np.eye(4))}"
+        f"sensor_type: visual-inertial\ncomment: {comment}\n{_matrix_yaml(np.eye(4))}"
     )
 
 
 def write_imu(
-    root: Path, t_ns: np.ndarray, gyro: np.ndarray, accel: np.ndarray, noise: ImuNoise
+    root: Path,
+    t_ns: np.ndarray,
+    gyro: np.ndarray,
+    accel: np.ndarray,
+    noise: ImuNoise,
+    comment: str = "rendered",
 ) -> None:
     """Write imu0 with its sensor.yaml."""
     folder = root / "imu0"
@@ -83,7 +89,7 @@ def write_imu(
     for t, row in zip(t_ns, np.hstack([gyro, accel]), strict=True):
         lines.append(f"{t}," + ",".join(repr(float(x)) for x in row))
     (folder / "data.csv").write_text("\n".join(lines) + "\n")
-    (folder / "sensor.yaml").write_text(imu_yaml(noise))
+    (folder / "sensor.yaml").write_text(imu_yaml(noise, comment))
 
 
 def write_frame_list(folder: Path, t_ns: np.ndarray, ending: str = "png") -> None:

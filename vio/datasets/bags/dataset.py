@@ -50,12 +50,12 @@ class BagDataset:
         self.warnings: list[str] = []
         self._images = images
         self._by_arrival = source.stamps == STAMPS[1]
-        places = [source.calibration] if source.calibration else _places(path)
-        calibration, named = calibration_beside(places, self.warnings)
-        kalibr = dict(zip((LEFT, RIGHT, SENSOR), named, strict=True))
-        rig, noise = calibration.rig, calibration.imu_noise
         with Bag(path, self.warnings) as bag:
-            known = {role: topic for role, topic in kalibr.items() if topic}
+            places = [source.calibration] if source.calibration else _places(path)
+            calibration, named = calibration_beside(places, self.warnings)
+            rig, noise = calibration.rig, calibration.imu_noise
+            kalibr = zip((LEFT, RIGHT, SENSOR), named, strict=True)
+            known = {role: topic for role, topic in kalibr if topic}
             self.topics = choose(bag.topics, source.topics, known, str(path))
             found = read_contents(bag, self.topics, (rig.left, rig.right), self._by_arrival, images)
         cameras = (rig.left, rig.right)
