@@ -76,7 +76,7 @@ Entry = TypeVar("Entry", Source, Archive, Sequence)
 PATTERNS = {
     "md5": r"[0-9a-f]{32}",
     "sha256": r"[0-9a-f]{64}",
-    "url": r"https://[^\s]+",
+    "url": r"https://[^\s]+|http://(127\.0\.0\.1|localhost)(:\d+)?/[^\s]*",
     "page": r"https?://[^\s]+",
     "licence_page": r"https?://[^\s]+",
     "doi": r"10\.\d{4,}/\S+",
