@@ -135,8 +135,7 @@ def test_marginalisation_by_qr_equals_the_schur_complement(window: Window) -> No
     frame = next(s for s in window.order if window.is_full[s])
     window.is_keyframe[frame] = False
     hosted = np.flatnonzero((window.lm_state != 0) & (window.host == frame))
-    for row in hosted:
-        window.free_landmark(int(row))
+    window.free_landmarks(hosted)
     H, g = marginalized_information(window, frame)
     marginalize(window, [frame], [])
     prior = window.prior

@@ -187,7 +187,7 @@ def thinned(window: Window, count: int, host: int | None = None) -> Window:
     keep = set(rows[:: max(1, len(rows) // count)][:count].tolist())
     for row in np.flatnonzero(w.lm_state):
         if int(row) not in keep:
-            w.free_landmark(int(row))
+            w.free_landmarks(np.array([row]))
     return w
 
 

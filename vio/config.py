@@ -138,7 +138,7 @@ class BackEndConfig(Section):
     # A frame nearer than this to the one before it is replaced by the next one.
     frame_spacing_s: float = real(0.03, 0.0, 1.0)
     keyframes: int = whole(7, 1, 50)  # older keyframes, poses only
-    iterations: int = whole(2, 1, 50)  # Gauss-Newton steps a frame, at most
+    iterations: int = whole(1, 1, 50)  # Gauss-Newton steps a frame, at most
     # Relative decrease of the cost that ends the iterations.
     tolerance: float = real(1e-3, 0.0, 1.0)
     # Of the system scaled to unit diagonal; float32 needs it (see docs).

@@ -20,7 +20,7 @@ from vio.config import BackEndConfig
 
 COMPONENTS = 9
 ROUNDS = 3  # of weakening and optimising again, at most
-EXTRA_ITERATIONS = 2  # beyond the usual ones: the state may have to move far
+EXTRA_ITERATIONS = 3  # beyond the usual ones: the state may have to move far
 
 
 class InertialGate:

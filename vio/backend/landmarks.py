@@ -11,21 +11,11 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from vio.backend.factors import project_landmark
-from vio.backend.solve import axpy, triangularize
-
-CHUNKS = 4  # landmarks are summed up in this many groups, whatever the number of threads
-
-
-class RigArrays(NamedTuple):
-    """Hold the extrinsics in the estimator's precision: body to cameras, left camera to body."""
-
-    R_cam_body: np.ndarray  # (2, 3, 3)
-    p_cam_body: np.ndarray  # (2, 3)
-    R_body_cam0: np.ndarray  # (3, 3)
-    p_body_cam0: np.ndarray  # (3,)
+from vio.backend.relative import RigArrays, mark_hosts, ray_of, views
+from vio.backend.solve import triangularize
 
 
 class VisualArrays(NamedTuple):
@@ -123,111 +113,6 @@ def landmark_block(
     return m, frames, cost
 
 
-@njit(cache=True, parallel=True, nogil=True)
-def linearize_landmarks(
-    rows: np.ndarray,
-    rig: RigArrays,
-    va: VisualArrays,
-    col_of_slot: np.ndarray,
-    H: np.ndarray,
-    g: np.ndarray,
-    top: np.ndarray,
-    top_slots: np.ndarray,
-    top_frames: np.ndarray,
-) -> float:
-    """Add the reduced normal equations of all landmarks in `rows` to H (n, n) and g (n,).
-
-    Only H's upper triangle is filled. top (L, 3, 4 + 6 S), top_slots (L, S) and top_frames (L,)
-    keep each landmark's own three rows for `substitute_landmarks`. Returns the robust cost.
-    """
-    n = len(g)
-    S = va.mask.shape[1]
-    Hs = np.zeros((CHUNKS, n, n), H.dtype)
-    gs = np.zeros((CHUNKS, n), H.dtype)
-    costs = np.zeros(CHUNKS, H.dtype)
-    for chunk in prange(CHUNKS):
-        J = np.empty((4 * S, 4 + 6 * S), H.dtype)
-        local = np.empty(S, np.int64)
-        A, B = np.zeros((2, 16), H.dtype), np.zeros((2, 16), H.dtype)
-        Hl = np.empty((6 * S, 6 * S), H.dtype)
-        for index in range(chunk, len(rows), CHUNKS):
-            row = rows[index]
-            m, frames, cost = landmark_block(row, rig, va, J, local, A, B)
-            costs[chunk] += cost
-            width = 4 + 6 * frames
-            top_frames[row] = 0 if m < 4 else frames
-            if m < 4:
-                continue
-            triangularize(J, m, 3, width)
-            for i in range(3):
-                for c in range(width):
-                    top[row, i, c] = J[i, c]
-            for k in range(frames):
-                top_slots[row, k] = local[k]
-            _add_reduced(J, m, frames, local, col_of_slot, Hl, Hs[chunk], gs[chunk])
-    total = H.dtype.type(0.0)
-    for chunk in range(CHUNKS):
-        total += costs[chunk]
-        for i in range(n):
-            g[i] += gs[chunk, i]
-            for j in range(i, n):
-                H[i, j] += Hs[chunk, i, j]
-    return total
-
-
-@njit(cache=True, nogil=True)
-def _add_reduced(
-    J: np.ndarray,
-    m: int,
-    frames: int,
-    local: np.ndarray,
-    col_of_slot: np.ndarray,
-    Hl: np.ndarray,
-    H: np.ndarray,
-    g: np.ndarray,
-) -> None:
-    """Add B'B and B'r of the rows 3..m of one block to H and g through a dense local matrix."""
-    zero = H.dtype.type(0.0)
-    c = 6 * frames
-    for a in range(c):
-        for b in range(a, c):
-            Hl[a, b] = zero
-    i = 3
-    while i < m:  # four rows at a time: a quarter of the traffic to Hl
-        many = i + 4 <= m
-        for k in range(frames):
-            col = col_of_slot[local[k]]
-            for d in range(6):
-                a = 6 * k + d
-                y = Hl[a, a:c]
-                x0 = J[i, 4 + a : 4 + c]
-                f0 = x0[0]
-                if many:
-                    x1 = J[i + 1, 4 + a : 4 + c]
-                    x2 = J[i + 2, 4 + a : 4 + c]
-                    x3 = J[i + 3, 4 + a : 4 + c]
-                    f1, f2, f3 = x1[0], x2[0], x3[0]
-                    g[col + d] += (
-                        f0 * J[i, 3] + f1 * J[i + 1, 3] + f2 * J[i + 2, 3] + f3 * J[i + 3, 3]
-                    )
-                    for b in range(y.shape[0]):
-                        y[b] += f0 * x0[b] + f1 * x1[b] + f2 * x2[b] + f3 * x3[b]
-                else:
-                    g[col + d] += f0 * J[i, 3]
-                    axpy(f0, x0, y)
-        i += 4 if many else 1
-    for k in range(frames):
-        ca = col_of_slot[local[k]]
-        for q in range(k, frames):
-            cb = col_of_slot[local[q]]
-            for d in range(6):
-                for e in range(d if k == q else 0, 6):
-                    if ca <= cb:
-                        H[ca + d, cb + e] += Hl[6 * k + d, 6 * q + e]
-                    else:
-                        H[cb + e, ca + d] += Hl[6 * k + d, 6 * q + e]
-
-
 @njit(cache=True, nogil=True)
 def substitute_landmarks(
     rows: np.ndarray,
@@ -303,7 +188,7 @@ def reprojection_errors(rows: np.ndarray, rig: RigArrays, va: VisualArrays) -> n
     """Return (len(rows), S, 2) errors in sigmas of left and right observations, -1 where none."""
     S = va.mask.shape[1]
     out = np.full((len(rows), S, 2), -1.0)
-    A = np.zeros((2, 16), va.lm.dtype)
+    now = views(rig, va.R, va.p, mark_hosts(rows, va.host, S), va.slots)
     for index in range(len(rows)):
         row = rows[index]
         h = va.host[row]
@@ -311,15 +196,70 @@ def reprojection_errors(rows: np.ndarray, rig: RigArrays, va: VisualArrays) -> n
             for cam in range(2):
                 if not (va.mask[row, t] >> cam) & 1:
                     continue
-                ok = project_landmark(
-                    va.R[h], va.p[h], va.R[t], va.p[t], t == h, cam,
-                    rig.R_cam_body, rig.p_cam_body, rig.R_body_cam0, rig.p_body_cam0,
-                    va.lm[row], A,
-                )  # fmt: skip
-                if not ok:
+                u, v, inverse = ray_of(now[h, t, cam], va.lm[row])
+                if inverse == 0.0:
                     out[index, t, cam] = 1e9
                     continue
-                du = (A[0, 15] - va.obs[row, t, 2 * cam]) * va.weight[cam]
-                dv = (A[1, 15] - va.obs[row, t, 2 * cam + 1]) * va.weight[cam]
+                du = (u - va.obs[row, t, 2 * cam]) * va.weight[cam]
+                dv = (v - va.obs[row, t, 2 * cam + 1]) * va.weight[cam]
                 out[index, t, cam] = math.sqrt(du * du + dv * dv)
     return out
+
+
+@njit(cache=True, nogil=True)
+def rows_in_use(lm_state: np.ndarray, mask: np.ndarray, state: int) -> np.ndarray:
+    """Return the rows of landmarks in a state that at least two frames observe."""
+    out = np.empty(len(lm_state), np.int64)
+    count = 0
+    for row in range(len(lm_state)):
+        if lm_state[row] != state:
+            continue
+        seen = 0
+        for t in range(mask.shape[1]):
+            seen += mask[row, t] != 0
+        if seen >= 2:
+            out[count] = row
+            count += 1
+    return out[:count].copy()
+
+
+@njit(cache=True, nogil=True)
+def drop_outliers(
+    rows: np.ndarray,
+    errors: np.ndarray,
+    mask: np.ndarray,
+    host: np.ndarray,
+    slot: int,
+    threshold: float,
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Clear from mask (L, S) the observations whose error (N, S, 2) exceeds the threshold.
+
+    Those in slot stay when they would be the majority. Returns the errors of slot before that, the
+    rows that have lost their host's left observation, and whether the majority of slot agrees.
+    """
+    seen = np.empty(2 * len(rows), errors.dtype)
+    count = bad = 0
+    for index in range(len(rows)):
+        for cam in range(2):
+            e = errors[index, slot, cam]
+            if e >= 0.0:
+                seen[count] = e
+                count += 1
+                bad += e > threshold
+    agrees = 2 * bad <= count
+    lost = np.empty(len(rows), np.int64)
+    lost_count = 0
+    for index in range(len(rows)):
+        row = rows[index]
+        changed = False
+        for t in range(mask.shape[1]):
+            if t == slot and not agrees:
+                continue
+            for cam in range(2):
+                if errors[index, t, cam] > threshold:
+                    mask[row, t] &= np.uint8(2 - cam)  # the other camera's bit
+                    changed = True
+        if changed and not mask[row, host[row]] & 1:
+            lost[lost_count] = row
+            lost_count += 1
+    return seen[:count].copy(), lost[:lost_count].copy(), agrees

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from vio.backend.states import FULL_COLUMNS, POSE_COLUMNS, POSITION
-from vio.backend.window import ACTIVE, Prior, Window
+from vio.backend.window import ACTIVE, FREE, Prior, Window
 
 
 def marginalize(window: Window, frames: list[int], to_poses: list[int]) -> None:
@@ -24,70 +24,46 @@ def marginalize(window: Window, frames: list[int], to_poses: list[int]) -> None:
     visual = window.visual_arrays(slots)
     leaving = set(frames) | set(to_poses)
     factors = [f for f in window.factors if f.slot_i in leaving or f.slot_j in leaving]
-    hosted = np.flatnonzero((window.lm_state == ACTIVE) & np.isin(window.host, frames))
-    hosted = hosted[np.count_nonzero(window.mask[hosted], axis=1) >= 2]
+    is_leaving = np.zeros(len(window.t_ns), bool)
+    is_leaving[frames] = True
+    hosted = window.active_rows()
+    hosted = hosted[is_leaving[window.host[hosted]]]
 
-    touched = set(frames) | set(to_poses)
-    touched |= {s for f in factors for s in (f.slot_i, f.slot_j)}
+    touched = leaving | {s for f in factors for s in (f.slot_i, f.slot_j)}
     touched |= set(slots[np.any(window.mask[hosted][:, slots] != 0, axis=0)].tolist())
-    if window.prior is not None:
-        touched |= set(window.prior.slots)
+    prior = window.prior
+    if prior is not None:
+        touched |= set(prior.slots)
+    order = [s for s in window.order if s in touched]
+    columns, gone, kept, kept_dims = _columns(window, order, frames, to_poses)
+    n = gone + sum(kept_dims)
 
-    # Columns of the touched states: what leaves first, then what stays.
-    full = [s for s in window.order if s in touched]
-    columns: dict[int, np.ndarray] = {}
-    col = 0
-    for s in full:
-        size = FULL_COLUMNS if window.is_full[s] else POSE_COLUMNS
-        columns[s] = np.full(size, -1)
-        if s in frames:
-            columns[s][:] = col + np.arange(size)
-            col += size
-        elif s in to_poses:
-            count = FULL_COLUMNS - POSE_COLUMNS
-            columns[s][POSE_COLUMNS:] = col + np.arange(count)
-            col += count
-    gone = col
-    kept: list[int] = []
-    kept_dims: list[int] = []
-    for s in full:
-        if s in frames:
-            continue
-        stay = np.flatnonzero(columns[s] < 0)
-        columns[s][stay] = col + np.arange(len(stay))
-        col += len(stay)
-        kept.append(s)
-        kept_dims.append(len(stay))
-    n = col
-
-    prior_rows = 0 if window.prior is None else len(window.prior.r)
     bits = 2 * int(np.bitwise_count(window.mask[hosted]).sum())
-    A = np.zeros((prior_rows + FULL_COLUMNS * len(factors) + bits + 1, n + 1), window.dtype)
+    size = FULL_COLUMNS * len(factors) + bits + 1 + (0 if prior is None else len(prior.r))
+    A = np.zeros((size, n + 1), window.dtype)
     m = 0
-    if window.prior is not None:
-        p = window.prior
-        cols = np.concatenate([columns[s][:d] for s, d in zip(p.slots, p.dims, strict=True)])
-        A[:prior_rows, cols] = p.J
-        A[:prior_rows, n] = window.prior_residual()
-        m = prior_rows
+    if prior is not None:
+        m = len(prior.r)
+        parts = zip(prior.slots, prior.dims, strict=True)
+        A[:m, np.concatenate([columns[s][:d] for s, d in parts])] = prior.J
+        A[:m, n] = window.prior_residual()
     for f in factors:
         J, r = window.imu_rows(f)
-        rows = slice(m, m + len(r))
-        A[rows, columns[f.slot_i]] += J[:, :FULL_COLUMNS]
-        A[rows, columns[f.slot_j]] += J[:, FULL_COLUMNS:]
-        A[rows, n] = r
+        rows = A[m : m + len(r)]
+        rows[:, np.concatenate([columns[f.slot_i], columns[f.slot_j]])] = J
+        rows[:, n] = r
         m += len(r)
-    pose_column = np.full(len(window.t_ns), -1, np.int64)
-    for s in full:
-        pose_column[s] = columns[s][0]
-    m = window.reduced_rows(hosted, visual, pose_column, A, m)
+    if len(hosted):
+        pose_column = np.full(len(window.t_ns), -1, np.int64)
+        pose_column[order] = [columns[s][0] for s in order]
+        m = window.reduced_rows(hosted, visual, pose_column, A, m)
 
     # The prior counts from the first estimates: r(lin) = r(current) - J (current - lin).
-    order = np.array(full, np.int64)
-    sizes = np.array([len(columns[s]) for s in full], np.int64)
-    delta = window.local_difference(order, sizes)
+    sizes = np.array([len(columns[s]) for s in order], np.int64)
     dx = np.zeros(n, window.dtype)
-    dx[np.concatenate([columns[s] for s in full])] = delta
+    dx[np.concatenate([columns[s] for s in order])] = window.local_difference(
+        np.array(order, np.int64), sizes
+    )
     A[:m, n] -= window.matvec(np.ascontiguousarray(A[:m, :n]), dx)
 
     window.triangularize(A, m, n)
@@ -98,11 +74,41 @@ def marginalize(window: Window, frames: list[int], to_poses: list[int]) -> None:
     window.linearized[kept] = True
     window.is_full[list(to_poses)] = False
     window.factors = [f for f in window.factors if f not in factors]
-    for row in np.flatnonzero((window.lm_state != 0) & np.isin(window.host, frames)):
-        window.free_landmark(int(row))
+    if frames:
+        window.free_landmarks(np.flatnonzero((window.lm_state != FREE) & is_leaving[window.host]))
     for s in frames:
         window.order.remove(s)
         window.mask[:, s] = 0
+
+
+def _columns(
+    window: Window, order: list[int], frames: list[int], to_poses: list[int]
+) -> tuple[dict[int, np.ndarray], int, list[int], list[int]]:
+    """Return the columns of the slots in `order`: what leaves first, then what stays.
+
+    Also returns how many leave, the slots that stay, and how many columns each of them keeps.
+    """
+    leaves: dict[int, np.ndarray] = {}
+    gone = 0
+    for s in order:
+        if s not in frames and s not in to_poses:
+            continue
+        size = FULL_COLUMNS if window.is_full[s] else POSE_COLUMNS
+        leaves[s] = np.arange(gone, gone + size - (0 if s in frames else POSE_COLUMNS))
+        gone += len(leaves[s])
+    columns, kept, kept_dims = {}, [], []
+    col = gone
+    for s in order:
+        if s in frames:
+            columns[s] = leaves[s]
+            continue
+        whole = bool(window.is_full[s]) and s not in to_poses
+        stay = np.arange(col, col + (FULL_COLUMNS if whole else POSE_COLUMNS))
+        columns[s] = np.concatenate([stay, leaves[s]]) if s in to_poses else stay
+        kept.append(s)
+        kept_dims.append(len(stay))
+        col += len(stay)
+    return columns, gone, kept, kept_dims
 
 
 def choose_keyframe(window: Window, poses: list[int], newest: int) -> int:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vio.backend.landmarks import reprojection_errors
+from vio.backend.landmarks import drop_outliers, reprojection_errors
 from vio.backend.triangulate import stereo_inverse_depth, triangulate_rows
 from vio.backend.window import ACTIVE, PENDING, Window
 from vio.config import Config
@@ -43,12 +43,18 @@ class FrameInput:
 
 def observe(window: Window, slot: int, ids: np.ndarray, rays: np.ndarray) -> None:
     """Enter a frame's tracks as observations of the landmarks that they belong to."""
-    rows = np.array([window.row_of.get(int(i), -1) for i in ids], np.int64)
+    row_of = window.row_of
+    rows = np.array([row_of.get(i, -1) for i in ids.tolist()], np.int64)
     known = rows >= 0
     rows, seen = rows[known], rays[known]
     stereo = np.isfinite(seen[:, 2])
-    window.obs[rows, slot] = np.nan_to_num(seen)
+    window.obs[rows, slot] = _without_nan(seen)
     window.mask[rows, slot] = 1 + 2 * stereo.astype(np.uint8)
+
+
+def _without_nan(rays: np.ndarray) -> np.ndarray:
+    """Return rays (N, 4) with zeros where there is no stereo match."""
+    return np.where(np.isnan(rays), 0.0, rays)
 
 
 def add_landmarks(
@@ -57,27 +63,27 @@ def add_landmarks(
     """Host new landmarks in a keyframe: by stereo depth, or pending until there is parallax."""
     c = config.backend
     rho = stereo_inverse_depth(window.rig, rays.astype(window.dtype))
-    for k in np.argsort(~np.isfinite(rho), kind="stable"):
-        if int(ids[k]) in window.row_of:
-            continue
-        row = window.new_landmark(int(ids[k]), slot)
-        if row < 0:
-            return
-        stereo = bool(np.isfinite(rho[k]) and 1.0 / c.max_depth_m < rho[k] < 1.0 / c.min_depth_m)
-        window.obs[row, slot] = np.nan_to_num(rays[k])
-        window.mask[row, slot] = 3 if stereo else 1
-        if stereo:
-            window.lm[row] = rays[k, 0], rays[k, 1], rho[k]
-            window.lm_state[row] = ACTIVE
+    near = (rho > 1.0 / c.max_depth_m) & (rho < 1.0 / c.min_depth_m)  # false for NaN
+    row_of = window.row_of
+    is_new = np.array([i not in row_of for i in ids.tolist()], bool)
+    new = np.concatenate([np.flatnonzero(is_new & near), np.flatnonzero(is_new & ~near)])
+    rows = window.new_landmarks(ids[new], slot)
+    new = new[: len(rows)]
+    seen, stereo = rays[new], near[new]
+    window.obs[rows, slot] = _without_nan(seen)
+    window.mask[rows, slot] = np.where(stereo, 3, 1)
+    window.lm[rows[stereo]] = np.column_stack([seen[stereo, :2], rho[new[stereo]]])
+    window.lm_state[rows[stereo]] = ACTIVE
 
 
 def triangulate_pending(window: Window, slot: int, config: Config) -> None:
     """Give a depth to pending landmarks that are in view and have enough parallax."""
     rows = np.flatnonzero(window.lm_state == PENDING)
-    stale = rows[window.mask[rows, slot] == 0]
-    for row in stale:
-        window.free_landmark(int(row))
-    rows = rows[window.mask[rows, slot] != 0]
+    if not len(rows):
+        return
+    in_view = window.mask[rows, slot] != 0
+    window.free_landmarks(rows[~in_view])
+    rows = rows[in_view]
     if not len(rows):
         return
     slots, _, _ = window.columns()
@@ -112,17 +118,10 @@ def remove_outliers(window: Window, slot: int, threshold: float) -> VisionCheck:
     rows = window.active_rows()
     slots, _, _ = window.columns()
     errors = reprojection_errors(rows, window.rig, window.visual_arrays(slots))
-    bad = errors > threshold
-    seen = errors[:, slot][errors[:, slot] >= 0.0]
-    majority_agrees = bool(2 * np.count_nonzero(bad[:, slot]) <= len(seen))
-    if not majority_agrees:
-        bad[:, slot] = False
-    if bad.any():
-        keep = np.where(bad[:, :, 0], 2, 3) & np.where(bad[:, :, 1], 1, 3)
-        window.mask[rows] &= keep.astype(np.uint8)
-        host_bad = window.mask[rows, window.host[rows]] & 1 == 0
-        for row in rows[host_bad]:
-            window.free_landmark(int(row))
+    seen, lost, majority_agrees = drop_outliers(
+        rows, errors, window.mask, window.host, slot, threshold
+    )
+    window.free_landmarks(lost)
     visible = int(np.count_nonzero(window.mask[window.active_rows(), slot]))
     innovation = float(np.median(seen)) if len(seen) else float("nan")
     return VisionCheck(visible, innovation, majority_agrees)

@@ -149,14 +149,15 @@ def solve_normal(
 @njit(cache=True, nogil=True)
 def marginal_covariance(U: np.ndarray, first: int, count: int) -> np.ndarray:
     """Return the block (count, count) from `first` of (U'U)^-1."""
-    n = U.shape[0]
+    n = U.shape[0] - first  # rows and columns before the block do not enter
+    V = np.ascontiguousarray(U[first:, first:])
     C = np.zeros((count, count), U.dtype)
     Y = np.zeros((count, n), U.dtype)
     e = np.zeros(n, U.dtype)
     for k in range(count):
         e[:] = U.dtype.type(0.0)
-        e[first + k] = U.dtype.type(1.0)
-        Y[k] = solve_upper_transposed(U, e)
+        e[k] = U.dtype.type(1.0)
+        Y[k] = solve_upper_transposed(V, e)
     for a in range(count):
         for b in range(count):
             acc = U.dtype.type(0.0)

@@ -6,7 +6,8 @@ import math
 import numpy as np
 from numba import njit
 
-from vio.backend.landmarks import RigArrays, VisualArrays
+from vio.backend.landmarks import VisualArrays
+from vio.backend.relative import RigArrays
 from vio.geometry import mul3, mul33
 
 

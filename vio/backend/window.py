@@ -11,13 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from vio.backend.factors import imu_jacobian, imu_residual
-from vio.backend.landmarks import (
-    RigArrays,
-    VisualArrays,
-    linearize_landmarks,
-    reduced_rows,
-    substitute_landmarks,
-)
+from vio.backend.landmarks import VisualArrays, reduced_rows, rows_in_use, substitute_landmarks
+from vio.backend.normal import linearize_landmarks
+from vio.backend.relative import RigArrays
 from vio.backend.solve import (
     add_gram,
     marginal_covariance,
@@ -206,8 +202,7 @@ class Window:
 
     def active_rows(self) -> np.ndarray:
         """Return the rows of landmarks with at least one observation besides the host's left."""
-        rows = np.flatnonzero(self.lm_state == ACTIVE)
-        return rows[np.count_nonzero(self.mask[rows], axis=1) >= 2]
+        return rows_in_use(self.lm_state, self.mask, ACTIVE)
 
     # Linear system ------------------------------------------------------------------------------
 
@@ -370,25 +365,26 @@ class Window:
 
     # Landmarks ----------------------------------------------------------------------------------
 
-    def new_landmark(self, track_id: int, host: int) -> int:
-        """Reserve a row for a track, hosted in a slot; return the row or -1 when all are taken."""
-        free = np.flatnonzero(self.lm_state == FREE)
-        if not len(free):
-            return -1
-        row = int(free[0])
-        self.lm_state[row] = PENDING
-        self.lm_id[row] = track_id
-        self.host[row] = host
-        self.mask[row] = 0
-        self.row_of[track_id] = row
-        return row
+    def new_landmarks(self, track_ids: np.ndarray, host: int) -> np.ndarray:
+        """Reserve rows for tracks, hosted in a slot; return them: fewer when all are taken."""
+        rows = np.flatnonzero(self.lm_state == FREE)[: len(track_ids)]
+        ids = track_ids[: len(rows)]
+        self.lm_state[rows] = PENDING
+        self.lm_id[rows] = ids
+        self.host[rows] = host
+        self.mask[rows] = 0
+        self.row_of.update(zip(ids.tolist(), rows.tolist(), strict=True))
+        return rows
 
-    def free_landmark(self, row: int) -> None:
-        """Give a landmark's row back."""
-        self.lm_state[row] = FREE
-        self.mask[row] = 0
-        self.row_of.pop(int(self.lm_id[row]), None)
-        self.lm_id[row] = -1
+    def free_landmarks(self, rows: np.ndarray) -> None:
+        """Give the rows (N,) of landmarks back."""
+        if not len(rows):
+            return
+        for track_id in self.lm_id[rows].tolist():
+            self.row_of.pop(track_id, None)
+        self.lm_state[rows] = FREE
+        self.mask[rows] = 0
+        self.lm_id[rows] = -1
 
 
 # What makes the window of a run: `Window`, or one with another arithmetic.

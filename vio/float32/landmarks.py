@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vio.backend.landmarks import RigArrays, VisualArrays
+from vio.backend.landmarks import VisualArrays
+from vio.backend.relative import RigArrays
 from vio.float32.kernels import Kernels
 from vio.float32.solve import triangle
 
