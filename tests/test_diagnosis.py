@@ -11,7 +11,7 @@ from tests.simulation import Simulation, make_rig, odometry_of
 from vio.config import load_config
 from vio.data import Status, StereoFrame, Tracks
 from vio.diagnosis.axes import SIGNED_PERMUTATIONS, axes_text, best_rotation
-from vio.diagnosis.images import FRAMES, ImageCheck
+from vio.diagnosis.images import FRAMES, KEYFRAMES, ImageCheck
 from vio.diagnosis.watch import LEAST_TRACKS, Diagnosis
 from vio.odometry import run
 
@@ -93,6 +93,23 @@ def test_images_that_cannot_be_used_are_named(
     found, text = check.name_fault()
     assert found == kind
     assert words in text
+
+
+@pytest.mark.parametrize(("shift_px", "kind"), [(12, "no_stereo"), (-12, "swapped_cameras")])
+def test_tracks_without_stereo_matches_are_named_and_swapped_cameras_recognised(
+    shift_px: int, kind: str
+) -> None:
+    check = ImageCheck(make_rig())
+    wide = np.kron(grey(110.0, 40.0)[:60, :110], np.ones((8, 8), np.uint8))  # blocks of 8 px
+    left = np.ascontiguousarray(wide[:, 50 : 50 + 752])
+    right = np.ascontiguousarray(wide[:, 50 + shift_px : 50 + shift_px + 752])
+    for k in range(KEYFRAMES):
+        assert check.name_fault() == ("", "")
+        check.add_images(StereoFrame(k, left, right))
+        check.add_rays(np.full((60, 4), np.nan))
+    found, text = check.name_fault()
+    assert found == kind
+    assert "0 of 60 tracks" in text
 
 
 def test_one_good_image_among_dark_ones_is_no_dark_camera() -> None:

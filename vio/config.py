@@ -94,8 +94,12 @@ class ImuConfig(Section):
 
     name = "imu"
 
+    # A calibration at rest measures the sensor alone. On a vehicle, vibration above half the sample
+    # rate folds into both signals, more into the accelerometer; scale, alignment and time stamps
+    # add errors that grow with the motion. 1 for a sensor whose densities hold in motion.
     gyro_noise_scale: float = real(2.0, 0.01, 1000.0)
     accel_noise_scale: float = real(4.0, 0.01, 1000.0)
+    # The gyroscope's bias moves with its temperature, faster than at rest.
     gyro_walk_scale: float = real(2.0, 0.01, 1000.0)
     accel_walk_scale: float = real(1.0, 0.01, 1000.0)
     # A sample that differs from both neighbours by more than this is a spike, and dropped.

@@ -5,8 +5,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vio.commands.options import add_source, add_until, source
+
+if TYPE_CHECKING:
+    from vio.config import ImuConfig
 
 MAX_NOTES = 10  # of those that come up during a run
 
@@ -86,13 +90,20 @@ def run(args: argparse.Namespace) -> int:
             result = execute(dataset, config, folder, args.until, done)
         print_notes(dataset.warnings[before:], MAX_NOTES)
         code, metrics = finish(dataset, folder, result, figures=not args.no_figures)
-    lines = [*lost_image_lines(metrics), *summary_lines(metrics)]
+    lines = [*lost_image_lines(metrics), noise_line(config.imu), *summary_lines(metrics)]
     if metrics["poses"]:
         lines += [str(path), *diagnosis_lines(metrics)]
     else:
         lines.insert(-1, str(path))  # why there is no pose is the last word
     print("\n".join(lines))
     return code
+
+
+def noise_line(imu: "ImuConfig") -> str:
+    """Return by what the calibration's noise densities were multiplied, in one line."""
+    names = ("gyro_noise", "gyro_walk", "accel_noise", "accel_walk")
+    factors = ", ".join(f"{name} {getattr(imu, f'{name}_scale'):g}" for name in names)
+    return f"inertial noise: the calibration's densities times {factors} (imu.*_scale)"
 
 
 def print_notes(notes: Sequence[str], limit: int | None = None) -> None:

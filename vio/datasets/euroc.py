@@ -78,7 +78,7 @@ class EurocDataset:
             self._drop_missing_images(files, cameras, names)
         self.frame_t_ns = np.array([pair[0] for pair in self._pairs], np.int64)
         self.ground_truth, self.truth_error = read_ground_truth(
-            files, calibration.T_B_imu, self.frame_t_ns
+            files, calibration.T_B_imu, self.frame_t_ns, self.warnings
         )
         if self.truth_error:
             add_warning(self.warnings, left_out(self.truth_error))

@@ -3,6 +3,7 @@
 
 import numpy as np
 
+from vio.datasets.base import add_warning
 from vio.datasets.calibration import parse_T_BS
 from vio.datasets.csv_table import parse_table
 from vio.datasets.files import Files, read_text
@@ -19,7 +20,7 @@ _RATE_HZ = 200.0
 
 
 def read_ground_truth(
-    files: Files, T_B_imu: np.ndarray, frame_t_ns: np.ndarray
+    files: Files, T_B_imu: np.ndarray, frame_t_ns: np.ndarray, warnings: list[str]
 ) -> tuple[Trajectory | None, str]:
     """Return the ground truth as poses of the inertial sensor, or None, and why it is left out.
 
@@ -30,7 +31,7 @@ def read_ground_truth(
         found = files.list(folder)
         if "data.csv" in found:
             try:
-                truth = _read(files, folder, "sensor.yaml" in found, T_B_imu)
+                truth = _read(files, folder, "sensor.yaml" in found, T_B_imu, warnings)
                 check_overlap(frame_t_ns, truth.t_ns, f"{files.root}/{folder}")
             except VioError as error:
                 return None, str(error)
@@ -38,11 +39,20 @@ def read_ground_truth(
     return None, ""
 
 
-def _read(files: Files, folder: str, has_pose: bool, T_B_imu: np.ndarray) -> Trajectory:
+def _read(
+    files: Files, folder: str, has_pose: bool, T_B_imu: np.ndarray, warnings: list[str]
+) -> Trajectory:
     name = f"{folder}/data.csv"
     where = f"{files.root}/{name}"
-    table = parse_table(read_text(files, name, "the ground truth"), where, (8, 17), _RATE_HZ)
-    trajectory = from_euroc_values(table.t_ns, table.values, where)
+    text = read_text(files, name, "the ground truth")
+    table = parse_table(text, where, (8, 17), _RATE_HZ, repeated=True)
+    first = np.append(True, np.diff(table.t_ns) != 0)
+    if not first.all():
+        count = len(first) - np.count_nonzero(first)
+        add_warning(
+            warnings, f"{where}: {count} rows repeat a time stamp; the first of each is kept"
+        )
+    trajectory = from_euroc_values(table.t_ns[first], table.values[first], where)
     T_B_sensor = np.eye(4)
     if has_pose:
         name = f"{folder}/sensor.yaml"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The images: a dark or covered camera, two equal images, no parallax between the cameras."""
+"""The images: a dark or covered camera, equal or swapped images, no parallax."""
 
 from collections import deque
 
@@ -15,6 +15,10 @@ DARK, BRIGHT = 16.0, 240.0  # mean grey levels
 EQUAL = 0.5  # mean difference of two images that are one
 LEAST_DISPARITY_PX = 1.0
 LEAST_MATCHES = 20
+KEYFRAMES = 3  # in a row whose tracks find no partner in the right image
+LEAST_TRACKS = 40
+FEW_MATCHES = 0.1  # of the tracks
+SHIFT_STEP_PX, MOST_SHIFT_PX = 2, 100  # of the comparison that finds swapped cameras
 SIDES = ("left", "right")
 
 
@@ -26,6 +30,8 @@ class ImageCheck:
         self._looks: deque[np.ndarray] = deque(maxlen=FRAMES)
         self._equal: deque[bool] = deque(maxlen=FRAMES)
         self._disparity: deque[tuple[float, int]] = deque(maxlen=2)
+        self._matches: deque[tuple[int, int]] = deque(maxlen=KEYFRAMES)  # tracks, matches
+        self._pair: list[np.ndarray] = []  # every 2nd pixel of the 8th rows
 
     def add_images(self, frame: StereoFrame) -> None:
         """Look at every STEP_PX-th pixel; an image that was lost counts as none."""
@@ -37,12 +43,18 @@ class ImageCheck:
                 look[k] = pixels.mean(), pixels.std()
                 small.append(pixels)
         self._looks.append(look)
+        if frame.left is not None and frame.right is not None:
+            self._pair = [
+                image[STEP_PX // 2 :: STEP_PX, ::SHIFT_STEP_PX].copy()
+                for image in (frame.left, frame.right)
+            ]
         same = len(small) == 2 and small[0].shape == small[1].shape
         self._equal.append(bool(same and np.abs(small[0] - small[1]).mean() < EQUAL))
 
     def add_rays(self, rays: np.ndarray) -> None:
-        """Take note of the disparities of stereo rays (N, 4), if there are any."""
+        """Take note of a keyframe's tracks (N, 4): stereo matches and their disparities."""
         stereo = rays[np.isfinite(rays[:, 2])]
+        self._matches.append((len(rays), len(stereo)))
         if not len(stereo):
             return
         r = self.rig.rectification
@@ -56,7 +68,8 @@ class ImageCheck:
     def name_fault(self) -> tuple[str, str]:
         """Return the kind and the description of what the images show, or two empty texts.
 
-        kind: "no_images", "dark_camera", "equal_images" or "no_parallax".
+        kind: "no_images", "dark_camera", "equal_images", "swapped_cameras", "no_stereo" or
+        "no_parallax".
         """
         if len(self._looks) == FRAMES:
             missing = [
@@ -81,6 +94,10 @@ class ImageCheck:
                     "both cameras give the same image: stereo needs two cameras; check the folders "
                     "cam0 and cam1",
                 )
+        if len(self._matches) == KEYFRAMES and self._pair:
+            few = [n >= LEAST_TRACKS and m < FEW_MATCHES * n for n, m in self._matches]
+            if all(few):
+                return _no_stereo(self._pair, *self._matches[-1])
         flat = [abs(d) < LEAST_DISPARITY_PX and n >= LEAST_MATCHES for d, n in self._disparity]
         if len(flat) == self._disparity.maxlen and all(flat):
             d, n = self._disparity[-1]
@@ -106,4 +123,33 @@ def _blind_text(blind: list[bool], mean: np.ndarray, spread: np.ndarray) -> str:
     return (
         f"{who} {verb} {how}: mean grey level and spread are {figures}; check lens, cable and "
         "exposure"
+    )
+
+
+def _no_stereo(pair: list[np.ndarray], tracks: int, matches: int) -> tuple[str, str]:
+    """Return the kind and the description of tracks that find no partner in the right image.
+
+    The images are compared with one of them shifted sideways: what the left camera sees lies
+    further to the right in its image, unless the cameras are swapped.
+    """
+    left, right = ((x - x.mean()) / (x.std() + 1.0) for x in (i.astype(np.float32) for i in pair))
+    most = min(MOST_SHIFT_PX // SHIFT_STEP_PX, left.shape[1] // 3)
+    shifts = np.arange(-most, most + 1)
+    errors = []
+    for s in shifts:
+        a = left[:, max(s, 0) : left.shape[1] + min(s, 0)]
+        b = right[:, max(-s, 0) : right.shape[1] + min(-s, 0)]
+        errors.append(float(np.abs(a - b).mean()))
+    shift_px = SHIFT_STEP_PX * int(shifts[np.argmin(errors)])
+    figures = f"{matches} of {tracks} tracks find a stereo match"
+    if shift_px < -SHIFT_STEP_PX and abs(shift_px) < MOST_SHIFT_PX:
+        return (
+            "swapped_cameras",
+            f"the cameras are swapped: {figures}, and cam0 sees the scene {-shift_px} px further "
+            "left than cam1; cam0 must be the left camera: swap the folders, or their T_BS",
+        )
+    return (
+        "no_stereo",
+        f"the images do not match: {figures}; check that both cameras are synchronised, and their "
+        "T_BS and intrinsics",
     )

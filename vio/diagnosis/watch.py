@@ -89,7 +89,7 @@ class Diagnosis:
             self._rotation.add_pose(pose)
             self._poses.add(pose, *_joined(self._between))
             self._between = []
-        if tracks.is_keyframe:
+        if tracks.is_keyframe and (frame.right is not None or frame.left is None):
             self._images.add_rays(rays)
 
     def _watch_prediction(
