@@ -79,7 +79,8 @@ def camera_from_entries(
     if entries.get("camera_model", "pinhole") != "pinhole":
         raise VioError(
             f"{where}: camera_model {quoted(entries['camera_model'])} is not supported; use "
-            "pinhole with radial-tangential or equidistant distortion"
+            "pinhole with radial-tangential or equidistant distortion (`vio calibration convert` "
+            "fits omni, ds and eucm)"
         )
     name = entries.get("distortion_model", "missing")
     if not isinstance(name, str) or name not in _DISTORTION:

@@ -2,6 +2,7 @@
 """Read Kalibr's calibrations (Furgale et al., IROS 2013): camchain and inertial noise."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,8 +79,16 @@ def _transform(entries: dict[str, Any], key: str, where: str) -> np.ndarray | No
     return rigid_transform(matrix(entries[key], key, where), key, where)
 
 
-def read_camchain(found: Found, warnings: list[str]) -> tuple[Camera, Camera]:
+# Gives the camera of another lens model from its entries and T_body_cam, or None.
+Lens = Callable[[dict[str, Any], np.ndarray, str], Camera | None]
+
+
+def read_camchain(
+    found: Found, warnings: list[str], lens: Lens = lambda node, T, where: None
+) -> tuple[Camera, Camera]:
     """Return the two cameras of a camchain, on the inertial sensor.
+
+    lens: what knows lens models beside the pinhole's.
 
     A camchain states no rate: RATE_HZ stands there until the time stamps are known. One without the
     second camera's T_cam_imu is closed by T_cn_cnm1. Raises VioError naming the entry that is
@@ -109,9 +118,12 @@ def read_camchain(found: Found, warnings: list[str]) -> tuple[Camera, Camera]:
                     "T_cam_imu is used",
                 )
         T_cam_imu.append(T)
-        chain.append(
-            camera_from_entries(node, "distortion_coeffs", invert_transform(T), RATE_HZ, where)
-        )
+        T_body_cam = invert_transform(T)
+        camera = lens(node, T_body_cam, where)
+        if camera is None:
+            coefficients = "distortion_coeffs"
+            camera = camera_from_entries(node, coefficients, T_body_cam, RATE_HZ, where)
+        chain.append(camera)
         if node.get("timeshift_cam_imu") is not None:
             shift = numbers(node, "timeshift_cam_imu", 1, where)[0]
             if abs(shift) > 1e-3:

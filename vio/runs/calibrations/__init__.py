@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calibrations in the forms of several programs."""
