@@ -19,6 +19,7 @@ from vio.errors import VioError
 from vio.fixed.frontend import FixedFrontEnd
 from vio.geometry import exp_so3, mul33
 from vio.hw.cosim.record import rotation_between
+from vio.workers import threads
 
 COUNT = 14
 SCENE = PlaneScene(2.0, 0.2)
@@ -232,12 +233,10 @@ def test_tracks_are_the_same_bytes_on_any_number_of_threads_and_in_any_run(
     preset: str, frames: list[StereoFrame]
 ) -> None:
     base = load_config(preset, ["frontend.engine=fixed", "frontend.min_depth_m=0.6"])
-    before = numba.get_num_threads()
     results = []
-    for threads in (1, min(2, numba.config.NUMBA_NUM_THREADS), 1):
-        numba.set_num_threads(threads)
-        results.append(digest(run(frames[:8], base, TURNS[:8])))
-    numba.set_num_threads(before)
+    for count in (1, 2, 1):
+        with threads(count):
+            results.append(digest(run(frames[:8], base, TURNS[:8])))
     assert results[0] == results[1] == results[2]
     changed = list(frames[:8])
     left = frames[5].left.copy()
@@ -247,11 +246,8 @@ def test_tracks_are_the_same_bytes_on_any_number_of_threads_and_in_any_run(
 
 
 def test_tracing_the_signals_changes_no_bit(frames: list[StereoFrame]) -> None:
-    threads = numba.get_num_threads()
-    numba.set_num_threads(1)
     traced = FixedFrontEnd(SCENE.rig, config(), trace=True)
     seen = [traced.track(f, R) for f, R in zip(frames[:8], TURNS[:8], strict=True)]
-    numba.set_num_threads(threads)
     assert digest(seen) == digest(run(frames[:8], config(), TURNS[:8]))
     uses = {use.name: use for use in traced.signal_report()}
     assert {"uv", "ray", "window_sum", "determinant", "stereo_power", "point"} <= set(uses)
@@ -297,9 +293,9 @@ def test_no_compiled_function_of_the_model_computes_with_floats(
     assert floats == {}
     seen = {name for name, _ in done}
     for needed in (
-        "klt.track_windows",
+        "klt.track_span",
         "klt.solve_step",
-        "stereo.match_rows",
+        "stereo.match_span",
         "ransac.epipolar_error",
     ):
         assert f"vio.fixed.{needed}" in seen

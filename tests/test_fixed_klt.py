@@ -3,7 +3,6 @@
 
 from dataclasses import replace
 
-import numba
 import numpy as np
 import pytest
 
@@ -23,6 +22,7 @@ from vio.frontend.predict import predict_pixels, window_maps
 from vio.frontend.pyramid import build_pyramid
 from vio.render import truth
 from vio.render.sequence import open_scenario
+from vio.workers import threads
 
 HW = HwConfig()
 SIGNALS = signal_table(formats(HW), trace=False)
@@ -323,12 +323,10 @@ def test_correlation_is_accepted_like_its_exact_value() -> None:
 
 def test_results_are_the_same_on_one_and_two_threads() -> None:
     second = view(np.array([[1.02, -0.03], [0.03, 0.99]]), np.array([2.4, 0.8]))
-    before = numba.get_num_threads()
     results = []
-    for threads in (1, min(2, numba.config.NUMBA_NUM_THREADS)):
-        numba.set_num_threads(threads)
-        results.append([part.tobytes() for part in follow(second)])
-    numba.set_num_threads(before)
+    for count in (1, 2):
+        with threads(count):
+            results.append([part.tobytes() for part in follow(second)])
     assert results[0] == results[1]
 
 

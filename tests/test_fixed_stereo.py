@@ -3,7 +3,6 @@
 
 from dataclasses import replace
 
-import numba
 import numpy as np
 import pytest
 
@@ -21,6 +20,7 @@ from vio.fixed.stereo_registers import stereo_registers
 from vio.frontend.rectify import from_rectified, to_rectified
 from vio.frontend.stereo import match_stereo
 from vio.render.calibration import euroc_rig
+from vio.workers import threads
 
 HW = HwConfig()
 SIGNALS = signal_table(formats(HW), trace=False)
@@ -205,12 +205,10 @@ def test_a_search_longer_than_the_hardware_is_refused_with_the_numbers() -> None
 
 def test_results_are_the_same_on_one_and_two_threads() -> None:
     frame = PlaneScene(1.5, 0.3).frame(0, POSE)
-    before = numba.get_num_threads()
     results = []
-    for threads in (1, min(2, numba.config.NUMBA_NUM_THREADS)):
-        numba.set_num_threads(threads)
-        results.append([part.tobytes() for part in match(frame.left, frame.right)])
-    numba.set_num_threads(before)
+    for count in (1, 2):
+        with threads(count):
+            results.append([part.tobytes() for part in match(frame.left, frame.right)])
     assert results[0] == results[1]
     changed = frame.right.copy()
     changed[100:140, 100:140] ^= 1

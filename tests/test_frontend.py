@@ -5,7 +5,6 @@ import itertools
 import sys
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 
@@ -16,6 +15,7 @@ from vio.datasets import open_dataset
 from vio.engines import make_frontend
 from vio.errors import VioError
 from vio.geometry import exp_so3, mul33
+from vio.workers import threads
 
 COUNT = 14
 SCENE = PlaneScene(2.0, 0.2)
@@ -195,12 +195,10 @@ def digest(tracks: list[Tracks]) -> list[bytes]:
 
 
 def test_tracks_are_the_same_bytes_on_any_number_of_threads(frames: list[StereoFrame]) -> None:
-    before = numba.get_num_threads()
     results = []
-    for threads in (1, min(2, numba.config.NUMBA_NUM_THREADS)):
-        numba.set_num_threads(threads)
-        results.append(digest(run(frames, config())))
-    numba.set_num_threads(before)
+    for count in (1, 2):
+        with threads(count):
+            results.append(digest(run(frames, config())))
     assert results[0] == results[1]
     changed = list(frames)
     left = frames[5].left.copy()

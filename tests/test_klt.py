@@ -2,7 +2,6 @@
 """Lucas-Kanade on motions whose answer is known, and against OpenCV."""
 
 import cv2
-import numba
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -10,6 +9,7 @@ from scipy import ndimage
 from tests.plane_scene import make_texture
 from vio.frontend.klt import BORDER, DIVERGED, FLAT, RESIDUAL, TRACKED, track_windows
 from vio.frontend.pyramid import build_pyramid
+from vio.workers import threads
 
 SIZE = (240, 320)
 COEFFICIENTS = ndimage.spline_filter(make_texture(2), order=3)
@@ -144,10 +144,8 @@ def test_unrelated_images_are_lost() -> None:
 
 def test_results_are_the_same_on_one_and_two_threads() -> None:
     second = view(np.array([[1.02, -0.03], [0.03, 0.99]]), np.array([2.4, 0.8]))
-    before = numba.get_num_threads()
     results = []
-    for threads in (1, min(2, numba.config.NUMBA_NUM_THREADS)):
-        numba.set_num_threads(threads)
-        results.append([part.tobytes() for part in follow(second)])
-    numba.set_num_threads(before)
+    for count in (1, 2):
+        with threads(count):
+            results.append([part.tobytes() for part in follow(second)])
     assert results[0] == results[1]

@@ -4,7 +4,6 @@
 from functools import cache
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -18,6 +17,7 @@ from vio.errors import VioError
 from vio.eval.metrics import evaluate
 from vio.odometry import ImuPose, Odometry, run
 from vio.trajectory import Trajectory
+from vio.workers import threads
 
 # The simulated sensor has exactly the noise that its calibration says.
 EXACT_NOISE = (
@@ -163,12 +163,8 @@ def test_on_the_real_clip_a_cut_input_gives_the_same_poses(real_data: Path) -> N
 
 def test_the_number_of_threads_changes_nothing() -> None:
     sim, states = simulate(0)
-    before = numba.get_num_threads()
-    try:
-        numba.set_num_threads(1)
+    with threads(1):
         single = list(run(sim, odometry_of(sim, config()), until_ns=int(sim.frame_t_ns[80])))
-    finally:
-        numba.set_num_threads(before)
     assert all(same(a, b) for a, b in zip(single, states, strict=False))
 
 

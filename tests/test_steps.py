@@ -8,10 +8,10 @@ import textwrap
 import pytest
 
 from vio.fixed.frontend import FixedFrontEnd
-from vio.fixed.klt import track_windows as fixed_kernel
+from vio.fixed.klt import track_span as fixed_kernel
 from vio.frontend.float import FloatFrontEnd
 from vio.frontend.frontend import KeyframeFrontEnd
-from vio.frontend.klt import track_windows as float_kernel
+from vio.frontend.klt import track_span as float_kernel
 from vio.frontend.opencv import OpenCvFrontEnd
 
 STEPS = (

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sparse stereo on planes whose disparity is known, and on images that have no match."""
 
-import numba
 import numpy as np
 import pytest
 
@@ -9,6 +8,7 @@ from tests.plane_scene import HEIGHT, WIDTH, PlaneScene, make_rig
 from vio.frontend.patch import sample
 from vio.frontend.rectify import from_rectified, rectified_points, resample, to_rectified
 from vio.frontend.stereo import match_stereo
+from vio.workers import threads
 
 SETTINGS = {
     "half_width": 15,
@@ -119,11 +119,9 @@ def test_resampling_by_blocks_equals_projecting_each_pixel() -> None:
 def test_results_are_the_same_on_one_and_two_threads() -> None:
     scene = PlaneScene(1.5, 0.3)
     frame = scene.frame(0, POSE)
-    before = numba.get_num_threads()
     results = []
-    for threads in (1, min(2, numba.config.NUMBA_NUM_THREADS)):
-        numba.set_num_threads(threads)
-        found = match_stereo(scene.rig, frame.left, frame.right, POINTS, **SETTINGS)
-        results.append(found.tobytes())
-    numba.set_num_threads(before)
+    for count in (1, 2):
+        with threads(count):
+            found = match_stereo(scene.rig, frame.left, frame.right, POINTS, **SETTINGS)
+            results.append(found.tobytes())
     assert results[0] == results[1]

@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=options.seed, default=1, help="of world and noise (default: 1)"
     )
+    options.add_threads(parser)
     parser.add_argument(
         "--out",
         metavar="DIR",
@@ -48,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
     from vio.runs.folder import RunFolder, make_folder
     from vio.runs.lock import locked
 
+    options.use_threads(args)
     start = perf_counter()
     config = load_config()
     sequence = open_scenario(args.scenario, args.seed, args.seconds)

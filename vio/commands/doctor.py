@@ -78,12 +78,14 @@ def check_numba() -> Iterator[Check]:
     """Yield whether compiled functions run, on how many threads, and where they are kept."""
     import numba
 
+    from vio.workers import thread_count
+
     @numba.njit
     def twice(x: int) -> int:
         return 2 * x
 
     works = twice(21) == 42
-    threads = f"compiles, {numba.get_num_threads()} threads"
+    threads = f"compiles, kernels on {thread_count()} threads"
     yield Check("ok" if works else "bad", "numba", threads if works else "miscompiles")
     yield check_cache()
 

@@ -76,6 +76,24 @@ threads = whole(1, MAX_THREADS)
 seed = whole(0, MAX_SEED)
 
 
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    """Add --threads; `use_threads` obeys it."""
+    parser.add_argument(
+        "--threads",
+        type=threads,
+        metavar="N",
+        help="threads of the kernels (default: 2, on one core 1); results do not depend on it",
+    )
+
+
+def use_threads(args: argparse.Namespace) -> None:
+    """Let the kernels use the threads that --threads names."""
+    from vio.workers import set_thread_count
+
+    if args.threads is not None:
+        set_thread_count(args.threads)
+
+
 def add_until(parser: argparse.ArgumentParser) -> None:
     """Add --until."""
     parser.add_argument(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vio.commands.options import add_source, add_until, source
+from vio.commands.options import add_source, add_threads, add_until, source, use_threads
 
 if TYPE_CHECKING:
     from vio.config import ImuConfig
@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_config_arguments(parser)
     add_until(parser)
+    add_threads(parser)
     parser.add_argument(
         "--out",
         metavar="DIR",
@@ -78,6 +79,7 @@ def run(args: argparse.Namespace) -> int:
     from vio.runs.lock import locked
     from vio.runs.summary import diagnosis_lines, lost_image_lines, summary_lines
 
+    use_threads(args)
     config = config_from_arguments(args)
     offset_ms = config.dataset.right_offset_ms
     dataset = open_dataset(args.dataset, right_offset_ms=offset_ms, source=source(args))

@@ -13,7 +13,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from vio.config import FrontEndConfig, HwConfig
 from vio.fixed import formats as sig
@@ -25,9 +25,10 @@ from vio.fixed.patch import (
     window_inside,
     window_sums,
 )
-from vio.fixed.qformat import bit_length, narrow, round_shift
+from vio.fixed.qformat import bit_length, is_traced, narrow, round_shift
 from vio.fixed.rectify import reciprocal
 from vio.frontend.klt import BORDER, DIVERGED, FLAT, RESIDUAL, TRACKED
+from vio.workers import share
 
 # Scalars of a template.
 (
@@ -284,7 +285,6 @@ def accept(
     return TRACKED if correlates(t, sums, k, k.correlation_min, signals) else RESIDUAL
 
 
-@njit(cache=True, nogil=True, parallel=True)
 def track_windows(
     reference: tuple[np.ndarray, ...],
     current: tuple[np.ndarray, ...],
@@ -304,13 +304,47 @@ def track_windows(
     uv = uv_start.copy()
     status = np.zeros(count, np.uint8)
     iterations = np.zeros((count, k.levels), np.int64)
+    share(
+        track_span,
+        count,
+        reference,
+        current,
+        uv_reference,
+        uv_start,
+        warps,
+        k,
+        signals,
+        uv,
+        status,
+        iterations,
+        at_most=1 if is_traced(signals) else 0,
+    )
+    return uv, status, iterations
+
+
+@njit(cache=True, nogil=True)
+def track_span(
+    first: int,
+    last: int,
+    reference: tuple[np.ndarray, ...],
+    current: tuple[np.ndarray, ...],
+    uv_reference: np.ndarray,
+    uv_start: np.ndarray,
+    warps: np.ndarray,
+    k: KltRegisters,
+    signals: np.ndarray,
+    uv: np.ndarray,
+    status: np.ndarray,
+    iterations: np.ndarray,
+) -> None:
+    """Follow the windows first..last - 1 of `track_windows` and write their results."""
     half = k.window // 2
-    for i in prange(count):
-        patch = np.zeros((k.window + 2, LANES + 2), np.int32)
-        basis = np.zeros((3, k.window, LANES), np.int32)
-        view = np.zeros((k.window, LANES), np.int32)
-        t = np.zeros(17, np.int64)
-        sums = np.zeros(5, np.int64)
+    patch = np.zeros((k.window + 2, LANES + 2), np.int32)
+    basis = np.zeros((3, k.window, LANES), np.int32)
+    view = np.zeros((k.window, LANES), np.int32)
+    t = np.zeros(17, np.int64)
+    sums = np.zeros(5, np.int64)
+    for i in range(first, last):
         u, v = uv_start[i, 0], uv_start[i, 1]
         code = TRACKED
         for level in range(k.levels - 1, -1, -1):
@@ -354,4 +388,3 @@ def track_windows(
                 code = accept(current[0], u, v, t, sums, k, signals)
         uv[i, 0], uv[i, 1] = narrow(signals, sig.UV, u), narrow(signals, sig.UV, v)
         status[i] = code
-    return uv, status, iterations

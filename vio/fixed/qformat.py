@@ -86,6 +86,11 @@ def signal_table(formats: Mapping[str, QFormat], trace: bool) -> np.ndarray:
     return table
 
 
+def is_traced(table: np.ndarray) -> bool:
+    """Return whether the table records, which one thread alone may let it do."""
+    return bool(table[-1, LOW])
+
+
 @dataclass(frozen=True)
 class SignalUse:
     """Hold what one signal did: the words seen, and how its format fits them.

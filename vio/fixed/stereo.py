@@ -9,12 +9,12 @@ curve, its template warped by the local map from right to left.
 """
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from vio.fixed import formats as sig
 from vio.fixed import klt
 from vio.fixed.patch import sample_window, window_sums
-from vio.fixed.qformat import narrow, round_shift
+from vio.fixed.qformat import is_traced, narrow, round_shift
 from vio.fixed.rectify import (
     LensRegisters,
     project,
@@ -26,6 +26,7 @@ from vio.fixed.rectify import (
 from vio.fixed.stereo_curve import SLOPE_FRAC, row_at, segment_slopes, trace_curve
 from vio.fixed.stereo_registers import StereoRegisters
 from vio.fixed.stereo_search import NO_MATCH, search
+from vio.workers import share
 
 
 @njit(cache=True, nogil=True)
@@ -131,7 +132,6 @@ def refine(
     return u, v, done
 
 
-@njit(cache=True, nogil=True, parallel=True)
 def match_rows(
     left_image: np.ndarray,
     right_image: np.ndarray,
@@ -152,12 +152,50 @@ def match_rows(
     uv_right = np.full((count, 2), NO_MATCH, np.int64)
     rays = np.zeros((count, 3), np.int64)
     work = np.zeros((count, 2), np.int64)
+    share(
+        match_span,
+        count,
+        left_image,
+        right_image,
+        left,
+        right,
+        uv_left,
+        s,
+        k,
+        max_columns,
+        signals,
+        uv_right,
+        rays,
+        work,
+        at_most=1 if is_traced(signals) else 0,
+    )
+    return uv_right, rays, work
+
+
+@njit(cache=True, nogil=True)
+def match_span(
+    first: int,
+    last: int,
+    left_image: np.ndarray,
+    right_image: np.ndarray,
+    left: LensRegisters,
+    right: LensRegisters,
+    uv_left: np.ndarray,
+    s: StereoRegisters,
+    k: klt.KltRegisters,
+    max_columns: int,
+    signals: np.ndarray,
+    uv_right: np.ndarray,
+    rays: np.ndarray,
+    work: np.ndarray,
+) -> None:
+    """Match the pixels first..last - 1 of `match_rows` and write their results."""
     height, width = right_image.shape
     frac = k.coord_frac
-    for i in prange(count):
-        breakpoints = np.empty((s.segments + 1, 2), np.int64)
-        slopes = np.zeros(s.segments + 1, np.int64)
-        scores = np.empty(max_columns, np.int64)
+    breakpoints = np.empty((s.segments + 1, 2), np.int64)
+    slopes = np.zeros(s.segments + 1, np.int64)
+    scores = np.empty(max_columns, np.int64)
+    for i in range(first, last):
         u, v = uv_left[i, 0], uv_left[i, 1]
         x, y, ahead = rectified_ray(left, s.R_rect_left, signals, u, v)
         if not ahead:
@@ -211,4 +249,3 @@ def match_rows(
         uv_right[i, 0], uv_right[i, 1] = ur, vr
         rays[i, 0], rays[i, 1] = x, y
         rays[i, 2] = narrow(signals, sig.INVERSE_DEPTH, max(x - xr, 0))
-    return uv_right, rays, work

@@ -4,7 +4,7 @@
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from vio.frontend.patch import (
     correlation,
@@ -17,6 +17,7 @@ from vio.frontend.patch import (
     window_weights,
 )
 from vio.frontend.pyramid import Pyramid
+from vio.workers import share
 
 TRACKED, BORDER, FLAT, DIVERGED, RESIDUAL = 0, 1, 2, 3, 4
 LOST_REASONS = {BORDER: "border", FLAT: "flat", DIVERGED: "diverged", RESIDUAL: "residual"}
@@ -85,7 +86,6 @@ def accept(
     return RESIDUAL if score < min_correlation else TRACKED, score
 
 
-@njit(cache=True, nogil=True, parallel=True)
 def track_windows(
     reference: Pyramid,
     current: Pyramid,
@@ -113,28 +113,72 @@ def track_windows(
     "Lucas-Kanade 20 years on", IJCV 2004 (linear appearance variation).
     """
     count = len(uv_reference)
-    levels = len(reference)
-    half = window // 2
-    lanes = (window + 7) // 8 * 8
     uv = uv_start.copy()
     status = np.zeros(count, np.uint8)
     scores = np.zeros(count, np.float32)
-    iterations = np.zeros((count, levels), np.int32)
-    weights = window_weights(window, lanes)
-    for i in prange(count):
-        patch = np.empty((window + 2, lanes + 2), np.float32)
-        basis = np.zeros((4, window, lanes), np.float32)
-        view = np.empty((window, lanes), np.float32)
-        acc = np.empty((3, lanes), np.float32)
-        normal = np.empty(6, np.float32)
-        inverse = np.empty((3, 3), np.float64)
-        sums = np.empty(3, np.float32)
+    iterations = np.zeros((count, len(reference)), np.int32)
+    share(
+        track_span,
+        count,
+        reference,
+        current,
+        uv_reference,
+        uv_start,
+        warps,
+        window_weights(window, (window + 7) // 8 * 8),
+        max_iterations,
+        step_px,
+        min_eigenvalue,
+        min_correlation,
+        max_shift_px,
+        uv,
+        status,
+        scores,
+        iterations,
+    )
+    return uv, status, scores, iterations
+
+
+@njit(cache=True, nogil=True)
+def track_span(
+    first: int,
+    last: int,
+    reference: Pyramid,
+    current: Pyramid,
+    uv_reference: np.ndarray,
+    uv_start: np.ndarray,
+    warps: np.ndarray,
+    weights: np.ndarray,
+    max_iterations: int,
+    step_px: float,
+    min_eigenvalue: float,
+    min_correlation: float,
+    max_shift_px: float,
+    uv: np.ndarray,
+    status: np.ndarray,
+    scores: np.ndarray,
+    iterations: np.ndarray,
+) -> None:
+    """Follow the windows first..last - 1 of `track_windows` and write their results.
+
+    weights: (window, lanes), see `window_weights`.
+    """
+    window, lanes = weights.shape
+    half = window // 2
+    patch = np.empty((window + 2, lanes + 2), np.float32)
+    basis = np.zeros((4, window, lanes), np.float32)
+    view = np.empty((window, lanes), np.float32)
+    acc = np.empty((3, lanes), np.float32)
+    normal = np.empty(6, np.float32)
+    inverse = np.empty((3, 3), np.float64)
+    sums = np.empty(3, np.float32)
+    for i in range(first, last):
         u, v = uv_start[i, 0], uv_start[i, 1]
         code = TRACKED
         if not abs(u + v + uv_reference[i].sum() + warps[i].sum()) < 1e6:
             status[i] = BORDER  # NaN or far away: no such pixel
             continue
-        for level in range(levels - 1, -1, -1):
+        for level in range(len(reference) - 1, -1, -1):
             scale = 1.0 / (1 << level)
             ul, vl = u * scale, v * scale
             if level == 0 and not window_inside(current[level], ul, vl, half):
@@ -177,4 +221,3 @@ def track_windows(
                 )
         uv[i, 0], uv[i, 1] = u, v
         status[i] = code
-    return uv, status, scores, iterations

@@ -4,14 +4,14 @@
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from vio.camera import StereoRig
 from vio.frontend.patch import window_weights
 from vio.frontend.rectify import from_rectified, rectify_rays, resample, to_rectified
+from vio.workers import share
 
 
-@njit(cache=True, nogil=True, parallel=True)
 def match_rows(
     left: np.ndarray,
     right: np.ndarray,
@@ -40,20 +40,67 @@ def match_rows(
     count = len(uv_left)
     disparity = np.full(count, np.nan)
     quality = np.zeros(count, np.float32)
-    width = 2 * half_width + 1
-    height = 2 * half_height + 1
+    share(
+        match_span,
+        count,
+        left,
+        right,
+        left_params,
+        right_params,
+        R_rect_left,
+        R_rect_right,
+        focal,
+        uv_left,
+        half_width,
+        half_height,
+        max_disparity_px,
+        min_correlation,
+        uniqueness,
+        window_weights(2 * refine_half + 1, 2 * refine_half + 1),
+        disparity,
+        quality,
+    )
+    return disparity, quality
+
+
+@njit(cache=True, nogil=True)
+def match_span(
+    first: int,
+    last: int,
+    left: np.ndarray,
+    right: np.ndarray,
+    left_params: np.ndarray,
+    right_params: np.ndarray,
+    R_rect_left: np.ndarray,
+    R_rect_right: np.ndarray,
+    focal: float,
+    uv_left: np.ndarray,
+    half_width: int,
+    half_height: int,
+    max_disparity_px: int,
+    min_correlation: float,
+    uniqueness: float,
+    weights: np.ndarray,
+    disparity: np.ndarray,
+    quality: np.ndarray,
+) -> None:
+    """Match the pixels first..last - 1 of `match_rows` and write their results.
+
+    weights: (side, side) of the refinement's window, see `window_weights`.
+    """
+    width, height = 2 * half_width + 1, 2 * half_height + 1
+    refine_half = len(weights) // 2
     steps = max_disparity_px + 2  # disparities -1 .. max_disparity_px
     h, w = right.shape
     pitch = 1.0 / focal
-    weights = window_weights(2 * refine_half + 1, 2 * refine_half + 1)
-    for i in prange(count):
+    template = np.empty((height, width), np.float32)
+    strip = np.empty((height, steps + width - 1), np.float32)
+    for i in range(first, last):
         x0, y0 = to_rectified(left_params, R_rect_left, uv_left[i, 0], uv_left[i, 1])
         if not abs(x0) + abs(y0) < 10.0:
             continue  # NaN or at the edge of the hemisphere: no such ray
         y_top = y0 - half_height * pitch
         x_far = x0 - (half_width + max_disparity_px) * pitch
-        template = np.empty((height, width), np.float32)
-        strip = np.empty((height, steps + width - 1), np.float32)
         resample(left, left_params, R_rect_left, x0 - half_width * pitch, y_top, pitch, template)
         resample(right, right_params, R_rect_right, x_far, y_top, pitch, strip)
         # Window e of the strip has the disparity max_disparity_px - e.
@@ -81,7 +128,6 @@ def match_rows(
             continue
         disparity[i] = refined
         quality[i] = score
-    return disparity, quality
 
 
 @njit(cache=True, nogil=True)

@@ -12,7 +12,6 @@ from pathlib import Path
 from time import process_time
 from typing import Any
 
-import numba
 import numpy as np
 from numba import njit
 
@@ -20,6 +19,7 @@ from vio.config import Config
 from vio.data import StereoFrame
 from vio.datasets.base import Dataset
 from vio.errors import VioError
+from vio.workers import threads
 
 ENGINES = ("float", "fixed")
 SECONDS = 5.0  # of the recording
@@ -89,7 +89,7 @@ def measure_quotient(
 ) -> dict[str, Any]:
     """Return the CPU time (ms) of a frame and of the kernel, their quotients, and the median.
 
-    One thread: a second one that waits would count as CPU time.
+    One thread, so that the work is not shared differently from run to run.
     """
     from vio.engines import make_odometry
     from vio.odometry import Odometry, run
@@ -101,9 +101,7 @@ def measure_quotient(
     def odometry() -> Odometry:
         return make_odometry(held.rig, held.imu_noise, settings)
 
-    threads = numba.get_num_threads()
-    numba.set_num_threads(1)
-    try:
+    with threads(1):
         kernel_cpu_ms()
         for _ in run(held, odometry()):  # loads or compiles the machine code
             pass
@@ -115,8 +113,6 @@ def measure_quotient(
                 pass
             frames.append((process_time() - start) * 1e3 / len(held))
             kernels.append(0.5 * (before + kernel_cpu_ms()))
-    finally:
-        numba.set_num_threads(threads)
     quotients = np.array(frames) / np.array(kernels)
     return {
         "frames": len(held),

@@ -3,8 +3,6 @@
 
 from collections.abc import Callable
 
-import numba
-
 from vio.config import Config
 from vio.datasets.base import Dataset
 from vio.engines import make_odometry
@@ -23,19 +21,14 @@ def trace_signals(
     """Run the odometry on the golden model; return the number of frames and every signal's use.
 
     Signals never seen come with count 0, least 0 and greatest 0. until_ns: stop after the last
-    frame not later than this. One thread: the record is not made for several.
+    frame not later than this.
     """
     frontend = FixedFrontEnd(dataset.rig, config, trace=True)
     odometry = make_odometry(dataset.rig, dataset.imu_noise, config, frontend=frontend)
-    threads = numba.get_num_threads()
-    numba.set_num_threads(1)
     done = 0
-    try:
-        for _ in run(dataset, odometry, until_ns):
-            done += 1
-            on_frame(done)
-    finally:
-        numba.set_num_threads(threads)
+    for _ in run(dataset, odometry, until_ns):
+        done += 1
+        on_frame(done)
     seen = {use.name: use for use in frontend.signal_report()}
     return done, [
         seen.get(name) or SignalUse(name, form, 0, 0, 0, 0, form.bits - int(form.signed))

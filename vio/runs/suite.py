@@ -76,9 +76,8 @@ class Workers:
                 if job.kept is not None and row["error"] is None:
                     dataset = made.rename(job.kept)
             if row["error"] is None:
-                row["error"] = self._vio(
-                    "run", str(dataset), "--out", str(folder), *self._run_arguments
-                )
+                words = ("run", str(dataset), "--threads", "1", "--out", str(folder))
+                row["error"] = self._vio(*words, *self._run_arguments)
         metrics = folder / "metrics.json"
         if row["error"] is None and metrics.is_file():
             row["metrics"] = json.loads(metrics.read_text())

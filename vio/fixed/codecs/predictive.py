@@ -8,7 +8,9 @@ upper one in column 0, elsewhere (left + upper + 1) >> 1. A code c adds (2 c + 1
 """
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
+
+from vio.workers import share
 
 STEPS = np.array([0, 1, 2, 3, 4, 5, 6, 8, 11, 14, 18, 23, 30, 40, 54, 72], np.int64)
 
@@ -56,31 +58,43 @@ def decode_block(word: np.int64, rate: int, block: np.ndarray) -> None:
         block[i] = min(max(predict(block, i) + (2 * code + 1 - (1 << rate)) * step, 0), 255)
 
 
-@njit(cache=True, nogil=True, parallel=True)
 def encode_image(image: np.ndarray, rate: int) -> np.ndarray:
     """Return the words (ceil(H / 4), ceil(W / 4)) uint64 of an image (H, W) uint8."""
     height, width = image.shape
     words = np.empty(((height + 3) // 4, (width + 3) // 4), np.uint64)
-    for by in prange(words.shape[0]):
-        block, scratch = np.empty(16, np.int64), np.empty(16, np.int64)
+    share(_encode_rows, len(words), image, rate, words)
+    return words
+
+
+@njit(cache=True, nogil=True)
+def _encode_rows(first: int, last: int, image: np.ndarray, rate: int, words: np.ndarray) -> None:
+    """Write the rows first..last - 1 of the words of `encode_image`."""
+    height, width = image.shape
+    block, scratch = np.empty(16, np.int64), np.empty(16, np.int64)
+    for by in range(first, last):
         for bx in range(words.shape[1]):
             for i in range(4):
                 row = image[min(4 * by + i, height - 1)]
                 for k in range(4):
                     block[4 * i + k] = row[min(4 * bx + k, width - 1)]
             words[by, bx] = encode_block(block, rate, scratch)
-    return words
 
 
-@njit(cache=True, nogil=True, parallel=True)
 def decode_image(words: np.ndarray, height: int, width: int, rate: int) -> np.ndarray:
     """Return the image (height, width) uint8 of words."""
     image = np.empty((height, width), np.uint8)
-    for by in prange(words.shape[0]):
-        block = np.empty(16, np.int64)
+    share(_decode_rows, len(words), words, rate, image)
+    return image
+
+
+@njit(cache=True, nogil=True)
+def _decode_rows(first: int, last: int, words: np.ndarray, rate: int, image: np.ndarray) -> None:
+    """Write what the rows first..last - 1 of the words are to the image of `decode_image`."""
+    height, width = image.shape
+    block = np.empty(16, np.int64)
+    for by in range(first, last):
         for bx in range(words.shape[1]):
             decode_block(np.int64(words[by, bx]), rate, block)
             for i in range(min(4, height - 4 * by)):
                 for k in range(min(4, width - 4 * bx)):
                     image[4 * by + i, 4 * bx + k] = block[4 * i + k]
-    return image

@@ -26,7 +26,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
+
+from vio.workers import share
 
 # Coefficients in the order of their fields: name, u (changes down), v (changes across), table.
 ORDER = (
@@ -234,25 +236,38 @@ def decode_block(
             block[i, k] >>= 6
 
 
-@njit(cache=True, nogil=True, parallel=True)
 def encode_image(
     image: np.ndarray, fields: np.ndarray, extras: np.ndarray, thresholds: np.ndarray
 ) -> np.ndarray:
     """Return the words (ceil(H / 4), ceil(W / 4)) uint64 of an image (H, W) uint8."""
     height, width = image.shape
     words = np.empty(((height + 3) // 4, (width + 3) // 4), np.uint64)
-    for by in prange(words.shape[0]):
-        block = np.empty((4, 4), np.int64)
+    share(_encode_rows, len(words), image, fields, extras, thresholds, words)
+    return words
+
+
+@njit(cache=True, nogil=True)
+def _encode_rows(
+    first: int,
+    last: int,
+    image: np.ndarray,
+    fields: np.ndarray,
+    extras: np.ndarray,
+    thresholds: np.ndarray,
+    words: np.ndarray,
+) -> None:
+    """Write the rows first..last - 1 of the words of `encode_image`."""
+    height, width = image.shape
+    block = np.empty((4, 4), np.int64)
+    for by in range(first, last):
         for bx in range(words.shape[1]):
             for i in range(4):
                 row = image[min(4 * by + i, height - 1)]
                 for k in range(4):
                     block[i, k] = row[min(4 * bx + k, width - 1)]
             words[by, bx] = encode_block(block, fields, extras, thresholds)
-    return words
 
 
-@njit(cache=True, nogil=True, parallel=True)
 def decode_image(
     words: np.ndarray,
     height: int,
@@ -263,11 +278,26 @@ def decode_image(
 ) -> np.ndarray:
     """Return the image (height, width) uint8 of words."""
     image = np.empty((height, width), np.uint8)
-    for by in prange(words.shape[0]):
-        block = np.empty((4, 4), np.int64)
+    share(_decode_rows, len(words), words, fields, extras, levels, image)
+    return image
+
+
+@njit(cache=True, nogil=True)
+def _decode_rows(
+    first: int,
+    last: int,
+    words: np.ndarray,
+    fields: np.ndarray,
+    extras: np.ndarray,
+    levels: np.ndarray,
+    image: np.ndarray,
+) -> None:
+    """Write what the rows first..last - 1 of the words are to the image of `decode_image`."""
+    height, width = image.shape
+    block = np.empty((4, 4), np.int64)
+    for by in range(first, last):
         for bx in range(words.shape[1]):
             decode_block(np.int64(words[by, bx]), fields, extras, levels, block)
             for i in range(min(4, height - 4 * by)):
                 for k in range(min(4, width - 4 * bx)):
                     image[4 * by + i, 4 * bx + k] = min(max(block[i, k], 0), 255)
-    return image

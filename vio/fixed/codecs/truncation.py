@@ -24,7 +24,9 @@ Words, from bit 0 up; pixel i = 4 row + column:
 """
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
+
+from vio.workers import share
 
 NAVION, TWO_LEVEL, RANGE, DITHER, DITHERED_LEVELS = 0, 1, 2, 3, 4
 BAYER = np.array([0, 8, 2, 10, 12, 4, 14, 6, 3, 11, 1, 9, 15, 7, 13, 5], np.int64)
@@ -124,33 +126,63 @@ def decode_block(
             block[i] = centre + half if (word >> i) & 1 else centre - half
 
 
-@njit(cache=True, nogil=True, parallel=True)
 def encode_image(image: np.ndarray, kind: int, a: int, b: int, table: np.ndarray) -> np.ndarray:
     """Return the words (ceil(H / 4), ceil(W / 4)) uint64 of an image (H, W) uint8."""
     height, width = image.shape
     words = np.empty(((height + 3) // 4, (width + 3) // 4), np.uint64)
-    for by in prange(words.shape[0]):
-        block = np.empty(16, np.int64)
+    share(_encode_rows, len(words), image, kind, a, b, table, words)
+    return words
+
+
+@njit(cache=True, nogil=True)
+def _encode_rows(
+    first: int,
+    last: int,
+    image: np.ndarray,
+    kind: int,
+    a: int,
+    b: int,
+    table: np.ndarray,
+    words: np.ndarray,
+) -> None:
+    """Write the rows first..last - 1 of the words of `encode_image`."""
+    height, width = image.shape
+    block = np.empty(16, np.int64)
+    for by in range(first, last):
         for bx in range(words.shape[1]):
             for i in range(4):
                 row = image[min(4 * by + i, height - 1)]
                 for k in range(4):
                     block[4 * i + k] = row[min(4 * bx + k, width - 1)]
             words[by, bx] = encode_block(block, kind, a, b, table)
-    return words
 
 
-@njit(cache=True, nogil=True, parallel=True)
 def decode_image(
     words: np.ndarray, height: int, width: int, kind: int, a: int, b: int, table: np.ndarray
 ) -> np.ndarray:
     """Return the image (height, width) uint8 of words."""
     image = np.empty((height, width), np.uint8)
-    for by in prange(words.shape[0]):
-        block = np.empty(16, np.int64)
+    share(_decode_rows, len(words), words, kind, a, b, table, image)
+    return image
+
+
+@njit(cache=True, nogil=True)
+def _decode_rows(
+    first: int,
+    last: int,
+    words: np.ndarray,
+    kind: int,
+    a: int,
+    b: int,
+    table: np.ndarray,
+    image: np.ndarray,
+) -> None:
+    """Write what the rows first..last - 1 of the words are to the image of `decode_image`."""
+    height, width = image.shape
+    block = np.empty(16, np.int64)
+    for by in range(first, last):
         for bx in range(words.shape[1]):
             decode_block(np.int64(words[by, bx]), kind, a, b, table, block)
             for i in range(min(4, height - 4 * by)):
                 for k in range(min(4, width - 4 * bx)):
                     image[4 * by + i, 4 * bx + k] = min(max(block[4 * i + k], 0), 255)
-    return image
