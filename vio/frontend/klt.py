@@ -7,9 +7,13 @@ import numpy as np
 from numba import njit
 
 from vio.frontend.patch import (
+    BASIS,
+    PATCH_ROW,
+    ROW,
     correlation,
     cut_template,
     form_normal,
+    in_strips,
     invert_normal,
     mismatch,
     sample_window,
@@ -67,22 +71,24 @@ def accept(
     image: np.ndarray,
     u: float,
     v: float,
+    weights: np.ndarray,
+    side: int,
+    acc: np.ndarray,
     basis: np.ndarray,
     normal: np.ndarray,
-    weights: np.ndarray,
     view: np.ndarray,
     min_eigenvalue: float,
     min_correlation: float,
 ) -> tuple[int, np.float32]:
     """Return the status of a window that came to rest at (u, v), and its correlation."""
-    half = len(weights) // 2
+    half = side // 2
     score = np.float32(0.0)
     if not window_inside(image, u, v, half):
         return BORDER, score
     if is_flat(normal, min_eigenvalue):
         return FLAT, score
     sample_window(image, u, v, half, view)
-    score = np.float32(correlation(view, basis, weights, float(normal[5])))
+    score = np.float32(correlation(view, weights, side, acc, basis, float(normal[5])))
     return RESIDUAL if score < min_correlation else TRACKED, score
 
 
@@ -125,7 +131,8 @@ def track_windows(
         uv_reference,
         uv_start,
         warps,
-        window_weights(window, (window + 7) // 8 * 8),
+        window,
+        in_strips(window_weights(window)),
         max_iterations,
         step_px,
         min_eigenvalue,
@@ -148,6 +155,7 @@ def track_span(
     uv_reference: np.ndarray,
     uv_start: np.ndarray,
     warps: np.ndarray,
+    window: int,
     weights: np.ndarray,
     max_iterations: int,
     step_px: float,
@@ -161,21 +169,21 @@ def track_span(
 ) -> None:
     """Follow the windows first..last - 1 of `track_windows` and write their results.
 
-    weights: (window, lanes), see `window_weights`.
+    weights: `window_weights` in strips.
     """
-    window, lanes = weights.shape
     half = window // 2
-    patch = np.empty((window + 2, lanes + 2), np.float32)
-    basis = np.zeros((4, window, lanes), np.float32)
-    view = np.empty((window, lanes), np.float32)
-    acc = np.empty((3, lanes), np.float32)
-    normal = np.empty(6, np.float32)
-    inverse = np.empty((3, 3), np.float64)
-    sums = np.empty(3, np.float32)
+    patch = np.zeros((window + 2) * PATCH_ROW, np.float32)
+    offsets, taps = np.zeros(PATCH_ROW, np.int32), np.zeros(6 * PATCH_ROW, np.float32)
+    basis, view = np.zeros(BASIS * len(weights), np.float32), np.zeros(len(weights), np.float32)
+    acc = np.zeros(6 * ROW, np.float32)
+    means, normal, sums = np.zeros(3, np.float32), np.zeros(6, np.float32), np.zeros(3, np.float32)
+    inverse = np.zeros((3, 3))
     for i in range(first, last):
         u, v = uv_start[i, 0], uv_start[i, 1]
         code = TRACKED
-        if not abs(u + v + uv_reference[i].sum() + warps[i].sum()) < 1e6:
+        place = u + v + uv_reference[i, 0] + uv_reference[i, 1]
+        warped = warps[i, 0, 0] + warps[i, 0, 1] + warps[i, 1, 0] + warps[i, 1, 1]
+        if not abs(place + warped) < 1e6:
             status[i] = BORDER  # NaN or far away: no such pixel
             continue
         for level in range(len(reference) - 1, -1, -1):
@@ -185,8 +193,21 @@ def track_span(
                 code = BORDER
                 break
             uk, vk = uv_reference[i, 0] * scale, uv_reference[i, 1] * scale
-            cut_template(reference[level], uk, vk, warps[i], weights, patch, basis)
-            form_normal(weights, basis, normal)
+            cut_template(
+                reference[level],
+                uk,
+                vk,
+                warps[i],
+                weights,
+                window,
+                offsets,
+                taps,
+                patch,
+                acc,
+                basis,
+                means,
+            )
+            form_normal(weights, window, acc, basis, means, normal)
             if not invert_normal(normal, inverse):
                 if level == 0:
                     code = FLAT
@@ -195,7 +216,7 @@ def track_span(
             too_far = False
             for iteration in range(max_iterations):
                 sample_window(current[level], ul, vl, half, view)
-                mismatch(view, basis, acc, sums)
+                mismatch(view, window, acc, basis, sums)
                 du, dv = solve_step(inverse, sums)
                 ul, vl, stop, too_far = update(ul, vl, du, dv, u0, v0, step_px, max_shift_px)
                 iterations[i, level] = iteration + 1
@@ -212,9 +233,11 @@ def track_span(
                     current[level],
                     ul,
                     vl,
+                    weights,
+                    window,
+                    acc,
                     basis,
                     normal,
-                    weights,
                     view,
                     min_eigenvalue,
                     min_correlation,

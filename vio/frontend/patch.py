@@ -1,10 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Patches of an image: sampled between pixels, made a template, compared with it."""
+"""Patches of an image: sampled between pixels, made a template, compared with it.
+
+Windows lie in flat arrays, cut into strips of ROW columns; the rows of a strip follow one another,
+and the columns beyond the window have weight 0. Loops over a row have a constant length and read
+each array at constant distances: only then do they become vector instructions. Each column has a
+sum of its own, over the rows; the sums of the columns are added last, from left to right.
+"""
 
 import math
 
 import numpy as np
 from numba import njit
+
+ROW = 16  # columns of a strip
+PATCH_ROW = 40  # floats of a row of the patch that a template is made of: 31 + 2 pixels, rounded up
+BASIS = 4  # images of a template: horizontal and vertical gradient, grey value, grey unweighted
+COLUMNS = np.arange(PATCH_ROW, dtype=np.float64)
 
 
 @njit(cache=True, nogil=True)
@@ -31,85 +42,109 @@ def window_inside(image: np.ndarray, u: float, v: float, half: int) -> bool:
 
 @njit(cache=True, nogil=True)
 def sample_window(image: np.ndarray, u: float, v: float, half: int, out: np.ndarray) -> None:
-    """Write the bilinear window centred at (u, v) to out (side, lanes); spare lanes are free."""
+    """Write the bilinear window centred at (u, v) to out, strip by strip."""
     height, width = image.shape
-    side, lanes = out.shape
+    side = 2 * half + 1
     x0, y0 = math.floor(u), math.floor(v)
     left, top = int(x0) - half, int(y0) - half
-    if left < 0 or top < 0 or left + lanes >= width or top + side >= height:
-        for y in range(side):
-            for x in range(lanes):
-                out[y, x] = sample(image, u + (x - half), v + (y - half))
+    padded = len(out) // side
+    if left < 0 or top < 0 or left + padded >= width or top + side >= height:
+        for i in range(len(out)):
+            row, x = i // ROW, i % ROW
+            y = row % side
+            out[i] = sample(image, u + (row // side * ROW + x - half), v + (y - half))
         return
     a, b = np.float32(u - x0), np.float32(v - y0)
     one = np.float32(1.0)
     w00, w01, w10, w11 = (one - a) * (one - b), a * (one - b), (one - a) * b, a * b
-    for y in range(side):
-        r0 = image[top + y, left : left + lanes + 1]
-        r1 = image[top + y + 1, left : left + lanes + 1]
-        for x in range(lanes):
-            out[y, x] = (
-                w00 * np.float32(r0[x])
-                + w01 * np.float32(r0[x + 1])
-                + w10 * np.float32(r1[x])
-                + w11 * np.float32(r1[x + 1])
-            )
+    at = 0
+    for first in range(left, left + side, ROW):
+        for y in range(top, top + side):
+            r0, r1 = image[y, first : first + ROW + 1], image[y + 1, first : first + ROW + 1]
+            row_out = out[at : at + ROW]
+            for x in range(len(row_out)):
+                row_out[x] = (
+                    w00 * np.float32(r0[x])
+                    + w01 * np.float32(r0[x + 1])
+                    + w10 * np.float32(r1[x])
+                    + w11 * np.float32(r1[x + 1])
+                )
+            at += ROW
 
 
 @njit(cache=True, nogil=True)
 def sample_warped(
-    image: np.ndarray, u: float, v: float, warp: np.ndarray, half: int, out: np.ndarray
+    image: np.ndarray,
+    u: float,
+    v: float,
+    warp: np.ndarray,
+    side: int,
+    offsets: np.ndarray,
+    taps: np.ndarray,
+    patch: np.ndarray,
 ) -> None:
-    """Write the bilinear window centred at (u, v), its offsets mapped by `warp`, to out."""
-    side = 2 * half + 1
-    lanes = out.shape[1]
-    us, vs = np.empty(lanes), np.empty(lanes)
+    """Write the bilinear window of `side` pixels centred at (u, v) to rows of PATCH_ROW in patch.
+
+    Its offsets are mapped by `warp`. offsets (PATCH_ROW,) int32 and taps (6 PATCH_ROW,) float32:
+    scratch.
+    """
+    half = side // 2
+    width = np.int32(image.shape[1])
+    below = np.uintp(image.shape[1])
+    pixels = image.reshape(-1)
     u_last, v_last = image.shape[1] - 1.001, image.shape[0] - 1.001
+    du, dv = warp[0, 0], warp[1, 0]
+    fraction_u, fraction_v = taps[:PATCH_ROW], taps[PATCH_ROW : 2 * PATCH_ROW]
+    padded = (side + 7) // 8 * 8
     for y in range(side):
-        # Coordinates first (vector instructions), then the scattered reads.
-        u0 = u - warp[0, 0] * half + warp[0, 1] * (y - half)
-        v0 = v - warp[1, 0] * half + warp[1, 1] * (y - half)
-        for x in range(lanes):
-            us[x] = min(max(u0 + warp[0, 0] * x, 0.0), u_last)
-            vs[x] = min(max(v0 + warp[1, 0] * x, 0.0), v_last)
+        # Coordinates first (vector instructions), then the scattered reads, then the values.
+        u0 = u - du * half + warp[0, 1] * (y - half)
+        v0 = v - dv * half + warp[1, 1] * (y - half)
         for x in range(side):
-            ix, iy = np.uint32(us[x]), np.uint32(vs[x])
-            a, b = np.float32(us[x] - ix), np.float32(vs[x] - iy)
-            g00, g01 = np.float32(image[iy, ix]), np.float32(image[iy, ix + np.uint32(1)])
-            iy += np.uint32(1)
-            g10, g11 = np.float32(image[iy, ix]), np.float32(image[iy, ix + np.uint32(1)])
-            top = g00 + a * (g01 - g00)
-            out[y, x] = top + b * (g10 + a * (g11 - g10) - top)
+            uu = min(max(u0 + du * COLUMNS[x], 0.0), u_last)
+            vv = min(max(v0 + dv * COLUMNS[x], 0.0), v_last)
+            ix, iy = np.int32(uu), np.int32(vv)
+            fraction_u[x] = np.float32(uu - ix)
+            fraction_v[x] = np.float32(vv - iy)
+            offsets[x] = iy * width + ix
+        for x in range(side):
+            # Unsigned, so that no index counts from the end.
+            at, to = np.uintp(offsets[x]), np.uintp(x)
+            taps[to + np.uintp(2 * PATCH_ROW)] = pixels[at]
+            taps[to + np.uintp(3 * PATCH_ROW)] = pixels[at + np.uintp(1)]
+            at += below
+            taps[to + np.uintp(4 * PATCH_ROW)] = pixels[at]
+            taps[to + np.uintp(5 * PATCH_ROW)] = pixels[at + np.uintp(1)]
+        row = patch[y * PATCH_ROW : (y + 1) * PATCH_ROW]
+        for x in range(padded):
+            a, b = taps[x], taps[PATCH_ROW + x]
+            g00, g10 = taps[2 * PATCH_ROW + x], taps[4 * PATCH_ROW + x]
+            upper = g00 + a * (taps[3 * PATCH_ROW + x] - g00)
+            row[x] = upper + b * (g10 + a * (taps[5 * PATCH_ROW + x] - g10) - upper)
 
 
-@njit(cache=True, nogil=True)
-def _sum(lanes: np.ndarray) -> np.float32:
-    """Return the sum of the accumulator lanes in their order."""
-    total = np.float32(0.0)
-    for x in range(lanes.shape[0]):
-        total += lanes[x]
-    return total
-
-
-@njit(cache=True, nogil=True)
-def window_weights(window: int, lanes: int) -> np.ndarray:
-    """Return a Gaussian over the window (window, lanes) float32, sum 1, spare lanes 0.
+def window_weights(window: int) -> np.ndarray:
+    """Return a Gaussian over the window, (window, window) float32, sum 1.
 
     Its deviation is 0.27 of the side. Pixels far from the centre, which are the first to lie on
     another surface, count less.
     """
-    weights = np.zeros((window, lanes), np.float32)
+    weights = np.empty((window, window), np.float32)
     half = window // 2
     fall = -0.5 / (0.27 * window) ** 2
-    total = 0.0
     for y in range(window):
         for x in range(window):
             weights[y, x] = math.exp(fall * ((x - half) ** 2 + (y - half) ** 2))
-            total += weights[y, x]
-    for y in range(window):
-        for x in range(window):
-            weights[y, x] /= np.float32(total)
-    return weights
+    return weights / np.float32(math.fsum(weights.flat))
+
+
+def in_strips(window: np.ndarray) -> np.ndarray:
+    """Return a window (side, side) in strips, flat, 0 in the columns beyond it."""
+    side = len(window)
+    strips = (side + ROW - 1) // ROW
+    padded = np.zeros((side, strips * ROW), window.dtype)
+    padded[:, :side] = window
+    return np.ascontiguousarray(padded.reshape(side, strips, ROW).swapaxes(0, 1)).reshape(-1)
 
 
 @njit(cache=True, nogil=True)
@@ -119,65 +154,84 @@ def cut_template(
     v: float,
     warp: np.ndarray,
     weights: np.ndarray,
+    side: int,
+    offsets: np.ndarray,
+    taps: np.ndarray,
     patch: np.ndarray,
+    acc: np.ndarray,
     basis: np.ndarray,
+    means: np.ndarray,
 ) -> None:
-    """Cut the template at (u, v), its offsets mapped by `warp`, and form its basis.
+    """Cut the template of `side` pixels at (u, v), its offsets mapped by `warp`; form its basis.
 
-    weights: (side, lanes), sum 1. patch: (side + 2, lanes + 2) scratch. basis: (4, side, lanes), of
-    which the first three are written: horizontal gradient, vertical gradient and grey value, each
-    less its weighted mean.
+    Writes the first three images of the basis, horizontal gradient, vertical gradient and grey
+    value, and their weighted means (3,). offsets, taps and patch: scratch of `sample_warped`; acc
+    (6 ROW,): scratch.
     """
-    side, lanes = weights.shape
-    sample_warped(image, u, v, warp, side // 2 + 1, patch)
+    sample_warped(image, u, v, warp, side + 2, offsets, taps, patch)
     half = np.float32(0.5)
-    for y in range(side):
-        up, mid, down = patch[y], patch[y + 1], patch[y + 2]
-        for x in range(side):
-            basis[0, y, x] = half * (mid[x + 2] - mid[x])
-            basis[1, y, x] = half * (down[x + 1] - up[x + 1])
-            basis[2, y, x] = mid[x + 1]
-    acc = np.empty(lanes, np.float32)
-    for k in range(3):
-        acc[:] = 0.0
+    mean_x, mean_y, mean_g = np.float32(0.0), np.float32(0.0), np.float32(0.0)
+    at = 0
+    for first in range(0, side, ROW):
+        acc[: 3 * ROW] = np.float32(0.0)
         for y in range(side):
-            b, w = basis[k, y], weights[y]
-            for x in range(lanes):
-                acc[x] += w[x] * b[x]
-        mean = _sum(acc)
-        for y in range(side):
-            b = basis[k, y]
-            for x in range(lanes):
-                b[x] -= mean
+            start = y * PATCH_ROW + first
+            p = patch[start : start + 2 * PATCH_ROW + ROW + 2]
+            b = basis[BASIS * at : BASIS * (at + ROW)]
+            w = weights[at : at + ROW]
+            for x in range(ROW):
+                gx = half * (p[PATCH_ROW + x + 2] - p[PATCH_ROW + x])
+                gy = half * (p[2 * PATCH_ROW + x + 1] - p[x + 1])
+                g = p[PATCH_ROW + x + 1]
+                b[x], b[ROW + x], b[2 * ROW + x] = gx, gy, g
+                acc[x] += w[x] * gx
+                acc[ROW + x] += w[x] * gy
+                acc[2 * ROW + x] += w[x] * g
+            at += ROW
+        for x in range(ROW):
+            mean_x += acc[x]
+            mean_y += acc[ROW + x]
+            mean_g += acc[2 * ROW + x]
+    means[0], means[1], means[2] = mean_x, mean_y, mean_g
 
 
 @njit(cache=True, nogil=True)
-def form_normal(weights: np.ndarray, basis: np.ndarray, normal: np.ndarray) -> None:
-    """Form the normal matrix of the basis of `cut_template`, then weight the basis.
+def form_normal(
+    weights: np.ndarray,
+    side: int,
+    acc: np.ndarray,
+    basis: np.ndarray,
+    means: np.ndarray,
+    normal: np.ndarray,
+) -> None:
+    """Take the means off the basis of `cut_template`, form its normal matrix, weight the basis.
 
-    normal: (6,), the weighted Gram matrix of the first three: xx xy yy xg yg gg. Afterwards these
-    are times the weights, and the fourth is the grey value less its mean, not weighted.
+    normal: (6,), the weighted Gram matrix of the first three images: xx xy yy xg yg gg. Afterwards
+    these are times the weights, and the fourth is the grey value less its mean, not weighted.
     """
-    side, lanes = weights.shape
-    acc = np.empty(lanes, np.float32)
-    m = 0
-    for j in range(3):
-        for i in range(j + 1):
-            acc[:] = 0.0
-            for y in range(side):
-                a, b, w = basis[i, y], basis[j, y], weights[y]
-                for x in range(lanes):
-                    acc[x] += w[x] * (a[x] * b[x])
-            normal[m] = _sum(acc)
-            m += 1
-    for y in range(side):
-        w = weights[y]
-        for x in range(lanes):
-            basis[3, y, x] = basis[2, y, x]
-        for k in range(3):
-            b = basis[k, y]
-            for x in range(lanes):
-                b[x] *= w[x]
+    mean_x, mean_y, mean_g = means[0], means[1], means[2]
+    normal[:] = np.float32(0.0)
+    at = 0
+    for _ in range(0, side, ROW):
+        acc[:] = np.float32(0.0)
+        for _y in range(side):
+            b = basis[BASIS * at : BASIS * (at + ROW)]
+            w = weights[at : at + ROW]
+            for x in range(ROW):
+                gx, gy, g = b[x] - mean_x, b[ROW + x] - mean_y, b[2 * ROW + x] - mean_g
+                wx = w[x]
+                acc[x] += wx * (gx * gx)
+                acc[ROW + x] += wx * (gx * gy)
+                acc[2 * ROW + x] += wx * (gy * gy)
+                acc[3 * ROW + x] += wx * (gx * g)
+                acc[4 * ROW + x] += wx * (gy * g)
+                acc[5 * ROW + x] += wx * (g * g)
+                b[x], b[ROW + x], b[2 * ROW + x] = gx * wx, gy * wx, g * wx
+                b[3 * ROW + x] = g
+            at += ROW
+        for m in range(6):
+            for x in range(ROW):
+                normal[m] += acc[m * ROW + x]
 
 
 @njit(cache=True, nogil=True)
@@ -203,38 +257,58 @@ def invert_normal(n: np.ndarray, inverse: np.ndarray) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def mismatch(window: np.ndarray, basis: np.ndarray, acc: np.ndarray, out: np.ndarray) -> None:
-    """Write to out (3,) the sums of (window - template) times each weighted basis image."""
-    side, lanes = window.shape
-    for x in range(lanes):
-        acc[0, x] = 0.0
-        acc[1, x] = 0.0
-        acc[2, x] = 0.0
-    for y in range(side):
-        w, bx, by, bg, grey = window[y], basis[0, y], basis[1, y], basis[2, y], basis[3, y]
-        for x in range(lanes):
-            d = w[x] - grey[x]
-            acc[0, x] += bx[x] * d
-            acc[1, x] += by[x] * d
-            acc[2, x] += bg[x] * d
-    for k in range(3):
-        out[k] = _sum(acc[k])
+def mismatch(
+    view: np.ndarray, side: int, acc: np.ndarray, basis: np.ndarray, sums: np.ndarray
+) -> None:
+    """Write to sums (3,) those of (view - template) times each weighted basis image."""
+    sum_x, sum_y, sum_g = np.float32(0.0), np.float32(0.0), np.float32(0.0)
+    at = 0
+    for _ in range(0, side, ROW):
+        acc[: 3 * ROW] = np.float32(0.0)
+        for _y in range(side):
+            b = basis[BASIS * at : BASIS * (at + ROW)]
+            row = view[at : at + ROW]
+            for x in range(ROW):
+                d = row[x] - b[3 * ROW + x]
+                acc[x] += b[x] * d
+                acc[ROW + x] += b[ROW + x] * d
+                acc[2 * ROW + x] += b[2 * ROW + x] * d
+            at += ROW
+        for x in range(ROW):
+            sum_x += acc[x]
+            sum_y += acc[ROW + x]
+            sum_g += acc[2 * ROW + x]
+    sums[0], sums[1], sums[2] = sum_x, sum_y, sum_g
 
 
 @njit(cache=True, nogil=True)
 def correlation(
-    window: np.ndarray, basis: np.ndarray, weights: np.ndarray, template_power: float
+    view: np.ndarray,
+    weights: np.ndarray,
+    side: int,
+    acc: np.ndarray,
+    basis: np.ndarray,
+    template_power: float,
 ) -> float:
-    """Return the weighted correlation coefficient of the window and the template."""
-    side, lanes = window.shape
-    acc = np.zeros((3, lanes), np.float32)
-    for y in range(side):
-        for x in range(lanes):
-            value = window[y, x] - window[0, 0]
-            weighted = weights[y, x] * value
-            acc[0, x] += weighted
-            acc[1, x] += weighted * value
-            acc[2, x] += basis[2, y, x] * value
-    mean = float(_sum(acc[0]))
-    power = max(float(_sum(acc[1])) - mean * mean, 1e-9) * template_power
-    return float(_sum(acc[2])) / math.sqrt(power)
+    """Return the weighted correlation coefficient of the view and the template."""
+    first = view[0]  # keeps the sums of squares small
+    mean, power, product = np.float32(0.0), np.float32(0.0), np.float32(0.0)
+    at = 0
+    for _ in range(0, side, ROW):
+        acc[: 3 * ROW] = np.float32(0.0)
+        for _y in range(side):
+            g = basis[BASIS * at + 2 * ROW : BASIS * at + 3 * ROW]
+            row, w = view[at : at + ROW], weights[at : at + ROW]
+            for x in range(ROW):
+                value = row[x] - first
+                weighted = w[x] * value
+                acc[x] += weighted
+                acc[ROW + x] += weighted * value
+                acc[2 * ROW + x] += g[x] * value
+            at += ROW
+        for x in range(ROW):
+            mean += acc[x]
+            power += acc[ROW + x]
+            product += acc[2 * ROW + x]
+    variance = max(float(power) - float(mean) * float(mean), 1e-9)
+    return float(product) / math.sqrt(variance * template_power)

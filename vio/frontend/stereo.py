@@ -56,7 +56,7 @@ def match_rows(
         max_disparity_px,
         min_correlation,
         uniqueness,
-        window_weights(2 * refine_half + 1, 2 * refine_half + 1),
+        window_weights(2 * refine_half + 1),
         disparity,
         quality,
     )
