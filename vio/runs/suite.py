@@ -85,7 +85,7 @@ class Workers:
 
     def _vio(self, *arguments: str) -> str | None:
         """Run one command; return None, or the last line of its complaint."""
-        threads = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+        threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
         with self._lock:
             if self._stopped:
                 return "interrupted"
