@@ -9,6 +9,7 @@ from vio.errors import VioError
 from vio.geometry import exp_so3, log_so3
 from vio.imu import GRAVITY_M_S2
 from vio.imu_buffer import ImuBuffer, ImuPose
+from vio.saturation import RangeLimit
 
 MS = 1_000_000
 REST = np.zeros(3), np.array([0.0, 0.0, GRAVITY_M_S2])
@@ -74,10 +75,12 @@ def test_a_gap_is_counted_once() -> None:
     assert buffer.counters["imu_gap"] == 1
 
 
-def test_one_sample_before_the_frame_is_kept() -> None:
+def test_two_samples_before_the_frame_are_kept() -> None:
     buffer = filled(range(0, 50, 5))
     buffer.trim(22 * MS)
-    assert len(buffer) == 6  # 20, 25, ... 45
+    assert len(buffer) == 7  # 15, 20, 25, ... 45
+    buffer.trim(22 * MS)
+    assert len(buffer) == 7
     dt_s, _, _ = buffer.intervals(22 * MS, 30 * MS)
     assert dt_s.sum() == pytest.approx(0.008)
 
@@ -156,6 +159,19 @@ def test_the_newest_sample_is_held_back_while_it_may_be_a_spike() -> None:
     np.testing.assert_allclose(accel, np.tile(REST[1], (len(accel), 1)))
 
 
+@pytest.mark.parametrize("at_ms", [20, 25, 30])
+def test_a_spike_next_to_a_frame_is_dropped_too(at_ms: int) -> None:
+    buffer = ImuBuffer(ImuConfig())
+    for t in range(0, 55, 5):
+        buffer.add(t * MS, *(REST if t != at_ms else (REST[0], REST[1] + 150.0)))
+        if t == 25:  # the frame
+            buffer.intervals(0, t * MS)
+            buffer.trim(t * MS)
+    assert buffer.counters["imu_spike"] == 1
+    _, _, accel = buffer.intervals(25 * MS, 50 * MS)
+    np.testing.assert_allclose(accel, np.tile(REST[1], (len(accel), 1)))
+
+
 def test_a_step_is_not_a_spike() -> None:
     buffer = filled(range(0, 30, 5))
     for t in range(30, 60, 5):
@@ -176,3 +192,51 @@ def test_the_time_bridged_by_interpolation_is_that_of_long_intervals() -> None:
 
 def test_a_slow_sensor_has_no_gaps() -> None:
     assert filled(range(0, 500, 20)).bridged_s(0, 480 * MS) == 0.0
+
+
+def swinging(limit: float, axis: int = 0, sensor: int = 1, step: float = 0.0) -> ImuBuffer:
+    """Return a buffer with 10 s of a swinging body whose sensor is cut off at a limit.
+
+    step: resolution of the sensor.
+    """
+    buffer, rng = ImuBuffer(ImuConfig()), np.random.default_rng(0)
+    for k in range(2000):
+        values = [v.copy() for v in REST]
+        values[sensor][axis] += 4.0 * np.sin(0.02 * k) + rng.normal(0.0, 0.02)
+        values[sensor] = np.clip(values[sensor], -limit, limit)
+        if step:
+            values[sensor] = np.round(values[sensor] / step) * step
+        buffer.add(5 * k * MS, *values)
+    return buffer
+
+
+@pytest.mark.parametrize(("sensor", "axis", "limit"), [(0, 1, 3.5), (1, 0, 3.5), (1, 2, 13.0)])
+def test_samples_at_the_end_of_the_range_are_found(sensor: int, axis: int, limit: float) -> None:
+    buffer = swinging(limit, axis, sensor)
+    center = REST[sensor][axis]
+    share = np.arccos((limit - center) / 4.0) / np.pi * (1 if center else 2)
+    assert buffer.counters["imu_saturated"] / 2000 == pytest.approx(share, abs=0.02)
+
+
+@pytest.mark.parametrize("step", [0.0, 0.01, 0.05])
+def test_a_sensor_within_its_range_is_not_saturated(step: float) -> None:
+    assert swinging(100.0, step=step).counters["imu_saturated"] <= 5
+    rest = filled(range(0, 10_000, 5))  # without noise
+    assert rest.counters["imu_saturated"] == 0
+
+
+def test_a_value_beyond_a_supposed_limit_shows_that_it_is_none() -> None:
+    limit = RangeLimit(1.0)
+    series = [0.0, *[5.0] * 9, 6.0, 5.0, 6.0, 0.0]
+    found = [limit.add(np.array([x, 0.0, 0.0])) for x in series]
+    assert found == [False] * 5 + [True] * 5 + [False] * 4
+
+
+def test_saturated_samples_count_as_time_that_is_bridged() -> None:
+    buffer = filled(range(0, 1000, 5))
+    for k in range(40):
+        value = 20.0 if 10 <= k < 30 else 0.0
+        buffer.add((1000 + 5 * k) * MS, REST[0], REST[1] + [value, 0.0, 0.0])
+    assert buffer.counters["imu_saturated"] == 16  # the first four could be a peak
+    assert buffer.bridged_s(1000 * MS, 1195 * MS) == pytest.approx(0.08)
+    assert buffer.bridged_s(900 * MS, 1000 * MS) == 0.0

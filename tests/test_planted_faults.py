@@ -4,7 +4,7 @@
 import io
 import itertools
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +18,12 @@ from tools.faults.images import Board, encoded, scaled, truncated, wall
 from tools.faults.measure import row_of, scene_table, table
 from tools.faults.plant import Chance
 from tools.faults.recording import Recording, load
+from tools.faults.runs import ate_m, truth_of
 from tools.faults.scenes import SCENES, Scene, largest_displacement_m, slowness
+from vio.config import load_config
 from vio.datasets import open_dataset
+from vio.engines import make_odometry
+from vio.odometry import run
 from vio.render.calibration import euroc_rig
 from vio.render.scenario import load_scenario
 from vio.trajectory import Trajectory
@@ -227,3 +231,74 @@ def test_the_scenes_are_scenarios_and_have_rows(scene: Scene) -> None:
     assert load_scenario(str(scene.scenario)).duration_s >= 12.0
     row = {"scene": scene.name, "seed": 1, "value": 0.7, "missed": ["x"]}
     assert f"| {scene.title} |" in scene_table([row])
+
+
+# On images ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Hold the first 8 s of the real clip, and the positions of its undisturbed run."""
+
+    recording: Recording
+    truth: Trajectory
+    undisturbed: Trajectory
+
+
+def flown(folder: Path) -> dict[int, Trajectory]:
+    """Run a recording to its end; return the poses of each segment."""
+    dataset = open_dataset(folder)
+    odometry = make_odometry(dataset.rig, dataset.imu_noise, load_config("euroc"))
+    states = list(run(dataset, odometry))
+    assert len(states) >= len(dataset.frame_t_ns) - 5  # a pair with both images lost has none
+    segments = {}
+    for number in dict.fromkeys(s.segment for s in states if s.p_world_body is not None):
+        part = [s for s in states if s.segment == number and s.p_world_body is not None]
+        segments[number] = Trajectory(
+            np.array([s.t_ns for s in part]),
+            np.array([s.p_world_body for s in part]),
+            np.array([s.q_world_body for s in part]),
+        )
+    return segments
+
+
+@pytest.fixture(scope="module")
+def clip(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Clip:
+    recording = load(real_data / "euroc" / "MH_01_easy").cut(0.0, 8.0)
+    folder = tmp_path_factory.mktemp("clip")
+    recording.write(folder)
+    (undisturbed,) = flown(folder).values()
+    return Clip(recording, truth_of(folder), undisturbed)
+
+
+def all_spoilt_rows(recording: Recording, chance: Chance) -> Recording:
+    """Plant all faults of single samples and rows one after the other."""
+    for k, fault in enumerate(
+        (plant.spikes, plant.not_a_number, plant.doubled_stamps, plant.swapped_stamps)
+    ):
+        recording = fault(recording, replace(chance, seed=chance.seed + k))
+    return recording
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("fault", "bar", "segments"),
+    [
+        (plant.dropped_images, 1.5, 1),
+        (plant.right_dead, 3.0, 1),
+        (plant.saturation, 3.0, 1),
+        (all_spoilt_rows, 1.5, 1),
+        (plant.brightness_step, 1.5, 1),
+        (plant.white_wall, 1.5, 2),
+    ],
+    ids=lambda value: getattr(value, "__name__", str(value)),
+)
+def test_a_fault_costs_no_more_than_its_bar(
+    fault: plant.Plant, bar: float, segments: int, clip: Clip, tmp_path: Path
+) -> None:
+    fault(clip.recording, Chance(seed=1, start_s=3.0)).write(tmp_path)
+    sides = flown(tmp_path)
+    assert len(sides) == segments
+    for side in sides.values():
+        span = (int(side.t_ns[0]), int(side.t_ns[-1])) if segments > 1 else ()
+        assert ate_m(side, clip.truth) <= bar * ate_m(clip.undisturbed, clip.truth, *span)

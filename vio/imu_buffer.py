@@ -12,6 +12,7 @@ from vio.config import ImuConfig
 from vio.errors import VioError
 from vio.geometry import exp_so3, mul3, mul33, quaternion_from_matrix
 from vio.imu import GRAVITY_M_S2, intervals
+from vio.saturation import RangeLimit
 
 
 class ImuPose(NamedTuple):
@@ -36,24 +37,30 @@ class _Sample(NamedTuple):
     t_ns: int
     gyro: np.ndarray
     accel: np.ndarray
+    is_saturated: bool
 
 
 LONG = 2.5  # an interval longer than this many typical ones is a gap
+# How far from its mean a value must be to count as the end of a sensor's range.
+GYRO_SPREAD_RAD_S, ACCEL_SPREAD_M_S2 = 0.2, 1.0
 TYPICAL = 101  # intervals whose median is the typical one
 
 
 class ImuBuffer:
     """Collect inertial samples in order of time, cut them at frames, predict poses from them.
 
-    counters: `imu_late`, `imu_invalid` and `imu_spike` samples that were dropped, `frame_early`
-    frames that came before the samples covered their time, `imu_gap` gaps longer than max_gap_s.
+    counters: `imu_late`, `imu_invalid` and `imu_spike` samples that were dropped, `imu_saturated`
+    samples at the end of the sensor's range, `frame_early` frames that came before the samples
+    covered their time, `imu_gap` gaps longer than max_gap_s.
     """
 
     def __init__(self, config: ImuConfig) -> None:
         self.config = config
         self.max_gap_s = config.max_gap_s
-        names = ("imu_late", "imu_invalid", "imu_spike", "frame_early", "imu_gap")
+        dropped = ("imu_late", "imu_invalid", "imu_spike")
+        names = (*dropped, "imu_saturated", "frame_early", "imu_gap")
         self.counters = dict.fromkeys(names, 0)
+        self._limits = RangeLimit(GYRO_SPREAD_RAD_S), RangeLimit(ACCEL_SPREAD_M_S2)
         self._samples: list[_Sample] = []
         self._periods_ns: deque[int] = deque(maxlen=TYPICAL)
         self._last_gap_ns: int | None = None
@@ -92,7 +99,9 @@ class ImuBuffer:
         if not (np.isfinite(gyro).all() and np.isfinite(accel).all()):
             self.counters["imu_invalid"] += 1
             return None
-        sample = _Sample(int(t_ns), gyro, accel)
+        at_limit = [w.add(x) for w, x in zip(self._limits, (gyro, accel), strict=True)]
+        sample = _Sample(int(t_ns), gyro, accel, any(at_limit))
+        self.counters["imu_saturated"] += sample.is_saturated
         if self._samples:
             self._periods_ns.append(sample.t_ns - self._samples[-1].t_ns)
         if self._is_spike(sample):
@@ -130,19 +139,21 @@ class ImuBuffer:
         return intervals(t, gyro, accel, start_ns, end_ns)
 
     def bridged_s(self, start_ns: int | None, end_ns: int) -> float:
-        """Return for how long between two times the samples are interpolated or held over a gap.
+        """Return for how long between two times the samples do not tell the motion.
 
-        Gaps are intervals much longer than the typical one (the median of the latest ones).
+        They are interpolated or held over a gap, which is an interval much longer than the typical
+        one (the median of the latest ones), or a sample at one or both ends is saturated.
         """
         if start_ns is None or not self._periods_ns:
             return 0.0
         limit_ns = LONG * float(np.median(self._periods_ns))
-        times = [s.t_ns for s in self._samples]
-        ends = [min(times[0], start_ns), *times, max(times[-1], end_ns)]
-        bridged_ns = 0
-        for before, after in itertools.pairwise(ends):
-            if after - before > limit_ns:
-                bridged_ns += max(0, min(after, end_ns) - max(before, start_ns))
+        ends = [(s.t_ns, s.is_saturated) for s in self._samples]
+        ends = [(min(ends[0][0], start_ns), False), *ends, (max(ends[-1][0], end_ns), False)]
+        bridged_ns = 0.0
+        for (before, first), (after, last) in itertools.pairwise(ends):
+            share = 1.0 if after - before > limit_ns else 0.5 * (first + last)
+            if share:
+                bridged_ns += share * max(0, min(after, end_ns) - max(before, start_ns))
         return bridged_ns * 1e-9
 
     def _is_spike(self, new: _Sample) -> bool:
@@ -181,7 +192,7 @@ class ImuBuffer:
     def _gap_ns(self, start_ns: int, end_ns: int) -> int | None:
         """Return where the first gap between two times begins, or None."""
         times = [s.t_ns for s in self._samples]
-        # The buffer keeps one sample before the last frame; the first one may have come later.
+        # The buffer keeps samples before the last frame; the first one may have come later.
         ends = [min(times[0], start_ns), *times, max(times[-1], end_ns)]
         limit_ns = self.max_gap_s * 1e9
         for before, after in itertools.pairwise(ends):
@@ -190,10 +201,14 @@ class ImuBuffer:
         return None
 
     def trim(self, t_ns: int) -> None:
-        """Forget the samples before the last one that is not later than t_ns."""
-        first = 0
-        while first + 1 < len(self._samples) and self._samples[first + 1][0] <= t_ns:
+        """Forget the samples before the last two that are not later than t_ns.
+
+        The last one is needed for what follows; by the one before it, it can still prove a spike.
+        """
+        first = -1
+        while first + 2 < len(self._samples) and self._samples[first + 2][0] <= t_ns:
             first += 1
+        first = max(first, 0)
         del self._samples[:first]
         self._used = max(0, self._used - first)
 
@@ -226,10 +241,10 @@ class ImuBuffer:
             return None
         g = np.array([0.0, 0.0, -GRAVITY_M_S2])
         for k in range(max(1, self._used), len(self._samples)):
-            t1, w1, a1 = self._samples[k]
+            t1, w1, a1, _ = self._samples[k]
             if t1 <= t_ns:
                 continue
-            _, w0, a0 = self._samples[k - 1]
+            _, w0, a0, _ = self._samples[k - 1]
             dt = (t1 - t_ns) * 1e-9
             half = exp_so3((0.5 * (w0 + w1) - self._gyro_bias) * (0.5 * dt))
             R_mid = mul33(R, half)

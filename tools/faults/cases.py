@@ -11,7 +11,7 @@ class Case:
     """Hold a fault: what it is called, what plants it, and what a run with it may cost.
 
     bar: largest mean ATE over the undisturbed one, of each segment over the same time; None: any.
-    segments: at most. named: a word that the notes of the run or the reason must hold.
+    segments: at most. named: words that the run's diagnoses must hold.
     """
 
     title: str
@@ -43,7 +43,7 @@ CASES = (
     Case("white wall for 2 s", plant.white_wall, 1.5, segments=2),
     Case("a fifth of the image moves otherwise", plant.moving_fifth, 3.0),
     Case("brightness falls by 50 %, rises again", plant.brightness_step, 1.5),
-    Case("inertial stamps 20 ms late", plant.clock_offset, None, named="offset"),
+    Case("inertial stamps 20 ms late", plant.clock_offset, None, named="stamps of the images are"),
 )
 
 

@@ -74,7 +74,7 @@ class Measurement:
                     "ratio": error / undisturbed,
                 }
             )
-        said = " ".join([*result.notes, str(result.metrics.get("no_pose_because"))])
+        diagnoses = result.metrics.get("diagnoses", [])
         return {
             "case": case.name,
             "source": self.source.sequence,
@@ -82,7 +82,8 @@ class Measurement:
             "exit": result.code,
             "whole": result.is_whole,
             "status": {name: result.status.count(name) for name in sorted(set(result.status))},
-            "named": case.named in said,
+            "named": case.named in " ".join(diagnoses),
+            "diagnoses": diagnoses,
             "notes": result.notes,
             "sides": sides,
         }
