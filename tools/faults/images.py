@@ -11,7 +11,8 @@ from tools.faults.recording import Edit
 from vio.camera import Camera, StereoRig
 from vio.geometry import invert_transform
 
-WALL_LEVEL, WALL_FALL, WALL_NOISE = 190.0, 60.0, 2.0  # grey levels: centre, to the corners, noise
+SENSOR_NOISE = 2.0  # grey levels
+WALL_LEVEL, WALL_FALL = 190.0, 60.0  # grey levels: centre, less in the corners
 # The object: a board at 1.5 m, which sways before the cameras with a period of 3 s.
 BOARD_M, BOARD_PERIOD_S, BOARD_SWAY_M = 1.5, 3.0, (0.35, 0.1)
 TEXEL_M = 0.012  # of its pattern
@@ -42,6 +43,17 @@ def scaled(gain: float) -> Edit:
     return edit
 
 
+def noisy(seed: list[int]) -> Edit:
+    """Return the edit that adds a sensor's noise."""
+
+    def edit(data: bytes) -> bytes:
+        pixels = _decoded(data)
+        level = pixels + np.random.default_rng(seed).normal(0.0, SENSOR_NOISE, pixels.shape)
+        return encoded(np.clip(np.rint(level), 0, 255).astype(np.uint8))
+
+    return edit
+
+
 def wall(seed: list[int]) -> Edit:
     """Return the edit that shows a white wall: no corner, darker to the border, sensor noise."""
 
@@ -49,7 +61,7 @@ def wall(seed: list[int]) -> Edit:
         shape = _decoded(data).shape
         v, u = np.meshgrid(*(np.linspace(-1.0, 1.0, n) for n in shape), indexing="ij")
         level = WALL_LEVEL - 0.5 * WALL_FALL * (u * u + v * v)
-        level += np.random.default_rng(seed).normal(0.0, WALL_NOISE, shape)
+        level += np.random.default_rng(seed).normal(0.0, SENSOR_NOISE, shape)
         return encoded(np.clip(np.rint(level), 0, 255).astype(np.uint8))
 
     return edit

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tools.faults.images import Board, scaled, truncated, wall
+from tools.faults.images import Board, noisy, scaled, truncated, wall
 from tools.faults.recording import Edit, Recording
 from vio.datasets import open_dataset
+from vio.imu import GRAVITY_M_S2
+from vio.trajectory import rotation_matrices
 
 
 @dataclass(frozen=True)
@@ -219,60 +221,86 @@ def clock_offset(recording: Recording, chance: Chance) -> Recording:
 # Both -------------------------------------------------------------------------------------------
 
 STILL_S = 10.0
-STILL_LOOP_S = 0.6  # of the recording's own rest, which is repeated
-STILL_M = 0.003  # what counts as rest: the ground truth stays so near
+STILL_M_S = 0.01  # what counts as rest
 
 
 def stand_still(recording: Recording, chance: Chance) -> Recording:
-    """Stand still for 10 s: the stillest part of the recording is played to and fro.
+    """Stand still for 10 s where the recording is slowest: its images there, with fresh noise.
 
-    Raises ValueError when it never rests for STILL_LOOP_S. The ground truth holds its position.
+    The inertial sensor feels gravity by the true attitude, the true biases and the noise of its
+    calibration. Raises ValueError when the recording is never slower than STILL_M_S.
     """
-    first, last = _stillest(recording)
-    loop_ns = last - first
-    laps = 2 * round(0.5 * STILL_S * 1e9 / loop_ns)  # to and fro: it ends where it began
-    shift = laps * loop_ns
-
-    def stretched(t_ns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return which rows (K,) to write, and their stamps (K,)."""
-        before = np.flatnonzero(t_ns < first)
-        inside = np.flatnonzero((t_ns >= first) & (t_ns < last))
-        after = np.flatnonzero(t_ns >= first)
-        rows, stamps = [before], [t_ns[before]]
-        for lap in range(laps):
-            order = inside if lap % 2 == 0 else inside[::-1]
-            rows.append(order)
-            stamps.append(t_ns[inside] + lap * loop_ns)
-        return np.concatenate([*rows, after]), np.concatenate([*stamps, t_ns[after] + shift])
-
-    imu_rows, imu_t_ns = stretched(recording.imu_t_ns)
-    truth_rows, truth_t_ns = stretched(recording.truth_t_ns)
+    t0 = _slowest(recording)
+    shift = round(STILL_S * 1e9)
+    k = int(np.argmin(np.abs(recording.truth_t_ns - t0)))
+    still = recording.truth[k].copy()
+    still[7:10] = 0.0
+    R_world_body = rotation_matrices(still[None, 3:7])[0]
+    noise = open_dataset(recording.root.parent).imu_noise
+    step = int(np.median(np.diff(recording.imu_t_ns)))
+    before, after = recording.imu_t_ns < t0, recording.imu_t_ns >= t0
+    first = int(recording.imu_t_ns[after][0])
+    held = np.arange(first, first + shift - step // 2, step)
+    white = chance.rng().normal(size=(len(held), 6)) * np.sqrt(1e9 / step)
+    white *= np.repeat([noise.gyro_noise, noise.accel_noise], 3)
+    force = R_world_body.T @ [0.0, 0.0, GRAVITY_M_S2] + still[13:16]
+    truth_before = recording.truth_t_ns < t0
+    truth_t_ns = np.concatenate(
+        [
+            recording.truth_t_ns[truth_before],
+            np.arange(t0, t0 + shift, step),
+            recording.truth_t_ns[~truth_before] + shift,
+        ]
+    )
+    count = len(truth_t_ns) - len(recording.truth)
     spoilt = replace(
         recording,
-        imu_t_ns=imu_t_ns,
-        imu=recording.imu[imu_rows],
+        imu_t_ns=np.concatenate(
+            [recording.imu_t_ns[before], held, recording.imu_t_ns[after] + shift]
+        ),
+        imu=np.concatenate(
+            [
+                recording.imu[before],
+                np.concatenate([still[10:13], force]) + white,
+                recording.imu[after],
+            ]
+        ),
         truth_t_ns=truth_t_ns,
-        truth=recording.truth[truth_rows],
+        truth=np.concatenate(
+            [
+                recording.truth[truth_before],
+                np.tile(still, (count, 1)),
+                recording.truth[~truth_before],
+            ]
+        ),
     )
+    return _with_held_images(spoilt, recording, t0, shift, chance.seed)
+
+
+def _with_held_images(
+    spoilt: Recording, recording: Recording, t0: int, shift: int, seed: int
+) -> Recording:
+    """Return a recording with the images of t0 repeated, each with noise of its own."""
     for camera in range(2):
-        names = recording.images[camera]
-        rows, stamps = stretched(np.array([t for t, _ in names]))
-        images = [(int(t), names[k][1]) for k, t in zip(rows, stamps, strict=True)]
-        spoilt = spoilt.with_images(camera, images)
+        rows = recording.images[camera]
+        name = min(rows, key=lambda row: abs(row[0] - t0))[1]
+        step = int(np.median(np.diff([t for t, _ in rows])))
+        held = [(int(t), name) for t in np.arange(t0, t0 + shift - step // 2, step)]
+        before = [row for row in rows if row[0] < t0]
+        after = [(t + shift, name) for t, name in rows if t >= t0]
+        spoilt = spoilt.with_images(camera, [*before, *held, *after]).with_edits(
+            {(camera, t): noisy([seed, camera, t]) for t, _ in held}
+        )
     return spoilt
 
 
-def _stillest(recording: Recording) -> tuple[int, int]:
-    """Return the stamps between which the ground truth moves least."""
+def _slowest(recording: Recording) -> int:
+    """Return the stamp of the left image at which the true speed is least."""
     stamps = np.array([t for t, _ in recording.images[0]])
-    length = round(STILL_LOOP_S * 1e9)
-    best = (np.inf, 0, 0)
-    for first in stamps[stamps + length < stamps[-1]]:
-        inside = (recording.truth_t_ns >= first) & (recording.truth_t_ns <= first + length)
-        if np.count_nonzero(inside) > 10:
-            p = recording.truth[inside, :3]
-            moved = float(np.linalg.norm(p - p.mean(axis=0), axis=1).max())
-            best = min(best, (moved, int(first), int(stamps[stamps >= first + length][0])))
-    if best[0] > STILL_M:
-        raise ValueError(f"{recording.root.parent.name} moves by {best[0]:.3f} m at least")
-    return best[1], best[2]
+    near = np.searchsorted(recording.truth_t_ns, stamps).clip(0, len(recording.truth) - 1)
+    speed = np.linalg.norm(recording.truth[near, 7:10], axis=1)
+    covered = (stamps > recording.truth_t_ns[0]) & (stamps < recording.truth_t_ns[-1])
+    k = int(np.argmin(np.where(covered, speed, np.inf)))
+    if speed[k] > STILL_M_S:
+        raise ValueError(f"{recording.root.parent.name} moves by {speed[k]:.3f} m/s at least")
+    return int(stamps[k])
