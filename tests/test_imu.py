@@ -9,7 +9,14 @@ import pytest
 
 from vio.datasets import open_dataset
 from vio.geometry import log_so3
-from vio.imu import ImuNoise, Preintegration, intervals, preintegrate
+from vio.imu import (
+    ImuNoise,
+    Preintegration,
+    integrate_rate,
+    intervals,
+    preintegrate,
+    propagate,
+)
 
 BIAS = np.array([-0.002, 0.021, 0.078]), np.array([-0.025, 0.137, 0.076])
 NOISE = ImuNoise()
@@ -147,3 +154,20 @@ def test_intervals_hold_the_last_sample_beyond_the_data() -> None:
     dt, gyro, _ = intervals(t, values, values, 5_000_000, 15_000_000)
     np.testing.assert_allclose(dt, [0.005, 0.005])
     np.testing.assert_allclose(gyro[:, 0], [2.5, 3.0])
+
+
+def test_propagating_sample_by_sample_arrives_where_the_preintegration_does() -> None:
+    dt_s, gyro, accel = wild_motion()
+    pre = preintegrate(dt_s, gyro, accel, *BIAS, NOISE)
+    R, p, v = np.eye(3), np.array([1.0, 2.0, 3.0]), np.array([0.4, -0.5, 0.6])
+    g, total = np.array([0.0, 0.0, -9.81]), pre.dt_s
+    expected_p = p + v * total + 0.5 * g * total**2 + pre.dp
+    expected_v = v + g * total + pre.dv
+    for dt, w, a in zip(dt_s, gyro, accel, strict=True):
+        R, p, v = propagate(R, p, v, w - BIAS[0], a - BIAS[1], dt)
+    np.testing.assert_allclose(R, pre.dR, atol=1e-13)
+    np.testing.assert_allclose(v, expected_v, atol=1e-13)
+    np.testing.assert_allclose(p, expected_p, atol=1e-13)
+    np.testing.assert_allclose(
+        integrate_rate(dt_s, np.ascontiguousarray(gyro), BIAS[0]), pre.dR, atol=1e-13
+    )

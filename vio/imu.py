@@ -181,6 +181,36 @@ def preintegrate(
     return Preintegration(float(dt_s.sum()), dR, dv, dp, J, P, bg, ba)
 
 
+@njit(cache=True)
+def propagate(
+    R_world_body: np.ndarray,
+    p_world_body: np.ndarray,
+    v_world_body: np.ndarray,
+    rate_rad_s: np.ndarray,
+    force_m_s2: np.ndarray,
+    dt_s: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return rotation, position and velocity after dt_s of constant rate and specific force (3,).
+
+    The force is rotated as at the middle of the interval, as in `preintegrate`.
+    """
+    half = exp_so3(rate_rad_s * (0.5 * dt_s))
+    R_mid = mul33(R_world_body, half)
+    a = mul3(R_mid, force_m_s2)
+    a[2] -= GRAVITY_M_S2
+    p = p_world_body + v_world_body * dt_s + 0.5 * a * dt_s * dt_s
+    return mul33(R_mid, half), p, v_world_body + a * dt_s
+
+
+@njit(cache=True)
+def integrate_rate(dt_s: np.ndarray, gyro_rad_s: np.ndarray, gyro_bias: np.ndarray) -> np.ndarray:
+    """Return the rotation (3, 3) over intervals (M,) of constant rates (M, 3), less a bias (3,)."""
+    R = np.eye(3)
+    for k in range(len(dt_s)):
+        R = mul33(R, exp_so3((gyro_rad_s[k] - gyro_bias) * dt_s[k]))
+    return R
+
+
 class Preintegrate(Protocol):
     """Sum up inertial intervals, as `preintegrate` does."""
 

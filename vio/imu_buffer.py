@@ -3,6 +3,7 @@
 
 import itertools
 import math
+import statistics
 from collections import deque
 from typing import NamedTuple
 
@@ -10,8 +11,8 @@ import numpy as np
 
 from vio.config import ImuConfig
 from vio.errors import VioError
-from vio.geometry import exp_so3, mul3, mul33, quaternion_from_matrix
-from vio.imu import GRAVITY_M_S2, intervals
+from vio.geometry import quaternion_from_matrix
+from vio.imu import intervals, propagate
 from vio.saturation import RangeLimit
 
 
@@ -146,7 +147,7 @@ class ImuBuffer:
         """
         if start_ns is None or not self._periods_ns:
             return 0.0
-        limit_ns = LONG * float(np.median(self._periods_ns))
+        limit_ns = LONG * statistics.median(self._periods_ns)
         ends = [(s.t_ns, s.is_saturated) for s in self._samples]
         ends = [(min(ends[0][0], start_ns), False), *ends, (max(ends[-1][0], end_ns), False)]
         bridged_ns = 0.0
@@ -239,19 +240,14 @@ class ImuBuffer:
         t_ns, R, p, v = self._motion
         if self._samples[-1][0] <= t_ns:
             return None
-        g = np.array([0.0, 0.0, -GRAVITY_M_S2])
         for k in range(max(1, self._used), len(self._samples)):
             t1, w1, a1, _ = self._samples[k]
             if t1 <= t_ns:
                 continue
             _, w0, a0, _ = self._samples[k - 1]
-            dt = (t1 - t_ns) * 1e-9
-            half = exp_so3((0.5 * (w0 + w1) - self._gyro_bias) * (0.5 * dt))
-            R_mid = mul33(R, half)
-            a = mul3(R_mid, 0.5 * (a0 + a1) - self._accel_bias) + g
-            p = p + v * dt + 0.5 * a * dt * dt
-            v = v + a * dt
-            R = mul33(R_mid, half)
+            rate = 0.5 * (w0 + w1) - self._gyro_bias
+            force = 0.5 * (a0 + a1) - self._accel_bias
+            R, p, v = propagate(R, p, v, rate, force, (t1 - t_ns) * 1e-9)
             t_ns = t1
         self._motion = _Motion(t_ns, R, p, v)
         self._used = len(self._samples)

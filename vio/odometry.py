@@ -30,8 +30,8 @@ from vio.datasets.base import Dataset
 from vio.diagnosis.watch import Diagnosis
 from vio.errors import VioError
 from vio.frontend.base import FrontEnd
-from vio.geometry import exp_so3, mul33, quaternion_from_matrix
-from vio.imu import ImuNoise
+from vio.geometry import mul33, quaternion_from_matrix
+from vio.imu import ImuNoise, integrate_rate
 from vio.imu_buffer import ImuBuffer, ImuPose
 from vio.segments import Segments, SmoothedPose
 
@@ -190,9 +190,7 @@ class Odometry:
 
     def _predicted_rotation(self, dt_s: np.ndarray, gyro: np.ndarray) -> np.ndarray:
         """Return the rotation from the last to this left camera frame by the gyroscope."""
-        R = np.eye(3)
-        for dt, w in zip(dt_s, gyro, strict=True):
-            R = mul33(R, exp_so3((w - self._gyro_bias) * dt))
+        R = integrate_rate(dt_s, np.ascontiguousarray(gyro), self._gyro_bias)
         R_body_cam = np.ascontiguousarray(self.rig.left.T_body_cam[:3, :3])
         R_cam_body = np.ascontiguousarray(R_body_cam.T)
         return mul33(R_cam_body, mul33(np.ascontiguousarray(R.T), R_body_cam))

@@ -60,10 +60,12 @@ class InertialGate:
             self._raise_alarm(t_ns)
             self._free(window, window.factors)
             window.optimize(c.iterations + EXTRA_ITERATIONS)
+            innovations = [window.innovation(f) for f in window.factors]
         for _ in range(ROUNDS):
-            if not self._weaken(window, t_ns):
+            if not self._weaken(window, t_ns, innovations):
                 break
             window.optimize(c.iterations + EXTRA_ITERATIONS)
+            innovations = [window.innovation(f) for f in window.factors]
         return largest / COMPONENTS
 
     def _raise_alarm(self, t_ns: int) -> None:
@@ -92,10 +94,12 @@ class InertialGate:
             weight = min(weight, factor.weight)
             window.weaken(factor, weight, c.freed_gyro_bias_sigma, c.freed_accel_bias_sigma)
 
-    def _weaken(self, window: Window, t_ns: int) -> bool:
-        """Lower the weights of factors beyond the gate; return whether any was lowered."""
+    def _weaken(self, window: Window, t_ns: int, innovations: list[np.ndarray]) -> bool:
+        """Lower the weights of factors beyond the gate; return whether any was lowered.
+
+        innovations: of the window's factors, (9,) each.
+        """
         c = self.config
-        innovations = [window.innovation(f) for f in window.factors]
         squares = [float(v @ v) for v in innovations]
         if max(squares) > c.inertial_gate:
             self._raise_alarm(t_ns)
