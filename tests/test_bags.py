@@ -257,11 +257,12 @@ def test_the_trajectory_of_the_real_clip_is_byte_identical_from_a_bag(
         shutil.copy(mav0 / part / "sensor.yaml", place / part)
     path = write_bag(place / "rec", entries(open_dataset(mav0), kind.ros), kind)
     for name, source in (("folder", mav0), ("bag", path)):
-        assert main(["run", str(source), "--out", str(tmp_path / name), "--no-figures"]) == 0
+        out = str(tmp_path / f"run_{name}")
+        assert main(["run", str(source), "--out", out, "--no-figures"]) == 0
     for file in ("trajectory_tum.txt", "trajectory_imu_tum.txt", "states.csv"):
-        folder, bag = ((tmp_path / name / file).read_bytes() for name in ("folder", "bag"))
-        assert folder == bag
-        assert len(bag) > 30_000
+        folder, bag = (tmp_path / f"run_{name}" / file for name in ("folder", "bag"))
+        assert folder.read_bytes() == bag.read_bytes()
+        assert bag.stat().st_size > 20_000
 
 
 def test_kalibrs_files_beside_a_bag_calibrate_it_and_name_its_topics(

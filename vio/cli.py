@@ -22,7 +22,7 @@ from vio.streams import complain, discard_output, prepare_streams
 
 GROUPS = {
     "odometry": ("demo", "run", "eval", "suite"),
-    "data": ("calibration", "convert", "datasets", "render"),
+    "data": ("calibration", "convert", "datasets", "export", "render"),
     "hardware": ("hw",),
     "diagnosis": ("doctor", "bench"),
 }

@@ -23,6 +23,9 @@ RUNS = Path("runs")
 RESULTS = ("config.toml", "suite.json", "bench.json")  # one of them marks a folder of ours
 RESERVE_BYTES = 2**18  # kept free for the metrics of a run that fills the disk
 
+_POSE_TERMS = ("r_x", "r_y", "r_z", "p_x", "p_y", "p_z", "v_x", "v_y", "v_z")
+_UPPER = np.triu_indices(9)  # of the covariance of rotation, position and velocity
+
 _HEADERS = {
     "trajectory_tum.txt": TUM_HEADER,
     "trajectory_euroc.csv": EUROC_HEADER,
@@ -37,6 +40,8 @@ _HEADERS = {
         "segment,frame_index,t_ns,gap_s,p_x,p_y,p_z,yaw,jump_std_p_x,jump_std_p_y,jump_std_p_z,"
         "jump_std_yaw"
     ),
+    "covariances.csv": "t_ns,"
+    + ",".join(f"{_POSE_TERMS[i]}*{_POSE_TERMS[k]}" for i, k in zip(*_UPPER, strict=True)),
     "timing.csv": "frame_index,t_ns,stage,ms",
 }
 
@@ -144,6 +149,9 @@ class RunFolder:
             ",".join([*map(str, head), row, *(f"{x:.4e}" for x in std), *innovations]) + "\n"
         )
         self._files["trajectory_euroc.csv"].write(f"{state.t_ns},{row}\n")
+        if state.covariance is not None:
+            values = ",".join(f"{x:.6e}" for x in state.covariance[:9, :9][_UPPER])
+            self._files["covariances.csv"].write(f"{state.t_ns},{values}\n")
         if state.segment != self._segment:
             self._segment = state.segment
             self._files["trajectory_tum.txt"].write(f"# segment {state.segment}: a new world\n")
