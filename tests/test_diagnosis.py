@@ -64,6 +64,25 @@ def test_a_good_recording_has_no_diagnosis() -> None:
     assert odometry.diagnoses == []
 
 
+@pytest.mark.parametrize("size", [0.0, 1e-300, 1e6, 1e15])
+@pytest.mark.parametrize("spread", [0.0, 1e-9, 0.3, 1e6])
+def test_no_values_of_data_raise(size: float, spread: float) -> None:
+    rng = np.random.default_rng(0)
+    diagnosis = Diagnosis(make_rig())
+    step_ns = 50_000_000
+    for k in range(60):
+        ids = np.sort(rng.permutation(80)[:60])
+        rays = spread * rng.normal(size=(60, 4))
+        rays[::7, 2:] = np.nan
+        uv = np.zeros((60, 2))
+        age, quality = np.ones(60, np.int32), np.ones(60, np.float32)
+        tracks = Tracks(k, k, ids, uv, uv, age, quality, k % 5 == 0)
+        imu = np.full(10, 0.005), size * rng.normal(size=(10, 3)), size * rng.normal(size=(10, 3))
+        frame = StereoFrame(k * step_ns, None, None)
+        diagnosis.add_frame(frame, tracks, rays, (k - 1) * step_ns, *imu)
+        diagnosis.add_state(frame.t_ns, Status.CONTRADICTED if k > 30 else Status.INITIALIZING)
+
+
 def grey(mean: float, spread: float, seed: int = 0) -> np.ndarray:
     """Return an image of noise."""
     noise = np.random.default_rng(seed).normal(mean, spread, (480, 752))

@@ -27,7 +27,7 @@ LEAST_PAIRS = 10  # to compare
 LEAST_RATE_RAD_S = 0.08  # root mean square of the rate's changes, below which nothing is said
 MOST_NOISE = 0.4  # of the explained rates that an explanation may leave
 MOST_LAG_S = 0.1
-LAG_STEP_S = 0.0025
+LAG_STEP_S = 0.005
 LEAST_LAG_S = 0.008
 LAG_SIGMAS = 6.0
 LEAST_TILT_DEG = 8.0
@@ -156,7 +156,8 @@ def _units(v: np.ndarray, g: np.ndarray, duration_s: float) -> str:
 
 def _offset(c: Comparison, v: np.ndarray, given: float) -> str:
     """Return a description if moving the time stamps explains the difference."""
-    errors = np.array([rms(g - g.mean(axis=0) - v) for g in c.gyro_at])
+    left = c.gyro_at - c.gyro_at.mean(axis=1, keepdims=True) - v
+    errors = np.sqrt(np.einsum("lni,lni->l", left, left) / len(v))
     k = int(np.argmin(errors))
     if not 0 < k < len(errors) - 1:
         return ""

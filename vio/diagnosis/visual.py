@@ -136,7 +136,8 @@ class VisualMotion:
             R, t = exp_so3(step[:3]) @ R, t + step[3:]
             if float(np.abs(step).max()) < SMALL_STEP:
                 break
-        if not error < MOST_ERROR or np.count_nonzero(ahead) < LEAST_POINTS:
+        finite = bool(np.isfinite(t).all() and np.isfinite(R).all())
+        if not error < MOST_ERROR or not finite or np.count_nonzero(ahead) < LEAST_POINTS:
             return False
         self._R, self._t = R, t
         return True

@@ -16,7 +16,7 @@ from vio.diagnosis.rotation import RotationHistory, name_fault
 from vio.diagnosis.visual import VisualMotion
 
 FIRST_S = 15.0  # always watched
-EVERY_S, SELDOM_S = 0.5, 4.0  # between checks: at first, and at most
+EVERY_S, TRACKING_S, SELDOM_S = 0.5, 1.0, 4.0  # between checks: at first, and at most
 LARGE_TURN_RAD = 0.15  # predicted over a frame: the tracker's search does not reach so far
 LEAST_TRACKS, LEAST_KEPT = 20, 0.3  # a prediction that loses more of so many tracks misleads
 
@@ -114,7 +114,8 @@ class Diagnosis:
             return
         assert self._first_ns is not None
         is_early = t_ns - self._first_ns < FIRST_S * 1e9
-        self._next_ns = t_ns + round(self._every_s * 1e9)
+        every_s = max(self._every_s, TRACKING_S) if status is Status.TRACKING else self._every_s
+        self._next_ns = t_ns + round(every_s * 1e9)
         if status is Status.TRACKING and not is_early:
             self.text = ""
             return
