@@ -132,10 +132,10 @@ def name_fault(c: Comparison, R_body_cam: np.ndarray) -> tuple[str, str]:
         return "gyro_units", units
     if rate < LEAST_RATE_RAD_S:
         return "", ""
-    if offset := _offset(c, v, given):
-        return "time_offset", offset
     if given > MOST_NOISE / 2.0 * rate and (axes := _axes(v, g, given, rate, R_body_cam)):
         return "gyro_axes", axes
+    if offset := _offset(c, v, given):
+        return "time_offset", offset
     return "", ""
 
 
@@ -214,4 +214,4 @@ def _axes(v: np.ndarray, g: np.ndarray, given: float, rate: float, R_body_cam: n
 def _spans(v: np.ndarray) -> bool:
     """Return whether rates (N, 3) show rotation about two axes at least."""
     s = np.linalg.svd(v, compute_uv=False) / np.sqrt(len(v))
-    return bool(s[1] > 0.3 * s[0])
+    return bool(s[1] > 0.15 * s[0])
