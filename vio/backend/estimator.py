@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vio.backend.init import Initializer
+from vio.backend.init import Initializer, KnownBiases
 from vio.backend.innovation import InertialGate
 from vio.backend.marginalize import choose_keyframe, marginalize
 from vio.backend.observations import (
@@ -16,7 +16,7 @@ from vio.backend.observations import (
     remove_outliers,
     triangulate_pending,
 )
-from vio.backend.states import ACCEL_BIAS, BIASES, GYRO_BIAS, POSITION, VELOCITY
+from vio.backend.states import ACCEL_BIAS, BIASES, D_GYRO_BIAS, GYRO_BIAS, POSITION, VELOCITY
 from vio.backend.window import ACTIVE, MakeWindow, Window
 from vio.camera import StereoRig
 from vio.config import Config
@@ -84,6 +84,8 @@ class Estimator:
     ) -> None:
         self.rig, self.noise, self.config = rig, noise, config
         self.preintegrate, self.make_window = preintegrate, make_window
+        self._known: KnownBiases | None = None
+        self._doubtful = 0  # frames since then
         self.initializer = self._initializer()
         self.gate = InertialGate(config.backend)
         self.window: Window | None = None
@@ -92,7 +94,9 @@ class Estimator:
         self.smoothed: list[Pose] = []  # left the window, some earlier frame has not
 
     def _initializer(self) -> Initializer:
-        return Initializer(self.rig, self.noise, self.config, self.preintegrate, self.make_window)
+        return Initializer(
+            self.rig, self.noise, self.config, self.preintegrate, self.make_window, self._known
+        )
 
     @property
     def reason(self) -> str:
@@ -100,7 +104,10 @@ class Estimator:
         return self.initializer.reason if self.window is None else ""
 
     def reset(self) -> None:
-        """Forget everything; the next frames initialise anew."""
+        """Forget everything but the biases; the next frames initialise anew."""
+        if self._doubtful > 1:  # contradicted for longer than the frame that ended it
+            self._known = None
+        self._doubtful = 0
         if self.window is not None:
             self.smoothed += [self._pose(s) for s in self.window.order]
         self.window = None
@@ -139,6 +146,7 @@ class Estimator:
         x = w.vec[self.slot].astype(np.float64)
         t_ns = int(w.t_ns[self.slot])
         covariance = w.covariance()
+        self._remember_biases(t_ns, x[BIASES], covariance)
         return Estimate(
             t_ns, is_first, vision.visible, w.R[self.slot].astype(np.float64),
             x[POSITION], x[VELOCITY], x[GYRO_BIAS], x[ACCEL_BIAS],
@@ -146,6 +154,17 @@ class Estimator:
             vision.innovation, inertial_innovation,
             self.gate.is_alarmed(t_ns) or not vision.majority_agrees,
         )  # fmt: skip
+
+    def _remember_biases(
+        self, t_ns: int, biases: np.ndarray, covariance: np.ndarray | None
+    ) -> None:
+        """Keep the newest biases for a start after `lost`, unless they are contradicted."""
+        if self.gate.is_alarmed(t_ns):
+            self._doubtful += 1
+        elif covariance is not None and np.isfinite(biases).all():
+            variance = np.diag(covariance)[D_GYRO_BIAS:].astype(np.float64)
+            self._known = KnownBiases(t_ns, biases, np.sqrt(np.maximum(variance, 0.0)))
+            self._doubtful = 0
 
     def _thin_out(self, w: Window, frame: FrameInput) -> FrameInput:
         """Remove the newest frame of the window when it is close to the one before it.

@@ -4,9 +4,12 @@
 The stereo frames of a short span are bundle-adjusted without inertial data (stereo gives the
 scale); the gyroscope's bias follows from their rotations, gravity and the velocities from their
 positions by linear least squares; then the full window is optimised with weak priors. Nothing is
-assumed about the motion: at rest the same equations hold. Source for the linear steps: Qin, Li,
-Shen, "VINS-Mono", T-RO 2018, section V-B (with the scale known).
+assumed about the motion: at rest the same equations hold. When the odometry has run before, its
+biases are known but for their random walk. Source for the linear steps: Qin, Li, Shen,
+"VINS-Mono", T-RO 2018, section V-B (with the scale known).
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,10 +25,32 @@ from vio.imu import GRAVITY_M_S2, ImuNoise, Preintegrate, Preintegration
 
 LEAST_FRAMES = 4  # for velocities and gravity
 FIRST_RETRY_S = 0.04  # after the first failed attempt; doubled after each
+# Deviations that known biases have at least, rad/s and m/s^2: what lost the odometry may have
+# changed them.
+LEAST_GYRO_SIGMA, LEAST_ACCEL_SIGMA = 0.002, 0.03
+
+
+@dataclass(frozen=True)
+class KnownBiases:
+    """Hold the biases (6,) of gyroscope and accelerometer at a time, and their deviations (6,)."""
+
+    t_ns: int
+    biases: np.ndarray
+    sigma: np.ndarray
+
+    def sigma_at(self, t_ns: int, noise: ImuNoise) -> np.ndarray:
+        """Return the deviations (6,) later, grown by the random walk."""
+        walk = np.repeat([noise.gyro_walk, noise.accel_walk], 3)
+        elapsed_s = max(0.0, (t_ns - self.t_ns) * 1e-9)
+        least = np.repeat([LEAST_GYRO_SIGMA, LEAST_ACCEL_SIGMA], 3)
+        return np.sqrt(self.sigma**2 + walk**2 * elapsed_s + least**2)
 
 
 class Initializer:
-    """Collect frames until a window can be built from them."""
+    """Collect frames until a window can be built from them.
+
+    known: the biases of an earlier window, or None.
+    """
 
     def __init__(
         self,
@@ -34,8 +59,11 @@ class Initializer:
         config: Config,
         preintegrate: Preintegrate,
         make_window: MakeWindow,
+        known: KnownBiases | None = None,
     ) -> None:
         self.rig, self.noise, self.config = rig, noise, config
+        self.known = known
+        self._accel_bias = np.zeros(3) if known is None else known.biases[3:]
         self.preintegrate, self.make_window = preintegrate, make_window
         self.frames: list[FrameInput] = []
         self.reason = "no frame yet"
@@ -142,9 +170,8 @@ class Initializer:
         return max(c.backend.recent_frames + c.backend.keyframes, len(self.frames)) + 2
 
     def _preintegrations(self, gyro_bias: np.ndarray) -> list[Preintegration]:
-        zero = np.zeros(3)
         return [
-            self.preintegrate(f.dt_s, f.gyro, f.accel, gyro_bias, zero, self.noise)
+            self.preintegrate(f.dt_s, f.gyro, f.accel, gyro_bias, self._accel_bias, self.noise)
             for f in self.frames[1:]
         ]
 
@@ -205,22 +232,22 @@ class Initializer:
             w.R[slot] = mul33(R_world, w.R[slot].astype(np.float64))
             p = mul3(R_world, w.vec[slot, POSITION].astype(np.float64))
             v = mul3(R_world, velocities[k])
-            w.vec[slot] = np.concatenate([p, v, bias, np.zeros(3)])
+            w.vec[slot] = np.concatenate([p, v, bias, self._accel_bias])
             w.is_full[slot] = True
             w.linearized[slot] = False
         for k, f in enumerate(self.frames[1:]):
-            pre = self.preintegrate(f.dt_s, f.gyro, f.accel, bias, np.zeros(3), w.noise, w.dtype)
+            pre = self.preintegrate(
+                f.dt_s, f.gyro, f.accel, bias, self._accel_bias, w.noise, w.dtype
+            )
             w.add_imu_factor(w.order[k], w.order[k + 1], pre)
         first = w.order[0]
-        sigma = np.array(
-            [0.3, 0.3, 1e-3] + [1e-3] * 3 + [3.0] * 3
-            + [c.init.gyro_bias_sigma] * 3 + [c.init.accel_bias_sigma] * 3
-        )  # fmt: skip
+        mean, bias_sigma = self._bias_prior()
+        sigma = np.concatenate([[0.3, 0.3, 1e-3], [1e-3] * 3, [3.0] * 3, bias_sigma])
         J = np.diag(1.0 / sigma).astype(w.dtype)
         w.prior = Prior(J, np.zeros(FULL_COLUMNS, w.dtype), [first], [FULL_COLUMNS])
         w.R_lin[first] = w.R[first]
         w.vec_lin[first] = w.vec[first]
-        w.vec_lin[first, BIASES] = 0.0
+        w.vec_lin[first, BIASES] = mean
         w.linearized[first] = True
         w.optimize(10)
         rows = w.active_rows()
@@ -235,6 +262,16 @@ class Initializer:
             self.reason = "too few landmarks"
             return None
         return w
+
+    def _bias_prior(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean and deviations (6,) of the biases at the first frame."""
+        c = self.config.init
+        sigma = np.repeat([c.gyro_bias_sigma, c.accel_bias_sigma], 3)
+        if self.known is None:
+            return np.zeros(6), sigma
+        return self.known.biases, np.minimum(
+            sigma, self.known.sigma_at(self.frames[0].t_ns, self.noise)
+        )
 
 
 def _stereo_matches(frame: FrameInput) -> int:
