@@ -2,6 +2,8 @@
 """A simulated rig in a room of points: tracks and inertial data with known truth and noise."""
 
 from collections.abc import Iterator
+from copy import copy
+from dataclasses import replace
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -184,6 +186,26 @@ class Simulation:
     ) -> Iterator[TrackFrame]:
         """Yield the frames (the whole sequence)."""
         return iter(self._frames)
+
+
+def picked(
+    sim: Simulation, frames: np.ndarray, rate_hz: float, late_s: np.ndarray | None = None
+) -> Simulation:
+    """Return a simulation with some of its frames (indices), at another nominal rate.
+
+    late_s: by how many seconds their stamps are wrong, (N,) as frames.
+    """
+    out = copy(sim)
+    cameras = (replace(c, rate_hz=rate_hz) for c in (sim.rig.left, sim.rig.right))
+    out.rig = StereoRig(*cameras)
+    out.frame_t_ns = sim.frame_t_ns[frames]
+    if late_s is not None:
+        out.frame_t_ns = out.frame_t_ns + np.round(late_s * 1e9).astype(np.int64)
+    out._frames = [
+        replace(sim._frames[k], t_ns=int(t))
+        for k, t in zip(frames.tolist(), out.frame_t_ns, strict=True)
+    ]
+    return out
 
 
 def odometry_of(dataset: Dataset, config: Config) -> Odometry:
