@@ -49,6 +49,7 @@ def make_simulation(seed: int) -> Simulation:
 def true_noise_config(pixel_sigma: float = PIXEL_SIGMA) -> Config:
     """Return the settings for recorded tracks with the simulation's own noise, not inflated."""
     scales = [f"imu.{s}_{n}_scale=1" for s in ("gyro", "accel") for n in ("noise", "walk")]
+    scales += ["imu.gyro_noise_floor=0", "imu.accel_noise_floor=0"]
     sigmas = [f"backend.{s}_sigma={pixel_sigma}" for s in ("pixel", "stereo")]
     start = ["init.max_error_px=5", "init.min_landmarks=8"]  # for few landmarks and noisy pixels
     return load_config("euroc", ['frontend.engine="replay"', *scales, *sigmas, *start])

@@ -89,6 +89,15 @@ def test_the_noise_densities_are_scaled_by_the_settings() -> None:
     )
 
 
+def test_the_noise_of_a_very_good_sensor_ends_at_the_floors() -> None:
+    good = ImuNoise(100.0, 1e-9, 1e-9, 1e-9, 1e-9)
+    c = ImuConfig()
+    got = scaled_noise(good, c)
+    assert (got.gyro_noise, got.accel_noise) == (c.gyro_noise_floor, c.accel_noise_floor)
+    assert (got.gyro_walk, got.accel_walk) == (2e-9, 1e-9)
+    assert scaled_noise(ImuNoise(), c).gyro_noise == ImuNoise().gyro_noise * c.gyro_noise_scale
+
+
 def test_looking_at_a_window_does_not_move_its_linearisation_points() -> None:
     window = Window(make_rig(), ImuNoise(), Config().backend, 4)
     slots = [window.add_frame(k, np.eye(3), np.full(12, float(k)), True) for k in range(2)]

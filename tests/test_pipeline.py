@@ -25,6 +25,8 @@ EXACT_NOISE = (
     "imu.accel_noise_scale=1",
     "imu.gyro_walk_scale=1",
     "imu.accel_walk_scale=1",
+    "imu.gyro_noise_floor=0",
+    "imu.accel_noise_floor=0",
     "backend.pixel_sigma=0.5",
     "backend.stereo_sigma=0.5",
 )

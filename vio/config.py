@@ -102,6 +102,10 @@ class ImuConfig(Section):
     # The gyroscope's bias moves with its temperature, faster than at rest.
     gyro_walk_scale: float = real(2.0, 0.01, 1000.0)
     accel_walk_scale: float = real(1.0, 0.01, 1000.0)
+    # Densities that no sensor is taken to be below, rad/s/sqrt(Hz) and m/s^2/sqrt(Hz): errors of
+    # scale, alignment, time stamps and linearisation do not shrink with the sensor's noise.
+    gyro_noise_floor: float = real(3e-4, 0.0, 1.0)
+    accel_noise_floor: float = real(6e-3, 0.0, 10.0)
     # A sample that differs from both neighbours by more than this is a spike, and dropped.
     spike_gyro_rad_s: float = real(3.0, 0.01, 1e6)
     spike_accel_m_s2: float = real(30.0, 0.1, 1e6)

@@ -111,11 +111,11 @@ def make_window(kernels: Kernels | None) -> MakeWindow:
 
 
 def scaled_noise(noise: ImuNoise, config: ImuConfig) -> ImuNoise:
-    """Return the calibration's noise densities times the factors of [imu]."""
+    """Return the calibration's noise densities times the factors of [imu], above its floors."""
     return ImuNoise(
         noise.rate_hz,
-        noise.gyro_noise * config.gyro_noise_scale,
+        max(noise.gyro_noise * config.gyro_noise_scale, config.gyro_noise_floor),
         noise.gyro_walk * config.gyro_walk_scale,
-        noise.accel_noise * config.accel_noise_scale,
+        max(noise.accel_noise * config.accel_noise_scale, config.accel_noise_floor),
         noise.accel_walk * config.accel_walk_scale,
     )

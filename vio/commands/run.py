@@ -105,7 +105,10 @@ def noise_line(imu: "ImuConfig") -> str:
     """Return by what the calibration's noise densities were multiplied, in one line."""
     names = ("gyro_noise", "gyro_walk", "accel_noise", "accel_walk")
     factors = ", ".join(f"{name} {getattr(imu, f'{name}_scale'):g}" for name in names)
-    return f"inertial noise: the calibration's densities times {factors} (imu.*_scale)"
+    return (
+        f"inertial noise: the calibration's densities times {factors} (imu.*_scale), at least "
+        f"{imu.gyro_noise_floor:g} and {imu.accel_noise_floor:g} (imu.*_floor)"
+    )
 
 
 def print_notes(notes: Sequence[str], limit: int | None = None) -> None:
