@@ -130,3 +130,15 @@ def test_a_window_over_the_border_repeats_it(u: float, v: float) -> None:
     vs = np.clip(v + offset, 0.0, IMAGE.shape[0] - 1.001)
     expected = bilinear(*np.meshgrid(us, vs))
     np.testing.assert_allclose(view.reshape(15, p.ROW)[:, :15], expected, atol=1e-3)
+
+
+def test_no_place_at_all_reads_the_first_pixels_and_no_other_memory() -> None:
+    side, view = 15, np.zeros(15 * p.ROW, np.float32)
+    p.sample_window(IMAGE, np.nan, np.nan, side // 2, view)
+    assert set(view) == {IMAGE[0, 0]}
+    offsets, taps = np.zeros(p.PATCH_ROW, np.int32), np.zeros(6 * p.PATCH_ROW, np.float32)
+    patch = np.zeros((side + 2) * p.PATCH_ROW, np.float32)
+    p.sample_warped(IMAGE, np.nan, np.nan, WARP, side + 2, offsets, taps, patch)
+    assert not offsets.any()
+    rows = patch.reshape(side + 2, p.PATCH_ROW)[:, : side + 2]
+    assert set(rows.reshape(-1)) == {IMAGE[0, 0]}

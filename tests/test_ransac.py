@@ -25,7 +25,7 @@ def two_views(
 
 
 def test_the_draws_visit_many_states_and_never_zero() -> None:
-    state, seen = np.uint32(1), set()
+    state, seen = np.uint64(1), set()
     for _ in range(5000):
         state = next_draw(state)
         seen.add(int(state))

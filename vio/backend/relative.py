@@ -89,7 +89,9 @@ def pose_maps(
             continue
         M = mul33(R[h], rig.R_body_cam0)
         arm = mul3(R[h], rig.p_body_cam0)  # of the left camera in the host, world axes
-        turns[h] = M
+        for i in range(3):  # assigning the array would compile for seconds
+            for j in range(3):
+                turns[h, i, j] = M[i, j]
         for t in slots:
             d = arm + (p[h] - p[t]) if t != h else arm
             for j in range(3):  # hat(d) M

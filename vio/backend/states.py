@@ -71,7 +71,10 @@ def retract(
     col = 0
     for k in range(len(slots)):
         s = slots[k]
-        R[s] = mul33(exp_so3(dx[col : col + 3]), R[s])
+        moved = mul33(exp_so3(dx[col : col + 3]), R[s])
+        for i in range(3):  # assigning the array would compile for seconds
+            for j in range(3):
+                R[s, i, j] = moved[i, j]
         for i in range(dims[k] - D_POSITION):
             vec[s, i] += dx[col + D_POSITION + i]
         col += dims[k]
@@ -99,7 +102,9 @@ def local_difference(
                     + R[s, i, 1] * R_lin[s, j, 1]
                     + R[s, i, 2] * R_lin[s, j, 2]
                 )
-        out[col : col + 3] = log_so3(E)
+        phi = log_so3(E)
+        for i in range(3):
+            out[col + i] = phi[i]
         for i in range(dims[k] - D_POSITION):
             out[col + D_POSITION + i] = vec[s, i] - vec_lin[s, i]
         col += dims[k]

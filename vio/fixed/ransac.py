@@ -95,7 +95,7 @@ def mono_ransac(
         return inlier, best_t
     q = rotate_directions(signals, R, rays_key)
     normals = epipolar_normals(signals, q, rays)
-    state = np.uint32(seed)
+    state = np.uint64(seed)
     best = -1
     t = np.empty(3, np.int64)
     for _ in range(hypotheses):
@@ -192,7 +192,7 @@ def stereo_ransac(
             total += R[k, 2] * points_key[i, 2]
             rotated[i, k] = narrow(signals, sig.POINT, round_shift(total, 16))
         stereo_point(signals, stereo[i, 0], stereo[i, 1], stereo[i, 2], points[i])
-    state = np.uint32(seed)
+    state = np.uint64(seed)
     best = -1
     inlier = np.empty(count, np.bool_)
     for _ in range(hypotheses):

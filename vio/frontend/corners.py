@@ -4,8 +4,9 @@
 import numpy as np
 from numba import njit
 
+from vio.workers import share
 
-@njit(cache=True, nogil=True)
+
 def corner_scores(image: np.ndarray, radius: int) -> np.ndarray:
     """Return the smaller eigenvalue of the structure tensor, (H, W) float32, (grey level / px)^2.
 
@@ -13,18 +14,24 @@ def corner_scores(image: np.ndarray, radius: int) -> np.ndarray:
     2 radius + 1 pixels. The outermost radius + 1 pixels have score 0. Source: Shi and Tomasi, "Good
     features to track", CVPR 1994.
     """
-    height, width = image.shape
+    scores = np.zeros(image.shape, np.float32)
+    share(_score_rows, max(len(image) - 2 * radius - 2, 0), image, radius, scores)
+    return scores
+
+
+@njit(cache=True, nogil=True)
+def _score_rows(first: int, last: int, image: np.ndarray, radius: int, scores: np.ndarray) -> None:
+    """Write the scores of rows first..last - 1, counted from the first that has any."""
+    width = image.shape[1]
     side = 2 * radius + 1
-    scores = np.zeros((height, width), np.float32)
     # Ring of the last `side` rows of gradient products, and their running column sums: what a
     # streaming implementation holds in line buffers. Integers, so that nothing accumulates error.
     ring = np.zeros((side, 3, width), np.int32)
     sums = np.zeros((3, width), np.int32)
-    for y in range(1, height - 1):
+    for y in range(first + 1, last + side):
         add_gradient_row(image[y - 1], image[y], image[y + 1], ring[y % side], sums)
-        if y >= side:
+        if y >= first + side:
             _score_row(sums, radius, scores[y - radius])
-    return scores
 
 
 @njit(cache=True, nogil=True)
@@ -71,7 +78,6 @@ def _score_row(sums: np.ndarray, radius: int, out: np.ndarray) -> None:
         inner[x] = half * ((a + c) - np.sqrt((a - c) * (a - c) + four * b * b))
 
 
-@njit(cache=True, nogil=True)
 def select_corners(
     scores: np.ndarray,
     occupied_uv: np.ndarray,
@@ -90,21 +96,53 @@ def select_corners(
     least min_distance_px (Chebyshev) from every occupied_uv (N, 2) and from every better new
     corner. No cell of the cols x rows grid holds more than cell_budget tracks, old ones included.
     """
-    height, width = scores.shape
     count = np.zeros((rows, cols), np.int64)
-    blocked = np.zeros((height, width), np.bool_)
+    blocked = np.zeros(scores.shape, np.bool_)
+    _occupy(count, blocked, occupied_uv, min_distance_px)
+    candidates_v, candidates_u, values = _local_maxima(scores, min_score, border_px, blocked)
+    order = np.argsort(-values, kind="stable")
+    uv = np.empty((max(max_new, 0), 2))
+    taken = _take_best(
+        order, candidates_v, candidates_u, count, blocked, cell_budget, min_distance_px, uv
+    )
+    uv = uv[:taken].copy()
+    return uv, scores[uv[:, 1].astype(np.int64), uv[:, 0].astype(np.int64)]
+
+
+@njit(cache=True, nogil=True)
+def _occupy(
+    count: np.ndarray, blocked: np.ndarray, occupied_uv: np.ndarray, min_distance_px: int
+) -> None:
+    """Count the tracks of each grid cell (rows, cols) and block the pixels around them."""
+    height, width = blocked.shape
+    rows, cols = count.shape
     for i in range(len(occupied_uv)):
         u, v = int(occupied_uv[i, 0] + 0.5), int(occupied_uv[i, 1] + 0.5)
         if 0 <= u < width and 0 <= v < height:
             count[v * rows // height, u * cols // width] += 1
             _block(blocked, u, v, min_distance_px)
-    candidates_v, candidates_u, values = _local_maxima(scores, min_score, border_px, blocked)
-    order = np.argsort(-values, kind="mergesort")
-    uv = np.empty((max(max_new, 0), 2), np.float64)
-    best = np.empty(max(max_new, 0), np.float32)
+
+
+@njit(cache=True, nogil=True)
+def _take_best(
+    order: np.ndarray,
+    candidates_v: np.ndarray,
+    candidates_u: np.ndarray,
+    count: np.ndarray,
+    blocked: np.ndarray,
+    cell_budget: int,
+    min_distance_px: int,
+    uv: np.ndarray,
+) -> int:
+    """Write the candidates that may be taken, in their order, to uv until it is full.
+
+    Returns their number; count (rows, cols) and blocked (H, W) follow.
+    """
+    height, width = blocked.shape
+    rows, cols = count.shape
     taken = 0
     for i in order:
-        if taken >= max_new:
+        if taken >= len(uv):
             break
         u, v = candidates_u[i], candidates_v[i]
         row, col = v * rows // height, u * cols // width
@@ -112,9 +150,9 @@ def select_corners(
             continue
         count[row, col] += 1
         _block(blocked, u, v, min_distance_px)
-        uv[taken, 0], uv[taken, 1], best[taken] = u, v, values[i]
+        uv[taken, 0], uv[taken, 1] = u, v
         taken += 1
-    return uv[:taken].copy(), best[:taken].copy()
+    return taken
 
 
 @njit(cache=True, nogil=True)

@@ -19,21 +19,6 @@ COLUMNS = np.arange(PATCH_ROW, dtype=np.float64)
 
 
 @njit(cache=True, nogil=True)
-def sample(image: np.ndarray, u: float, v: float) -> np.float32:
-    """Return the bilinear value at (u, v) of an image (H, W) uint8, borders repeated."""
-    height, width = image.shape
-    u = min(max(u, 0.0), width - 1.001)
-    v = min(max(v, 0.0), height - 1.001)
-    x, y = int(u), int(v)
-    a, b = np.float32(u - x), np.float32(v - y)
-    top = np.float32(image[y, x]) + a * (np.float32(image[y, x + 1]) - np.float32(image[y, x]))
-    bottom = np.float32(image[y + 1, x]) + a * (
-        np.float32(image[y + 1, x + 1]) - np.float32(image[y + 1, x])
-    )
-    return top + b * (bottom - top)
-
-
-@njit(cache=True, nogil=True)
 def window_inside(image: np.ndarray, u: float, v: float, half: int) -> bool:
     """Return whether the window centred at (u, v), with its interpolation, lies in the image."""
     height, width = image.shape
@@ -45,15 +30,12 @@ def sample_window(image: np.ndarray, u: float, v: float, half: int, out: np.ndar
     """Write the bilinear window centred at (u, v) to out, strip by strip."""
     height, width = image.shape
     side = 2 * half + 1
+    last_u, last_v = width - len(out) // side + half, height - side + half
+    if not (half <= u < last_u and half <= v < last_v):  # also for what is no number
+        _sample_border(image, u, v, half, out)
+        return
     x0, y0 = math.floor(u), math.floor(v)
     left, top = int(x0) - half, int(y0) - half
-    padded = len(out) // side
-    if left < 0 or top < 0 or left + padded >= width or top + side >= height:
-        for i in range(len(out)):
-            row, x = i // ROW, i % ROW
-            y = row % side
-            out[i] = sample(image, u + (row // side * ROW + x - half), v + (y - half))
-        return
     a, b = np.float32(u - x0), np.float32(v - y0)
     one = np.float32(1.0)
     w00, w01, w10, w11 = (one - a) * (one - b), a * (one - b), (one - a) * b, a * b
@@ -69,6 +51,33 @@ def sample_window(image: np.ndarray, u: float, v: float, half: int, out: np.ndar
                     + w10 * np.float32(r1[x])
                     + w11 * np.float32(r1[x + 1])
                 )
+            at += ROW
+
+
+@njit(cache=True, nogil=True)
+def _sample_border(image: np.ndarray, u: float, v: float, half: int, out: np.ndarray) -> None:
+    """Write a window that reaches over the border, which is repeated (see `sample_window`)."""
+    side = 2 * half + 1
+    u_last, v_last = image.shape[1] - 1.001, image.shape[0] - 1.001
+    column, fraction = np.empty(ROW, np.int64), np.empty(ROW, np.float32)
+    at = 0
+    for first in range(0, side, ROW):
+        for x in range(ROW):
+            place = min(max(0.0, u + (first + x - half)), u_last)  # NaN: 0
+            column[x] = int(place)
+            fraction[x] = np.float32(place - int(place))
+        for y in range(side):
+            place = min(max(0.0, v + (y - half)), v_last)
+            row = int(place)
+            b = np.float32(place - row)
+            r0, r1 = image[row], image[row + 1]
+            row_out = out[at : at + ROW]
+            for x in range(ROW):
+                k, a = column[x], fraction[x]
+                g00, g10 = np.float32(r0[k]), np.float32(r1[k])
+                top = g00 + a * (np.float32(r0[k + 1]) - g00)
+                bottom = g10 + a * (np.float32(r1[k + 1]) - g10)
+                row_out[x] = top + b * (bottom - top)
             at += ROW
 
 
@@ -101,8 +110,8 @@ def sample_warped(
         u0 = u - du * half + warp[0, 1] * (y - half)
         v0 = v - dv * half + warp[1, 1] * (y - half)
         for x in range(side):
-            uu = min(max(u0 + du * COLUMNS[x], 0.0), u_last)
-            vv = min(max(v0 + dv * COLUMNS[x], 0.0), v_last)
+            uu = min(max(0.0, u0 + du * COLUMNS[x]), u_last)  # NaN: 0
+            vv = min(max(0.0, v0 + dv * COLUMNS[x]), v_last)
             ix, iy = np.int32(uu), np.int32(vv)
             fraction_u[x] = np.float32(uu - ix)
             fraction_v[x] = np.float32(vv - iy)

@@ -6,25 +6,25 @@ import math
 import numpy as np
 from numba import njit
 
-from vio.geometry import exp_so3, mul3, mul33
+from vio.geometry import exp_so3, mul33
 
 
 @njit(cache=True, nogil=True)
-def next_draw(state: np.uint32) -> np.uint32:
+def next_draw(state: np.uint64) -> np.uint64:
     """Return the next state of a 32-bit Galois LFSR (taps 32, 22, 2, 1), never 0 for state != 0."""
-    bit = state & np.uint32(1)
-    state = state >> np.uint32(1)
+    bit = state & np.uint64(1)
+    state = state >> np.uint64(1)
     if bit:
-        state = state ^ np.uint32(0x80200003)
+        state = state ^ np.uint64(0x80200003)
     return state
 
 
 @njit(cache=True, nogil=True)
-def draw_below(state: np.uint32, count: int) -> tuple[np.uint32, int]:
+def draw_below(state: np.uint64, count: int) -> tuple[np.uint64, int]:
     """Return the next state and an index below count (the draw scaled, no division)."""
     for _ in range(8):
         state = next_draw(state)
-    return state, int((np.uint64(state) * np.uint64(count)) >> np.uint64(32))
+    return state, int((state * np.uint64(count)) >> np.uint64(32))
 
 
 @njit(cache=True, nogil=True)
@@ -79,6 +79,14 @@ def _solve5(A: np.ndarray, b: np.ndarray) -> bool:
 
 
 @njit(cache=True, nogil=True)
+def _cross(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
+    """Write a x b to out (3,). np.cross would compile for seconds."""
+    out[0] = a[1] * b[2] - a[2] * b[1]
+    out[1] = a[2] * b[0] - a[0] * b[2]
+    out[2] = a[0] * b[1] - a[1] * b[0]
+
+
+@njit(cache=True, nogil=True)
 def refine_motion(
     R: np.ndarray,
     t: np.ndarray,
@@ -106,9 +114,11 @@ def refine_motion(
             k = 2
         axis = np.zeros(3)
         axis[k] = 1.0
-        e1 = np.cross(t, axis)
-        e1 /= math.sqrt(e1[0] * e1[0] + e1[1] * e1[1] + e1[2] * e1[2])
-        e2 = np.cross(t, e1)
+        _cross(t, axis, e1)
+        length = math.sqrt(e1[0] * e1[0] + e1[1] * e1[1] + e1[2] * e1[2])
+        for m in range(3):
+            e1[m] /= length
+        _cross(t, e1, e2)
         A = np.zeros((5, 5))
         b = np.zeros(5)
         jac = np.empty(5)
@@ -150,8 +160,13 @@ def refine_motion(
         for m in range(3):
             correction[m] += b[m]
         R = mul33(exp_so3(correction), R0)
-        t = t + b[3] * e1 + b[4] * e2
-        t = t / math.sqrt(t[0] * t[0] + t[1] * t[1] + t[2] * t[2])
+        moved = np.empty(3)
+        for m in range(3):
+            moved[m] = t[m] + b[3] * e1[m] + b[4] * e2[m]
+        length = math.sqrt(moved[0] * moved[0] + moved[1] * moved[1] + moved[2] * moved[2])
+        for m in range(3):
+            moved[m] /= length
+        t = moved
         tolerance = max(0.5 * tolerance, 3.0 * sigma_ray)
     return R, t
 
@@ -190,7 +205,7 @@ def mono_ransac(
         normals[i, 0] = q[i, 1] - q[i, 2] * fy
         normals[i, 1] = q[i, 2] * fx - q[i, 0]
         normals[i, 2] = q[i, 0] * fy - q[i, 1] * fx
-    state = np.uint32(seed)
+    state = np.uint64(seed)
     best = -1.0
     t = np.empty(3)
     for _ in range(hypotheses):
@@ -265,8 +280,11 @@ def stereo_ransac(
         return best_inlier
     rotated = np.empty((count, 3))
     for i in range(count):
-        rotated[i] = mul3(R, points_key[i])
-    state = np.uint32(seed)
+        for k in range(3):
+            rotated[i, k] = (
+                R[k, 0] * points_key[i, 0] + R[k, 1] * points_key[i, 1] + R[k, 2] * points_key[i, 2]
+            )
+    state = np.uint64(seed)
     best = -1.0
     inlier = np.empty(count, np.bool_)
     for _ in range(hypotheses):

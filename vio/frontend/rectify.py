@@ -28,7 +28,10 @@ def resample(
     rows, cols = out.shape
     grid = np.empty((2, 3, 3))
     weights = np.empty((3, _BLOCK))
-    u, v = np.empty(_BLOCK), np.empty(_BLOCK)
+    offsets = np.empty(_BLOCK, np.int32)
+    taps = np.empty(6 * _BLOCK, np.float32)  # fractions of u and v, then the four pixels around
+    fraction_u, fraction_v = taps[:_BLOCK], taps[_BLOCK : 2 * _BLOCK]
+    pixels, width, below = image.reshape(-1), np.int32(image.shape[1]), np.uintp(image.shape[1])
     u_last, v_last = image.shape[1] - 1.001, image.shape[0] - 1.001
     a, b = 0.5 * _BLOCK, 0.5 * max(rows - 1, 2)
     for k in range(_BLOCK):
@@ -47,18 +50,29 @@ def resample(
             v0 = p0 * grid[1, 0, 0] + p1 * grid[1, 1, 0] + p2 * grid[1, 2, 0]
             v1 = p0 * grid[1, 0, 1] + p1 * grid[1, 1, 1] + p2 * grid[1, 2, 1]
             v2 = p0 * grid[1, 0, 2] + p1 * grid[1, 1, 2] + p2 * grid[1, 2, 2]
-            for k in range(_BLOCK):
+            # Places first (vector instructions), then the scattered reads, then the values.
+            for k in range(len(offsets)):
                 q0, q1, q2 = weights[0, k], weights[1, k], weights[2, k]
-                u[k] = min(max(q0 * u0 + q1 * u1 + q2 * u2, 0.0), u_last)
-                v[k] = min(max(q0 * v0 + q1 * v1 + q2 * v2, 0.0), v_last)
-            for k in range(min(_BLOCK, cols - left)):
-                ix, iy = np.uint32(u[k]), np.uint32(v[k])
-                fx, fy = np.float32(u[k] - ix), np.float32(v[k] - iy)
-                g00, g01 = np.float32(image[iy, ix]), np.float32(image[iy, ix + np.uint32(1)])
-                iy += np.uint32(1)
-                g10, g11 = np.float32(image[iy, ix]), np.float32(image[iy, ix + np.uint32(1)])
-                top = g00 + fx * (g01 - g00)
-                out[y, left + k] = top + fy * (g10 + fx * (g11 - g10) - top)
+                u = min(max(0.0, q0 * u0 + q1 * u1 + q2 * u2), u_last)  # NaN: 0
+                v = min(max(0.0, q0 * v0 + q1 * v1 + q2 * v2), v_last)
+                ix, iy = np.int32(u), np.int32(v)
+                fraction_u[k], fraction_v[k] = np.float32(u - ix), np.float32(v - iy)
+                offsets[k] = iy * width + ix
+            wanted = min(_BLOCK, cols - left)
+            for k in range(wanted):
+                # Unsigned, so that no index counts from the end.
+                at, to = np.uintp(offsets[k]), np.uintp(k)
+                taps[to + np.uintp(2 * _BLOCK)] = pixels[at]
+                taps[to + np.uintp(3 * _BLOCK)] = pixels[at + np.uintp(1)]
+                at += below
+                taps[to + np.uintp(4 * _BLOCK)] = pixels[at]
+                taps[to + np.uintp(5 * _BLOCK)] = pixels[at + np.uintp(1)]
+            row = out[y, left : left + wanted]
+            for k in range(len(row)):
+                fx, fy = taps[k], taps[_BLOCK + k]
+                g00, g10 = taps[2 * _BLOCK + k], taps[4 * _BLOCK + k]
+                top = g00 + fx * (taps[3 * _BLOCK + k] - g00)
+                row[k] = top + fy * (g10 + fx * (taps[5 * _BLOCK + k] - g10) - top)
 
 
 @njit(cache=True, nogil=True)
