@@ -2,6 +2,7 @@
 """Fixtures shared by the tests: real data found through VIO_DATA, and tiny EuRoC recordings."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,13 @@ _T_BS = {
     "cam0": [0, -1, 0, 0.01, 1, 0, 0, -0.05, 0, 0, 1, 0.02, 0, 0, 0, 1],
     "cam1": [0, -1, 0, 0.01, 1, 0, 0, 0.06, 0, 0, 1, 0.02, 0, 0, 0, 1],
 }
+
+
+@pytest.fixture(autouse=True)
+def _compile_when_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let commands that run in this process compile what they call, and nothing ahead."""
+    monkeypatch.setattr("vio.runs.warm_up.needs_warm_up", lambda config: False)
+    monkeypatch.setattr("vio.commands.demo.compiling_ahead", lambda config: nullcontext())
 
 
 @pytest.fixture(scope="session")

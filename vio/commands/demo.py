@@ -2,17 +2,15 @@
 """`vio demo`: render a short flight, run the odometry on it, measure it and draw it."""
 
 import argparse
-import subprocess
-import sys
-import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vio.commands import options
 
-COMPILING_SECONDS = 1.0  # of images: enough to call every compiled function of the odometry
+if TYPE_CHECKING:
+    from vio.config import Config
 
 HELP = "Render a short flight, run the odometry on it, measure it."
 
@@ -57,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     with locked(path):
         recording = path / sequence.name
         with (
-            compiling_ahead(args.scenario, args.seed),
+            compiling_ahead(config),
             progress(f"rendering {sequence.name}", 2 * len(sequence.t_ns)) as done,
         ):
             for count, _ in write_sequence(sequence, recording):
@@ -78,29 +76,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 @contextmanager
-def compiling_ahead(scenario: str, seed: int) -> Iterator[None]:
-    """Compile the odometry into numba's cache in another process while the caller renders.
+def compiling_ahead(config: "Config") -> Iterator[None]:
+    """Compile the odometry in processes of its own while the caller renders."""
+    from vio.runs.warm_up import warm_up
 
-    The first time, that takes as long as rendering, and each needs one core.
-    """
-    from vio.render.sequence import render_scenario
-
-    with tempfile.TemporaryDirectory(prefix="kestrel-") as temporary:
-        start = Path(temporary) / "start"
-        render_scenario(scenario, start, seed, COMPILING_SECONDS)
-        command = [sys.executable, "-m", "vio", "run", str(start), "--no-figures"]
-        process = subprocess.Popen(
-            [*command, "--out", str(Path(temporary) / "run")],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,  # what fails here fails again, and is told, in the real run
-        )
-        try:
-            yield
-            process.wait()
-        finally:
-            process.kill()
-            process.wait()
+    thread = threading.Thread(target=warm_up, args=(config,), daemon=True)
+    thread.start()
+    yield
+    thread.join()
 
 
 def table_rows(metrics: dict[str, Any], seconds: dict[str, float]) -> list[list[str]]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `vio run` and `vio demo` share: arguments to configuration, and the end of a run."""
+"""What `vio run` and `vio demo` share: configuration, compilation, and the end of a run."""
 
 import argparse
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,18 @@ def config_from_arguments(args: argparse.Namespace) -> "Config":
     if args.imu is not None:
         overrides.append(f'backend.imu="{args.imu}"')
     return load_config(args.preset, overrides)
+
+
+def compile_first(config: "Config") -> None:
+    """Compile what a run calls, if this is the first one; on a terminal, say so."""
+    import sys
+
+    from vio.runs.warm_up import needs_warm_up, warm_up
+
+    if needs_warm_up(config):
+        if sys.stderr.isatty():
+            print("compiling: once for this version, about a minute", file=sys.stderr)
+        warm_up(config)
 
 
 def finish(

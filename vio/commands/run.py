@@ -71,7 +71,7 @@ def add_preset_arguments(parser: argparse.ArgumentParser, default: str = "euroc"
 def run(args: argparse.Namespace) -> int:
     """Run on one recording."""
     from vio.commands.console import progress
-    from vio.commands.outcome import config_from_arguments, finish
+    from vio.commands.outcome import compile_first, config_from_arguments, finish
     from vio.datasets import open_dataset
     from vio.datasets.base import count_frames
     from vio.runs.execute import execute
@@ -85,6 +85,7 @@ def run(args: argparse.Namespace) -> int:
     dataset = open_dataset(args.dataset, right_offset_ms=offset_ms, source=source(args))
     print_notes(dataset.warnings)
     before = len(dataset.warnings)
+    compile_first(config)
     path: Path = make_folder(dataset.name, args.out)
     frame_count = count_frames(dataset, args.until)
     with locked(path), RunFolder(path, config) as folder:
