@@ -56,6 +56,25 @@ def test_a_record_keeps_what_was_not_measured_again(tmp_path: Path) -> None:
     assert load_record(path) == {"clip": quotients(1.0), "flight": quotients(3.0)}
 
 
+def test_a_baseline_stays_when_a_record_is_written_anew(tmp_path: Path) -> None:
+    path = tmp_path / "bench.json"
+    baseline = {"commit": "91ae0bb", "sequences": {"clip": {"float": 4.0}}}
+    path.write_text(json.dumps({"sequences": {}, "baseline": baseline}))
+    save_record({"clip": quotients(1.0)}, path)
+    assert bench_check.load_baseline("clip", "float", path) == ("91ae0bb", 4.0)
+    assert bench_check.load_baseline("clip", "fixed", path) is None
+    assert bench_check.load_baseline("flight", "float", path) is None
+    assert bench_check.load_baseline("clip", "float", tmp_path / "none.json") is None
+
+
+def test_a_quotient_is_reported_as_a_share_of_the_baseline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_check, "load_baseline", lambda *names: ("91ae0bb", 4.0))
+    found = bench_check.beside_baseline(FIGURES, "clip", "float")
+    assert found == {"baseline_commit": "91ae0bb", "baseline": 4.0, "of_baseline": 0.5}
+    monkeypatch.setattr(bench_check, "load_baseline", lambda *names: None)
+    assert bench_check.beside_baseline(FIGURES, "clip", "float") == {}
+
+
 def test_a_missing_record_is_reported_with_the_command_that_writes_it(tmp_path: Path) -> None:
     with pytest.raises(VioError, match="vio bench --record"):
         load_record(tmp_path / "bench.json")

@@ -389,7 +389,16 @@ def test_bench_measures_each_engine_beside_the_baseline(recording: Path, tmp_pat
     import json
 
     out = tmp_path / "bench"
-    words = ("bench", str(recording), "--repeats", "2", "--engines", "float,opencv")
+    words = (
+        "bench",
+        str(recording),
+        "--repeats",
+        "2",
+        "--engines",
+        "float,opencv",
+        "--threads",
+        "1",
+    )
     result = vio(*words, "--out", str(out))
     assert result.returncode == 0, result.stderr
     engines = json.loads((out / "bench.json").read_text())["engines"]
@@ -401,5 +410,7 @@ def test_bench_measures_each_engine_beside_the_baseline(recording: Path, tmp_pat
         assert stages["total"]["mean"] == pytest.approx(min(figures["pass_means_ms"]), abs=1e-3)
         assert stages["total"]["p50"] <= stages["total"]["p99"] <= stages["total"]["max"]
         assert 20.0 < figures["peak_memory_mb"] < 2000.0
+        assert figures["cpu_ms"] > 0.0
+        assert figures["threads"] == 1
     assert "time / opencv" in result.stdout
     assert "\x1b" not in result.stdout

@@ -38,6 +38,17 @@ def test_vio_imports_without_a_home_directory_and_warns_once(tmp_path: Path) -> 
     assert result.stderr.count("compiled code is kept in") == 1  # the child inherits the folder
 
 
+def test_a_run_does_without_scipys_linear_algebra_until_it_is_asked_for() -> None:
+    code = (
+        "import sys, vio, numpy; from vio.environment import load_numba\n"
+        "load_numba(); load_numba()\n"
+        "from vio.geometry import mul33; mul33(numpy.eye(3), numpy.eye(3))\n"
+        "print('scipy.linalg' in sys.modules)\n"
+        "import scipy.linalg; print(scipy.linalg.det(numpy.eye(2)))"
+    )
+    assert python(code).stdout.split() == ["False", "1.0"]
+
+
 @pytest.mark.parametrize("value", ["0", "-1", "two", "", "1e3", " 2", "99999999999"])
 def test_a_number_of_threads_that_is_none_is_refused_in_one_line(
     value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="change one setting"
     )
+    options.add_threads(parser)
     speed = parser.add_mutually_exclusive_group()
     speed.add_argument(
         "--check",
@@ -72,7 +73,9 @@ def run(args: argparse.Namespace) -> int:
     from vio.runs.files import replace_file
     from vio.runs.folder import make_folder
     from vio.runs.lock import locked
+    from vio.workers import thread_count
 
+    options.use_threads(args)
     config = load_config(args.preset, args.set)
     engines = tuple(name.strip() for name in args.engines.split(",") if name.strip())
     if args.repeats < 1 or not engines:
@@ -88,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
 
             path = temporary
             render_scenario(RENDERED_SCENARIO, path, seconds=RENDERED_SECONDS)
-        results = measure_engines(path, config, engines, args.repeats)
+        results = measure_engines(path, config, engines, args.repeats, thread_count())
     name = Path(path).name if path != temporary else RENDERED_SCENARIO
     machine = {"cores": os.cpu_count(), "machine": platform.machine()}
     report: dict[str, Any] = {"dataset": name, **machine, "engines": results}
@@ -139,6 +142,7 @@ def check_speed(args: argparse.Namespace) -> int:
             dataset = open_dataset(path)
             for engine in bench_check.ENGINES:
                 found = bench_check.measure_quotient(dataset, config, engine)
+                found |= bench_check.beside_baseline(found, name, engine)
                 if args.check:
                     found = bench_check.compare(found, record[name][engine])
                 figures.setdefault(name, {})[engine] = found
@@ -156,13 +160,17 @@ def check_speed(args: argparse.Namespace) -> int:
     return 0 if passes else EXIT_NEGATIVE
 
 
-CHECK_HEADER = ("engine", "frame ms", "kernel ms", "frame/kernel", "recorded", "ratio", "result")
+CHECK_HEADER = (
+    *("engine", "frame ms", "kernel ms", "frame/kernel", "of baseline"),
+    *("recorded", "ratio", "result"),
+)
 
 
 def check_row(engine: str, found: dict[str, Any]) -> list[str]:
     """Return an engine's row of the check: without a record, dashes."""
     row = [engine, f"{found['frame_cpu_ms']:.2f}", f"{found['kernel_cpu_ms']:.2f}"]
     row.append(f"{found['quotient']:.4f}")
+    row.append(f"{found['of_baseline']:.2f}" if "of_baseline" in found else "-")
     if "ratio" not in found:
         return [*row, "-", "-", "-"]
     result = "passes" if found["passes"] else "FAILS"
@@ -170,7 +178,7 @@ def check_row(engine: str, found: dict[str, Any]) -> list[str]:
 
 
 STAGE_HEADER = ("stage", "frames", "mean", "p50", "p99", "max")
-SUMMARY_HEADER = ("engine", "mean ms", "p99 ms", "peak MB", "ATE SE3 m")
+SUMMARY_HEADER = ("engine", "mean ms", "p99 ms", "CPU ms", "peak MB", "ATE SE3 m")
 
 
 def stage_rows(figures: dict[str, Any]) -> list[list[str]]:
@@ -190,6 +198,7 @@ def summary_row(engine: str, figures: dict[str, Any], base: dict[str, Any]) -> l
         engine,
         f"{total['mean']:.2f}",
         f"{total['p99']:.2f}",
+        f"{figures['cpu_ms']:.2f}",
         f"{figures['peak_memory_mb']:.0f}",
         f"{absolute['se3']['translation_m']['rmse']:.4f}" if absolute else "-",
         f"{total['mean'] / base['stages_ms']['total']['mean']:.2f}",

@@ -145,14 +145,38 @@ def load_record(path: Path = RECORD) -> dict[str, Any]:
     return sequences
 
 
+def beside_baseline(figures: dict[str, Any], sequence: str, engine: str) -> dict[str, Any]:
+    """Return the baseline's commit and quotient, and this one as a share of it; {} without one."""
+    found = load_baseline(sequence, engine)
+    if found is None:
+        return {}
+    commit, quotient = found
+    return {
+        "baseline_commit": commit,
+        "baseline": quotient,
+        "of_baseline": round(figures["quotient"] / quotient, 3),
+    }
+
+
+def load_baseline(sequence: str, engine: str, path: Path = RECORD) -> tuple[str, float] | None:
+    """Return a commit and the quotient that it had, which no new record replaces, or None."""
+    if not path.is_file():
+        return None
+    baseline = json.loads(path.read_text()).get("baseline", {})
+    quotient = baseline.get("sequences", {}).get(sequence, {}).get(engine)
+    return None if quotient is None else (baseline["commit"], quotient)
+
+
 def save_record(sequences: dict[str, Any], path: Path = RECORD) -> None:
     """Write the record; sequences that were not measured stay as they are."""
     if not path.parent.is_dir():
         raise VioError(f"no folder {path.parent}: records are written in a clone of the repository")
     kept = load_record(path) if path.is_file() else {}
+    baseline = json.loads(path.read_text()).get("baseline", {}) if path.is_file() else {}
     record = {
         "what": "CPU time of a frame over that of vio.runs.bench_check.reference_kernel",
         "written_by": "vio bench --record",
         "sequences": kept | sequences,
+        "baseline": baseline,
     }
     path.write_text(json.dumps(record, indent=2) + "\n")

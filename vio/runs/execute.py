@@ -113,6 +113,9 @@ def execute(
     stop that many seconds after the first image. Ctrl-C or an error ends the run early: the result
     holds it, with all that came before.
     """
+    from vio.environment import load_numba
+
+    load_numba()
     from vio.engines import make_odometry
     from vio.odometry import ImuPose, run
 
