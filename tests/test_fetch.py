@@ -392,7 +392,7 @@ def entry(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> Callable[
     ("change", "message"),
     [
         (entry("../evil"), "climbs out of its folder; not unpacked"),
-        (entry("/tmp/evil"), "is an absolute path; not unpacked"),
+        (entry("/etc/evil"), "is an absolute path; not unpacked"),
         (entry("a\\b"), "holds a backslash; not unpacked"),
         (entry("dataset-tiny/x", tarfile.SYMTYPE, "/etc"), "is a link or a device; not unpacked"),
         (entry("dataset-tiny/x", tarfile.LNKTYPE, "dataset-tiny/mav0"), "is a link or a device"),

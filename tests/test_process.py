@@ -190,7 +190,7 @@ def test_a_line_that_does_not_fit_is_taken_back_whole(tmp_path: Path) -> None:
 def test_a_disk_that_fills_in_mid_run_leaves_whole_lines_and_metrics(
     run: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, room = os.write, [4000]
+    write, room = os.write, [8000]
 
     def write_some(descriptor: int, data: bytes) -> int:
         if room[0] == 0:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vio.commands import options
 
-HELP = "Write a bag, a folder of images or a part of a recording in EuRoC layout."
+HELP = "Write a bag or a part of any recording in EuRoC layout."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

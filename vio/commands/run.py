@@ -93,11 +93,12 @@ def run(args: argparse.Namespace) -> int:
             result = execute(dataset, config, folder, args.until, done)
         print_notes(dataset.warnings[before:], MAX_NOTES)
         code, metrics = finish(dataset, folder, result, figures=not args.no_figures)
-    lines = [*lost_image_lines(metrics), noise_line(config.imu), *summary_lines(metrics)]
+    lines = [*lost_image_lines(metrics), *summary_lines(metrics)]
+    where = [noise_line(config.imu), str(path)]
     if metrics["poses"]:
-        lines += [str(path), *diagnosis_lines(metrics)]
+        lines += [*where, *diagnosis_lines(metrics)]
     else:
-        lines.insert(-1, str(path))  # why there is no pose is the last word
+        lines[-1:-1] = where  # why there is no pose is the last word
     print("\n".join(lines))
     return code
 
