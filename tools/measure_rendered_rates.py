@@ -238,7 +238,10 @@ def main() -> None:
             )
 
         usual, mark = at(*USUAL)
-        print(f"ATE at 20 and 200 Hz: {usual:.4f} m{mark}; below: ratio to it, rows by frame rate")
+        print(
+            f"ATE at 20 and 200 Hz: {usual:.4f} m{mark}; below: ratio to it, rows by frame rate",
+            flush=True,
+        )
         print("frames " + "".join(f"{imu:>9g}" for imu in given.imu))
         for camera_hz in given.frames:
             row = [at(camera_hz, imu_hz) for imu_hz in given.imu]
