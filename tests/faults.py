@@ -60,6 +60,17 @@ def wrong_tracks(sim: Simulation, direction: np.ndarray) -> None:
             frame.uv_left[wrong] += rng.uniform(-30, 30, (np.count_nonzero(wrong), 2))
 
 
+def moving_fifth(sim: Simulation, direction: np.ndarray) -> None:
+    """Let every fifth track drift by 40 pixels a second in both images, for two seconds."""
+    for frame in sim._frames:
+        t = (frame.t_ns - START_NS) * 1e-9
+        if START_S <= t < START_S + 2.0:
+            drift = 40.0 * (t - START_S) * direction[:2] / np.linalg.norm(direction[:2])
+            moving = frame.ids % 5 == 0
+            frame.uv_left[moving] += drift
+            frame.uv_right[moving] += drift
+
+
 FAULTS: dict[str, Callable[[Simulation, np.ndarray], None]] = {
     f.__name__: f
     for f in (
@@ -70,6 +81,7 @@ FAULTS: dict[str, Callable[[Simulation, np.ndarray], None]] = {
         gyro_spike,
         accel_saturation,
         wrong_tracks,
+        moving_fifth,
     )
 }
 

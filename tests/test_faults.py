@@ -20,11 +20,20 @@ def flown(kind: str, seed: int, *settings: str) -> Honesty:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["accel_step", "gyro_step", "accel_spike", "wrong_tracks"])
-def test_a_contradiction_costs_little_and_is_reported(kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "most_m"),
+    [
+        ("accel_step", 0.08),
+        ("gyro_step", 0.08),
+        ("accel_spike", 0.08),
+        ("wrong_tracks", 0.08),
+        ("moving_fifth", 0.035),  # undisturbed 0.023 and 0.017; without `remove_moving` 0.040
+    ],
+)
+def test_a_contradiction_costs_little_and_is_reported(kind: str, most_m: float) -> None:
     for seed in (0, 3):
         result = flown(kind, seed)
-        assert result.largest_m < 0.08, result
+        assert result.largest_m < most_m, result
         assert result.within >= 0.95, result
         assert result.recovered, result
 

@@ -13,6 +13,7 @@ from vio.backend.observations import (
     VisionCheck,
     add_landmarks,
     observe,
+    remove_moving,
     remove_outliers,
     triangulate_pending,
 )
@@ -131,6 +132,7 @@ class Estimator:
             frame = self._thin_out(self.window, frame)
             self._predict(frame)
             observe(self.window, self.slot, frame.ids, frame.rays)
+            remove_moving(self.window, self.slot, self.config.backend.outlier)
             self.window.optimize(self.config.backend.iterations)
             inertial = self.gate.apply(self.window, frame.t_ns)
             vision = remove_outliers(self.window, self.slot, self.config.backend.outlier)

@@ -252,7 +252,7 @@ class Initializer:
         w.optimize(10)
         rows = w.active_rows()
         slots, _, _ = w.columns()
-        errors = reprojection_errors(rows, w.rig, w.visual_arrays(slots))
+        errors = reprojection_errors(rows, w.rig, w.visual_arrays(slots), slots)
         seen = errors[errors >= 0.0]
         mean_px = float(seen.mean()) * c.backend.pixel_sigma if len(seen) else np.inf
         if mean_px > c.init.max_error_px:

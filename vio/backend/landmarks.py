@@ -184,15 +184,20 @@ def reduced_rows(
 
 
 @njit(cache=True, nogil=True)
-def reprojection_errors(rows: np.ndarray, rig: RigArrays, va: VisualArrays) -> np.ndarray:
-    """Return (len(rows), S, 2) errors in sigmas of left and right observations, -1 where none."""
+def reprojection_errors(
+    rows: np.ndarray, rig: RigArrays, va: VisualArrays, frames: np.ndarray
+) -> np.ndarray:
+    """Return (len(rows), S, 2) errors in sigmas of left and right observations, -1 where none.
+
+    frames: the slots whose observations are looked at; those of the hosts must be in va.slots.
+    """
     S = va.mask.shape[1]
     out = np.full((len(rows), S, 2), -1.0)
     now = views(rig, va.R, va.p, mark_hosts(rows, va.host, S), va.slots)
     for index in range(len(rows)):
         row = rows[index]
         h = va.host[row]
-        for t in va.slots:
+        for t in frames:
             for cam in range(2):
                 if not (va.mask[row, t] >> cam) & 1:
                     continue

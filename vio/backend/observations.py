@@ -11,6 +11,8 @@ from vio.backend.triangulate import stereo_inverse_depth, triangulate_rows
 from vio.backend.window import ACTIVE, PENDING, Window
 from vio.config import Config
 
+MOVING_SHARE = 0.05  # of a frame's landmarks; fewer are left to `remove_outliers`
+
 
 @dataclass(frozen=True)
 class FrameInput:
@@ -50,6 +52,27 @@ def observe(window: Window, slot: int, ids: np.ndarray, rays: np.ndarray) -> Non
     stereo = np.isfinite(seen[:, 2])
     window.obs[rows, slot] = _without_nan(seen)
     window.mask[rows, slot] = 1 + 2 * stereo.astype(np.uint8)
+
+
+def remove_moving(window: Window, slot: int, threshold: float) -> None:
+    """Drop the observations of things that move, before they enter an optimisation.
+
+    The newest frame, in slot, is at its inertial prediction, which over one frame is nearly as good
+    as vision. What moves by itself does not fit there, while the robust loss alone would let many
+    such points pull the window along. threshold: in standard deviations, or in median errors where
+    the prediction itself is off by more: so it is never the majority that is dropped.
+    """
+    rows = window.active_rows()
+    slots, _, _ = window.columns()
+    visual = window.visual_arrays(slots)
+    here = np.array([slot], np.int64)
+    errors = reprojection_errors(rows, window.rig, visual, here)[:, slot].max(axis=1)
+    rows, errors = rows[errors >= 0.0], errors[errors >= 0.0]
+    if not len(rows):
+        return
+    moving = errors > threshold * max(1.0, float(np.median(errors)))
+    if np.count_nonzero(moving) >= MOVING_SHARE * len(rows):
+        window.mask[rows[moving], slot] = 0
 
 
 def _without_nan(rays: np.ndarray) -> np.ndarray:
@@ -92,7 +115,7 @@ def triangulate_pending(window: Window, slot: int, config: Config) -> None:
     lm = triangulate_rows(rows, window.rig, visual, np.radians(c.min_parallax_deg))
     good = np.isfinite(lm[:, 2]) & (lm[:, 2] > 1 / c.max_depth_m) & (lm[:, 2] < 1 / c.min_depth_m)
     window.lm[rows[good]] = lm[good]
-    errors = reprojection_errors(rows[good], window.rig, visual)
+    errors = reprojection_errors(rows[good], window.rig, visual, slots)
     fits = errors.max(axis=(1, 2), initial=0.0) < c.outlier
     window.lm_state[rows[good][fits]] = ACTIVE
 
@@ -117,7 +140,7 @@ def remove_outliers(window: Window, slot: int, threshold: float) -> VisionCheck:
     """
     rows = window.active_rows()
     slots, _, _ = window.columns()
-    errors = reprojection_errors(rows, window.rig, window.visual_arrays(slots))
+    errors = reprojection_errors(rows, window.rig, window.visual_arrays(slots), slots)
     seen, lost, majority_agrees = drop_outliers(
         rows, errors, window.mask, window.host, slot, threshold
     )
