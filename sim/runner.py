@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Build a Verilog module with a simulator and run cocotb tests of a Python module on it."""
 
+import fcntl
 import hashlib
 import importlib.util
 import json
@@ -8,7 +9,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from vio.errors import VioError
@@ -54,6 +56,15 @@ def _environment() -> dict[str, str]:
     }
 
 
+@contextmanager
+def one_at_a_time(build: Path) -> Iterator[None]:
+    """Hold the lock of a build folder: the processes of `pytest -n` share the builds."""
+    build.parent.mkdir(parents=True, exist_ok=True)
+    with open(f"{build}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def params_header(preset: str | None = None) -> Path:
     """Return the vio_params.vh of a preset, written if need be; None: the one in rtl/."""
     if preset is None:
@@ -64,8 +75,9 @@ def params_header(preset: str | None = None) -> Path:
     path = BUILD / "params" / preset / "vio_params.vh"
     path.parent.mkdir(parents=True, exist_ok=True)
     text = verilog_text(load_config(preset), f"vio hw params --preset {preset} --out vio_params.vh")
-    if not path.is_file() or path.read_text() != text:
-        path.write_text(text)
+    with one_at_a_time(path.parent):
+        if not path.is_file() or path.read_text() != text:
+            path.write_text(text)
     return path
 
 
@@ -115,22 +127,24 @@ def simulate(
     try:
         runner = get_runner(simulator)
         whole = build / "whole"  # a build that was interrupted may hold broken files
-        if build.exists() and not whole.exists():
-            shutil.rmtree(build)
         arguments = [*_WARNINGS, "-O3"] if simulator == "verilator" else ["-g2005", "-Wall"]
         arguments += ["--coverage-line"] if coverage else []
-        runner.build(
-            sources=files,
-            includes=[path.parent for path in headers[:1]],
-            hdl_toplevel=module,
-            parameters=parameters,
-            build_args=arguments,
-            build_dir=build,
-            timescale=("1ns", "1ps"),
-            waves=waves,
-            log_file=str(build) + ".log",
-        )
-        whole.touch()
+        with one_at_a_time(build):
+            if build.exists() and not whole.exists():
+                shutil.rmtree(build)
+            runner.build(
+                sources=files,
+                includes=[path.parent for path in headers[:1]],
+                hdl_toplevel=module,
+                parameters=parameters,
+                build_args=arguments,
+                build_dir=build,
+                timescale=("1ns", "1ps"),
+                waves=waves,
+                log_file=str(build) + ".log",
+            )
+            whole.touch()
+        log = build / f"test{os.environ.get('PYTEST_XDIST_WORKER', '')}.log"
         results = runner.test(
             hdl_toplevel=module,
             test_module=tests,
@@ -141,7 +155,7 @@ def simulate(
             parameters=parameters if simulator == "icarus" else None,
             waves=waves,
             results_xml=str(build / f"results-{os.getpid()}.xml"),
-            log_file=str(build / "test.log"),
+            log_file=str(log),
         )
     finally:
         os.environ.clear()
@@ -150,7 +164,7 @@ def simulate(
     if ran == 0:
         raise VioError(f"no cocotb test of {tests} was run on {module}")
     if failed:
-        raise AssertionError(f"{failed} of {ran} tests failed on {module}: {build}/test.log")
+        raise AssertionError(f"{failed} of {ran} tests failed on {module}: {log}")
 
 
 def lint(

@@ -66,25 +66,43 @@ def test_the_sdist_holds_what_is_needed_to_test_it(built: dict[str, Path]) -> No
     assert names >= {"CONTRIBUTING.md", "SECURITY.md", "datasets/manifest.toml"}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["wheel", "sdist"])
-def test_an_installed_distribution_runs_the_demo_outside_of_the_repository(
-    kind: str, built: dict[str, Path], tmp_path: Path
-) -> None:
-    environment = tmp_path / "venv"
+def installed(distribution: Path, folder: Path) -> tuple[Path, Path]:
+    """Install a distribution into a new environment; return that and its folder of packages.
+
+    The dependencies are those of this environment, behind the new one's own folder; ours is
+    installed there by an editable hook, which is of no use without its .pth file.
+    """
+    environment = folder / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True)
-    # The dependencies are those of this environment, behind the new one's own folder; ours is
-    # installed there by an editable hook, which is of no use without its .pth file.
     (ours,) = site.getsitepackages()[:1]
     (theirs,) = environment.glob("lib/python*/site-packages")
     (theirs / "dependencies.pth").write_text(ours + "\n")
     pip = [sys.executable, "-m", "pip", "--python", str(environment), "install", "--quiet"]
     pip += ["--no-deps", "--no-build-isolation", "--no-index", "--ignore-installed"]
-    subprocess.run([*pip, str(built[kind])], check=True, cwd=tmp_path)
+    subprocess.run([*pip, str(distribution)], check=True, cwd=folder)
+    return environment, theirs
 
+
+@pytest.mark.slow
+def test_the_sdist_installs_what_the_wheel_holds(built: dict[str, Path], tmp_path: Path) -> None:
+    _, packages = installed(built["sdist"], tmp_path)
+    with zipfile.ZipFile(built["wheel"]) as wheel:
+        names = [n for n in wheel.namelist() if n.startswith("vio/")]
+        assert len(names) > 200
+        for name in names:
+            assert (packages / name).read_bytes() == wheel.read(name), name
+    files = {str(p.relative_to(packages)) for p in (packages / "vio").rglob("*") if p.is_file()}
+    assert {n for n in files if "__pycache__" not in n} == set(names)
+
+
+@pytest.mark.slow
+def test_an_installed_wheel_runs_the_demo_outside_of_the_repository(
+    built: dict[str, Path], tmp_path: Path
+) -> None:
+    environment, packages = installed(built["wheel"], tmp_path)
     where = [str(environment / "bin/python"), "-c", "import vio; print(vio.__file__)"]
     found = subprocess.run(where, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert Path(found.stdout.strip()).is_relative_to(theirs)
+    assert Path(found.stdout.strip()).is_relative_to(packages)
     result = subprocess.run(
         [str(environment / "bin/vio"), "demo", "--seconds", "3"],
         cwd=tmp_path,

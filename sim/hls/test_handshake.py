@@ -11,7 +11,7 @@ import pytest
 from cocotb.triggers import ReadOnly, RisingEdge
 from cocotb.utils import get_sim_time
 
-from sim.runner import BUILD, simulate, simulators
+from sim.runner import BUILD, one_at_a_time, simulate, simulators
 from sim.streams import Stall, never, receive, reset, send, sometimes
 from vio.hw.hls.blocks import BLOCKS, GEN
 from vio.hw.hls.kernel_block import SETUP_WORDS, kernel_texts
@@ -200,9 +200,11 @@ def folder_of(texts: dict[str, str]) -> Path:
     """Return a folder with these files."""
     key = hashlib.blake2b(repr(sorted(texts.items())).encode(), digest_size=8).hexdigest()
     folder = BUILD / "hls" / key
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in texts.items():
-        (folder / name).write_text(text)
+    with one_at_a_time(folder):
+        folder.mkdir(exist_ok=True)
+        for name, text in texts.items():
+            if not (folder / name).is_file():  # a simulation may be reading it
+                (folder / name).write_text(text)
     return folder
 
 
