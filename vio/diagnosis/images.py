@@ -31,7 +31,8 @@ class ImageCheck:
         self._equal: deque[bool] = deque(maxlen=FRAMES)
         self._disparity: deque[tuple[float, int]] = deque(maxlen=2)
         self._matches: deque[tuple[int, int]] = deque(maxlen=KEYFRAMES)  # tracks, matches
-        self._pair: list[np.ndarray] = []  # every 2nd pixel of the 8th rows
+        self._newest: StereoFrame | None = None  # if it has both images
+        self._pair: list[np.ndarray] = []  # of a keyframe: every 2nd pixel of the 8th rows
 
     def add_images(self, frame: StereoFrame) -> None:
         """Look at every STEP_PX-th pixel; an image that was lost counts as none."""
@@ -43,16 +44,22 @@ class ImageCheck:
                 look[k] = pixels.mean(), pixels.std()
                 small.append(pixels)
         self._looks.append(look)
-        if frame.left is not None and frame.right is not None:
-            self._pair = [
-                image[STEP_PX // 2 :: STEP_PX, ::SHIFT_STEP_PX].copy()
-                for image in (frame.left, frame.right)
-            ]
+        self._newest = frame if len(small) == 2 else None
         same = len(small) == 2 and small[0].shape == small[1].shape
         self._equal.append(bool(same and np.abs(small[0] - small[1]).mean() < EQUAL))
 
     def add_rays(self, rays: np.ndarray) -> None:
-        """Take note of a keyframe's tracks (N, 4): stereo matches and their disparities."""
+        """Take note of a keyframe's tracks (N, 4): stereo matches and their disparities.
+
+        Its images are those that `add_images` was given last.
+        """
+        if self._newest is not None:
+            self._pair = [
+                image[STEP_PX // 2 :: STEP_PX, ::SHIFT_STEP_PX].copy()
+                for image in (self._newest.left, self._newest.right)
+                if image is not None
+            ]
+            self._newest = None
         stereo = rays[np.isfinite(rays[:, 2])]
         self._matches.append((len(rays), len(stereo)))
         if not len(stereo):

@@ -61,23 +61,23 @@ class RotationHistory:
     def __init__(self, R_body_cam: np.ndarray) -> None:
         self.R_body_cam = R_body_cam
         self.pairs: deque[RotationPair] = deque(maxlen=PAIRS)
-        self._t_ns: list[int] = []  # of the angle's values
-        self._angle: list[np.ndarray] = []  # integral of the rate, body axes
+        # The integral of the rate (body axes) and the times of its values, in parts as they came.
+        self._t_ns: list[np.ndarray] = []
+        self._angle: list[np.ndarray] = []
         self._last: VisualPose | None = None
 
     def add_gyro(self, start_ns: int, dt_s: np.ndarray, gyro: np.ndarray) -> None:
         """Add intervals dt_s (M,) with mean rates gyro (M, 3) that follow start_ns."""
-        if not self._t_ns or self._t_ns[-1] != start_ns:
-            self._t_ns, self._angle = [start_ns], [np.zeros(3)]
+        if not self._t_ns or self._t_ns[-1][-1] != start_ns:
+            self._t_ns, self._angle = [np.array([start_ns])], [np.zeros((1, 3))]
             self.pairs.clear()
-        ends = start_ns + np.round(np.cumsum(dt_s) * 1e9).astype(np.int64)
-        angles = self._angle[-1] + np.cumsum(gyro * dt_s[:, None], axis=0)
-        self._t_ns += ends.tolist()
-        self._angle += list(angles)
-        oldest = self.pairs[0].t0_ns if self.pairs else start_ns
-        cut = int(np.searchsorted(self._t_ns, oldest - 2 * MOST_LAG_S * 1e9))
-        if cut > 1000:  # now and then: it copies the list
-            del self._t_ns[:cut], self._angle[:cut]
+        if not len(dt_s):
+            return
+        self._t_ns.append(start_ns + np.round(np.cumsum(dt_s) * 1e9).astype(np.int64))
+        self._angle.append(self._angle[-1][-1] + np.cumsum(gyro * dt_s[:, None], axis=0))
+        oldest = (self.pairs[0].t0_ns if self.pairs else start_ns) - 2 * MOST_LAG_S * 1e9
+        while len(self._t_ns) > 1 and self._t_ns[0][-1] < oldest:
+            del self._t_ns[0], self._angle[0]
 
     def add_pose(self, pose: VisualPose) -> None:
         """Add a visual pose; the one before it in its chain makes a pair with it."""
@@ -91,7 +91,7 @@ class RotationHistory:
         """Return the rates of all pairs, or None when there are too few."""
         if len(self.pairs) < LEAST_PAIRS or len(self._t_ns) < 2:
             return None
-        t = np.array(self._t_ns)
+        t = np.concatenate(self._t_ns)
         margin = round(MOST_LAG_S * 1e9)
         t0 = np.array([p.t0_ns for p in self.pairs])
         t1 = np.array([p.t1_ns for p in self.pairs])
@@ -102,7 +102,7 @@ class RotationHistory:
         dt_s = ((t1 - t0) * 1e-9)[:, None]
         phi = np.array([p.phi_cam for p in self.pairs])[inside]
         base = t[0]
-        angle = np.array(self._angle)
+        angle = np.concatenate(self._angle)
         lags = np.arange(-MOST_LAG_S, MOST_LAG_S + 1e-9, LAG_STEP_S)
         at = np.empty((len(lags), len(t0), 3))
         x = (t - base).astype(np.float64)
