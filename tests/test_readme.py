@@ -59,9 +59,9 @@ def test_the_commands_of_the_readme_run_in_their_order(
     monkeypatch.chdir(tmp_path)
     section = README.split("## Run it on your own data")[1].split("```python")[0]
     lines = [line.split("#")[0] for line in section.splitlines() if line.startswith("    vio ")]
-    names = ["run", "eval", "export", "convert", "render", "doctor"]
+    names = ["run", "eval", "export", "convert", "render", "doctor", "doctor"]
     assert [words(line)[1] for line in lines] == names
-    run, evaluate, export, convert, render, doctor = (words(line)[1:] for line in lines)
+    run, evaluate, export, convert, render, doctor, examine = (words(line)[1:] for line in lines)
     cut = ["--seconds", str(SECONDS), "--out", "RECORDING"]
     assert cli.main([*render, *cut]) == 0
     assert cli.main(run) == 0
@@ -71,6 +71,7 @@ def test_the_commands_of_the_readme_run_in_their_order(
     assert cli.main(export) == 0
     assert cli.main(convert) == 0
     assert cli.main(doctor) in (0, EXIT_NEGATIVE)  # what this machine lacks is its affair
+    assert cli.main(examine) == 0
     (fixed,) = (words(c)[1:] for c in named("vio ", [README]) if "--engine fixed" in c)
     assert cli.main([*fixed, "--no-figures"]) == 0
 

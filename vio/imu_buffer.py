@@ -13,7 +13,7 @@ from vio.config import ImuConfig
 from vio.errors import VioError
 from vio.geometry import quaternion_from_matrix
 from vio.imu import intervals, propagate
-from vio.saturation import RangeLimit
+from vio.saturation import ACCEL_SPREAD_M_S2, GYRO_SPREAD_RAD_S, RangeLimit
 
 
 class ImuPose(NamedTuple):
@@ -42,8 +42,6 @@ class _Sample(NamedTuple):
 
 
 LONG = 2.5  # an interval longer than this many typical ones is a gap
-# How far from its mean a value must be to count as the end of a sensor's range.
-GYRO_SPREAD_RAD_S, ACCEL_SPREAD_M_S2 = 0.2, 1.0
 TYPICAL = 101  # intervals whose median is the typical one
 
 

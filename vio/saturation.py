@@ -11,6 +11,8 @@ import math
 import numpy as np
 
 REPEATS = 5  # samples at the largest value so far, exactly, that make it a limit
+# How far from its mean a value must be to count as the end of a sensor's range.
+GYRO_SPREAD_RAD_S, ACCEL_SPREAD_M_S2 = 0.2, 1.0
 MEMORY = 200  # samples over which the mean is forgotten
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`vio doctor`: check the machine, the installation and the data, and report what to do."""
+"""`vio doctor`: check the machine, the installation and the data, or examine a recording."""
 
 import argparse
 import os
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-HELP = "Check machine, installation and data; report what to do."
+HELP = "Check machine and installation, or what is wrong with a recording."
 SOURCES = ("rtl", "hls", "sim", "fpga")  # folders that a wheel does not carry
 
 
@@ -26,7 +26,11 @@ class Check(NamedTuple):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add this command's arguments (it has none)."""
+    """Add this command's arguments."""
+    from vio.commands import doctor_recording
+
+    parser.add_argument("recording", nargs="?", help="examine this recording, not the machine")
+    doctor_recording.add_arguments(parser)
 
 
 def check_python() -> Iterator[Check]:
@@ -189,9 +193,13 @@ CHECKS: tuple[Callable[[], Iterator[Check]], ...] = (
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print all findings; return 3 when something required is missing."""
+    """Print all findings; return 3 when something required is missing, or a recording is bad."""
     from vio.exits import EXIT_NEGATIVE
 
+    if args.recording is not None:
+        from vio.commands.doctor_recording import examine_recording
+
+        return examine_recording(args)
     findings = [finding for check in CHECKS for finding in check()]
     for level, what, found, advice in findings:
         print(f"{level:<5} {what:<24} {found}" + (f"  ->  {advice}" if advice else ""))

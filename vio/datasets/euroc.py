@@ -69,6 +69,7 @@ class EurocDataset:
         pairs = pair_cameras(
             (times[0], shifted(times[1], right_offset_ms)), files.root, self.warnings
         )
+        self.stereo_apart_ns = pairs.apart_ns  # right stamp - left stamp, of the frames with both
         check_against_imu(pairs.t_ns, self.imu.t_ns, files.root, self.warnings)
         self._pairs: list[Pair] = [
             (int(t), names[0][i] if i >= 0 else None, names[1][j] if j >= 0 else None)

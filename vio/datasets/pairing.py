@@ -19,11 +19,15 @@ _INTERVAL_NS = 50_000_000  # of recordings too short to have one
 
 @dataclass(frozen=True)
 class Pairing:
-    """Hold N frames: t_ns (N,); left, right (N,) index the cameras' lists, -1 for none."""
+    """Hold N frames: t_ns (N,); left, right (N,) index the cameras' lists, -1 for none.
+
+    apart_ns: (M,), right stamp - left stamp of the M frames with both.
+    """
 
     t_ns: np.ndarray
     left: np.ndarray
     right: np.ndarray
+    apart_ns: np.ndarray
 
 
 def seconds(ns: float) -> str:
@@ -81,6 +85,7 @@ def pair_cameras(times: tuple[np.ndarray, np.ndarray], where: str, warnings: lis
         t_ns[order],
         np.concatenate([np.arange(len(left)), np.full(len(alone), -1)])[order],
         np.concatenate([partner, alone])[order],
+        offset[good],
     )
 
 

@@ -67,6 +67,7 @@ class BagDataset:
         self.imu = found.imu
         left_t, right_t = found.image_t_ns
         pairs = pair_cameras((left_t, shifted(right_t, right_offset_ms)), str(path), self.warnings)
+        self.stereo_apart_ns = pairs.apart_ns  # right stamp - left stamp, of the frames with both
         check_against_imu(pairs.t_ns, self.imu.t_ns, str(path), self.warnings)
         self._pairs: list[Pair] = [
             (int(t), str(left_t[i]) if i >= 0 else None, str(right_t[j]) if j >= 0 else None)
