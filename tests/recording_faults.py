@@ -35,7 +35,7 @@ def _shift(sim: Simulation, by_s: float) -> None:
     sim.imu = ImuData(sim.imu.t_ns + round(by_s * 1e9), sim.imu.gyro_rad_s, sim.imu.accel_m_s2)
 
 
-def _turn_cameras(sim: Simulation, R: np.ndarray) -> None:
+def turn_cameras(sim: Simulation, R: np.ndarray) -> None:
     """Turn both cameras of the calibration, not those that made the data."""
     T = np.eye(4)
     T[:3, :3] = R
@@ -47,7 +47,7 @@ def _turn_cameras(sim: Simulation, R: np.ndarray) -> None:
 def _invert_rotation(sim: Simulation) -> None:
     """Invert the rotation of T_BS in a way that leaves the second camera on the right."""
     R = sim.rig.left.T_body_cam[:3, :3]
-    _turn_cameras(sim, R.T @ R.T)
+    turn_cameras(sim, R.T @ R.T)
 
 
 def _move_away(sim: Simulation) -> None:
@@ -67,7 +67,7 @@ FAULTS: dict[str, tuple[Callable[[Simulation], None], str, str]] = {
     "gyro swapped": (lambda s: _change(s, gyro=SWAP_XY), "gyro_axes", "(y, x, z)"),
     "sensor turned": (lambda s: _change(s, TURN_Z, TURN_Z), "gyro_axes", "(-y, x, z)"),
     "sensor tilted": (lambda s: _change(s, TILT, TILT), "gyro_axes", "turned by 27 deg"),
-    "T_BS turned": (lambda s: _turn_cameras(s, TURN_Z), "gyro_axes", "T_BS"),
+    "T_BS turned": (lambda s: turn_cameras(s, TURN_Z), "gyro_axes", "T_BS"),
     "T_BS inverted": (_invert_rotation, "gyro_axes", "inverted"),
     "accel turned": (lambda s: _change(s, accel=TURN_Z), "accel_axes", "(y, -x, z)"),
     "accel swapped": (lambda s: _change(s, accel=SWAP_XY), "accel_axes", "(y, x, z)"),

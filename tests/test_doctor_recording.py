@@ -26,11 +26,14 @@ from vio.diagnosis.recording.inertial import (
     check_saturation,
 )
 from vio.diagnosis.recording.pictures import MOST_BLUR_PX, edge_blur
+from vio.diagnosis.recording.stereo import check_stereo_geometry
+from vio.diagnosis.recording.stereo_fit import StereoMatches
 from vio.diagnosis.recording.two_view import rotation_between
 from vio.errors import VioError
 from vio.frontend.pyramid import build_pyramid
 from vio.geometry import exp_so3
 from vio.imu import ImuNoise
+from vio.render.calibration import euroc_rig
 
 # One for each check that compares sensors; the others have quick tests below.
 COMPARED = (
@@ -234,6 +237,42 @@ def test_the_rotation_between_two_views_is_found_with_and_without_translation(
         result = rotation_between(a, b)
         assert result is not None
         assert np.linalg.norm(result[0] - exp_so3(phi)) < 0.004
+
+
+def matches_of(near_m: float, far_m: float, t: tuple[float, ...] | None = None) -> StereoMatches:
+    """Return 400 matches of EuRoC's rig; t: other place of the left camera in the right one's axes.
+
+    The principal points of the two cameras differ by (13, 7) px.
+    """
+    rig = euroc_rig()
+    rng = np.random.default_rng(0)
+    z = rng.uniform(near_m, far_m, 400)
+    points = np.column_stack([rng.uniform(-0.5, 0.5, (400, 2)) * z[:, None], z])
+    T = rig.T_right_left
+    moved = points @ T[:3, :3].T + (T[:3, 3] if t is None else t)
+    left, right = (
+        c.project(p[:, :2] / p[:, 2:]) + rng.normal(0.0, 0.1, (400, 2))
+        for c, p in ((rig.left, points), (rig.right, moved))
+    )
+    return StereoMatches(left, right, np.full((400, 2), np.nan), np.arange(400) // 40)
+
+
+def test_distant_points_are_no_vertical_stereo_where_principal_points_differ() -> None:
+    matches = matches_of(3.0, 4.0)
+    raw = np.median(matches.uv_right - matches.uv_left, axis=0)
+    assert abs(raw[1]) > 2.0 * abs(raw[0]), "the raw displacement looks vertical"
+    seen = check_stereo_geometry(euroc_rig(), matches, 500, False)
+    assert levels(seen.findings)["stereo"] == levels(seen.findings)["right_camera"] == OK
+
+
+def test_swapped_and_vertical_matches_are_named() -> None:
+    m = matches_of(1.0, 2.0)
+    swapped = replace(m, uv_left=m.uv_right, uv_right=m.uv_left)
+    vertical = matches_of(1.0, 2.0, t=(0.0, -0.11, 0.0))
+    for matches, word in ((swapped, "swapped"), (vertical, "vertical")):
+        (found,) = check_stereo_geometry(euroc_rig(), matches, 500, False).findings
+        assert (found.kind, found.level) == ("stereo", BAD)
+        assert word in found.found
 
 
 def test_the_command_reports_a_recording_that_is_too_poor_without_a_traceback(

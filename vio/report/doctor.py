@@ -97,10 +97,14 @@ def _epipolar(folder: Path, seen: Examination) -> Iterator[Path]:
     left = seen.rig.left
     rows = len(maps) // 2
     with style.figure(path, 9.0, 3.1 * rows, nrows=rows, ncols=2, squeeze=False) as (fig, axes):
-        for ax, (title, uv, distance) in zip(axes.flat, maps, strict=True):
-            mean, edges_u, edges_v = _mean_over_image(uv, np.abs(distance), left.width, left.height)
-            top = max(float(np.nanpercentile(mean, 95)), 1e-3) if np.isfinite(mean).any() else 1.0
-            mesh = ax.pcolormesh(edges_u, edges_v, mean.T, vmin=0.0, vmax=top, cmap="viridis")
+        top = 1.0
+        for k, (ax, (title, uv, distance)) in enumerate(zip(axes.flat, maps, strict=True)):
+            cells, edges_u, edges_v = _median_over_image(
+                uv, np.abs(distance), left.width, left.height
+            )
+            if k % 2 == 0 and np.isfinite(cells).any():  # before and after in the same colours
+                top = max(float(np.nanpercentile(cells, 95)), 1e-3)
+            mesh = ax.pcolormesh(edges_u, edges_v, cells.T, vmin=0.0, vmax=top, cmap="viridis")
             ax.set_xlim(0, left.width)
             ax.set_ylim(left.height, 0)
             ax.set_aspect("equal")
@@ -109,7 +113,7 @@ def _epipolar(folder: Path, seen: Examination) -> Iterator[Path]:
     yield path
 
 
-def _mean_over_image(
+def _median_over_image(
     uv: np.ndarray, values: np.ndarray, width: int, height: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the medians (U, V) of values (M,) in cells of the image, and the cells' edges."""

@@ -47,10 +47,17 @@ class Alignment:
     is_sound: bool = False
 
 
-def check_alignment(pairs: list[ViewPair], imu: ImuData, camera: Camera) -> Alignment:
-    """Return what gyroscope and left camera say about each other."""
+def check_alignment(
+    pairs: list[ViewPair], imu: ImuData, camera: Camera, useless: str = ""
+) -> Alignment:
+    """Return what gyroscope and left camera say about each other.
+
+    useless: why the gyroscope is of no use, if that is known.
+    """
     out = Alignment(camera=camera)
     R_body_cam = camera.T_body_cam[:3, :3].copy()
+    if useless:
+        return _left_open(out, useless)
     if len(imu) < 2:
         return _left_open(out, "there are no inertial data")
     out.rotations = image_rotations(pairs, camera)

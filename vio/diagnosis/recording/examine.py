@@ -114,7 +114,10 @@ def examine(
 
 def _check_geometry(out: Examination) -> None:
     """Add what cameras and gyroscope say about each other."""
-    alignment = out.alignment = check_alignment(out.observer.pairs.pairs, out.imu, out.rig.left)
+    pairs = out.observer.pairs.pairs
+    stuck = any(f.kind == "stuck_axis" and "gyroscope" in f.found for f in out.complaints)
+    why = "an axis of the gyroscope is stuck" if stuck else ""
+    alignment = out.alignment = check_alignment(pairs, out.imu, out.rig.left, why)
     out.findings += alignment.findings
     is_left_wrong = any(f.level == BAD and f.kind == "left_lens" for f in alignment.findings)
     left = corrected(out.rig.left, alignment.camera if is_left_wrong else None)

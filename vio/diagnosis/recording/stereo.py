@@ -2,7 +2,7 @@
 """Right camera against left one: swapped, vertical, turned, late, or with a wrong lens."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -10,7 +10,13 @@ from vio.camera import StereoRig
 from vio.diagnosis.axes import angle_deg
 from vio.diagnosis.recording.alignment import lens_change_px, lens_text
 from vio.diagnosis.recording.finding import Finding, bad, good, undetermined
-from vio.diagnosis.recording.stereo_fit import LEAST_MATCHES, StereoFit, StereoMatches, fit_stereo
+from vio.diagnosis.recording.stereo_fit import (
+    LEAST_MATCHES,
+    StereoFit,
+    StereoMatches,
+    fit_stereo,
+    stereo_distances,
+)
 from vio.geometry import exp_so3
 
 LEAST_SHARE = 0.1  # of the tracks that find a partner
@@ -21,6 +27,8 @@ LEAST_VERTICAL_PX = 8.0
 # Rows that are a pixel apart cost the matcher half of its correlation (windows of 7 rows).
 MOST_ROW_PX = 0.5  # systematic distance from the epipolar lines
 EXPLAINED = 0.8
+# Of the distances, and pixels, that exchanged images may leave to be called swapped.
+EXCHANGED, EXCHANGED_PX = 0.3, 2.0
 NEARLY = 1.25  # times the residual of all parameters, that a single group may leave
 MOST_OFFSET_S, KNOWN_OFFSET_S, SIGMAS = 2e-3, 1e-3, 5.0
 
@@ -61,23 +69,13 @@ def check_stereo_geometry(
         else:
             out.findings.append(undetermined("stereo", "stereo", figures))
         return out
-    shift = np.median(matches.uv_right - matches.uv_left, axis=0)
-    disparity = _disparity(rig, matches)
+    displacement = _displacement(rig, matches)
+    shift = np.nanmedian(displacement, axis=0)
+    disparity = -displacement[np.isfinite(displacement[:, 0]), 0]
     negative = float((disparity < 0.0).mean())
     middle = float(np.median(disparity))
-    figures += f", displaced by ({shift[0]:+.1f}, {shift[1]:+.1f}) px in the median"
-    if abs(shift[1]) > max(VERTICAL * abs(shift[0]), LEAST_VERTICAL_PX):
-        out.findings.append(
-            bad(
-                "stereo",
-                "stereo",
-                f"the stereo pair is vertical in the images: {figures}",
-                "turn images and calibration by 90 degrees, or correct the T_BS of both cameras",
-                shift_v_px=float(shift[1]),
-            )
-        )
-        return out
-    if negative > SWAPPED_SHARE and middle < -LEAST_DISPARITY_PX:
+    figures += f", displaced by ({shift[0]:+.1f}, {shift[1]:+.1f}) px when rectified"
+    if (negative > SWAPPED_SHARE and middle < -LEAST_DISPARITY_PX) or _fit_exchanged(rig, matches):
         out.findings.append(
             bad(
                 "stereo",
@@ -89,6 +87,17 @@ def check_stereo_geometry(
             )
         )
         return out
+    if abs(shift[1]) > max(VERTICAL * abs(shift[0]), LEAST_VERTICAL_PX):
+        out.findings.append(
+            bad(
+                "stereo",
+                "stereo",
+                f"the stereo pair is vertical in the images: {figures}",
+                "turn images and calibration by 90 degrees, or correct the T_BS of both cameras",
+                shift_v_px=float(shift[1]),
+            )
+        )
+        return out
     out.findings.append(
         good("stereo", "stereo", f"{figures}, disparity {middle:.1f} px", disparity_px=middle)
     )
@@ -97,16 +106,34 @@ def check_stereo_geometry(
     return out
 
 
-def _disparity(rig: StereoRig, matches: StereoMatches) -> np.ndarray:
+def _displacement(rig: StereoRig, matches: StereoMatches) -> np.ndarray:
+    """Return by how far the matches (M, 2) lie apart in the rectified images, pixels.
+
+    Not in the raw ones: their principal points differ by as much as distant points move.
+    """
     r = rig.rectification
-    x = []
+    xy = []
     for camera, uv, R in (
         (rig.left, matches.uv_left, r.R_rect_left),
         (rig.right, matches.uv_right, r.R_rect_right),
     ):
         q = np.column_stack([camera.unproject(uv), np.ones(len(uv))]) @ R.T
-        x.append(q[:, 0] / q[:, 2])
-    return r.focal * (x[0] - x[1])
+        xy.append(q[:, :2] / q[:, 2:])
+    return r.focal * (xy[1] - xy[0])
+
+
+def _fit_exchanged(rig: StereoRig, matches: StereoMatches) -> bool:
+    """Return whether the matches fit the rig clearly better with the images exchanged.
+
+    Intrinsics that are exchanged as well displace the rows, so that disparities may not tell.
+    """
+    other = replace(matches, uv_left=matches.uv_right, uv_right=matches.uv_left)
+    given, exchanged = (
+        float(np.median(np.abs(stereo_distances(rig, m)))) for m in (matches, other)
+    )
+    positive = _displacement(rig, other)[:, 0] < -LEAST_DISPARITY_PX
+    fits = exchanged < min(EXCHANGED * given, EXCHANGED_PX)
+    return fits and float(positive.mean()) > SWAPPED_SHARE
 
 
 def _explain(

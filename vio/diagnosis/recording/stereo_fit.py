@@ -89,6 +89,11 @@ class _Model:
         return np.nan_to_num(e * self.rig.right.fx)
 
 
+def stereo_distances(rig: StereoRig, matches: StereoMatches) -> np.ndarray:
+    """Return the epipolar distances (M,) of the matches with the rig as given, pixels."""
+    return _Model(rig, matches).distances(np.zeros(len(NAMES)))
+
+
 def fit_stereo(rig: StereoRig, matches: StereoMatches) -> dict[str, StereoFit]:
     """Return the fit of every group of GROUPS; empty for fewer than LEAST_MATCHES matches."""
     if len(matches.uv_left) < LEAST_MATCHES:
