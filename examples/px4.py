@@ -80,7 +80,9 @@ class Sender:
         upper = np.triu_indices(6)
         x, y, z = (float(v) for v in FLIP @ state.p_world_body)
         vx, vy, vz = (float(v) for v in to_frd @ state.v_world_body)
-        quality = {"tracking": 100, "contradicted": 30, "inertial": 10}.get(state.status.value, 1)
+        quality = {"tracking": 100, "unscaled": 30, "contradicted": 30, "inertial": 10}.get(
+            state.status.value, 1
+        )
         return {
             "time_usec": state.t_ns // 1000,
             "frame_id": LOCAL_FRD,

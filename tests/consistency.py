@@ -79,7 +79,8 @@ def run_experiment(
 ) -> tuple[list[State], np.ndarray, np.ndarray]:
     """Return the states, and the (R, p) that move the truth into the estimator's world."""
     odometry = odometry_of(sim, config)
-    initializer = odometry.estimator.initializer
+    estimator = odometry.estimator
+    initializer = estimator.mono_initializer if sim.rig.is_mono else estimator.initializer
     attempt = initializer.attempt
 
     def attempt_with_wide_yaw() -> Window | None:

@@ -43,11 +43,12 @@ def make_rig(
 class Simulation:
     """A dataset of tracks (engine `replay`) whose truth is exact.
 
-    motion: "moving" about a place, "rest" (at rest for 4 s, then moving) or "tour" (round the room
-    for as long as it lasts, so that no landmark stays in view). blind: (start_s, end_s) without any
-    track. pixel_sigma in pixels; noise densities as in `ImuNoise`. max_tracks: followed at a time.
-    stereo_share: of the tracks, those with a right pixel. frame_rate_hz, imu_rate_hz: of the same
-    motion.
+    motion: "moving" about a place, "rest" (at rest for 4 s, then moving), "hover" (moving for 4 s,
+    then still but for millimetres), "straight" (at constant velocity and attitude) or "tour" (round
+    the room for as long as it lasts, so that no landmark stays in view). blind: (start_s, end_s)
+    without any track. pixel_sigma in pixels; noise densities as in `ImuNoise`. max_tracks: followed
+    at a time. stereo_share: of the tracks, those with a right pixel. frame_rate_hz, imu_rate_hz: of
+    the same motion.
     """
 
     def __init__(
@@ -108,10 +109,19 @@ class Simulation:
         if self._motion == "rest":
             x = np.maximum(0.0, t - 4.0)
             t = x**3 / (x**2 + 1.0)  # stands still, then starts smoothly
+        still = np.zeros_like(t)
+        if self._motion == "hover":
+            x = np.maximum(0.0, t - 4.0)
+            still = x**3 / (x**2 + 1.0)
+            t = t - still  # comes to rest
         p = self._amplitude * np.sin(2 * np.pi * self._frequency * t + self._phase)
         turn = self._turn_amplitude * np.sin(
             2 * np.pi * self._turn_frequency * t + self._turn_phase
         )
+        p = p + 0.004 * (np.sin(2.0 * still + self._phase) - np.sin(self._phase))
+        if self._motion == "straight":
+            p = np.column_stack([0.4 * t[:, 0] - 3.0, 0.1 * t[:, 0], np.zeros(len(t))])
+            turn = np.zeros_like(p)
         if self._motion == "tour":
             course = TOUR_RAD_S * t[:, 0]
             circle = np.column_stack([np.cos(course), np.sin(course), np.zeros_like(course)])

@@ -214,9 +214,9 @@ def test_a_missing_entry_is_named_with_one_that_is_there(recording: Path, edit: 
         open_dataset(recording)
 
 
-def test_a_recording_with_one_camera_is_refused(recording: Path) -> None:
-    shutil.rmtree(recording / "cam1")
-    with pytest.raises(VioError, match="holds cam0 only; a stereo pair is needed"):
+def test_a_recording_without_the_left_camera_is_refused(recording: Path) -> None:
+    shutil.rmtree(recording / "cam0")
+    with pytest.raises(VioError, match="holds cam1 only; give cam0"):
         open_dataset(recording)
 
 

@@ -40,6 +40,15 @@ def test_a_keyframe_is_requested_by_age_loss_or_parallax(
     assert is_keyframe(evidence, RULES, 10) is requested
 
 
+def test_with_one_camera_age_asks_for_a_keyframe_only_where_there_is_parallax() -> None:
+    old = dataclasses.replace(QUIET, age=10)
+    still = dataclasses.replace(old, parallax_px=0.9 * RULES.mono_parallax_px)
+    assert is_keyframe(old, RULES, 10, mono=True)
+    assert not is_keyframe(still, RULES, 10, mono=True)
+    assert is_keyframe(still, RULES, 10)  # with two cameras age is enough
+    assert is_keyframe(dataclasses.replace(still, alive=69), RULES, 10, mono=True)
+
+
 def test_rotation_alone_is_no_parallax() -> None:
     rays = np.random.default_rng(0).uniform(-0.5, 0.5, (50, 2))
     R = exp_so3(np.array([0.1, -0.05, 0.2]))

@@ -17,7 +17,13 @@ from vio.report.timing import draw_timing
 from vio.runs.execute import RunResult
 from vio.runs.log import RunLog
 from vio.runs.samples import FrameSampler
-from vio.runs.summary import aligned_segments, rotation_error_rad, summarise, summary_lines
+from vio.runs.summary import (
+    aligned_segments,
+    rotation_error_rad,
+    scale_lines,
+    summarise,
+    summary_lines,
+)
 from vio.trajectory import Trajectory
 
 
@@ -144,6 +150,21 @@ def test_a_tilted_estimate_shows_its_tilt_as_rotation_error() -> None:
     np.testing.assert_array_equal(rotation_error_rad(identity, identity), [[0.0, 0.0, 0.0]])
 
 
+def test_metrics_state_how_well_one_camera_knew_its_scale() -> None:
+    states = make_run(40)
+    known = np.linspace(0.08, 0.002, 30)
+    states[5:35] = [
+        replace(s, scale_sigma=float(x)) for s, x in zip(states[5:35], known, strict=True)
+    ]
+    metrics = summarise(Truth(states), run_result(states))
+    assert metrics["scale"] == {
+        "frames": 30, "first_at_s": 0.25, "first_sigma": 0.08, "last_sigma": 0.002,
+    }  # fmt: skip
+    assert scale_lines(metrics) == [
+        "one camera in 30 frames: scale known to 8.0 % at 0.25 s, to 0.2 % at the end"
+    ]
+
+
 def test_metrics_count_frames_segments_and_times() -> None:
     states = make_run(40)
     metrics = summarise(Truth(states), run_result(states))
@@ -152,11 +173,13 @@ def test_metrics_count_frames_segments_and_times() -> None:
     assert metrics["segments"] == 2
     assert metrics["frames_by_status"] == {
         "initializing": 5,
+        "unscaled": 0,
         "tracking": 30,
         "contradicted": 0,
         "inertial": 3,
         "lost": 2,
     }
+    assert metrics["scale"] is None  # there were two cameras
     assert metrics["timing_ms"]["window"]["mean"] == pytest.approx(1.2)
     assert metrics["innovations"]["vision"] == {
         "frames": 32,

@@ -161,10 +161,18 @@ def invertible_radius(model: str, distortion: tuple[float, ...]) -> float:
 
 @dataclass(frozen=True)
 class StereoRig:
-    """Hold a left and a right camera on one body (the IMU frame)."""
+    """Hold a left and a right camera on one body (the IMU frame).
+
+    With one camera, `right` is `left` itself, and no right image or ray ever comes (`mono_rig`).
+    """
 
     left: Camera
     right: Camera
+
+    @property
+    def is_mono(self) -> bool:
+        """Whether there is one camera only."""
+        return self.right is self.left
 
     @cached_property
     def T_right_left(self) -> np.ndarray:
@@ -180,6 +188,11 @@ class StereoRig:
     def rectification(self) -> "Rectification":
         """The common rectified frame of both cameras."""
         return rectify(self)
+
+
+def mono_rig(camera: Camera) -> StereoRig:
+    """Return the rig of one camera."""
+    return StereoRig(camera, camera)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ class DatasetConfig(Section):
 
     name = "dataset"
 
+    mono: bool = switch(False)  # use the left camera only
     # What the right camera's stamps are late by, for pairing only.
     right_offset_ms: float = real(0.0, -1000.0, 1000.0)
 
@@ -86,6 +87,8 @@ class KeyframeConfig(Section):
     min_alive: float = real(0.7, 0.0, 1.0)
     # Median displacement without rotation that requests one.
     max_parallax_px: float = real(30.0, 0.0, 1000.0)
+    # With one camera, the displacement without which age alone requests none.
+    mono_parallax_px: float = real(5.0, 0.0, 1000.0)
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,8 @@ class BackEndConfig(Section):
     min_depth_m: float = real(0.2, 1e-3, 1e4)
     max_depth_m: float = real(100.0, 1e-3, 1e6)
     min_parallax_deg: float = real(1.0, 0.0, 90.0)  # to triangulate without stereo
+    # Relative deviation of the scale above which a pose of one camera is reported as `unscaled`.
+    scale_sigma: float = real(0.05, 1e-4, 10.0)
     min_visible: int = whole(8, 1, 1000)  # landmarks in view below which vision counts as lost
     max_inertial_s: float = real(1.0, 0.0, 3600.0)  # dead reckoning ends in `lost` after this
     # Squared normalised innovation (nine components) beyond which vision contradicts an inertial
@@ -195,6 +200,15 @@ class InitConfig(Section):
     # From a failed attempt to the next, at most; the first follow one another more closely.
     retry_s: float = real(0.4, 0.0, 60.0)
     min_landmarks: int = whole(20, 4, 1000)  # stereo landmarks of the first frame still in view
+    # With one camera: motion to watch before the first pose, and the longest that is kept.
+    mono_min_span_s: float = real(0.8, 0.1, 60.0)
+    mono_span_s: float = real(2.5, 0.1, 60.0)
+    # Median movement of the tracks, rotation removed, below which no start is tried.
+    mono_parallax_deg: float = real(1.0, 0.01, 90.0)
+    # Relative deviation of the scale, with which the first pose is given.
+    mono_scale_sigma: float = real(0.1, 1e-4, 10.0)
+    # Time without right images after which a stereo rig starts, and reports, as one camera.
+    mono_after_s: float = real(1.0, 0.0, 60.0)
     max_error_px: float = real(2.0, 0.01, 1000.0)  # mean reprojection error of an accepted start
     # M/s^2 from 9.81, accelerometer bias included.
     max_gravity_error: float = real(1.5, 0.01, 100.0)

@@ -64,6 +64,7 @@ class Status(StrEnum):
     """How far a pose can be relied on."""
 
     INITIALIZING = "initializing"  # no pose yet
+    UNSCALED = "unscaled"  # one camera: the pose's scale is not well known yet
     TRACKING = "tracking"  # vision and inertial data agree
     CONTRADICTED = "contradicted"  # vision and inertial data disagree: less certain than usual
     INERTIAL = "inertial"  # vision lost: dead reckoning, for a bounded time
@@ -84,6 +85,7 @@ class State:
     vision_innovation: median reprojection error of the frame's landmarks, in standard deviations.
     inertial_innovation: largest squared normalised residual of the inertial factors in the window,
     a component. Both are near or below 1 while the data agree; None without a pose or landmarks.
+    scale_sigma: relative standard deviation of the scale with one camera; None with two.
     reason: why there is no pose, or what is found wrong with the data while there is one.
     """
 
@@ -101,6 +103,7 @@ class State:
     segment_covariance: np.ndarray | None = None
     vision_innovation: float | None = None
     inertial_innovation: float | None = None
+    scale_sigma: float | None = None
     reason: str = ""
     tracks: Tracks | None = None
     counters: dict[str, int] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from vio.backend.estimator import Estimator
 from vio.backend.window import MakeWindow, Window
 from vio.camera import StereoRig
 from vio.config import Config, ImuConfig
+from vio.errors import VioError
 from vio.float32.kernels import Kernels
 from vio.frontend.base import FrontEnd, check_sizes
 from vio.imu import ImuNoise, Preintegrate, preintegrate
@@ -47,6 +48,11 @@ def make_frontend(rig: StereoRig, config: Config) -> FrontEnd:
     """Return the front end of frontend.engine; raises VioError for images too small for it."""
     if config.frontend.engine != "replay":
         check_sizes(rig, config.frontend)
+    if rig.is_mono and config.frontend.engine in ("fixed", "rtl"):
+        raise VioError(
+            f"engine {config.frontend.engine} needs a stereo pair, but there is one camera only "
+            "(--mono, or a recording of one); choose --engine float"
+        )
     match config.frontend.engine:
         case "fixed":
             from vio.fixed.frontend import FixedFrontEnd

@@ -27,6 +27,7 @@ from vio.coasting import Interval
 from vio.config import Config
 from vio.data import State, StereoFrame, Tracks
 from vio.datasets.base import Dataset
+from vio.datasets.tracks import TrackFrame
 from vio.diagnosis.watch import Diagnosis
 from vio.errors import VioError
 from vio.frontend.base import FrontEnd
@@ -121,7 +122,7 @@ class Odometry:
         estimate = self.estimator.process(
             FrameInput(
                 t_ns, tracks.ids[seen], rays[seen], tracks.is_keyframe,
-                dt_s, gyro, accel, bridged_s,
+                dt_s, gyro, accel, bridged_s, self._is_mono(frame),
             )
         )  # fmt: skip
         interval = Interval(dt_s, gyro, accel, bridged_s)
@@ -195,6 +196,12 @@ class Odometry:
         R_cam_body = np.ascontiguousarray(R_body_cam.T)
         return mul33(R_cam_body, mul33(np.ascontiguousarray(R.T), R_body_cam))
 
+    def _is_mono(self, frame: StereoFrame) -> bool:
+        """Return whether a frame lacks what a right camera would give."""
+        if isinstance(frame, TrackFrame):
+            return not np.isfinite(frame.uv_right).any()
+        return frame.right is None
+
     def _rays(self, tracks: Tracks) -> np.ndarray:
         rays = np.full((len(tracks.ids), 4), np.nan)
         if len(tracks.ids):
@@ -216,6 +223,7 @@ class Odometry:
             "segment_covariance": located.covariance,
             "vision_innovation": vision if math.isfinite(vision) else None,  # without landmarks
             "inertial_innovation": located.inertial_innovation,
+            "scale_sigma": located.scale_sigma,
         }
 
 

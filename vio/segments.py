@@ -75,7 +75,9 @@ class Segments:
         self._remember(located)
         if blind_s > 0.0:
             return Status.INERTIAL, located
-        return (Status.CONTRADICTED if estimate.is_contradicted else Status.TRACKING), located
+        if estimate.is_contradicted:
+            return Status.CONTRADICTED, located
+        return (Status.UNSCALED if estimate.is_unscaled else Status.TRACKING), located
 
     def points_to_world(self, points: np.ndarray) -> np.ndarray:
         """Return points (M, 3) of the window in the world frame."""

@@ -8,6 +8,7 @@ import numpy as np
 from vio.backend.init import Initializer, KnownBiases
 from vio.backend.innovation import InertialGate
 from vio.backend.marginalize import choose_keyframe, marginalize
+from vio.backend.mono_init import MonoInitializer
 from vio.backend.observations import (
     FrameInput,
     VisionCheck,
@@ -36,7 +37,8 @@ class Estimate:
     initialised with this frame. vision_innovation: median reprojection error of the frame in
     standard deviations. inertial_innovation: largest squared normalised residual of the window's
     inertial factors, a component. is_contradicted: vision contradicts the inertial data now or did
-    shortly before.
+    shortly before. scale_sigma: relative standard deviation of the scale; None while a right camera
+    gives it. is_unscaled: it is larger than backend.scale_sigma.
     """
 
     t_ns: int
@@ -51,6 +53,8 @@ class Estimate:
     vision_innovation: float
     inertial_innovation: float
     is_contradicted: bool
+    scale_sigma: float | None = None
+    is_unscaled: bool = False
 
     @property
     def is_finite(self) -> bool:
@@ -88,10 +92,15 @@ class Estimator:
         self._known: KnownBiases | None = None
         self._doubtful = 0  # frames since then
         self.initializer = self._initializer()
+        self.mono_initializer = self._mono_initializer()
+        self._stereo_ns: int | None = None  # time of the last frame with a right image
+        self._first_ns: int | None = None
         self.gate = InertialGate(config.backend)
         self.window: Window | None = None
         self.slot = -1  # of the newest frame
         self._newest: FrameInput | None = None  # with all that its inertial factor holds
+        self._is_mono = rig.is_mono
+        self._scale_text = ""
         self.smoothed: list[Pose] = []  # left the window, some earlier frame has not
 
     def _initializer(self) -> Initializer:
@@ -99,10 +108,35 @@ class Estimator:
             self.rig, self.noise, self.config, self.preintegrate, self.make_window, self._known
         )
 
+    def _mono_initializer(self) -> MonoInitializer:
+        return MonoInitializer(
+            self.rig, self.noise, self.config, self.preintegrate, self.make_window, self._known
+        )
+
     @property
     def reason(self) -> str:
-        """Why there is no window; empty when there is one."""
-        return self.initializer.reason if self.window is None else ""
+        """Why there is no window, or how well its scale is known; empty when all is known."""
+        if self.window is not None:
+            return self._scale_text
+        return (self.mono_initializer if self._is_mono else self.initializer).reason
+
+    def _note_camera(self, frame: FrameInput) -> None:
+        """Find out whether the rig works with one camera: there was no right image for a while."""
+        if self._first_ns is None:
+            self._first_ns = frame.t_ns
+        if not frame.is_mono:
+            self._stereo_ns = frame.t_ns
+        since_ns = self._first_ns if self._stereo_ns is None else self._stereo_ns
+        without_s = (frame.t_ns - since_ns) * 1e-9
+        self._is_mono = self.rig.is_mono or without_s >= self.config.init.mono_after_s
+
+    def _attempt(self, frame: FrameInput) -> Window | None:
+        """Return a window if one can be built with this frame, or None."""
+        self.mono_initializer.add(frame)
+        if self._is_mono:
+            return self.mono_initializer.attempt()
+        self.initializer.add(frame)
+        return self.initializer.attempt()
 
     def reset(self) -> None:
         """Forget everything but the biases; the next frames initialise anew."""
@@ -114,13 +148,15 @@ class Estimator:
         self.window = None
         self.gate.reset()
         self.initializer = self._initializer()
+        self.mono_initializer = self._mono_initializer()
 
     def process(self, frame: FrameInput) -> Estimate | None:
         """Process one frame; return its estimate, or None while there is none."""
         is_first = self.window is None
+        self._note_camera(frame)
+        self._scale_text = ""
         if self.window is None:
-            self.initializer.add(frame)
-            window = self.initializer.attempt()
+            window = self._attempt(frame)
             if window is None:
                 return None
             self.window = window
@@ -136,25 +172,35 @@ class Estimator:
             self.window.optimize(self.config.backend.iterations)
             inertial = self.gate.apply(self.window, frame.t_ns)
             vision = remove_outliers(self.window, self.slot, self.config.backend.outlier)
+        scale_sigma = self.window.scale_sigma() if self._is_mono else None
         if frame.is_keyframe:
             add_landmarks(self.window, self.slot, frame.ids, frame.rays, self.config)
         triangulate_pending(self.window, self.slot, self.config)
         self._shrink()
-        return self._estimate(self.window, is_first, vision, inertial)
+        return self._estimate(self.window, is_first, vision, inertial, scale_sigma)
 
     def _estimate(
-        self, w: Window, is_first: bool, vision: VisionCheck, inertial_innovation: float
+        self,
+        w: Window,
+        is_first: bool,
+        vision: VisionCheck,
+        inertial_innovation: float,
+        scale_sigma: float | None,
     ) -> Estimate:
         x = w.vec[self.slot].astype(np.float64)
         t_ns = int(w.t_ns[self.slot])
         covariance = w.covariance()
         self._remember_biases(t_ns, x[BIASES], covariance)
+        is_unscaled = scale_sigma is not None and scale_sigma > self.config.backend.scale_sigma
+        if is_unscaled:
+            self._scale_text = f"scale known to {100.0 * (scale_sigma or 0.0):.1f} % only"
         return Estimate(
             t_ns, is_first, vision.visible, w.R[self.slot].astype(np.float64),
             x[POSITION], x[VELOCITY], x[GYRO_BIAS], x[ACCEL_BIAS],
             None if covariance is None else covariance.astype(np.float64),
             vision.innovation, inertial_innovation,
             self.gate.is_alarmed(t_ns) or not vision.majority_agrees,
+            scale_sigma, is_unscaled,
         )  # fmt: skip
 
     def _remember_biases(

@@ -19,7 +19,7 @@ from vio.backend.solve import least_squares
 from vio.backend.states import BIASES, FULL_COLUMNS, POSE_COLUMNS, POSITION, VECTOR_SIZE
 from vio.backend.window import ACTIVE, MakeWindow, Prior, Window
 from vio.camera import StereoRig
-from vio.config import Config
+from vio.config import Config, InitConfig
 from vio.geometry import exp_so3, log_so3, mul3, mul33, mulT33
 from vio.imu import GRAVITY_M_S2, ImuNoise, Preintegrate, Preintegration
 
@@ -235,20 +235,9 @@ class Initializer:
             w.vec[slot] = np.concatenate([p, v, bias, self._accel_bias])
             w.is_full[slot] = True
             w.linearized[slot] = False
-        for k, f in enumerate(self.frames[1:]):
-            pre = self.preintegrate(
-                f.dt_s, f.gyro, f.accel, bias, self._accel_bias, w.noise, w.dtype
-            )
-            w.add_imu_factor(w.order[k], w.order[k + 1], pre)
-        first = w.order[0]
-        mean, bias_sigma = self._bias_prior()
-        sigma = np.concatenate([[0.3, 0.3, 1e-3], [1e-3] * 3, [3.0] * 3, bias_sigma])
-        J = np.diag(1.0 / sigma).astype(w.dtype)
-        w.prior = Prior(J, np.zeros(FULL_COLUMNS, w.dtype), [first], [FULL_COLUMNS])
-        w.R_lin[first] = w.R[first]
-        w.vec_lin[first] = w.vec[first]
-        w.vec_lin[first, BIASES] = mean
-        w.linearized[first] = True
+        mean, sigma = bias_prior(self.known, c.init, self.frames[0].t_ns, self.noise)
+        biases = np.concatenate([bias, self._accel_bias])
+        with_inertial_factors(w, self.frames, self.preintegrate, biases, mean, sigma)
         w.optimize(10)
         rows = w.active_rows()
         slots, _, _ = w.columns()
@@ -263,15 +252,41 @@ class Initializer:
             return None
         return w
 
-    def _bias_prior(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return mean and deviations (6,) of the biases at the first frame."""
-        c = self.config.init
-        sigma = np.repeat([c.gyro_bias_sigma, c.accel_bias_sigma], 3)
-        if self.known is None:
-            return np.zeros(6), sigma
-        return self.known.biases, np.minimum(
-            sigma, self.known.sigma_at(self.frames[0].t_ns, self.noise)
-        )
+
+def with_inertial_factors(
+    w: Window,
+    frames: list[FrameInput],
+    preintegrate: Preintegrate,
+    biases: np.ndarray,
+    mean: np.ndarray,
+    sigma: np.ndarray,
+) -> None:
+    """Add the inertial factors of a new window's frames, and the prior on the first one.
+
+    biases: (6,) of the preintegrations. mean, sigma: (6,) of the prior on them. Position and yaw of
+    the first frame are the gauge.
+    """
+    for k, f in enumerate(frames[1:]):
+        pre = preintegrate(f.dt_s, f.gyro, f.accel, biases[:3], biases[3:], w.noise, w.dtype)
+        w.add_imu_factor(w.order[k], w.order[k + 1], pre)
+    first = w.order[0]
+    sigmas = np.concatenate([[0.3, 0.3, 1e-3], [1e-3] * 3, [3.0] * 3, sigma])
+    J = np.diag(1.0 / sigmas).astype(w.dtype)
+    w.prior = Prior(J, np.zeros(FULL_COLUMNS, w.dtype), [first], [FULL_COLUMNS])
+    w.R_lin[first] = w.R[first]
+    w.vec_lin[first] = w.vec[first]
+    w.vec_lin[first, BIASES] = mean
+    w.linearized[first] = True
+
+
+def bias_prior(
+    known: KnownBiases | None, config: InitConfig, t_ns: int, noise: ImuNoise
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and deviations (6,) of the biases at a time, from those known before if any."""
+    sigma = np.repeat([config.gyro_bias_sigma, config.accel_bias_sigma], 3)
+    if known is None:
+        return np.zeros(6), sigma
+    return known.biases, np.minimum(sigma, known.sigma_at(t_ns, noise))
 
 
 def _stereo_matches(frame: FrameInput) -> int:

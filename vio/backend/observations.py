@@ -20,7 +20,7 @@ class FrameInput:
 
     ids: (N,) int64. rays: (N, 4) [x, y left, x, y right], NaN where there is no stereo match.
     dt_s (M,), gyro (M, 3), accel (M, 3): intervals that cover the time since the last frame.
-    bridged_s: for how long of it there are no inertial samples.
+    bridged_s: for how long of it there are no inertial samples. is_mono: there is no right image.
     """
 
     t_ns: int
@@ -31,6 +31,7 @@ class FrameInput:
     gyro: np.ndarray
     accel: np.ndarray
     bridged_s: float = 0.0
+    is_mono: bool = False
 
     def after(self, earlier: "FrameInput") -> "FrameInput":
         """Return this frame with the inertial data since the frame before `earlier`."""

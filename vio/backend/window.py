@@ -14,6 +14,7 @@ from vio.backend.factors import imu_jacobian, imu_residual
 from vio.backend.landmarks import VisualArrays, reduced_rows, rows_in_use, substitute_landmarks
 from vio.backend.normal import linearize_landmarks
 from vio.backend.relative import RigArrays
+from vio.backend.scale import scale_deviation
 from vio.backend.solve import (
     add_gram,
     marginal_covariance,
@@ -363,6 +364,14 @@ class Window:
         ok, _, U = solve_normal(H, g, 0.0)  # damping would feign knowledge
         return marginal_covariance(U, len(U) - FULL_COLUMNS, FULL_COLUMNS) if ok else None
 
+    def scale_sigma(self) -> float | None:
+        """Return the relative deviation of the scale at the last linearisation, or None."""
+        if self._information is None:
+            return None
+        tops = self._top, self._top_slots, self._top_frames
+        rows = self.active_rows()
+        return scale_deviation(self._information, rows, self.columns()[2], tops, self.lm)
+
     # Landmarks ----------------------------------------------------------------------------------
 
     def new_landmarks(self, track_ids: np.ndarray, host: int) -> np.ndarray:
@@ -373,13 +382,12 @@ class Window:
         self.lm_id[rows] = ids
         self.host[rows] = host
         self.mask[rows] = 0
+        self._top_frames[rows] = 0
         self.row_of.update(zip(ids.tolist(), rows.tolist(), strict=True))
         return rows
 
     def free_landmarks(self, rows: np.ndarray) -> None:
         """Give the rows (N,) of landmarks back."""
-        if not len(rows):
-            return
         for track_id in self.lm_id[rows].tolist():
             self.row_of.pop(track_id, None)
         self.lm_state[rows] = FREE

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def config_from_arguments(args: argparse.Namespace) -> "Config":
-    """Return what --preset, --set, --engine, --imu and --backend ask for; raises VioError."""
+    """Return what --preset, --set and the other options ask for; raises VioError."""
     from vio.config import load_config
 
     overrides = list(args.set)
@@ -22,6 +22,8 @@ def config_from_arguments(args: argparse.Namespace) -> "Config":
         overrides.append(f'backend.arithmetic="{args.backend}"')
     if args.imu is not None:
         overrides.append(f'backend.imu="{args.imu}"')
+    if getattr(args, "mono", False):
+        overrides.append("dataset.mono=true")
     return load_config(args.preset, overrides)
 
 

@@ -51,6 +51,9 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             option, metavar="NAME", help=f"{text} ({' | '.join(known)}; default: {known[0]})"
         )
+    parser.add_argument(
+        "--mono", action="store_true", help="use the left camera only (dataset.mono)"
+    )
     add_preset_arguments(parser)
 
 
@@ -82,7 +85,12 @@ def run(args: argparse.Namespace) -> int:
     use_threads(args)
     config = config_from_arguments(args)
     offset_ms = config.dataset.right_offset_ms
-    dataset = open_dataset(args.dataset, right_offset_ms=offset_ms, source=source(args))
+    dataset = open_dataset(
+        args.dataset,
+        right_offset_ms=offset_ms,
+        source=source(args),
+        mono=config.dataset.mono,
+    )
     print_notes(dataset.warnings)
     before = len(dataset.warnings)
     compile_first(config)

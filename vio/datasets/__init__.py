@@ -16,24 +16,33 @@ def open_dataset(
     images: bool = True,
     right_offset_ms: float = 0.0,
     source: "Source | None" = None,
+    mono: bool = False,
 ) -> "Dataset":
     """Return the recording at path: EuRoC's layout or a zip of it, a bag, or a folder of images.
 
     images=False reads calibration, inertial data, ground truth and time stamps of a recording whose
     images are not there. right_offset_ms: what the right camera's stamps are late by (the setting
     dataset.right_offset_ms). source: a calibration from elsewhere; topics and stamps of a bag.
+    mono: read the left camera only (the setting dataset.mono).
     Raises VioError saying what is wrong with the recording, and where.
     """
     from vio.datasets.euroc import EurocDataset
 
     if (Path(path) / "cam0_corners.csv").is_file():
-        return open_tracks(path)
+        return _alone(open_tracks(path), mono)
     if _is_bag(Path(path)):
         from vio.datasets.bags.dataset import BagDataset
 
-        return BagDataset(Path(path), images, right_offset_ms, source)
+        return _alone(BagDataset(Path(path), images, right_offset_ms, source), mono)
     found = _found(Path(path), source.calibration if source else None)
-    return EurocDataset(Path(path), images, right_offset_ms, found)
+    return EurocDataset(Path(path), images, right_offset_ms, found, mono)
+
+
+def _alone(dataset: "Dataset", mono: bool) -> "Dataset":
+    """Return the recording, with its left camera only if that is asked for."""
+    from vio.datasets.mono import LeftCamera
+
+    return LeftCamera(dataset) if mono and not dataset.rig.is_mono else dataset
 
 
 def open_tracks(path: str | Path) -> "TrackDataset":

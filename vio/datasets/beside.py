@@ -4,10 +4,9 @@
 from pathlib import Path
 from typing import Any
 
-from vio.camera import StereoRig
 from vio.datasets import kalibr
 from vio.datasets.files import FolderFiles, read_text
-from vio.datasets.rig import CAMERAS, SENSOR, Calibration, check_rig, read_calibration
+from vio.datasets.rig import CAMERAS, SENSOR, Calibration, check_rig, read_calibration, rig_of
 from vio.datasets.yaml_text import parse_entries
 from vio.errors import VioError
 from vio.limits import MAX_SETTINGS_BYTES
@@ -28,9 +27,12 @@ def calibration_beside(places: list[Path], warnings: list[str]) -> tuple[Calibra
             return _of_camchain(path, warnings)
         files = FolderFiles(path / "mav0" if (path / "mav0").is_dir() else path)
         chain, inertial = kalibr.find_camchain(files), kalibr.find_imu(files)
-        asl = all(SENSOR in files.list(c) for c in (*CAMERAS, "imu0"))
+        cameras = tuple(c for c in CAMERAS if SENSOR in files.list(c))
+        asl = CAMERAS[0] in cameras and SENSOR in files.list("imu0")
         if asl or (chain is not None and inertial is not None):
-            return read_calibration(files, warnings), _topics(chain, inertial)
+            if not cameras and chain is not None:
+                cameras = CAMERAS[: kalibr.camera_count(chain)]
+            return read_calibration(files, warnings, cameras), _topics(chain, inertial)
     raise VioError(
         f"{' and '.join(map(str, places))}: no calibration there; put Kalibr's camchain*.yaml and "
         "imu*.yaml beside the recording, or EuRoC's cam0/sensor.yaml, cam1/sensor.yaml and "
@@ -43,7 +45,7 @@ def _of_camchain(path: Path, warnings: list[str]) -> tuple[Calibration, Topics]:
     chain, inertial = kalibr.Found(files, path.name), kalibr.find_imu(files)
     if inertial is None:
         raise VioError(f"{path.parent} holds no imu*.yaml of Kalibr beside {path.name}")
-    rig = StereoRig(*kalibr.read_camchain(chain, warnings))
+    rig = rig_of(kalibr.read_camchain(chain, warnings, count=kalibr.camera_count(chain)))
     check_rig(rig, chain.where)
     noise, T_B_imu = kalibr.read_imu(inertial)
     return Calibration(rig, noise, T_B_imu, False, False), _topics(chain, inertial)

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from vio.camera import Camera, StereoRig
+from vio.camera import Camera
 from vio.data import ImuData, StereoFrame
 from vio.datasets.base import LostImages, add_warning
 from vio.datasets.csv_table import Table, check_times, data_rows, parse_table, whole_times
 from vio.datasets.files import Files, find_asl, read_text
 from vio.datasets.ground_truth import left_out, read_ground_truth
 from vio.datasets.images import SIDES, Pair, StereoStream, check_first_image
-from vio.datasets.pairing import check_against_imu, pair_cameras, shifted
+from vio.datasets.pairing import check_against_imu, pair_cameras, shifted, single_camera
 from vio.datasets.repair import rows_to_keep
-from vio.datasets.rig import CAMERAS, check_stereo, read_calibration
+from vio.datasets.rig import CAMERAS, cameras_of, note_single, read_calibration, rig_of
 from vio.errors import VioError
 from vio.imu import ImuNoise
 from vio.limits import bad_name, quoted
@@ -26,6 +26,7 @@ class EurocDataset:
     """Hold a recording in EuRoC layout; images are read only while frames() is iterated.
 
     right_offset_ms: what the right camera's stamps are late by, taken off before they are paired.
+    mono: leave the right camera alone, if there is one.
     truth_error: why the ground truth is left out; empty when it is not, or when there is none.
     has_sensor_yaml: whether the calibration is ASL's own, with the inertial sensor as the body.
     """
@@ -36,6 +37,7 @@ class EurocDataset:
         images: bool = True,
         right_offset_ms: float = 0.0,
         found: tuple[Files, str] | None = None,
+        mono: bool = False,
     ) -> None:
         """Read all but the images; found: files in this layout and a name, instead of path's."""
         files, self.name = found or find_asl(path)
@@ -44,8 +46,8 @@ class EurocDataset:
         self._missing: LostImages = LostImages()
         self._images = images
 
-        check_stereo(files)
-        calibration = read_calibration(files, self.warnings)
+        folders = CAMERAS[:1] if mono else cameras_of(files)
+        calibration = read_calibration(files, self.warnings, folders)
         self.imu_noise = calibration.imu_noise
         self.has_sensor_yaml = (
             calibration.asl_cameras
@@ -54,21 +56,25 @@ class EurocDataset:
         )
         self.imu = _read_imu(files, self.imu_noise, self.warnings)
 
-        cameras = (calibration.rig.left, calibration.rig.right)
+        cameras = (calibration.rig.left, calibration.rig.right)[: len(folders)]
         times, names = zip(
             *(
                 _read_image_list(files, n, c, self.warnings)
-                for n, c in zip(CAMERAS, cameras, strict=True)
+                for n, c in zip(folders, cameras, strict=True)
             ),
             strict=True,
         )
         if not calibration.asl_cameras:  # a camchain states no rate
-            left, right = (with_rate(c, t) for c, t in zip(cameras, times, strict=True))
-            cameras = (left, right)
-        self.rig = StereoRig(*cameras)
-        pairs = pair_cameras(
-            (times[0], shifted(times[1], right_offset_ms)), files.root, self.warnings
-        )
+            cameras = tuple(with_rate(c, t) for c, t in zip(cameras, times, strict=True))
+        self.rig = rig_of(cameras)
+        if self.rig.is_mono:
+            if not mono:
+                note_single(files.root, self.warnings)
+            pairs = single_camera(times[0])
+        else:
+            pairs = pair_cameras(
+                (times[0], shifted(times[1], right_offset_ms)), files.root, self.warnings
+            )
         self.stereo_apart_ns = pairs.apart_ns  # right stamp - left stamp, of the frames with both
         check_against_imu(pairs.t_ns, self.imu.t_ns, files.root, self.warnings)
         self._pairs: list[Pair] = [
@@ -76,7 +82,7 @@ class EurocDataset:
             for t, i, j in zip(pairs.t_ns, pairs.left, pairs.right, strict=True)
         ]
         if images:
-            self._drop_missing_images(files, cameras, names)
+            self._drop_missing_images(files, names)
         self.frame_t_ns = np.array([pair[0] for pair in self._pairs], np.int64)
         self.ground_truth, self.truth_error = read_ground_truth(
             files, calibration.T_B_imu, self.frame_t_ns, self.warnings
@@ -84,7 +90,9 @@ class EurocDataset:
         if self.truth_error:
             add_warning(self.warnings, left_out(self.truth_error))
         self.lost_images = LostImages(self._missing)
-        self._stream = StereoStream(files, ("cam0/data", "cam1/data"), cameras)
+        self._stream = StereoStream(
+            files, ("cam0/data", "cam1/data"), (self.rig.left, self.rig.right)
+        )
 
     def frames(
         self, start_ns: int | None = None, until_ns: int | None = None
@@ -102,12 +110,11 @@ class EurocDataset:
         self.lost_images = LostImages(self._missing)
         return self._stream.frames(pairs, self.warnings, self.lost_images)
 
-    def _drop_missing_images(
-        self, files: Files, cameras: tuple[Camera, Camera], names: tuple[list[str], ...]
-    ) -> None:
+    def _drop_missing_images(self, files: Files, names: tuple[list[str], ...]) -> None:
         """Replace the names of images that are not there by None, with a warning for each."""
-        present = []
-        for camera, folder, listed in zip(cameras, CAMERAS, names, strict=True):
+        present: list[set[str]] = []
+        cameras = (self.rig.left, self.rig.right)[: len(names)]
+        for camera, folder, listed in zip(cameras, CAMERAS[: len(names)], names, strict=True):
             found = files.list(f"{folder}/data")
             available = [name for name in listed if name in found]
             if not available:
@@ -120,6 +127,7 @@ class EurocDataset:
                 )
             check_first_image(files, f"{folder}/data", available, camera, self.warnings)
             present.append(set(available))
+        present += [set()] * (len(CAMERAS) - len(present))
         kept: list[Pair] = []
         for t_ns, left, right in self._pairs:
             lost = [

@@ -27,16 +27,24 @@ _LEAST_DIGITS = 8
 
 
 def is_image_folder(path: Path) -> bool:
-    """Return whether a folder holds two folders of images and no list of them (data.csv)."""
+    """Return whether a folder holds folders of images of one or two cameras, unlisted."""
     return path.is_dir() and path.name != "mav0" and _pair(path) is not None
 
 
-def _pair(path: Path) -> tuple[str, str] | None:
+def _pair(path: Path) -> tuple[str, ...] | None:
+    """Return the folders of left and right images, or of the only camera's; None without any."""
+
+    def holds_images(name: str) -> bool:
+        folder = path / name
+        listed = (folder / "data.csv").is_file()
+        return folder.is_dir() and not listed and bool(_images(path, name)[1])
+
     for pair in PAIRS:
-        folders = [path / name for name in pair]
-        unlisted = all(f.is_dir() and not (f / "data.csv").is_file() for f in folders)
-        if unlisted and all(_images(path, name)[1] for name in pair):
+        if all(holds_images(name) for name in pair):
             return pair
+    for left, right in PAIRS:
+        if holds_images(left) and not (path / right).exists():
+            return (left,)
     return None
 
 
@@ -82,7 +90,7 @@ class ImageFolder:
         self._folder: dict[str, str] = {}
         self._names: dict[str, list[str]] = {}
         self._lists: dict[str, bytes] = {}
-        for camera, name in zip(CAMERAS, pair, strict=True):
+        for camera, name in zip(CAMERAS, pair, strict=False):
             folder, names = _images(path, name)
             rows = sorted((stamp_of(n, f"{path}/{folder}"), n) for n in names)
             self._folder[camera], self._names[camera] = folder, names
@@ -116,7 +124,7 @@ class ImageFolder:
         if camera in self._folder and rest == "data":
             return set(self._names[camera])
         found = self._files.list(folder)
-        if folder in CAMERAS:
+        if folder in self._folder:
             return {"data.csv", *(found & {SENSOR})}
         return found | {"data.csv"} if folder == "imu0" else found
 

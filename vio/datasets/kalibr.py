@@ -79,16 +79,21 @@ def _transform(entries: dict[str, Any], key: str, where: str) -> np.ndarray | No
     return rigid_transform(matrix(entries[key], key, where), key, where)
 
 
+def camera_count(found: Found) -> int:
+    """Return how many cameras of a camchain are used: 2, or 1 where there is no second one."""
+    return 2 if "cam1" in _entries(found, "the calibration of the cameras") else 1
+
+
 # Gives the camera of another lens model from its entries and T_body_cam, or None.
 Lens = Callable[[dict[str, Any], np.ndarray, str], Camera | None]
 
 
 def read_camchain(
-    found: Found, warnings: list[str], lens: Lens = lambda node, T, where: None
-) -> tuple[Camera, Camera]:
-    """Return the two cameras of a camchain, on the inertial sensor.
+    found: Found, warnings: list[str], lens: Lens = lambda node, T, where: None, count: int = 2
+) -> list[Camera]:
+    """Return the first cameras of a camchain, on the inertial sensor.
 
-    lens: what knows lens models beside the pinhole's.
+    lens: what knows lens models beside the pinhole's. count: of the cameras, 1 or 2.
 
     A camchain states no rate: RATE_HZ stands there until the time stamps are known. One without the
     second camera's T_cam_imu is closed by T_cn_cnm1. Raises VioError naming the entry that is
@@ -97,7 +102,7 @@ def read_camchain(
     entries = _entries(found, "the calibration of both cameras")
     chain = []
     T_cam_imu: list[np.ndarray] = []
-    for index in range(2):
+    for index in range(count):
         where = f"{found.where}, cam{index}"
         node = _table(entries, f"cam{index}", found.where)
         T = _transform(node, "T_cam_imu", where)
@@ -132,7 +137,7 @@ def read_camchain(
                     f"{where}: timeshift_cam_imu is {shift * 1e3:.1f} ms; it is not applied: "
                     "correct the time stamps by it",
                 )
-    return chain[0], chain[1]
+    return chain
 
 
 def read_imu(found: Found) -> tuple[ImuNoise, np.ndarray]:

@@ -89,6 +89,12 @@ def pair_cameras(times: tuple[np.ndarray, np.ndarray], where: str, warnings: lis
     )
 
 
+def single_camera(t_ns: np.ndarray) -> Pairing:
+    """Return the frames of one camera with the stamps t_ns (N,)."""
+    count = len(t_ns)
+    return Pairing(t_ns, np.arange(count), np.full(count, -1), np.empty(0, np.int64))
+
+
 def shifted(right_t_ns: np.ndarray, late_ms: float) -> np.ndarray:
     """Return the right camera's stamps (N,) with what they are late by taken off.
 

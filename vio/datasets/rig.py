@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read the calibration of a recording: sensor.yaml of ASL, or a camchain of Kalibr."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vio.camera import Camera, StereoRig
+from vio.camera import Camera, StereoRig, mono_rig
 from vio.datasets import kalibr
+from vio.datasets.base import add_warning
 from vio.datasets.calibration import parse_camera, parse_imu
 from vio.datasets.files import Files, read_text
 from vio.errors import VioError
@@ -33,19 +35,35 @@ class Calibration:
     asl_imu: bool
 
 
-def check_stereo(files: Files) -> None:
-    """Raise VioError when a recording has one camera only."""
+def cameras_of(files: Files) -> tuple[str, ...]:
+    """Return the cameras that a recording has: both, or cam0 alone; raises VioError without it."""
     there = [bool(files.list(c) or files.list(f"{c}/data")) for c in CAMERAS]
-    if not all(there):
-        lone = ", ".join(c for c, t in zip(CAMERAS, there, strict=True) if t) or "no camera"
+    if not there[0]:
+        lone = "cam1 only" if there[1] else "no camera"
         raise VioError(
-            f"{files.root} holds {lone} only; a stereo pair is needed: cam0 on the left and cam1 "
-            "on the right, each with data.csv and images"
+            f"{files.root} holds {lone}; give cam0, with data.csv and images, and for stereo cam1 "
+            "on its right; a single camera is cam0"
         )
+    return CAMERAS if there[1] else CAMERAS[:1]
 
 
-def read_calibration(files: Files, warnings: list[str]) -> Calibration:
-    """Return the calibration of a recording; raises VioError saying which entry is wrong."""
+def note_single(files_root: str, warnings: list[str]) -> None:
+    """Add to warnings that a recording has one camera only, and what that means."""
+    add_warning(
+        warnings, f"{files_root} has one camera: the scale comes from the accelerometer, as motion "
+        "shows it",
+    )  # fmt: skip
+
+
+def rig_of(cameras: Sequence[Camera]) -> StereoRig:
+    """Return the rig of a left and a right camera, or of one camera."""
+    return StereoRig(*cameras) if len(cameras) > 1 else mono_rig(cameras[0])
+
+
+def read_calibration(
+    files: Files, warnings: list[str], cameras: tuple[str, ...] = CAMERAS
+) -> Calibration:
+    """Return the calibration of a recording's cameras; raises VioError naming a wrong entry."""
     found = None if SENSOR in files.list("imu0") else kalibr.find_imu(files)
     if found is None:
         text = _sensor(files, "imu0", "the inertial calibration")
@@ -56,17 +74,19 @@ def read_calibration(files: Files, warnings: list[str]) -> Calibration:
     if not any(SENSOR in files.list(camera) for camera in CAMERAS):
         chain = kalibr.find_camchain(files)
     if chain is not None:  # on the inertial sensor, wherever that is
-        rig = StereoRig(*kalibr.read_camchain(chain, warnings))
+        rig = rig_of(kalibr.read_camchain(chain, warnings, count=len(cameras)))
         where = chain.where
     else:
-        rig = StereoRig(*(_read_camera(files, name, T_B_imu) for name in CAMERAS))
+        rig = rig_of([_read_camera(files, name, T_B_imu) for name in cameras])
         where = files.root
     check_rig(rig, where)
     return Calibration(rig, noise, T_B_imu, chain is None, found is None)
 
 
 def check_rig(rig: StereoRig, where: str) -> None:
-    """Raise VioError for a rig that cannot be rectified: here, before a run begins."""
+    """Raise VioError for a pair that cannot be rectified: here, before a run begins."""
+    if rig.is_mono:
+        return
     try:
         _ = rig.rectification
     except VioError as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vio.camera import Camera, StereoRig
+from vio.camera import Camera
 from vio.data import StereoFrame
 from vio.datasets.base import LostImages, add_warning
 from vio.datasets.calibration import parse_camera, parse_imu
@@ -16,7 +16,7 @@ from vio.datasets.euroc import imu_from_table
 from vio.datasets.files import FolderFiles, read_text
 from vio.datasets.ground_truth import left_out
 from vio.datasets.pairing import check_against_imu, check_overlap
-from vio.datasets.rig import check_rig, moved_camera
+from vio.datasets.rig import CAMERAS, check_rig, moved_camera, note_single, rig_of
 from vio.errors import VioError
 from vio.geometry import invert_transform
 from vio.limits import MAX_SETTINGS_BYTES
@@ -52,11 +52,15 @@ class TrackDataset:
         self.lost_images: LostImages = LostImages()
         text = read_text(files, "calib/imu0.yaml", "the inertial calibration", MAX_SETTINGS_BYTES)
         self.imu_noise, T_B_imu = parse_imu(text, f"{path}/calib/imu0.yaml")
-        left, right = (
-            moved_camera(_read_camera(files, name, str(path)), T_B_imu)
-            for name in ("calib/cam0.yaml", "calib/cam1.yaml")
-        )
-        self.rig = StereoRig(left, right)
+        there = files.list("")
+        names = [c for c in CAMERAS if f"{c}_corners.csv" in there or c == CAMERAS[0]]
+        cameras = [
+            moved_camera(_read_camera(files, f"calib/{name}.yaml", str(path)), T_B_imu)
+            for name in names
+        ]
+        self.rig = rig_of(cameras)
+        if self.rig.is_mono:
+            note_single(str(path), self.warnings)
         check_rig(self.rig, f"{path}/calib")
         imu_text = read_text(files, "imu0.csv", "the inertial samples")
         rate_hz = self.imu_noise.rate_hz
@@ -64,8 +68,8 @@ class TrackDataset:
             parse_table(imu_text, f"{path}/imu0.csv", (7,), rate_hz, warnings=self.warnings)
         )
         corners = [
-            _read_corners(files, f"cam{i}_corners.csv", camera.rate_hz)
-            for i, camera in enumerate((left, right))
+            _read_corners(files, f"{name}_corners.csv", camera.rate_hz)
+            for name, camera in zip(names, cameras, strict=True)
         ]
         times = np.unique(corners[0].t_ns)
         check_against_imu(times, self.imu.t_ns, str(path), self.warnings)
@@ -74,11 +78,11 @@ class TrackDataset:
         self.ground_truth: Trajectory | None = None
         self.truth_error = ""
         try:
-            self.ground_truth = _read_poses(files, left, self.frame_t_ns)
+            self.ground_truth = _read_poses(files, cameras[0], self.frame_t_ns)
         except VioError as error:
             self.truth_error = str(error)
             add_warning(self.warnings, left_out(self.truth_error))
-        self._frames = [_frame(int(t), corners[0], corners[1]) for t in self.frame_t_ns]
+        self._frames = [_frame(int(t), corners) for t in self.frame_t_ns]
 
     def frames(
         self, start_ns: int | None = None, until_ns: int | None = None
@@ -131,11 +135,13 @@ def _read_corners(files: FolderFiles, name: str, rate_hz: float) -> _Corners:
     return _Corners(table.t_ns[order], ids[order], table.values[order, 1:3])
 
 
-def _frame(t_ns: int, left: _Corners, right: _Corners) -> TrackFrame:
+def _frame(t_ns: int, corners: list[_Corners]) -> TrackFrame:
+    left = corners[0]
     a = slice(*np.searchsorted(left.t_ns, (t_ns, t_ns + 1)))
-    b = slice(*np.searchsorted(right.t_ns, (t_ns, t_ns + 1)))
     ids = left.ids[a]
     uv_right = np.full((len(ids), 2), np.nan)
-    _, i, j = np.intersect1d(ids, right.ids[b], assume_unique=True, return_indices=True)
-    uv_right[i] = right.uv[b][j]
+    for right in corners[1:]:
+        b = slice(*np.searchsorted(right.t_ns, (t_ns, t_ns + 1)))
+        _, i, j = np.intersect1d(ids, right.ids[b], assume_unique=True, return_indices=True)
+        uv_right[i] = right.uv[b][j]
     return TrackFrame(t_ns, None, None, ids, left.uv[a].copy(), uv_right)

@@ -79,8 +79,9 @@ class ImageCheck:
         "no_parallax".
         """
         if len(self._looks) == FRAMES:
+            sides = SIDES[: 1 if self.rig.is_mono else 2]
             missing = [
-                s for k, s in enumerate(SIDES) if all(np.isnan(x[k, 0]) for x in self._looks)
+                s for k, s in enumerate(sides) if all(np.isnan(x[k, 0]) for x in self._looks)
             ]
             if missing:
                 return (
@@ -89,7 +90,8 @@ class ImageCheck:
                     "camera and its data.csv",
                 )
             looks = np.array(self._looks)  # (frames, side, [mean, spread])
-            blind = [bool((looks[:, k, 1] < LEAST_SPREAD).all()) for k in range(2)]
+            looks = looks[:, : len(sides)]
+            blind = [bool((looks[:, k, 1] < LEAST_SPREAD).all()) for k in range(len(sides))]
             mean, spread = (
                 np.nanmedian(looks[:, :, i], axis=0) if any(blind) else None for i in (0, 1)
             )
@@ -120,13 +122,15 @@ class ImageCheck:
 
 
 def _blind_text(blind: list[bool], mean: np.ndarray, spread: np.ndarray) -> str:
-    who = "both cameras" if all(blind) else f"the {SIDES[blind.index(True)]} camera"
+    who = f"the {SIDES[blind.index(True)]} camera"
+    if len(blind) > 1 and all(blind):
+        who = "both cameras"
     grey = float(mean[blind.index(True)])
     how = "dark" if grey < DARK else "saturated" if grey > BRIGHT else "covered or out of focus"
     figures = ", ".join(
-        f"{side} {m:.0f} and {s:.1f}" for side, m, s in zip(SIDES, mean, spread, strict=True)
+        f"{side} {m:.0f} and {s:.1f}" for side, m, s in zip(SIDES, mean, spread, strict=False)
     )
-    verb = "are" if all(blind) else "is"
+    verb = "are" if who == "both cameras" else "is"
     return (
         f"{who} {verb} {how}: mean grey level and spread are {figures}; check lens, cable and "
         "exposure"

@@ -84,12 +84,18 @@ class Diagnosis:
                 self._force.add(dt_s, accel)
             self._between.append((dt_s, accel))
         seen = np.isfinite(rays[:, 0])
-        pose = self._visual.add(t_ns, tracks.ids[seen], rays[seen])
+        pose = None
+        if not self.rig.is_mono:  # of one camera there is no motion in metres to compare with
+            pose = self._visual.add(t_ns, tracks.ids[seen], rays[seen])
         if pose is not None:
             self._rotation.add_pose(pose)
             self._poses.add(pose, *_joined(self._between))
             self._between = []
-        if tracks.is_keyframe and (frame.right is not None or frame.left is None):
+        if (
+            tracks.is_keyframe
+            and not self.rig.is_mono
+            and (frame.right is not None or frame.left is None)
+        ):
             self._images.add_rays(rays)
 
     def _watch_prediction(

@@ -45,7 +45,7 @@ class FloatFrontEnd(KeyframeFrontEnd):
                 t.rays_key, t.rays, self._R_last_key, self.rig.left.fx
             ),
         )
-        return kf.is_keyframe(evidence, self.rules, self.limits.max_age)
+        return kf.is_keyframe(evidence, self.rules, self.limits.max_age, self.is_mono)
 
     def build(self, image: np.ndarray) -> Pyramid:
         """Return the pyramid of an image."""

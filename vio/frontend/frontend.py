@@ -57,6 +57,7 @@ class KeyframeFrontEnd(ABC):
         self._key_pyramid: Pyramid | None = None
         self._tracks_at_key = 0
         self._age = 0
+        self._without_right = 0  # frames in a row
         self._R_last_key = self.rotation(np.eye(3))  # ray directions of keyframe to last frame
         self._pending = self.rotation(np.eye(3))  # over frames whose left image was missing
 
@@ -69,6 +70,7 @@ class KeyframeFrontEnd(ABC):
         R_cam_key = self.compose(R_cam_last, self._R_last_key)
         predicted = self.predict(self._tracks.rays, R_cam_last)
         keyframe = self._decide_keyframe(predicted)
+        self._without_right = 0 if frame.right is not None else self._without_right + 1
         if frame.left is None:
             self._pending = R_cam_last
             return self._result(frame, self.no_tracks(), _no_matches(0), False)
@@ -91,6 +93,14 @@ class KeyframeFrontEnd(ABC):
         if keyframe:
             self._start_keyframe(current, matches)
         return self._result(frame, self._tracks, matches, keyframe)
+
+    @property
+    def is_mono(self) -> bool:
+        """Whether there is one camera: by the rig, or no right image for a keyframe's longest age.
+
+        As of the last frame, because the keyframe decision comes before a frame's pixels.
+        """
+        return self.rig.is_mono or self._without_right > self.limits.max_age
 
     # ---- the steps, in their order ----
 

@@ -25,12 +25,21 @@ class KeyframeEvidence:
     parallax_px: float
 
 
-def is_keyframe(evidence: KeyframeEvidence | None, config: KeyframeConfig, max_age: int) -> bool:
-    """Return whether the frame is a keyframe; without evidence (no keyframe yet) it is."""
+def is_keyframe(
+    evidence: KeyframeEvidence | None, config: KeyframeConfig, max_age: int, mono: bool = False
+) -> bool:
+    """Return whether the frame is a keyframe; without evidence (no keyframe yet) it is.
+
+    mono: there is no right camera. Depths then come from parallax between keyframes, so that age
+    alone asks for none: at hover the window would fill with keyframes of one place and lose them.
+    """
     if evidence is None:
         return True
+    old = evidence.age >= max_age
+    if mono:
+        old &= evidence.parallax_px >= config.mono_parallax_px
     return (
-        evidence.age >= max_age
+        old
         or evidence.alive < config.min_alive * evidence.tracks_at_key
         or evidence.parallax_px > config.max_parallax_px
     )

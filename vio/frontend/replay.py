@@ -29,6 +29,7 @@ class ReplayFrontEnd:
         self._rays_key: dict[int, np.ndarray] = {}
         self._last = (np.empty(0, np.int64), np.empty((0, 2)))
         self._age = 0
+        self._without_right = 0  # frames in a row
         self._R_last_key = np.eye(3)
 
     def track(self, frame: StereoFrame, R_cam_prev: np.ndarray) -> Tracks:
@@ -43,6 +44,8 @@ class ReplayFrontEnd:
             )
         self._frame_index += 1
         requested = self._decide_keyframe(R_cam_prev)
+        seen_right = bool(np.isfinite(frame.uv_right).any())
+        self._without_right = 0 if seen_right else self._without_right + 1
         stereo = requested or self.config.frontend.stereo_every_frame
         uv_right = frame.uv_right if stereo else np.full_like(frame.uv_left, np.nan)
         rays = self.rig.left.unproject(frame.uv_left)
@@ -84,4 +87,5 @@ class ReplayFrontEnd:
             parallax_px=kf.median_parallax_px(keyed, now, self._R_last_key, self.rig.left.fx),
         )
         max_age = frame_limits(self.config, self.rig.left.rate_hz).max_age
-        return kf.is_keyframe(evidence, self.config.keyframe, max_age)
+        mono = self.rig.is_mono or self._without_right > max_age
+        return kf.is_keyframe(evidence, self.config.keyframe, max_age, mono)

@@ -13,6 +13,7 @@ FAINT = "#BBBBBB"
 AXES = ("#D55E00", "#009E73", "#0072B2")  # x, y, z
 STATUS = {
     "initializing": "#BBBBBB",
+    "unscaled": "#56B4E9",
     "tracking": "#009E73",
     "contradicted": "#CC79A7",
     "inertial": "#E69F00",

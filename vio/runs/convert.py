@@ -43,15 +43,15 @@ def convert(
         length = (int(times[-1]) - int(times[0])) / 1e9
         raise VioError(f"no image lies in the cut; the recording lasts {length:.3f} s")
     root = out / "mav0"
-    _claim(out, _identity(dataset, cut))
-    done = {c: _images_in(root / c / "data") for c in CAMERAS}
+    _claim(out, _identity(dataset, cut), _cameras(dataset))
+    done = {c: _images_in(root / c / "data") for c in _cameras(dataset)}
     before = sum(map(len, done.values()))
     # Images are written in order: a frame before the last one has all the images that it had.
     begin = max((max(names) for names in done.values() if names), default=int(cut[0]))
     count = int(np.searchsorted(cut, begin))
     show(count)
     for frame in dataset.frames(begin, int(cut[-1])):
-        for camera, image in zip(CAMERAS, (frame.left, frame.right), strict=True):
+        for camera, image in zip(done, (frame.left, frame.right), strict=False):
             if image is not None and frame.t_ns not in done[camera]:
                 _write_png(root / camera / "data" / f"{frame.t_ns}.png", image)
                 done[camera].add(frame.t_ns)
@@ -64,6 +64,10 @@ def convert(
     return sum(map(len, done.values())), before
 
 
+def _cameras(dataset: Dataset) -> tuple[str, ...]:
+    return CAMERAS[: 1 if dataset.rig.is_mono else 2]
+
+
 def _identity(dataset: Dataset, cut: np.ndarray) -> dict[str, Any]:
     """Return what tells one conversion from another."""
     digest = int(np.bitwise_xor.reduce(dataset.imu.t_ns)) ^ len(dataset.imu)
@@ -71,7 +75,7 @@ def _identity(dataset: Dataset, cut: np.ndarray) -> dict[str, Any]:
             "frames": len(cut), "imu": digest}  # fmt: skip
 
 
-def _claim(out: Path, identity: dict[str, Any]) -> None:
+def _claim(out: Path, identity: dict[str, Any], cameras: tuple[str, ...]) -> None:
     """Make the folder, or find there an interrupted conversion of the same; raises VioError."""
     state = out / STATE
     try:
@@ -84,7 +88,7 @@ def _claim(out: Path, identity: dict[str, Any]) -> None:
                 )
         elif out.exists() and any(out.iterdir()):
             raise VioError(f"{out} is not empty; name a new folder")
-        for camera in CAMERAS:
+        for camera in cameras:
             (out / "mav0" / camera / "data").mkdir(parents=True, exist_ok=True)
         replace_file(state, json.dumps(identity) + "\n")
     except (OSError, ValueError) as error:
@@ -108,7 +112,7 @@ def _write_tables(
     dataset: Dataset, root: Path, done: dict[str, set[int]], cut: np.ndarray, is_cut: bool
 ) -> None:
     comment = "converted by vio convert"
-    for name, camera in zip(CAMERAS, (dataset.rig.left, dataset.rig.right), strict=True):
+    for name, camera in zip(done, (dataset.rig.left, dataset.rig.right), strict=False):
         asl.write_frame_list(root / name, np.array(sorted(done[name]), np.int64))
         (root / name / SENSOR).write_text(asl.camera_yaml(camera, comment))
     imu, truth = dataset.imu, dataset.ground_truth

@@ -29,13 +29,14 @@ _LAYOUT = (
     ("inertial_innovation", 1),
     ("segment_std_rotation_rad", 3),
     ("segment_std_position_m", 3),
+    ("scale_sigma", 1),
 )
 _WIDTH = sum(width for _, width in _LAYOUT)
 
 
 @dataclass
 class RunLog:
-    """Collect the states of a run in 288 bytes a frame; values that are not known are NaN."""
+    """Collect the states of a run in 296 bytes a frame; values that are not known are NaN."""
 
     _t_ns: array = field(default_factory=lambda: array("q"))
     _rows: array = field(default_factory=lambda: array("d"))
@@ -67,6 +68,7 @@ class RunLog:
             row.append(np.nan if innovation is None else innovation)
         within = state.segment_covariance
         row += [np.nan] * 6 if within is None else pose_std(within)
+        row.append(np.nan if state.scale_sigma is None else state.scale_sigma)
         self._t_ns.append(state.t_ns)
         self._rows.extend(row)
 

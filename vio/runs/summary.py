@@ -42,6 +42,7 @@ def summarise(dataset: Dataset, result: RunResult) -> dict[str, Any]:
         "lost_images": lost_images(result.lost_images),
         "frames_by_status": {s.value: int((status == i).sum()) for i, s in enumerate(STATUSES)},
         "innovations": innovations(log),
+        "scale": scale(log),
         "timing_ms": {name: time_statistics(ms) for name, ms in log.stages_ms().items()},
         "peak_memory_mb": round(result.peak_memory_mb, 1),
         "accuracy": accuracy(dataset, log),
@@ -89,6 +90,34 @@ def innovations(log: RunLog) -> dict[str, dict[str, float]]:
                 "max": round(float(x.max()), 4),
             }
     return values
+
+
+def scale(log: RunLog) -> dict[str, float] | None:
+    """Return how well one camera knew its scale, at its first and last pose; None with a pair."""
+    sigma = log.column("scale_sigma")
+    known = np.isfinite(sigma)
+    if not known.any():
+        return None
+    t_s = (log.t_ns - log.t_ns[0]) / 1e9
+    values = sigma[known]
+    return {
+        "frames": int(known.sum()),
+        "first_at_s": float(t_s[known][0]),
+        "first_sigma": round(float(values[0]), 5),
+        "last_sigma": round(float(values[-1]), 5),
+    }
+
+
+def scale_lines(metrics: dict[str, Any]) -> list[str]:
+    """Return how well one camera knew its scale, in one line; nothing with a pair."""
+    found = metrics["scale"]
+    if found is None:
+        return []
+    first, last = 100.0 * found["first_sigma"], 100.0 * found["last_sigma"]
+    return [
+        f"one camera in {found['frames']} frames: scale known to {first:.1f} % at "
+        f"{found['first_at_s']:.2f} s, to {last:.1f} % at the end"
+    ]
 
 
 def diagnosis_lines(metrics: dict[str, Any]) -> list[str]:
@@ -206,6 +235,7 @@ def summary_lines(metrics: dict[str, Any]) -> list[str]:
     ]
     if metrics["segments"] > 1:
         lines.append(f"lost and started again {metrics['segments'] - 1} times")
+    lines += scale_lines(metrics)
     lines += accuracy_lines(metrics["accuracy"])
     total = metrics["timing_ms"]["total"]
     # No stage takes a second, but numba's compiler does, when a function is called the first time.

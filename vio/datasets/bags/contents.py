@@ -2,6 +2,7 @@
 """One pass over a bag: stamps of the images, inertial samples, poses of the ground truth."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,11 +27,11 @@ APART_NS = 100_000_000  # header and arrival: what differs by more is named
 class Contents:
     """Hold what one pass found; stamps are nanoseconds, sorted, each once.
 
-    image_t_ns: of left and right, (N,) each. imu: the samples. truth: poses, or None with the
-    reason in truth_error.
+    image_t_ns: of left, and of right if there is one, (N,) each. imu: the samples. truth: poses, or
+    None with the reason in truth_error.
     """
 
-    image_t_ns: tuple[np.ndarray, np.ndarray]
+    image_t_ns: list[np.ndarray]
     imu: ImuData
     truth: Trajectory | None
     truth_error: str
@@ -80,7 +81,7 @@ class ImageReader:
 
 
 def read_contents(
-    bag: Bag, roles: dict[str, str], cameras: tuple[Camera, Camera], by_arrival: bool, images: bool
+    bag: Bag, roles: dict[str, str], cameras: Sequence[Camera], by_arrival: bool, images: bool
 ) -> Contents:
     """Return what a bag holds for these roles; images: whether to check that images are usable.
 
@@ -91,7 +92,7 @@ def read_contents(
     gathered = {role: _Gathered() for role in roles}
     unchecked = {}
     if images:
-        sides = zip((LEFT, RIGHT), cameras, strict=True)
+        sides = [(r, c) for r, c in zip((LEFT, RIGHT), cameras, strict=False) if r in roles]
         unchecked = {role: ImageReader(bag, roles[role], camera) for role, camera in sides}
     poses = _Poses(bag.topics[roles[TRUTH]].type) if TRUTH in roles else None
     for topic, arrival, data in bag.messages(list(role_of)):
@@ -210,7 +211,8 @@ def _contents(
             truth_error = str(error)
     t_ns, rows = arrays[SENSOR]
     imu = ImuData(t_ns, rows[:, :3].copy(), rows[:, 3:].copy())
-    return Contents((arrays[LEFT][0], arrays[RIGHT][0]), imu, truth, truth_error)
+    stamps = [arrays[side][0] for side in (LEFT, RIGHT) if side in arrays]
+    return Contents(stamps, imu, truth, truth_error)
 
 
 def _sorted(

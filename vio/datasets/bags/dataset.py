@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A bag as a dataset: calibration from beside it, everything else from its messages."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import UnidentifiedImageError
 
-from vio.camera import Camera, StereoRig
+from vio.camera import Camera
 from vio.data import StereoFrame
 from vio.datasets.bags.contents import ImageReader, not_known, read_contents
 from vio.datasets.bags.source import STAMPS, Source
@@ -19,7 +19,14 @@ from vio.datasets.beside import calibration_beside
 from vio.datasets.euroc import with_rate
 from vio.datasets.ground_truth import left_out
 from vio.datasets.images import UNDECODABLE, Pair, StereoStream
-from vio.datasets.pairing import check_against_imu, check_overlap, pair_cameras, shifted
+from vio.datasets.pairing import (
+    check_against_imu,
+    check_overlap,
+    pair_cameras,
+    shifted,
+    single_camera,
+)
+from vio.datasets.rig import note_single, rig_of
 from vio.errors import VioError
 from vio.limits import reason
 
@@ -56,17 +63,21 @@ class BagDataset:
             rig, noise = calibration.rig, calibration.imu_noise
             kalibr = zip((LEFT, RIGHT, SENSOR), named, strict=True)
             known = {role: topic for role, topic in kalibr if topic}
-            self.topics = choose(bag.topics, source.topics, known, str(path))
-            found = read_contents(bag, self.topics, (rig.left, rig.right), self._by_arrival, images)
-        cameras = (rig.left, rig.right)
+            self.topics = choose(bag.topics, source.topics, known, str(path), rig.is_mono)
+            cameras = [rig.left, rig.right][: 2 if RIGHT in self.topics else 1]
+            found = read_contents(bag, self.topics, cameras, self._by_arrival, images)
         if not calibration.asl_cameras:  # a camchain states no rate
-            left, right = (with_rate(c, t) for c, t in zip(cameras, found.image_t_ns, strict=True))
-            cameras = (left, right)
-        self.rig = StereoRig(*cameras)
+            cameras = [with_rate(c, t) for c, t in zip(cameras, found.image_t_ns, strict=True)]
+        self.rig = rig_of(cameras)
         self.imu_noise = noise
         self.imu = found.imu
-        left_t, right_t = found.image_t_ns
-        pairs = pair_cameras((left_t, shifted(right_t, right_offset_ms)), str(path), self.warnings)
+        left_t, right_t = found.image_t_ns[0], found.image_t_ns[-1]
+        if self.rig.is_mono:
+            note_single(str(path), self.warnings)
+            pairs = single_camera(left_t)
+        else:
+            both = left_t, shifted(right_t, right_offset_ms)
+            pairs = pair_cameras(both, str(path), self.warnings)
         self.stereo_apart_ns = pairs.apart_ns  # right stamp - left stamp, of the frames with both
         check_against_imu(pairs.t_ns, self.imu.t_ns, str(path), self.warnings)
         self._pairs: list[Pair] = [
@@ -104,10 +115,10 @@ class BagDataset:
         known = len(self.warnings)
         with Bag(self.path, self.warnings) as bag:
             del self.warnings[known:]  # of the files: they were given when the bag was opened
-            names = (self.topics[LEFT], self.topics[RIGHT])
+            names = [self.topics[side] for side in (LEFT, RIGHT) if side in self.topics]
             wanted = [{int(n) for p in pairs if (n := p[1 + side]) is not None} for side in (0, 1)]
             images = _Images(bag, names, wanted, self._by_arrival)
-            stream = _BagStream(bag, names, images, (self.rig.left, self.rig.right))
+            stream = _BagStream(bag, names, images, (self.rig.left, self.rig.right)[: len(names)])
             yield from stream.frames(pairs, self.warnings, lost)
 
 
@@ -123,7 +134,7 @@ class _Images:
     """Give the messages of two topics by their stamps, asked for in about the order of the bag."""
 
     def __init__(
-        self, bag: Bag, names: tuple[str, str], wanted: list[set[int]], by_arrival: bool
+        self, bag: Bag, names: list[str], wanted: list[set[int]], by_arrival: bool
     ) -> None:
         self._ros = bag.ros
         self._path = bag.path
@@ -169,7 +180,7 @@ class _BagStream(StereoStream):
     """Decode listed pairs in order; the name of an image is its stamp."""
 
     def __init__(
-        self, bag: Bag, names: tuple[str, str], images: _Images, cameras: tuple[Camera, Camera]
+        self, bag: Bag, names: list[str], images: _Images, cameras: Sequence[Camera]
     ) -> None:
         pairs = zip(names, cameras, strict=True)
         self._readers = [ImageReader(bag, name, camera) for name, camera in pairs]

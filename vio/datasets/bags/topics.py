@@ -22,12 +22,17 @@ _SIDES = (("left", "right"), ("l", "r"), ("cam0", "cam1"), ("cam_0", "cam_1"), (
 
 
 def choose(
-    topics: Mapping[str, Topic], named: Mapping[str, str], kalibr: Mapping[str, str], where: str
+    topics: Mapping[str, Topic],
+    named: Mapping[str, str],
+    kalibr: Mapping[str, str],
+    where: str,
+    mono: bool = False,
 ) -> dict[str, str]:
     """Return {role: topic} for left, right and imu, and for truth where there is one.
 
-    named: {role: topic} that the user gave. kalibr: that of Kalibr's files, used as far as the
-    topics are there. Raises VioError listing the topics when a role stays open.
+    There is no right topic when the bag has one camera only, or when mono is set. named:
+    {role: topic} that the user gave. kalibr: that of Kalibr's files, used as far as the topics are
+    there. Raises VioError listing the topics when a role stays open.
     """
     chosen: dict[str, str] = {}
     for role, name in named.items():
@@ -49,11 +54,19 @@ def choose(
         if role not in chosen and found:
             chosen[role] = found[0]
     _choose_cameras(usable, chosen)
+    wanted: tuple[str, ...] = (LEFT, RIGHT, SENSOR)
+    alone = _images(usable)
+    if RIGHT not in chosen and (mono or len(alone) == 1):
+        wanted = (LEFT, SENSOR)
+        if LEFT not in chosen and len(alone) == 1:
+            chosen[LEFT] = alone.pop()
+    if mono:
+        chosen.pop(RIGHT, None)
     if SENSOR not in chosen:
         inertial = [n for n, t in usable.items() if t.type == IMU]
         if len(inertial) == 1:
             chosen[SENSOR] = inertial[0]
-    missing = [role for role in (LEFT, RIGHT, SENSOR) if role not in chosen]
+    missing = [role for role in wanted if role not in chosen]
     if missing:
         options = " ".join(f"--topic {role}=NAME" for role in missing)
         raise VioError(
@@ -74,9 +87,7 @@ def choose(
 
 def _choose_cameras(usable: Mapping[str, Topic], chosen: dict[str, str]) -> None:
     """Add left and right when the names of the images leave one possibility only."""
-    images = {n for n, t in usable.items() if t.type in IMAGES and not _NO_GREY.search(n)}
-    # Of a camera that is there raw and packed, the raw images are taken.
-    images -= {n for n in images if n.endswith(_PACKED) and n.rpartition("/")[0] in images}
+    images = _images(usable)
     pairs = [
         (a, b)
         for a in sorted(images)
@@ -89,6 +100,12 @@ def _choose_cameras(usable: Mapping[str, Topic], chosen: dict[str, str]) -> None
         pairs = raw if len(raw) == 1 else pairs
     if len(pairs) == 1:
         chosen[LEFT], chosen[RIGHT] = pairs[0]
+
+
+def _images(usable: Mapping[str, Topic]) -> set[str]:
+    """Return the topics of grey or colour images; of a camera raw and packed, the raw ones."""
+    images = {n for n, t in usable.items() if t.type in IMAGES and not _NO_GREY.search(n)}
+    return images - {n for n in images if n.endswith(_PACKED) and n.rpartition("/")[0] in images}
 
 
 def _beside(a: str, b: str) -> bool:

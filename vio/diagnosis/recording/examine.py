@@ -76,9 +76,13 @@ def examine(
 ) -> Examination:
     """Return what is found in the first `seconds` of images.
 
-    config: the noise factors of the odometry. Raises VioError when the recording is too short, or
-    when its images cannot be read.
+    config: the noise factors of the odometry. Raises VioError when the recording is too short or of
+    one camera, or when its images cannot be read.
     """
+    if dataset.rig.is_mono:
+        raise VioError(
+            f"{dataset.name} has one camera; an examination compares two: give a stereo recording"
+        )
     until_ns = end_ns(dataset, seconds)
     assert until_ns is not None
     times = dataset.frame_t_ns[dataset.frame_t_ns <= until_ns]
