@@ -5,7 +5,9 @@
 // decision is taken; then the blocks work one after the other on its tracks, while the next frame
 // may already stream in (docs/chip/architecture.md). Equals `vio.fixed.frontend.FixedFrontEnd` bit for bit.
 // Registers:  docs/chip/registers.md, over AXI4-Lite. The set that is armed is taken over with the first
-//             pixel of a frame; what works on a frame afterwards keeps it.
+//             pixel of a frame; what works on a frame afterwards keeps it. Sizes and waiting times can
+//             only change while no frame is under way anywhere.
+// Sources:    may wait or not (camera_pair). One fault costs the frame it strikes and at most one more.
 // Output:     a packet of words a frame (track_output), and an interrupt.
 // Latency:    see `vio hw cycles`: about 100k cycles from the last pixel to the last track (200 tracks),
 //             twice that for keyframes. Throughput: a pixel a cycle on both streams.
@@ -15,18 +17,20 @@ module frontend (
     input wire clk,
     input wire rst,
 
-    // Cameras: tuser start of frame, tlast end of line
+    // Cameras: tuser[0] start of frame, tlast end of line; tuser[1] the frame breaks off, no pixel
     input  wire       s_left_axis_tvalid,
     output wire       s_left_axis_tready,
     input  wire [7:0] s_left_axis_tdata,
-    input  wire       s_left_axis_tuser,
+    input  wire [1:0] s_left_axis_tuser,
     input  wire       s_left_axis_tlast,
     input  wire       s_right_axis_tvalid,
     output wire       s_right_axis_tready,
     input  wire [7:0] s_right_axis_tdata,
-    input  wire       s_right_axis_tuser,
+    input  wire [1:0] s_right_axis_tuser,
     input  wire       s_right_axis_tlast,
-    input  wire       event_camera,  // pulse: a camera adapter lost pixels
+    // What camera_pair says (pulses), 0 without it
+    input  wire       event_camera_left_missing, event_camera_right_missing, event_camera_late,
+    input  wire [8:0] count_camera_lost,  // frames broken off by a full queue, in this cycle
 
     // Registers: AXI4-Lite
     input  wire        s_axil_awvalid,
@@ -58,61 +62,41 @@ module frontend (
 
 `include "vio_params.vh"
 
-  localparam CW = TRACK_COUNT_BITS;
-  localparam IW = ITERATION_BITS;
-  localparam DW = DRAW_BITS + 1;
-  localparam SW = CORNER_SCORE_BITS;
-  localparam CANDIDATE_W = SW + 2 * $clog2(TILE_PX);
+  localparam CW = TRACK_COUNT_BITS, IW = ITERATION_BITS, DW = DRAW_BITS + 1, SW = CORNER_SCORE_BITS;
 
   // ======== registers ========
-  wire command_reset;
+  wire w_hold, w_valid, command_reset;
   wire reset = rst || command_reset;
-  wire enable, request_forget, done_forget, request_skip, skip_in, take, rotation_ready;
-  wire w_hold, w_valid;
-  wire [2:0] w_select;
-  wire [8:0] w_address, cfg_min_alive;
+  wire enable, armed, over, idle, request_forget, done_forget, request_skip, skip_in, take, rotation_ready;
   wire [23:0] w_data;
   wire [10:0] cfg_width, cfg_height, cfg_border;
-  wire [19:0] cfg_timeout;
-  wire [31:0] cfg_seed, cfg_frame, cfg_moved2, status_done_frame;
-  wire [CW-1:0] cfg_max_tracks, cfg_cell_budget;
+  wire [19:0] cfg_timeout, cfg_stop, cfg_flat_min;
+  wire [31:0] cfg_seed, cfg_frame, cfg_moved2, status_done_frame, status_latency;
+  wire [CW-1:0] cfg_max_tracks, cfg_cell_budget, status_tracks;
   wire [SW-1:0] cfg_min_score;
-  wire [7:0] cfg_min_distance, cfg_cell_cols, cfg_cell_rows, cfg_max_age;
-  wire [1:0] cfg_levels;
+  wire [7:0] cfg_min_distance, cfg_cell_cols, cfg_cell_rows, cfg_max_age, count_stereo_columns;
+  wire [1:0] cfg_levels, event_table, count_points, count_ransac, count_candidates;
   wire [IW-1:0] cfg_max_iterations, cfg_stereo_iterations;
   wire [13:0] cfg_step, cfg_max_shift, cfg_max_refine;
-  wire [19:0] cfg_flat_min;
   wire [16:0] cfg_correlation_min, cfg_search_min, cfg_uniqueness, cfg_stereo_correlation_min;
   wire [17:0] cfg_mono_tight2, cfg_mono_loose2, cfg_stereo_threshold, cfg_first, cfg_disparity_step;
   wire [DW-1:0] cfg_draws;
-  wire [2:0] cfg_segments, cfg_reach_v;
-  wire [3:0] cfg_reach_u;
-
-  wire commit, status_keyframe;
+  wire [2:0] cfg_segments, cfg_reach_v, w_select;
+  wire [3:0] cfg_reach_u, count_tracker, count_stereo_iterations;
   wire held, stored, lost, right_in, repaired, stall, busy, undue, due, stereo_pending;
-  wire commit_left, make_key, reading, overflow, deciding;
-  wire event_drop, event_left_missing, event_right_missing, event_last_pixel, unused_armed;
-  wire [7:0] errors, count_stereo_columns;
+  wire commit, status_keyframe, commit_left, make_key, reading, overflow, deciding;
+  wire event_drop, event_left_missing, event_right_missing, event_unarmed, sent;
+  wire [9:0] errors;
   wire [6:0] active;
-  wire [CW-1:0] tracks;
-  wire [1:0] event_table, count_points, count_ransac, count_candidates;
-  wire [3:0] count_tracker, count_stereo_iterations;
   wire [5:0] count_iterations;
   wire [11:0] count_writes, count_reads;
   wire [TILE_BITS-1:0] candidate_address;
-  wire [CANDIDATE_W-1:0] candidate;
+  wire [SW+2*$clog2(TILE_PX)-1:0] candidate;
   wire k_r_valid, k_r_ready, k_a_valid, s_r_valid, s_r_ready, s_a_valid;
   wire [1:0] k_r_buffer, k_r_level, s_r_buffer, s_r_level;
-  wire [8:0] k_r_column, k_r_row, s_r_column, s_r_row;
+  wire [8:0] k_r_column, k_r_row, s_r_column, s_r_row, w_address, cfg_min_alive;
   wire [1023:0] k_a_pixels, s_a_pixels;
-  wire last_track = m_axis_tvalid && m_axis_tready && m_axis_tlast;
-
-  registers #(
-      .ITERATION_W(IW),
-      .DRAW_W(DW),
-      .TRACK_W(CW),
-      .SCORE_W(SW)
-  ) registers_of_host (
+  registers #(.ITERATION_W(IW), .DRAW_W(DW), .TRACK_W(CW), .SCORE_W(SW)) registers_of_host (
       .clk(clk),
       .rst(rst),
       .s_axil_awvalid(s_axil_awvalid),
@@ -140,7 +124,7 @@ module frontend (
       .request_skip(request_skip),
       .done_skip(skip_in),
       .take(take),
-      .armed(unused_armed),
+      .armed(armed),
       .rotation_ready(rotation_ready),
       .w_hold(w_hold),
       .w_valid(w_valid),
@@ -150,6 +134,7 @@ module frontend (
       .cfg_width(cfg_width),
       .cfg_height(cfg_height),
       .cfg_timeout(cfg_timeout),
+      .cfg_stop(cfg_stop),
       .cfg_seed(cfg_seed),
       .cfg_frame(cfg_frame),
       .cfg_max_tracks(cfg_max_tracks),
@@ -182,25 +167,32 @@ module frontend (
       .cfg_max_age(cfg_max_age),
       .cfg_min_alive(cfg_min_alive),
       .cfg_moved2(cfg_moved2),
-      .status_busy(held || busy),
+      .status_busy(held || busy || !idle),
       .status_keyframe(status_keyframe),
-      .status_tracks(tracks),
+      .status_tracks(status_tracks),
       .status_done_frame(status_done_frame),
-      .event_last_pixel(event_last_pixel),
+      .status_latency(status_latency),
       .event_short_left(errors[0]),
       .event_long_left(errors[1]),
       .event_start_left(errors[2]),
       .event_cut_left(errors[3]),
-      .event_short_right(errors[4]),
-      .event_long_right(errors[5]),
-      .event_start_right(errors[6]),
-      .event_cut_right(errors[7]),
+      .event_stop_left(errors[4]),
+      .event_short_right(errors[5]),
+      .event_long_right(errors[6]),
+      .event_start_right(errors[7]),
+      .event_cut_right(errors[8]),
+      .event_stop_right(errors[9]),
       .event_left_missing(event_left_missing),
       .event_right_missing(event_right_missing),
       .event_overflow(overflow),
       .event_drop(event_drop),
-      .event_camera(event_camera),
-      .event_last_track(last_track),
+      .event_unarmed(event_unarmed),
+      .event_camera(count_camera_lost != 9'd0),
+      .event_camera_left_missing(event_camera_left_missing),
+      .event_camera_right_missing(event_camera_right_missing),
+      .event_camera_late(event_camera_late),
+      .count_camera_lost(count_camera_lost),
+      .event_last_track(sent),
       .event_keyframe(make_key),
       .level_klt(active[0]),
       .level_mono(active[1]),
@@ -240,6 +232,8 @@ module frontend (
       .cfg_width(cfg_width),
       .cfg_height(cfg_height),
       .cfg_timeout(cfg_timeout),
+      .cfg_stop(cfg_stop),
+      .armed(armed),
       .cfg_border(cfg_border),
       .cfg_min_score(cfg_min_score),
       .s_left_axis_tvalid(s_left_axis_tvalid),
@@ -258,6 +252,8 @@ module frontend (
       .lost(lost),
       .right_in(right_in),
       .repaired(repaired),
+      .over(over),
+      .idle(idle),
       .skip_in(skip_in),
       .skip(request_skip),
       .stall(stall),
@@ -291,9 +287,9 @@ module frontend (
       .errors(errors),
       .overflow(overflow),
       .event_drop(event_drop),
+      .event_unarmed(event_unarmed),
       .event_left_missing(event_left_missing),
       .event_right_missing(event_right_missing),
-      .event_last_pixel(event_last_pixel),
       .count_writes(count_writes),
       .count_reads(count_reads)
   );
@@ -302,6 +298,8 @@ module frontend (
   track_path track_side (
       .clk(clk),
       .rst(reset),
+      .rst_stream(rst),
+      .soft_reset(command_reset),
       .cfg_width(cfg_width),
       .cfg_height(cfg_height),
       .cfg_max_age(cfg_max_age),
@@ -345,7 +343,7 @@ module frontend (
       .right_in(right_in),
       .repaired(repaired),
       .rotation_ready(rotation_ready),
-      .last_pixel(event_last_pixel),
+      .over(over),
       .forget(request_forget),
       .forgotten(done_forget),
       .stall(stall),
@@ -380,9 +378,11 @@ module frontend (
       .m_axis_tdata(m_axis_tdata),
       .m_axis_tuser(m_axis_tuser),
       .m_axis_tlast(m_axis_tlast),
-      .tracks(tracks),
+      .sent(sent),
+      .status_tracks(status_tracks),
       .status_keyframe(status_keyframe),
       .status_done_frame(status_done_frame),
+      .status_latency(status_latency),
       .active(active),
       .deciding(deciding),
       .count_iterations(count_iterations),

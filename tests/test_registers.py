@@ -22,6 +22,7 @@ from vio.hw.estimates.memory import geometry
 from vio.hw.params import params_of
 from vio.hw.registers.documents import c_header, document
 from vio.hw.registers.driver import Driver, register_values, table_values
+from vio.hw.registers.limits import limit_values
 from vio.hw.registers.map import ADDRESS_BITS, field_bits, parameters, register_map
 from vio.hw.registers.verilog import registers_verilog
 
@@ -151,6 +152,9 @@ def test_configuring_writes_tables_then_values_then_enables() -> None:
     ]
     assert starts == [select << 12 | first for select, first, _ in table_values(CONFIG, RIG)]
     assert hardware.writes[0] == (MAP["enable"].address, 0)
+    locked = [r.address for r in MAP.values() if r.kind == "static"]
+    order = [address for address, _ in hardware.writes]
+    assert max(map(order.index, locked)) < len(order) - 1
     assert hardware.writes[-1] == (MAP["enable"].address, 1)
     values = register_values(CONFIG, RIG)
     assert {name: hardware.words[MAP[name].address] for name in values} == values
@@ -215,6 +219,7 @@ def _resized(rig: StereoRig, width: int) -> StereoRig:
         (["frontend.max_iterations=11"], 752, "max_iterations"),
         (["frontend.max_shift_px=70.0"], 752, "register max_shift"),
         (["frontend.min_distance_px=0"], 752, "min_distance_px 0"),
+        ([], 224, "register width: 224 is refused by the hardware, which takes 240 .. 752"),
         (["frontend.grid_cols=9"], 720, "9 x 6 budget cells, the hardware holds 48"),
     ],
 )
@@ -247,6 +252,48 @@ def test_other_hardware_is_refused(name: str, value: int, words: str) -> None:
     hardware.words[MAP[name].address] = value
     with pytest.raises(VioError, match=words):
         hardware.driver().configure()
+
+
+def test_stopping_disables_and_waits_until_nothing_is_under_way() -> None:
+    hardware = Registers()
+    driver, polls = hardware.driver(), [1, 1, 0]
+    driver._read32 = lambda address: polls.pop(0) if address == MAP["status"].address else 0
+    driver.stop()
+    assert hardware.writes == [(MAP["enable"].address, 0)]
+    assert polls == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("seed", 0, "1 .. 4294967295"),
+        ("levels", 0, "1 .. 3"),
+        ("cell_cols", 0, "1 .. 47"),
+        ("height", 472, "32 .. 480 in steps of 16"),
+        ("min_alive", 257, "0 .. 256"),
+    ],
+)
+def test_a_value_that_the_hardware_refuses_is_not_written(
+    name: str, value: int, words: str
+) -> None:
+    hardware = Registers()
+    with pytest.raises(VioError, match=f"register {name}: {value} is refused .* {words}"):
+        hardware.driver().write(name, **{name: value})
+    assert hardware.writes == []
+
+
+@pytest.mark.parametrize("preset", ["ecp5_85k", "navion", "tiny"])
+def test_limits_lie_within_their_fields(preset: str) -> None:
+    config = load_config(preset)
+    bounds = {p.name: p.value for section in params_of(config).values() for p in section}
+    for r in register_map():
+        if r.limits is None:
+            continue
+        bits = field_bits(r.only, config.hw)
+        least, largest, step = limit_values(r.limits, bits, bounds)
+        top = (1 << bits) - 1
+        assert 0 <= least <= largest <= top, r.name
+        assert step & (step - 1) == 0
 
 
 def test_a_front_end_that_stays_busy_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

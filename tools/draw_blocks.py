@@ -23,7 +23,7 @@ from vio.hw.verilog_sources import ROOT, RTL
 OUT = ROOT / "docs" / "images" / "frontend_blocks.svg"
 # Instance: column, row from the top.
 IMAGE = {
-    "guard_left": (0, 0), "guard_right": (0, 2), "streams": (1, 1), "halve0": (2, 0),
+    "intake": (1, 1), "halve0": (2, 0),
     "halve1": (3, 0), "encode0": (3, 1), "encode1": (4, 0), "encode2": (4, 1),
     "encode_right": (2, 2), "find_corners": (3, 2), "store": (5, 1),
 }  # fmt: skip

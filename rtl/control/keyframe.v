@@ -3,12 +3,20 @@
 //
 // The decision is that of vio/fixed/keyframe.py, from the tracks of the last frame, their age and
 // the gyroscope, while the pixels still come; the order of the steps is that of
-// vio/fixed/frontend.py. A frame whose left image was lost only turns the prediction on.
+// vio/fixed/frontend.py. A frame whose left image was lost only turns the prediction on; where that
+// is known while the decision is under way, the decision is given up.
+// Forget:     served before the next decision, also while its frame streams in already.
 // Latency:    decision: about 90 cycles a track from the frame's first pixel; 1 multiplier.
 // Throughput: one frame at a time; the next one may stream in from `commit` on.
 `default_nettype none
 
-module keyframe (
+module keyframe #(
+`define PORT_WIDTHS
+`include "vio_params.vh"
+    ,
+`include "track_row.vh"
+`undef PORT_WIDTHS
+) (
     input wire clk,
     input wire rst,
 
@@ -33,9 +41,9 @@ module keyframe (
 
     // The track table
     output wire                        r_valid,
-    output wire [TRACK_COUNT_BITS-1:0] r_index,
+    output wire [W_TRACK_COUNT-1:0] r_index,
     input  wire                        a_valid,
-    input  wire [           ROW_W-1:0] a_row,
+    input  wire [           W_ROW-1:0] a_row,
 
     // Prediction of a pixel, operations of the projection unit
     output wire        q_valid,
@@ -60,8 +68,8 @@ module keyframe (
     // The steps: start (pulse), done (pulse), tracks left
     output wire [                 6:0] start,
     input  wire [                 6:0] done,
-    input  wire [TRACK_COUNT_BITS-1:0] kept,  // with done: the number of tracks from now on
-    output wire [TRACK_COUNT_BITS-1:0] count,
+    input  wire [W_TRACK_COUNT-1:0] kept,  // with done: the number of tracks from now on
+    output wire [W_TRACK_COUNT-1:0] count,
     output wire                        due,       // the frame is a keyframe
     output wire                        undue,     // the frame that streams in is no keyframe
     output wire                        right,     // it has a right image
@@ -228,7 +236,7 @@ module keyframe (
           index_q <= NONE;
           alive_q <= NONE;
           moved_q <= NONE;
-          if (forget && !s_held) state_q <= FORGET_1;
+          if (forget) state_q <= FORGET_1;
           else if (s_held && s_rotation) state_q <= TO_LAST;
         end
         TO_LAST: if (p_done) state_q <= TO_KEY;
@@ -270,7 +278,7 @@ module keyframe (
           if (inside_q) alive_q <= alive_q + ONE;
           if (moved) moved_q <= moved_q + ONE;
           index_q <= index_q + ONE;
-          state_q <= index_q + ONE == count_q ? SHARE : READ;
+          state_q <= s_dropped ? WAIT : index_q + ONE == count_q ? SHARE : READ;
         end
         SHARE: begin
           square_q <= product;

@@ -2,11 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Register file of the front end: AXI4-Lite slave, shadowed configuration, faults, counters.
 //
-// Map:        docs/chip/registers.md. Writes that are unknown, read-only or locked answer SLVERR.
+// Map:        docs/chip/registers.md. Writes that are unknown, read-only, locked or outside of the
+//             register's limits answer SLVERR and change nothing.
 // Shadow:     `take` (pulse, at a start of frame) copies the set to the cfg_* outputs, which show
 //             it in the next cycle, and writes the rotation to matrix 0 of rectify: rotation_ready
 //             is low meanwhile. Only a complete set is copied: `armed` says so. A take without one
-//             copies nothing and is a fault. Writes wait while a take is done.
+//             copies nothing and is a fault. Writes wait while a take is done, those of a table
+//             while the projection unit writes its matrices itself (w_hold).
 // Latency:    write 2 cycles, read 2; take 1 cycle, its rotation 11. Throughput: a write in 2
 //             cycles, a read in 3.
 // Events:     event_* are pulses of a cycle, level_* are counted in each cycle they are high,
@@ -58,10 +60,11 @@ module registers #(
     output wire [2:0] w_select,
     output wire [8:0] w_address,
     output wire [23:0] w_data,
-    // Locked while enabled or busy
+    // Locked while enabled or busy: stable while any frame is under way
     output wire [10:0] cfg_width,
     output wire [10:0] cfg_height,
     output wire [19:0] cfg_timeout,
+    output wire [19:0] cfg_stop,
     // The active set
     output wire [31:0] cfg_seed,
     output wire [31:0] cfg_frame,
@@ -100,8 +103,8 @@ module registers #(
     input wire status_keyframe,
     input wire [TRACK_W-1:0] status_tracks,
     input wire [31:0] status_done_frame,
+    input wire [31:0] status_latency,
     // Events and what is counted
-    input wire event_last_pixel,
     input wire event_short_left,
     input wire event_long_left,
     input wire event_start_left,
@@ -114,7 +117,11 @@ module registers #(
     input wire event_right_missing,
     input wire event_overflow,
     input wire event_drop,
+    input wire event_unarmed,
     input wire event_camera,
+    input wire event_stop_left,
+    input wire event_stop_right,
+    input wire event_camera_late,
     input wire event_last_track,
     input wire event_keyframe,
     input wire level_klt,
@@ -144,7 +151,10 @@ module registers #(
     input wire count_samples,
     input wire count_template_writes,
     input wire count_template_reads,
-    input wire [1:0] count_candidates
+    input wire [1:0] count_candidates,
+    input wire [8:0] count_camera_lost,
+    input wire event_camera_left_missing,
+    input wire event_camera_right_missing
 );
 
   `include "vio_params.vh"
@@ -161,12 +171,13 @@ module registers #(
   reg enable_q;
   reg [2:0] irq_q;
   reg [2:0] irq_enable_q;
-  reg [14:0] faults_q;
+  reg [18:0] faults_q;
   reg [31:0] seed_q, next_seed_q;
   reg [31:0] frame_q, next_frame_q;
   reg [10:0] width_q;
   reg [10:0] height_q;
   reg [19:0] timeout_q;
+  reg [19:0] stop_q;
   reg [TRACK_W-1:0] max_tracks_q, next_max_tracks_q;
   reg [10:0] border_q, next_border_q;
   reg [SCORE_W-1:0] min_score_q, next_min_score_q;
@@ -241,6 +252,8 @@ module registers #(
 
   // ---- what a write may do ----
   reg writable_d, locked_d, shadowed_d, stored_d;
+  reg [31:0] least_d, largest_d;
+  reg [3:0] zeros_d;
 
   always @* begin
     writable_d = 1'b0;
@@ -250,15 +263,15 @@ module registers #(
     case (write_index)
       10'h004, 10'h005, 10'h006, 10'h007, 10'h008, 10'h009, 10'h00c, 10'h00d, 10'h010, 10'h011,
       10'h012, 10'h013, 10'h014, 10'h015, 10'h016, 10'h017, 10'h018, 10'h01c, 10'h01d, 10'h020,
-      10'h021, 10'h022, 10'h030, 10'h031, 10'h032, 10'h033, 10'h034, 10'h035, 10'h036, 10'h037,
-      10'h038, 10'h039, 10'h03a, 10'h03b, 10'h03c, 10'h03d, 10'h03e, 10'h03f, 10'h040, 10'h041,
-      10'h042, 10'h043, 10'h044, 10'h045, 10'h046, 10'h047, 10'h048, 10'h049, 10'h04a, 10'h04b,
-      10'h04c, 10'h04d:
+      10'h021, 10'h022, 10'h023, 10'h030, 10'h031, 10'h032, 10'h033, 10'h034, 10'h035, 10'h036,
+      10'h037, 10'h038, 10'h039, 10'h03a, 10'h03b, 10'h03c, 10'h03d, 10'h03e, 10'h03f, 10'h040,
+      10'h041, 10'h042, 10'h043, 10'h044, 10'h045, 10'h046, 10'h047, 10'h048, 10'h049, 10'h04a,
+      10'h04b, 10'h04c, 10'h04d:
       writable_d = 1'b1;
       default: writable_d = 1'b0;
     endcase
     case (write_index)
-      10'h020, 10'h021, 10'h022, 10'h00d:
+      10'h020, 10'h021, 10'h022, 10'h023, 10'h00d:
       locked_d = enable_q || status_busy;
       default: locked_d = 1'b0;
     endcase
@@ -272,22 +285,57 @@ module registers #(
     endcase
     case (write_index)
       10'h010, 10'h011, 10'h012, 10'h013, 10'h014, 10'h015, 10'h016, 10'h017, 10'h018, 10'h01c,
-      10'h01d, 10'h020, 10'h021, 10'h022, 10'h030, 10'h031, 10'h032, 10'h033, 10'h034, 10'h035,
-      10'h036, 10'h037, 10'h038, 10'h039, 10'h03a, 10'h03b, 10'h03c, 10'h03d, 10'h03e, 10'h03f,
-      10'h040, 10'h041, 10'h042, 10'h043, 10'h044, 10'h045, 10'h046, 10'h047, 10'h048, 10'h049,
-      10'h04a, 10'h04b, 10'h04c, 10'h04d:
+      10'h01d, 10'h020, 10'h021, 10'h022, 10'h023, 10'h030, 10'h031, 10'h032, 10'h033, 10'h034,
+      10'h035, 10'h036, 10'h037, 10'h038, 10'h039, 10'h03a, 10'h03b, 10'h03c, 10'h03d, 10'h03e,
+      10'h03f, 10'h040, 10'h041, 10'h042, 10'h043, 10'h044, 10'h045, 10'h046, 10'h047, 10'h048,
+      10'h049, 10'h04a, 10'h04b, 10'h04c, 10'h04d:
       stored_d = 1'b1;
       default: stored_d = 1'b0;
+    endcase
+    least_d = 32'd0;
+    largest_d = 32'hffffffff;
+    zeros_d = 4'd0;
+    case (write_index)
+      10'h01c: begin least_d = 32'd1; largest_d = 32'd4294967295; end
+      10'h020: begin least_d = MIN_WIDTH; largest_d = MAX_WIDTH; zeros_d = 4'd15; end
+      10'h021: begin least_d = MIN_HEIGHT; largest_d = MAX_HEIGHT; zeros_d = 4'd15; end
+      10'h022: begin least_d = 32'd1; largest_d = 32'd1048575; end
+      10'h023: begin least_d = 32'd1; largest_d = 32'd1048575; end
+      10'h030: begin least_d = 32'd1; largest_d = MAX_TRACKS; end
+      10'h031: begin least_d = MIN_BORDER; largest_d = MAX_BORDER; end
+      10'h032: begin least_d = 32'd1; largest_d = (32'd1 << SCORE_W) - 32'd1; end
+      10'h033: begin least_d = 32'd1; largest_d = 32'd255; end
+      10'h034: begin least_d = 32'd1; largest_d = MAX_TRACKS; end
+      10'h035: begin least_d = 32'd1; largest_d = TILE_COLUMNS; end
+      10'h036: begin least_d = 32'd1; largest_d = TILE_ROWS; end
+      10'h037: begin least_d = 32'd1; largest_d = MAX_LEVELS; end
+      10'h038: begin least_d = 32'd1; largest_d = MAX_ITERATIONS; end
+      10'h03c: begin least_d = 32'd0; largest_d = 32'd65536; end
+      10'h03f: begin least_d = 32'd1; largest_d = MAX_DRAWS; end
+      10'h042: begin least_d = 32'd1; largest_d = 32'd262143; end
+      10'h043: begin least_d = 32'd1; largest_d = STEREO_SEGMENTS; end
+      10'h044: begin least_d = 32'd1; largest_d = MAX_REACH_U; end
+      10'h045: begin least_d = 32'd0; largest_d = MAX_REACH_V; end
+      10'h046: begin least_d = 32'd0; largest_d = 32'd65536; end
+      10'h047: begin least_d = 32'd0; largest_d = 32'd65536; end
+      10'h048: begin least_d = 32'd0; largest_d = 32'd65536; end
+      10'h049: begin least_d = 32'd1; largest_d = MAX_ITERATIONS; end
+      10'h04b: begin least_d = 32'd1; largest_d = 32'd255; end
+      10'h04c: begin least_d = 32'd0; largest_d = 32'd256; end
+      default: ;
     endcase
   end
 
   reg loading_q;
   reg [3:0] entry_q;
   reg armed_q, reset_q;
-  assign write_ready = !take && !loading_q;
-  assign write_error = !writable_d || locked_d;
+  wire outside = write_data < least_d || write_data > largest_d ||
+      (write_data[3:0] & zeros_d) != 4'd0;
+  assign write_ready = !take && !loading_q && !(w_hold && write_index == 10'h00d);
+  assign write_error = !writable_d || locked_d || outside;
   wire write_enable = write_valid && write_ready && !write_error;
   wire refused = write_valid && write_ready && locked_d;
+  wire illegal = write_valid && write_ready && outside && !locked_d;
 
   always @(posedge clk) begin
     if (write_enable) begin
@@ -299,6 +347,7 @@ module registers #(
         10'h020: width_q <= write_data[10:0];
         10'h021: height_q <= write_data[10:0];
         10'h022: timeout_q <= write_data[19:0];
+        10'h023: stop_q <= write_data[19:0];
         10'h030: next_max_tracks_q <= write_data[TRACK_W-1:0];
         10'h031: next_border_q <= write_data[10:0];
         10'h032: next_min_score_q <= write_data[SCORE_W-1:0];
@@ -393,6 +442,7 @@ module registers #(
       10'h020: store_d = {21'd0, write_data[10:0]};
       10'h021: store_d = {21'd0, write_data[10:0]};
       10'h022: store_d = {12'd0, write_data[19:0]};
+      10'h023: store_d = {12'd0, write_data[19:0]};
       10'h030: store_d = {{(32 - TRACK_W) {1'b0}}, write_data[TRACK_W-1:0]};
       10'h031: store_d = {21'd0, write_data[10:0]};
       10'h032: store_d = {{(32 - SCORE_W) {1'b0}}, write_data[SCORE_W-1:0]};
@@ -488,10 +538,14 @@ module registers #(
   end
 
   // ---- faults and interrupts: a new event wins over the clearing write ----
-  wire [14:0] fault_events = {
+  wire [18:0] fault_events = {
+    event_camera_late,
+    illegal,
+    event_stop_right,
+    event_stop_left,
     event_camera,
     refused,
-    take && !armed_q,
+    event_unarmed || (take && !armed_q),
     event_drop,
     event_overflow,
     event_right_missing,
@@ -507,19 +561,20 @@ module registers #(
   };
   wire stream_event =
       event_short_left || event_long_left || event_start_left || event_cut_left ||
-      event_short_right || event_long_right || event_start_right || event_cut_right ||
-      event_left_missing || event_right_missing || event_camera;
+      event_stop_left || event_short_right || event_long_right || event_start_right ||
+      event_cut_right || event_stop_right || event_left_missing || event_right_missing ||
+      event_camera || event_camera_late;
   wire drop_event = event_overflow || event_drop;
   wire [2:0] irq_events = {stream_event, drop_event, event_last_track};
-  wire [14:0] fault_clear = write_enable && write_index == 10'h009 ?
-      write_data[14:0] : 15'd0;
+  wire [18:0] fault_clear = write_enable && write_index == 10'h009 ?
+      write_data[18:0] : 19'd0;
   wire [2:0] irq_clear = write_enable && write_index == 10'h007 ?
       write_data[2:0] : 3'd0;
   reg line_q;
 
   always @(posedge clk) begin
     if (rst) begin
-      faults_q <= 15'd0;
+      faults_q <= 19'd0;
       irq_q <= 3'd0;
       line_q <= 1'b0;
     end else begin
@@ -531,209 +586,205 @@ module registers #(
 
   // ---- counters: a sum in a memory, and what came since it was last brought up to date ----
   // One is brought up to date in each cycle, in turn or because it is read. Reads take at most
-  // every third cycle, so all have their turn in 1.5 * 32 cycles: a recent_* cannot overflow.
-  reg [31:0] total_mem[0:31];
-  reg [31:0] known_q;  // the memory holds the sum: not so after a reset
-  reg [4:0] turn_q;
-  wire [4:0] at = read_valid ? read_index[4:0] : turn_q;
-  wire [31:0] update = 32'd1 << at;
-  reg [6:0] recent_frames_q;
-  reg [6:0] recent_keyframes_q;
-  reg [6:0] recent_drops_q;
-  reg [6:0] recent_klt_q;
-  reg [6:0] recent_mono_q;
-  reg [6:0] recent_selection_q;
-  reg [6:0] recent_stereo_q;
-  reg [6:0] recent_stereo_ransac_q;
-  reg [6:0] recent_output_q;
-  reg [6:0] recent_predict_q;
-  reg [6:0] recent_stall_left_q;
-  reg [6:0] recent_stall_right_q;
-  reg [6:0] recent_stall_tracks_q;
-  reg [6:0] recent_pixels_left_q;
-  reg [6:0] recent_pixels_right_q;
-  reg [11:0] recent_iterations_q;
-  reg [13:0] recent_stereo_columns_q;
-  reg [9:0] recent_stereo_iterations_q;
-  reg [9:0] recent_frame_reads_q;
-  reg [9:0] recent_frame_writes_q;
-  reg [7:0] recent_table_reads_q;
-  reg [7:0] recent_table_writes_q;
-  reg [6:0] recent_region_writes_q;
-  reg [7:0] recent_point_operations_q;
-  reg [7:0] recent_ransac_accesses_q;
-  reg [6:0] recent_search_writes_q;
-  reg [6:0] recent_region_reads_q;
-  reg [6:0] recent_samples_q;
-  reg [6:0] recent_template_writes_q;
-  reg [6:0] recent_template_reads_q;
-  reg [7:0] recent_candidates_q;
-  reg [13:0] recent_d;
-  wire [31:0] total = (known_q[at] ? total_mem[at] : 32'd0) + {18'd0, recent_d};
+  // every third cycle, so all have their turn in 1.5 * 64 cycles: a recent_* cannot overflow.
+  reg [31:0] total_mem[0:63];
+  reg [63:0] known_q;  // the memory holds the sum: not so after a reset
+  reg [5:0] turn_q;
+  wire [5:0] at = read_valid ? read_index[5:0] : turn_q;
+  wire [63:0] update = 64'd1 << at;
+  reg [7:0] recent_frames_q;
+  reg [7:0] recent_keyframes_q;
+  reg [7:0] recent_drops_q;
+  reg [7:0] recent_klt_q;
+  reg [7:0] recent_mono_q;
+  reg [7:0] recent_selection_q;
+  reg [7:0] recent_stereo_q;
+  reg [7:0] recent_stereo_ransac_q;
+  reg [7:0] recent_output_q;
+  reg [7:0] recent_predict_q;
+  reg [7:0] recent_stall_left_q;
+  reg [7:0] recent_stall_right_q;
+  reg [7:0] recent_stall_tracks_q;
+  reg [7:0] recent_pixels_left_q;
+  reg [7:0] recent_pixels_right_q;
+  reg [12:0] recent_iterations_q;
+  reg [14:0] recent_stereo_columns_q;
+  reg [10:0] recent_stereo_iterations_q;
+  reg [10:0] recent_frame_reads_q;
+  reg [10:0] recent_frame_writes_q;
+  reg [8:0] recent_table_reads_q;
+  reg [8:0] recent_table_writes_q;
+  reg [7:0] recent_region_writes_q;
+  reg [8:0] recent_point_operations_q;
+  reg [8:0] recent_ransac_accesses_q;
+  reg [7:0] recent_search_writes_q;
+  reg [7:0] recent_region_reads_q;
+  reg [7:0] recent_samples_q;
+  reg [7:0] recent_template_writes_q;
+  reg [7:0] recent_template_reads_q;
+  reg [8:0] recent_candidates_q;
+  reg [15:0] recent_camera_lost_q;
+  reg [7:0] recent_camera_left_missing_q;
+  reg [7:0] recent_camera_right_missing_q;
+  reg [7:0] recent_camera_late_q;
+  reg [15:0] recent_d;
+  wire [31:0] total = (known_q[at] ? total_mem[at] : 32'd0) + {16'd0, recent_d};
 
   always @* begin
     case (at)
-      5'd0: recent_d = {7'd0, recent_frames_q};
-      5'd1: recent_d = {7'd0, recent_keyframes_q};
-      5'd2: recent_d = {7'd0, recent_drops_q};
-      5'd4: recent_d = {7'd0, recent_klt_q};
-      5'd5: recent_d = {7'd0, recent_mono_q};
-      5'd6: recent_d = {7'd0, recent_selection_q};
-      5'd7: recent_d = {7'd0, recent_stereo_q};
-      5'd8: recent_d = {7'd0, recent_stereo_ransac_q};
-      5'd9: recent_d = {7'd0, recent_output_q};
-      5'd10: recent_d = {7'd0, recent_predict_q};
-      5'd11: recent_d = {7'd0, recent_stall_left_q};
-      5'd12: recent_d = {7'd0, recent_stall_right_q};
-      5'd13: recent_d = {7'd0, recent_stall_tracks_q};
-      5'd14: recent_d = {7'd0, recent_pixels_left_q};
-      5'd15: recent_d = {7'd0, recent_pixels_right_q};
-      5'd16: recent_d = {2'd0, recent_iterations_q};
-      5'd17: recent_d = recent_stereo_columns_q;
-      5'd18: recent_d = {4'd0, recent_stereo_iterations_q};
-      5'd19: recent_d = {4'd0, recent_frame_reads_q};
-      5'd20: recent_d = {4'd0, recent_frame_writes_q};
-      5'd21: recent_d = {6'd0, recent_table_reads_q};
-      5'd22: recent_d = {6'd0, recent_table_writes_q};
-      5'd23: recent_d = {7'd0, recent_region_writes_q};
-      5'd24: recent_d = {6'd0, recent_point_operations_q};
-      5'd25: recent_d = {6'd0, recent_ransac_accesses_q};
-      5'd26: recent_d = {7'd0, recent_search_writes_q};
-      5'd27: recent_d = {7'd0, recent_region_reads_q};
-      5'd28: recent_d = {7'd0, recent_samples_q};
-      5'd29: recent_d = {7'd0, recent_template_writes_q};
-      5'd30: recent_d = {7'd0, recent_template_reads_q};
-      5'd31: recent_d = {6'd0, recent_candidates_q};
-      default: recent_d = 14'd0;
+      6'd0: recent_d = {8'd0, recent_frames_q};
+      6'd1: recent_d = {8'd0, recent_keyframes_q};
+      6'd2: recent_d = {8'd0, recent_drops_q};
+      6'd4: recent_d = {8'd0, recent_klt_q};
+      6'd5: recent_d = {8'd0, recent_mono_q};
+      6'd6: recent_d = {8'd0, recent_selection_q};
+      6'd7: recent_d = {8'd0, recent_stereo_q};
+      6'd8: recent_d = {8'd0, recent_stereo_ransac_q};
+      6'd9: recent_d = {8'd0, recent_output_q};
+      6'd10: recent_d = {8'd0, recent_predict_q};
+      6'd11: recent_d = {8'd0, recent_stall_left_q};
+      6'd12: recent_d = {8'd0, recent_stall_right_q};
+      6'd13: recent_d = {8'd0, recent_stall_tracks_q};
+      6'd14: recent_d = {8'd0, recent_pixels_left_q};
+      6'd15: recent_d = {8'd0, recent_pixels_right_q};
+      6'd16: recent_d = {3'd0, recent_iterations_q};
+      6'd17: recent_d = {1'd0, recent_stereo_columns_q};
+      6'd18: recent_d = {5'd0, recent_stereo_iterations_q};
+      6'd19: recent_d = {5'd0, recent_frame_reads_q};
+      6'd20: recent_d = {5'd0, recent_frame_writes_q};
+      6'd21: recent_d = {7'd0, recent_table_reads_q};
+      6'd22: recent_d = {7'd0, recent_table_writes_q};
+      6'd23: recent_d = {8'd0, recent_region_writes_q};
+      6'd24: recent_d = {7'd0, recent_point_operations_q};
+      6'd25: recent_d = {7'd0, recent_ransac_accesses_q};
+      6'd26: recent_d = {8'd0, recent_search_writes_q};
+      6'd27: recent_d = {8'd0, recent_region_reads_q};
+      6'd28: recent_d = {8'd0, recent_samples_q};
+      6'd29: recent_d = {8'd0, recent_template_writes_q};
+      6'd30: recent_d = {8'd0, recent_template_reads_q};
+      6'd31: recent_d = {7'd0, recent_candidates_q};
+      6'd32: recent_d = recent_camera_lost_q;
+      6'd33: recent_d = {8'd0, recent_camera_left_missing_q};
+      6'd34: recent_d = {8'd0, recent_camera_right_missing_q};
+      6'd35: recent_d = {8'd0, recent_camera_late_q};
+      default: recent_d = 16'd0;
     endcase
   end
 
   always @(posedge clk) begin
     total_mem[at] <= total;
     count_cycles_q <= count_cycles_q + 32'd1;
-    if (!read_valid) turn_q <= turn_q + 5'd1;
-    recent_frames_q <= recent_frames_q + {6'd0, event_last_track};
-    if (update[0]) recent_frames_q <= {6'd0, event_last_track};
-    recent_keyframes_q <= recent_keyframes_q + {6'd0, event_keyframe};
-    if (update[1]) recent_keyframes_q <= {6'd0, event_keyframe};
-    recent_drops_q <= recent_drops_q + {6'd0, event_drop};
-    if (update[2]) recent_drops_q <= {6'd0, event_drop};
-    recent_klt_q <= recent_klt_q + {6'd0, level_klt};
-    if (update[4]) recent_klt_q <= {6'd0, level_klt};
-    recent_mono_q <= recent_mono_q + {6'd0, level_mono};
-    if (update[5]) recent_mono_q <= {6'd0, level_mono};
-    recent_selection_q <= recent_selection_q + {6'd0, level_selection};
-    if (update[6]) recent_selection_q <= {6'd0, level_selection};
-    recent_stereo_q <= recent_stereo_q + {6'd0, level_stereo};
-    if (update[7]) recent_stereo_q <= {6'd0, level_stereo};
-    recent_stereo_ransac_q <= recent_stereo_ransac_q + {6'd0, level_stereo_ransac};
-    if (update[8]) recent_stereo_ransac_q <= {6'd0, level_stereo_ransac};
-    recent_output_q <= recent_output_q + {6'd0, level_output};
-    if (update[9]) recent_output_q <= {6'd0, level_output};
-    recent_predict_q <= recent_predict_q + {6'd0, level_predict};
-    if (update[10]) recent_predict_q <= {6'd0, level_predict};
-    recent_stall_left_q <= recent_stall_left_q + {6'd0, level_stall_left};
-    if (update[11]) recent_stall_left_q <= {6'd0, level_stall_left};
-    recent_stall_right_q <= recent_stall_right_q + {6'd0, level_stall_right};
-    if (update[12]) recent_stall_right_q <= {6'd0, level_stall_right};
-    recent_stall_tracks_q <= recent_stall_tracks_q + {6'd0, level_stall_tracks};
-    if (update[13]) recent_stall_tracks_q <= {6'd0, level_stall_tracks};
-    recent_pixels_left_q <= recent_pixels_left_q + {6'd0, event_pixel_left};
-    if (update[14]) recent_pixels_left_q <= {6'd0, event_pixel_left};
-    recent_pixels_right_q <= recent_pixels_right_q + {6'd0, event_pixel_right};
-    if (update[15]) recent_pixels_right_q <= {6'd0, event_pixel_right};
-    recent_iterations_q <= recent_iterations_q + {6'd0, count_iterations};
-    if (update[16]) recent_iterations_q <= {6'd0, count_iterations};
-    recent_stereo_columns_q <= recent_stereo_columns_q + {6'd0, count_stereo_columns};
-    if (update[17]) recent_stereo_columns_q <= {6'd0, count_stereo_columns};
-    recent_stereo_iterations_q <= recent_stereo_iterations_q + {6'd0, count_stereo_iterations};
-    if (update[18]) recent_stereo_iterations_q <= {6'd0, count_stereo_iterations};
-    recent_frame_reads_q <= recent_frame_reads_q + {6'd0, count_frame_reads};
-    if (update[19]) recent_frame_reads_q <= {6'd0, count_frame_reads};
-    recent_frame_writes_q <= recent_frame_writes_q + {6'd0, count_frame_writes};
-    if (update[20]) recent_frame_writes_q <= {6'd0, count_frame_writes};
-    recent_table_reads_q <= recent_table_reads_q + {6'd0, count_table_reads};
-    if (update[21]) recent_table_reads_q <= {6'd0, count_table_reads};
-    recent_table_writes_q <= recent_table_writes_q + {6'd0, count_table_writes};
-    if (update[22]) recent_table_writes_q <= {6'd0, count_table_writes};
-    recent_region_writes_q <= recent_region_writes_q + {6'd0, count_region_writes};
-    if (update[23]) recent_region_writes_q <= {6'd0, count_region_writes};
-    recent_point_operations_q <= recent_point_operations_q + {6'd0, count_points};
-    if (update[24]) recent_point_operations_q <= {6'd0, count_points};
-    recent_ransac_accesses_q <= recent_ransac_accesses_q + {6'd0, count_ransac};
-    if (update[25]) recent_ransac_accesses_q <= {6'd0, count_ransac};
-    recent_search_writes_q <= recent_search_writes_q + {6'd0, count_search};
-    if (update[26]) recent_search_writes_q <= {6'd0, count_search};
-    recent_region_reads_q <= recent_region_reads_q + {6'd0, count_region_reads};
-    if (update[27]) recent_region_reads_q <= {6'd0, count_region_reads};
-    recent_samples_q <= recent_samples_q + {6'd0, count_samples};
-    if (update[28]) recent_samples_q <= {6'd0, count_samples};
-    recent_template_writes_q <= recent_template_writes_q + {6'd0, count_template_writes};
-    if (update[29]) recent_template_writes_q <= {6'd0, count_template_writes};
-    recent_template_reads_q <= recent_template_reads_q + {6'd0, count_template_reads};
-    if (update[30]) recent_template_reads_q <= {6'd0, count_template_reads};
-    recent_candidates_q <= recent_candidates_q + {6'd0, count_candidates};
-    if (update[31]) recent_candidates_q <= {6'd0, count_candidates};
+    if (!read_valid) turn_q <= turn_q + 6'd1;
+    recent_frames_q <= recent_frames_q + {7'd0, event_last_track};
+    if (update[0]) recent_frames_q <= {7'd0, event_last_track};
+    recent_keyframes_q <= recent_keyframes_q + {7'd0, event_keyframe};
+    if (update[1]) recent_keyframes_q <= {7'd0, event_keyframe};
+    recent_drops_q <= recent_drops_q + {7'd0, event_drop};
+    if (update[2]) recent_drops_q <= {7'd0, event_drop};
+    recent_klt_q <= recent_klt_q + {7'd0, level_klt};
+    if (update[4]) recent_klt_q <= {7'd0, level_klt};
+    recent_mono_q <= recent_mono_q + {7'd0, level_mono};
+    if (update[5]) recent_mono_q <= {7'd0, level_mono};
+    recent_selection_q <= recent_selection_q + {7'd0, level_selection};
+    if (update[6]) recent_selection_q <= {7'd0, level_selection};
+    recent_stereo_q <= recent_stereo_q + {7'd0, level_stereo};
+    if (update[7]) recent_stereo_q <= {7'd0, level_stereo};
+    recent_stereo_ransac_q <= recent_stereo_ransac_q + {7'd0, level_stereo_ransac};
+    if (update[8]) recent_stereo_ransac_q <= {7'd0, level_stereo_ransac};
+    recent_output_q <= recent_output_q + {7'd0, level_output};
+    if (update[9]) recent_output_q <= {7'd0, level_output};
+    recent_predict_q <= recent_predict_q + {7'd0, level_predict};
+    if (update[10]) recent_predict_q <= {7'd0, level_predict};
+    recent_stall_left_q <= recent_stall_left_q + {7'd0, level_stall_left};
+    if (update[11]) recent_stall_left_q <= {7'd0, level_stall_left};
+    recent_stall_right_q <= recent_stall_right_q + {7'd0, level_stall_right};
+    if (update[12]) recent_stall_right_q <= {7'd0, level_stall_right};
+    recent_stall_tracks_q <= recent_stall_tracks_q + {7'd0, level_stall_tracks};
+    if (update[13]) recent_stall_tracks_q <= {7'd0, level_stall_tracks};
+    recent_pixels_left_q <= recent_pixels_left_q + {7'd0, event_pixel_left};
+    if (update[14]) recent_pixels_left_q <= {7'd0, event_pixel_left};
+    recent_pixels_right_q <= recent_pixels_right_q + {7'd0, event_pixel_right};
+    if (update[15]) recent_pixels_right_q <= {7'd0, event_pixel_right};
+    recent_iterations_q <= recent_iterations_q + {7'd0, count_iterations};
+    if (update[16]) recent_iterations_q <= {7'd0, count_iterations};
+    recent_stereo_columns_q <= recent_stereo_columns_q + {7'd0, count_stereo_columns};
+    if (update[17]) recent_stereo_columns_q <= {7'd0, count_stereo_columns};
+    recent_stereo_iterations_q <= recent_stereo_iterations_q + {7'd0, count_stereo_iterations};
+    if (update[18]) recent_stereo_iterations_q <= {7'd0, count_stereo_iterations};
+    recent_frame_reads_q <= recent_frame_reads_q + {7'd0, count_frame_reads};
+    if (update[19]) recent_frame_reads_q <= {7'd0, count_frame_reads};
+    recent_frame_writes_q <= recent_frame_writes_q + {7'd0, count_frame_writes};
+    if (update[20]) recent_frame_writes_q <= {7'd0, count_frame_writes};
+    recent_table_reads_q <= recent_table_reads_q + {7'd0, count_table_reads};
+    if (update[21]) recent_table_reads_q <= {7'd0, count_table_reads};
+    recent_table_writes_q <= recent_table_writes_q + {7'd0, count_table_writes};
+    if (update[22]) recent_table_writes_q <= {7'd0, count_table_writes};
+    recent_region_writes_q <= recent_region_writes_q + {7'd0, count_region_writes};
+    if (update[23]) recent_region_writes_q <= {7'd0, count_region_writes};
+    recent_point_operations_q <= recent_point_operations_q + {7'd0, count_points};
+    if (update[24]) recent_point_operations_q <= {7'd0, count_points};
+    recent_ransac_accesses_q <= recent_ransac_accesses_q + {7'd0, count_ransac};
+    if (update[25]) recent_ransac_accesses_q <= {7'd0, count_ransac};
+    recent_search_writes_q <= recent_search_writes_q + {7'd0, count_search};
+    if (update[26]) recent_search_writes_q <= {7'd0, count_search};
+    recent_region_reads_q <= recent_region_reads_q + {7'd0, count_region_reads};
+    if (update[27]) recent_region_reads_q <= {7'd0, count_region_reads};
+    recent_samples_q <= recent_samples_q + {7'd0, count_samples};
+    if (update[28]) recent_samples_q <= {7'd0, count_samples};
+    recent_template_writes_q <= recent_template_writes_q + {7'd0, count_template_writes};
+    if (update[29]) recent_template_writes_q <= {7'd0, count_template_writes};
+    recent_template_reads_q <= recent_template_reads_q + {7'd0, count_template_reads};
+    if (update[30]) recent_template_reads_q <= {7'd0, count_template_reads};
+    recent_candidates_q <= recent_candidates_q + {7'd0, count_candidates};
+    if (update[31]) recent_candidates_q <= {7'd0, count_candidates};
+    recent_camera_lost_q <= recent_camera_lost_q + {7'd0, count_camera_lost};
+    if (update[32]) recent_camera_lost_q <= {7'd0, count_camera_lost};
+    recent_camera_left_missing_q <= recent_camera_left_missing_q + {7'd0, event_camera_left_missing};
+    if (update[33]) recent_camera_left_missing_q <= {7'd0, event_camera_left_missing};
+    recent_camera_right_missing_q <= recent_camera_right_missing_q + {7'd0, event_camera_right_missing};
+    if (update[34]) recent_camera_right_missing_q <= {7'd0, event_camera_right_missing};
+    recent_camera_late_q <= recent_camera_late_q + {7'd0, event_camera_late};
+    if (update[35]) recent_camera_late_q <= {7'd0, event_camera_late};
     known_q <= known_q | update;
     if (rst) begin
-      known_q <= 32'd0;
-      turn_q <= 5'd0;
+      known_q <= 64'd0;
+      turn_q <= 6'd0;
       count_cycles_q <= 32'd0;
-      recent_frames_q <= 7'd0;
-      recent_keyframes_q <= 7'd0;
-      recent_drops_q <= 7'd0;
-      recent_klt_q <= 7'd0;
-      recent_mono_q <= 7'd0;
-      recent_selection_q <= 7'd0;
-      recent_stereo_q <= 7'd0;
-      recent_stereo_ransac_q <= 7'd0;
-      recent_output_q <= 7'd0;
-      recent_predict_q <= 7'd0;
-      recent_stall_left_q <= 7'd0;
-      recent_stall_right_q <= 7'd0;
-      recent_stall_tracks_q <= 7'd0;
-      recent_pixels_left_q <= 7'd0;
-      recent_pixels_right_q <= 7'd0;
-      recent_iterations_q <= 12'd0;
-      recent_stereo_columns_q <= 14'd0;
-      recent_stereo_iterations_q <= 10'd0;
-      recent_frame_reads_q <= 10'd0;
-      recent_frame_writes_q <= 10'd0;
-      recent_table_reads_q <= 8'd0;
-      recent_table_writes_q <= 8'd0;
-      recent_region_writes_q <= 7'd0;
-      recent_point_operations_q <= 8'd0;
-      recent_ransac_accesses_q <= 8'd0;
-      recent_search_writes_q <= 7'd0;
-      recent_region_reads_q <= 7'd0;
-      recent_samples_q <= 7'd0;
-      recent_template_writes_q <= 7'd0;
-      recent_template_reads_q <= 7'd0;
-      recent_candidates_q <= 8'd0;
-    end
-  end
-
-  // The next frame's last pixel may come before the last track of this one: it waits in later_q.
-  reg [31:0] since_q, later_q, latency_q;
-  reg running_q, waiting_q;
-
-  always @(posedge clk) begin
-    if (event_last_pixel) begin
-      if (!running_q || (event_last_track && !waiting_q)) since_q <= count_cycles_q;
-      later_q <= count_cycles_q;
-    end
-    if (event_last_track && running_q) begin
-      latency_q <= count_cycles_q - since_q;
-      if (waiting_q) since_q <= later_q;
-    end
-    if (rst) begin
-      running_q <= 1'b0;
-      waiting_q <= 1'b0;
-      latency_q <= 32'd0;
-    end else begin
-      running_q <= event_last_pixel || waiting_q || (running_q && !event_last_track);
-      waiting_q <= running_q && (event_last_pixel ? waiting_q || !event_last_track
-                                                  : waiting_q && !event_last_track);
+      recent_frames_q <= 8'd0;
+      recent_keyframes_q <= 8'd0;
+      recent_drops_q <= 8'd0;
+      recent_klt_q <= 8'd0;
+      recent_mono_q <= 8'd0;
+      recent_selection_q <= 8'd0;
+      recent_stereo_q <= 8'd0;
+      recent_stereo_ransac_q <= 8'd0;
+      recent_output_q <= 8'd0;
+      recent_predict_q <= 8'd0;
+      recent_stall_left_q <= 8'd0;
+      recent_stall_right_q <= 8'd0;
+      recent_stall_tracks_q <= 8'd0;
+      recent_pixels_left_q <= 8'd0;
+      recent_pixels_right_q <= 8'd0;
+      recent_iterations_q <= 13'd0;
+      recent_stereo_columns_q <= 15'd0;
+      recent_stereo_iterations_q <= 11'd0;
+      recent_frame_reads_q <= 11'd0;
+      recent_frame_writes_q <= 11'd0;
+      recent_table_reads_q <= 9'd0;
+      recent_table_writes_q <= 9'd0;
+      recent_region_writes_q <= 8'd0;
+      recent_point_operations_q <= 9'd0;
+      recent_ransac_accesses_q <= 9'd0;
+      recent_search_writes_q <= 8'd0;
+      recent_region_reads_q <= 8'd0;
+      recent_samples_q <= 8'd0;
+      recent_template_writes_q <= 8'd0;
+      recent_template_reads_q <= 8'd0;
+      recent_candidates_q <= 9'd0;
+      recent_camera_lost_q <= 16'd0;
+      recent_camera_left_missing_q <= 8'd0;
+      recent_camera_right_missing_q <= 8'd0;
+      recent_camera_late_q <= 8'd0;
     end
   end
 
@@ -753,23 +804,23 @@ module registers #(
       10'h005: read_d = {30'd0, skip_q, forget_q};
       10'h007: read_d = {29'd0, irq_q};
       10'h008: read_d = {29'd0, irq_enable_q};
-      10'h009: read_d = {17'd0, faults_q};
+      10'h009: read_d = {13'd0, faults_q};
       10'h00a:
       read_d = {{(16 - TRACK_W) {1'b0}}, status_tracks, 13'd0, status_keyframe, armed_q, status_busy};
       10'h00b: read_d = status_done_frame;
       10'h00c: read_d = {17'd0, table_select_q, 3'd0, table_address_q};
       10'h083: read_d = count_cycles_q;
-      10'h0a0: read_d = latency_q;
+      10'h0a4: read_d = status_latency;
       10'h010, 10'h011, 10'h012, 10'h013, 10'h014, 10'h015, 10'h016, 10'h017, 10'h018, 10'h01c,
-      10'h01d, 10'h020, 10'h021, 10'h022, 10'h030, 10'h031, 10'h032, 10'h033, 10'h034, 10'h035,
-      10'h036, 10'h037, 10'h038, 10'h039, 10'h03a, 10'h03b, 10'h03c, 10'h03d, 10'h03e, 10'h03f,
-      10'h040, 10'h041, 10'h042, 10'h043, 10'h044, 10'h045, 10'h046, 10'h047, 10'h048, 10'h049,
-      10'h04a, 10'h04b, 10'h04c, 10'h04d:
+      10'h01d, 10'h020, 10'h021, 10'h022, 10'h023, 10'h030, 10'h031, 10'h032, 10'h033, 10'h034,
+      10'h035, 10'h036, 10'h037, 10'h038, 10'h039, 10'h03a, 10'h03b, 10'h03c, 10'h03d, 10'h03e,
+      10'h03f, 10'h040, 10'h041, 10'h042, 10'h043, 10'h044, 10'h045, 10'h046, 10'h047, 10'h048,
+      10'h049, 10'h04a, 10'h04b, 10'h04c, 10'h04d:
       read_d = stored;
       10'h080, 10'h081, 10'h082, 10'h084, 10'h085, 10'h086, 10'h087, 10'h088, 10'h089, 10'h08a,
       10'h08b, 10'h08c, 10'h08d, 10'h08e, 10'h08f, 10'h090, 10'h091, 10'h092, 10'h093, 10'h094,
       10'h095, 10'h096, 10'h097, 10'h098, 10'h099, 10'h09a, 10'h09b, 10'h09c, 10'h09d, 10'h09e,
-      10'h09f:
+      10'h09f, 10'h0a0, 10'h0a1, 10'h0a2, 10'h0a3:
       read_d = total;
       10'h006, 10'h00d:
       read_d = 32'd0;
@@ -795,6 +846,7 @@ module registers #(
   assign cfg_width = width_q;
   assign cfg_height = height_q;
   assign cfg_timeout = timeout_q;
+  assign cfg_stop = stop_q;
   assign cfg_max_tracks = max_tracks_q;
   assign cfg_border = border_q;
   assign cfg_min_score = min_score_q;

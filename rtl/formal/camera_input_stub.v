@@ -7,7 +7,8 @@
 module camera_input #(
     parameter DEPTH = 1024,
     parameter FRAME_LEVEL = 1,
-    parameter LINE_LEVEL = 1
+    parameter LINE_LEVEL = 1,
+    parameter SOURCE_WAITS = 0
 ) (
     input wire clk,
     input wire rst,
@@ -15,22 +16,22 @@ module camera_input #(
     input wire vsync,
     input wire hsync,
     input wire [7:0] pixel,
+    output wire pixel_ready,
     output wire m_axis_tvalid,
     input wire m_axis_tready,
     output wire [7:0] m_axis_tdata,
-    output wire m_axis_tuser,
+    output wire [1:0] m_axis_tuser,
     output wire m_axis_tlast,
-    output wire m_inside,
-    output wire event_overflow
+    output wire m_inside
 );
 
   // The bus carries the stream itself.
   assign m_axis_tvalid = vsync;
-  assign m_axis_tuser = pixel[0];
+  assign m_axis_tuser = {pixel[2], pixel[0] && !pixel[2]};  // a mark is no start
+  assign pixel_ready = 1'b1;
   assign m_axis_tlast = pixel[1];
   assign m_axis_tdata = pixel;
   assign m_inside = hsync;
-  assign event_overflow = 1'b0;
 
   reg wait_q = 1'b0;
   reg [7:0] pixel_q;

@@ -236,7 +236,7 @@ module frame_buffer_proof (
     if (flying) assume (!commit_valid && !forget_valid && !key_valid);
     if (commit_valid) assume (left_done && \dut.active_q && !begin_valid);
     if (key_valid) assume (\dut.current_held_q && !begin_valid && !commit_valid && !forget_valid);
-    if (forget_valid) assume (!begin_valid && !commit_valid && !any);
+    if (forget_valid) assume (!commit_valid);
     if (begin_valid) assume (!any && any_q == 2'd0 && !rst);
     if (level1_q) assume (!left1_valid);
     if (level2_q) assume (!left2_valid);

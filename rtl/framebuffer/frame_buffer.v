@@ -134,8 +134,8 @@ module frame_buffer (
       if (key_valid) key_ring_q <= current_ring_q;
       current_held_q <= (current_held_q || commit) && !forget_valid;
       key_held_q <= (key_held_q || (key_valid && current_held_q)) && !forget_valid;
-      active_q <= begin_valid || (active_q && !commit && !m_overflow && !forget_valid);
-      right_active_q <= begin_valid ? begin_right : right_active_q && !m_overflow && !forget_valid;
+      active_q <= begin_valid || (active_q && !commit && !m_overflow);
+      right_active_q <= begin_valid ? begin_right : right_active_q && !m_overflow;
     end
   end
 

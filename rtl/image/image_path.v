@@ -5,10 +5,18 @@
 // Latency:    the last word follows the last pixel after about three lines of level 1.
 // Throughput: a pixel a cycle on both streams, but for a pause behind a frame until its last words
 //             are written and its candidates are copied (`stall`).
-// Errors:     0..3 left, 4..7 right: short line, long line, missing start, cut frame (pulses).
+// Quiet:      a frame begins only when nothing of the one before is in flight: of a frame that was lost
+//             or not stored whole, words would be counted as the next one's.
+// Settings:   width, height, timeout and stop are stable from the start of a frame until `idle`.
+// Errors:     0..4 left, 5..9 right: short line, long line, missing start, cut frame, stopped
+//             frame (pulses).
 `default_nettype none
 
-module image_path (
+module image_path #(
+`define PORT_WIDTHS
+`include "vio_params.vh"
+`undef PORT_WIDTHS
+) (
     input wire clk,
     input wire rst,
 
@@ -16,18 +24,20 @@ module image_path (
     input wire [                 10:0] cfg_width,
     input wire [                 10:0] cfg_height,
     input wire [                 19:0] cfg_timeout,
+    input wire [                 19:0] cfg_stop,
+    input wire                         armed,
     input wire [                 10:0] cfg_border,
-    input wire [CORNER_SCORE_BITS-1:0] cfg_min_score,
+    input wire [W_CORNER_SCORE-1:0] cfg_min_score,
 
     input  wire       s_left_axis_tvalid,
     output wire       s_left_axis_tready,
     input  wire [7:0] s_left_axis_tdata,
-    input  wire       s_left_axis_tuser,
+    input  wire [1:0] s_left_axis_tuser,
     input  wire       s_left_axis_tlast,
     input  wire       s_right_axis_tvalid,
     output wire       s_right_axis_tready,
     input  wire [7:0] s_right_axis_tdata,
-    input  wire       s_right_axis_tuser,
+    input  wire [1:0] s_right_axis_tuser,
     input  wire       s_right_axis_tlast,
 
     // The frame that streams in, and what the tracks' side says of it
@@ -37,6 +47,8 @@ module image_path (
     output wire lost,      // with `stored`: its left image is not there
     output wire right_in,  // its right image is there
     output wire repaired,
+    output wire over,      // pulse: its last pixel passes, or no more will
+    output wire idle,      // no image is under way, none in flight
     output wire skip_in,   // pulse: the frame asked for by `skip` is in
     input  wire skip,
     input  wire stall,     // a frame may not begin yet
@@ -51,8 +63,8 @@ module image_path (
     input  wire reading,
 
     // Candidates of corners
-    input  wire [                     TILE_BITS-1:0] candidate_address,
-    output wire [CORNER_SCORE_BITS+2*$clog2(TILE_PX)-1:0] candidate,
+    input  wire [                     W_TILE-1:0] candidate_address,
+    output wire [W_CANDIDATE-1:0] candidate,
 
     // Reader: tracker, stereo search
     input  wire          k_r_valid,
@@ -72,12 +84,12 @@ module image_path (
     output wire          s_a_valid,
     output wire [1023:0] s_a_pixels,
 
-    output wire [ 7:0] errors,
+    output wire [ 9:0] errors,
     output wire        overflow,
     output wire        event_drop,
+    output wire        event_unarmed,
     output wire        event_left_missing,
     output wire        event_right_missing,
-    output wire        event_last_pixel,
     output wire [11:0] count_writes,
     output wire [11:0] count_reads
 );
@@ -91,77 +103,41 @@ module image_path (
   localparam RB = RIGHT_WORD_BITS;
 
   // ======== streams in ========
-  wire left_valid, left_ready, left_user, left_last, left_bad;
-  wire right_valid, right_ready, right_user, right_last, right_bad;
+  wire left_valid, left_ready, left_user, left_last, right_pixel, right_user;
   wire [7:0] left_data, right_data;
-  
-  frame_guard guard_left (
-      .clk(clk),
-      .rst(rst),
-      .cfg_width(cfg_width),
-      .cfg_height(cfg_height),
-      .s_axis_tvalid(s_left_axis_tvalid),
-      .s_axis_tready(s_left_axis_tready),
-      .s_axis_tdata(s_left_axis_tdata),
-      .s_axis_tuser(s_left_axis_tuser),
-      .s_axis_tlast(s_left_axis_tlast),
-      .m_axis_tvalid(left_valid),
-      .m_axis_tready(left_ready),
-      .m_axis_tdata(left_data),
-      .m_axis_tuser(left_user),
-      .m_axis_tlast(left_last),
-      .m_bad(left_bad),
-      .error_short(errors[0]),
-      .error_long(errors[1]),
-      .error_start(errors[2]),
-      .error_cut(errors[3])
-  );
-  frame_guard guard_right (
-      .clk(clk),
-      .rst(rst),
-      .cfg_width(cfg_width),
-      .cfg_height(cfg_height),
-      .s_axis_tvalid(s_right_axis_tvalid),
-      .s_axis_tready(s_right_axis_tready),
-      .s_axis_tdata(s_right_axis_tdata),
-      .s_axis_tuser(s_right_axis_tuser),
-      .s_axis_tlast(s_right_axis_tlast),
-      .m_axis_tvalid(right_valid),
-      .m_axis_tready(right_ready),
-      .m_axis_tdata(right_data),
-      .m_axis_tuser(right_user),
-      .m_axis_tlast(right_last),
-      .m_bad(right_bad),
-      .error_short(errors[4]),
-      .error_long(errors[5]),
-      .error_start(errors[6]),
-      .error_cut(errors[7])
-  );
+  wire frame_begin, begin_right, left_done, right_done, paused;
+  reg [5:0] quiet_q;  // cycles without a pixel of any level, up to 32
+  wire quiet = quiet_q[5];
 
-  wire pass_left_valid, pass_left_ready, pass_right_valid;
-  wire frame_begin, begin_right, left_done, right_done;
-
-  stream_control streams (
+  frame_intake intake (
       .clk(clk),
       .rst(rst),
       .cfg_enable(cfg_enable),
+      .cfg_width(cfg_width),
       .cfg_height(cfg_height),
       .cfg_timeout(cfg_timeout),
-      .left_valid(left_valid),
-      .left_ready(left_ready),
-      .left_user(left_user),
-      .left_last(left_last),
-      .left_bad(left_bad),
-      .right_valid(right_valid),
-      .right_ready(right_ready),
-      .right_user(right_user),
-      .right_last(right_last),
-      .right_bad(right_bad),
-      .pass_left_valid(pass_left_valid),
-      .pass_left_ready(pass_left_ready),
-      .pass_right_valid(pass_right_valid),
+      .cfg_stop(cfg_stop),
+      .armed(armed),
+      .s_left_axis_tvalid(s_left_axis_tvalid),
+      .s_left_axis_tready(s_left_axis_tready),
+      .s_left_axis_tdata(s_left_axis_tdata),
+      .s_left_axis_tuser(s_left_axis_tuser),
+      .s_left_axis_tlast(s_left_axis_tlast),
+      .s_right_axis_tvalid(s_right_axis_tvalid),
+      .s_right_axis_tready(s_right_axis_tready),
+      .s_right_axis_tdata(s_right_axis_tdata),
+      .s_right_axis_tuser(s_right_axis_tuser),
+      .s_right_axis_tlast(s_right_axis_tlast),
+      .m_left_valid(left_valid),
+      .m_left_ready(left_ready),
+      .m_left_data(left_data),
+      .m_left_user(left_user),
+      .m_left_last(left_last),
+      .m_right_valid(right_pixel),
+      .m_right_data(right_data),
+      .m_right_user(right_user),
       .busy(busy),
-      .stall(stall),
+      .stall(stall || !quiet),
       .right_free(!stereo_pending),
       .left_done(left_done),
       .right_done(right_done || undue),
@@ -169,6 +145,8 @@ module image_path (
       .commit(commit),
       .skip(skip),
       .m_skip(skip_in),
+      .m_idle(paused),
+      .m_over(over),
       .m_begin(frame_begin),
       .m_begin_right(begin_right),
       .m_held(held),
@@ -176,18 +154,14 @@ module image_path (
       .m_dropped(lost),
       .m_right(right_in),
       .m_bad(repaired),
+      .errors(errors),
       .event_drop(event_drop),
+      .event_unarmed(event_unarmed),
       .event_left_missing(event_left_missing),
       .event_right_missing(event_right_missing)
   );
   assign take = frame_begin || skip_in;
-  wire left_pixel = pass_left_valid && pass_left_ready;
-  assign event_last_pixel = left_valid && left_ready && left_last && last_row;
-  reg [10:0] row_q;
-  wire last_row = row_q == cfg_height - 11'd1;
-  always @(posedge clk)
-    if (rst) row_q <= 11'd0;
-    else if (left_valid && left_ready && left_last) row_q <= last_row ? 11'd0 : row_q + 11'd1;
+  wire left_pixel = left_valid && left_ready;
 
   // ======== pyramid, encoders, corners ========
   wire level1_valid, level1_ready, level1_user, level1_last, level2_valid;
@@ -196,6 +170,12 @@ module image_path (
   wire [LB-1:0] left0_word;
   wire [UB-1:0] left1_word, left2_word;
   wire [RB-1:0] right_word;
+
+  // What follows a pixel is at most 32 cycles behind it: 12 of an encoder, 5 of a pyramid's level.
+  always @(posedge clk)
+    if (rst || left_pixel || right_pixel || level1_valid || level2_valid) quiet_q <= 6'd0;
+    else if (!quiet) quiet_q <= quiet_q + 6'd1;
+  assign idle = paused && quiet;
   wire [10:0] width1 = {1'b0, cfg_width[10:1]};
   wire [10:0] height1 = {1'b0, cfg_height[10:1]};
 
@@ -206,8 +186,8 @@ module image_path (
       .rst(rst),
       .cfg_width(cfg_width),
       .cfg_height(cfg_height),
-      .s_axis_tvalid(pass_left_valid),
-      .s_axis_tready(pass_left_ready),
+      .s_axis_tvalid(left_valid),
+      .s_axis_tready(left_ready),
       .s_axis_tdata(left_data),
       .s_axis_tuser(left_user),
       .s_axis_tlast(left_last),
@@ -301,7 +281,7 @@ module image_path (
       .clk(clk),
       .rst(rst),
       .cfg_width(cfg_width),
-      .s_valid(pass_right_valid && right_ready && !undue),
+      .s_valid(right_pixel && !undue),
       .s_data(right_data),
       .s_user(right_user),
       .m_valid(right_word_valid),

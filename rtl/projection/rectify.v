@@ -158,9 +158,9 @@ module rectify (
   // ---- matrices ----
   wire signed [17:0] entry_0, entry_1, entry_2, result_0, result_1;
   wire w_entry = w_valid && w_select == 3'd6;
-  assign w_hold = (busy && (op == COMPOSE || op == COPY || op == IDENTITY)) || composed_q;
   // A composed entry is written a cycle later, so that its sum need not get there in one cycle.
   reg composed_q;
+  assign w_hold = (busy && (op == COMPOSE || op == COPY || op == IDENTITY)) || composed_q;
   reg [3:0] composed_place_q;
   reg [17:0] composed_data_q;
   wire [3:0] place = w_entry ? w_address[3:0] : composed_place_q;

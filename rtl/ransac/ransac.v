@@ -19,7 +19,11 @@
 // Memory:     4 block RAMs: 2 x 2^TRACK_BITS words of 118 bits. Multipliers: 20.
 `default_nettype none
 
-module ransac (
+module ransac #(
+`define PORT_WIDTHS
+`include "vio_params.vh"
+`undef PORT_WIDTHS
+) (
     input wire clk,
     input wire rst,
 
@@ -27,7 +31,7 @@ module ransac (
     input wire [ 17:0] cfg_mono_tight2,
     input wire [ 17:0] cfg_mono_loose2,
     input wire [ 17:0] cfg_stereo_threshold,
-    input wire [DRAW_BITS:0] cfg_draws,
+    input wire [W_DRAW:0] cfg_draws,
     input wire [ 31:0] cfg_seed,
     input wire [161:0] r_cam_key,  // rotations: mono, stereo
     input wire [161:0] r_stereo,
@@ -35,7 +39,7 @@ module ransac (
     // A task
     input  wire                        begin_valid,
     input  wire [                 1:0] begin_mode,
-    input  wire [TRACK_COUNT_BITS-1:0] begin_count,
+    input  wire [W_TRACK_COUNT-1:0] begin_count,
     output wire                        busy,
 
     // Matches
@@ -52,14 +56,13 @@ module ransac (
     output wire                  m_valid,
     input  wire                  m_ready,
     output wire                  m_keep,
-    output wire [SCALE_BITS-1:0] m_scale,
+    output wire [W_SCALE-1:0] m_scale,
     output wire [          65:0] m_point,
 
     output wire [1:0] count_accesses  // of the set of matches, in this cycle
 );
 
 `include "vio_params.vh"
-
   generate
     if (MAX_TRACKS > 1023 || RAY_BITS != 18 || RAY_FRAC != 16 || POINT_BITS != 22
         || POINT_FRAC != 10) begin : g_bad_preset
@@ -69,11 +72,8 @@ module ransac (
 
   localparam IW = TRACK_BITS, CW = TRACK_COUNT_BITS;
   localparam [CW-1:0] NONE = {CW{1'b0}}, ONE = {{(CW - 1) {1'b0}}, 1'b1};
-  localparam [CW-1:0] ENOUGH_MONO = LEAST_FOR_MONO[CW-1:0];
-  localparam [CW-1:0] ENOUGH_STEREO = LEAST_FOR_STEREO[CW-1:0];
+  localparam [CW-1:0] ENOUGH_MONO = LEAST_FOR_MONO[CW-1:0], ENOUGH_STEREO = LEAST_FOR_STEREO[CW-1:0];
   localparam [1:0] MONO = 2'd0, POINTS = 2'd2;  // 1: stereo
-
-  // ---- task ----
   localparam [1:0] IDLE = 2'd0, LOAD = 2'd1, SCORE = 2'd2, GIVE = 2'd3;
   reg [1:0] state_q, mode_q;
   reg [CW-1:0] count_q, taken_q, given_q;

@@ -8,7 +8,11 @@
 // Throughput: a match a cycle (mono), in two cycles (stereo). Multipliers: 16.
 `default_nettype none
 
-module ransac_score (
+module ransac_score #(
+`define PORT_WIDTHS
+`include "vio_params.vh"
+`undef PORT_WIDTHS
+) (
     input wire clk,
     input wire rst,
 
@@ -16,7 +20,7 @@ module ransac_score (
     input wire [17:0] cfg_stereo_threshold,
 
     input wire                        clear,  // a task begins
-    input wire [TRACK_COUNT_BITS-1:0] count,  // of its matches
+    input wire [W_TRACK_COUNT-1:0] count,  // of its matches
     input wire                        mono,
     input wire                        keep,   // the best hypothesis is looked for
 

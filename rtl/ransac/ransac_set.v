@@ -8,7 +8,11 @@
 // Memory:     2 x 2^TRACK_BITS words of 118 bits: 4 block RAMs.
 `default_nettype none
 
-module ransac_set (
+module ransac_set #(
+`define PORT_WIDTHS
+`include "vio_params.vh"
+`undef PORT_WIDTHS
+) (
     input wire clk,
     input wire rst,
 
@@ -21,9 +25,9 @@ module ransac_set (
     input  wire [ 35:0] s_ray,     // y, x
     input  wire [117:0] s_stereo,  // disparity, y, x, rotated point
 
-    output wire [TRACK_COUNT_BITS-1:0] m_count,  // matches that are written
+    output wire [W_TRACK_COUNT-1:0] m_count,  // matches that are written
 
-    input  wire [TRACK_BITS:0] r_address,  // the upper bit: the rays
+    input  wire [W_TRACK:0] r_address,  // the upper bit: the rays
     output wire [       117:0] m_word
 );
 

@@ -86,6 +86,7 @@ module stereo_path #(
   wire unused_sums = &{1'b0, v_sum[0], row_sum[0]};
   wire signed [V_W-FRAC:0] last_top = {{(V_W - FRAC - 10) {1'b0}}, cfg_last_top};
 
+  reg fresh_q;  // a column in the same piece as the one before needs no new product
   always @(posedge clk) begin
     case (state_q)
       FIND: begin
@@ -113,8 +114,6 @@ module stereo_path #(
     end
   end
 
-  // A column in the same piece as the one before needs no new product.
-  reg fresh_q;
   always @(posedge clk) begin
     if (rst) state_q <= IDLE;
     else if (s_valid) state_q <= FIND;

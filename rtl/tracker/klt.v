@@ -229,6 +229,7 @@ module klt #(
   reg [4:0] issue_q;  // row that is issued
   reg pause_q;  // a template's rows come every second cycle, the first of its window after a cycle
   reg [4:0] address_q;  // of that row in the region
+  wire sampler_done, sampler_ok, count_sample;
   wire cut_now = state_q == CUT_TEMPLATE && (warped ? sampler_done && sampler_ok : key_ready) && !pause_q;
   wire begins_now = places && !gives_up_d && held && window_ready;
   wire rows_now = (state_q == SAMPLE_WINDOW && window_ready && !pause_q) || begins_now;
@@ -250,7 +251,6 @@ module klt #(
       .m_pixels(pixels)
   );
 
-  wire sampler_done, sampler_ok, count_sample;
   wire [(WINDOW+2)*(PIXEL_FRAC+8)-1:0] values;
   klt_sampler #(
       .SIDE(WINDOW),

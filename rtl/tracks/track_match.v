@@ -6,25 +6,31 @@
 // Latency:    the matcher's. Throughput: one pass a keyframe.
 `default_nettype none
 
-module track_match (
+module track_match #(
+`define PORT_WIDTHS
+`include "vio_params.vh"
+    ,
+`include "track_row.vh"
+`undef PORT_WIDTHS
+) (
     input wire clk,
     input wire rst,
 
     input  wire                        start,
     input  wire                        right,  // there is a right image
-    input  wire [TRACK_COUNT_BITS-1:0] count,
+    input  wire [W_TRACK_COUNT-1:0] count,
     output wire                        done,
 
     // Track table
     output wire                        r_valid,
-    output wire [TRACK_COUNT_BITS-1:0] r_index,
+    output wire [W_TRACK_COUNT-1:0] r_index,
     input  wire                        a_valid,
-    input  wire [           ROW_W-1:0] a_row,
+    input  wire [           W_ROW-1:0] a_row,
     output wire                        w_valid,
     input  wire                        w_ready,
-    output wire [TRACK_COUNT_BITS-1:0] w_index,
-    output wire [           ROW_W-1:0] w_row,
-    output wire [          MASK_W-1:0] w_mask,
+    output wire [W_TRACK_COUNT-1:0] w_index,
+    output wire [           W_ROW-1:0] w_row,
+    output wire [          W_MASK-1:0] w_mask,
 
     // Stereo matcher
     output wire        item_valid,

@@ -7,9 +7,15 @@
 //             between would repeat the same ports.
 `default_nettype none
 
-module track_path (
+module track_path #(
+`define PORT_WIDTHS
+`include "vio_params.vh"
+`undef PORT_WIDTHS
+) (
     input wire clk,
     input wire rst,
+    input wire rst_stream,  // of the stream of tracks, which a rst alone does not cut
+    input wire soft_reset,  // pulse, with rst
 
     // Of the frame that is decided on
     input wire [10:0] cfg_width,
@@ -21,20 +27,20 @@ module track_path (
     // Of the frame that comes: what works on it keeps them from commit on
     input wire [                31:0] cfg_seed,
     input wire [                31:0] cfg_frame,
-    input wire [TRACK_COUNT_BITS-1:0] cfg_max_tracks,
+    input wire [W_TRACK_COUNT-1:0] cfg_max_tracks,
     input wire [                 7:0] cfg_min_distance,
-    input wire [TRACK_COUNT_BITS-1:0] cfg_cell_budget,
+    input wire [W_TRACK_COUNT-1:0] cfg_cell_budget,
     input wire [                 7:0] cfg_cell_cols,
     input wire [                 7:0] cfg_cell_rows,
     input wire [                 1:0] cfg_levels,
-    input wire [  ITERATION_BITS-1:0] cfg_max_iterations,
+    input wire [  W_ITERATION-1:0] cfg_max_iterations,
     input wire [                13:0] cfg_step,
     input wire [                13:0] cfg_max_shift,
     input wire [                19:0] cfg_flat_min,
     input wire [                16:0] cfg_correlation_min,
     input wire [                17:0] cfg_mono_tight2,
     input wire [                17:0] cfg_mono_loose2,
-    input wire [         DRAW_BITS:0] cfg_draws,
+    input wire [         W_DRAW:0] cfg_draws,
     input wire [                17:0] cfg_stereo_threshold,
     input wire [                17:0] cfg_first,
     input wire [                17:0] cfg_disparity_step,
@@ -44,7 +50,7 @@ module track_path (
     input wire [                16:0] cfg_search_min,
     input wire [                16:0] cfg_uniqueness,
     input wire [                16:0] cfg_stereo_correlation_min,
-    input wire [  ITERATION_BITS-1:0] cfg_stereo_iterations,
+    input wire [  W_ITERATION-1:0] cfg_stereo_iterations,
     input wire [                13:0] cfg_max_refine,
 
     // Tables and matrices of the projection units
@@ -61,7 +67,7 @@ module track_path (
     input  wire right_in,
     input  wire repaired,
     input  wire rotation_ready,
-    input  wire last_pixel,      // pulse
+    input  wire over,            // pulse: its last pixel passes, or no more will
     input  wire forget,
     output wire forgotten,
     output wire stall,
@@ -74,8 +80,8 @@ module track_path (
     output wire make_key,
     output wire reading,
 
-    output wire [                     TILE_BITS-1:0] candidate_address,
-    input  wire [CORNER_SCORE_BITS+2*$clog2(TILE_PX)-1:0] candidate,
+    output wire [                     W_TILE-1:0] candidate_address,
+    input  wire [W_CANDIDATE-1:0] candidate,
 
     output wire          k_r_valid,
     input  wire          k_r_ready,
@@ -100,10 +106,12 @@ module track_path (
     output wire        m_axis_tuser,
     output wire        m_axis_tlast,
 
-    // For the counters
-    output wire [TRACK_COUNT_BITS-1:0] tracks,
+    // The last frame that was sent; for the counters
+    output wire                        sent,  // pulse: its last word goes out
+    output wire [W_TRACK_COUNT-1:0] status_tracks,
     output wire                        status_keyframe,
     output wire [                31:0] status_done_frame,
+    output wire [                31:0] status_latency,
     output wire [                 6:0] active,   // the step that is under way
     output wire                        deciding,
     output wire [                 5:0] count_iterations,
@@ -160,15 +168,6 @@ module track_path (
           run_correlation_min, run_mono_tight2, run_mono_loose2, run_draws, run_stereo_threshold,
           run_first, run_disparity_step, run_segments, run_reach_u, run_reach_v, run_search_min,
           run_uniqueness, run_stereo_correlation_min, run_stereo_iterations, run_max_refine} = run_q;
-
-  reg keyframe_q;
-  reg [31:0] done_frame_q;
-  always @(posedge clk) begin
-    if (commit_left) keyframe_q <= due;
-    if (m_axis_tvalid && m_axis_tready && m_axis_tlast) done_frame_q <= run_frame;
-  end
-  assign status_keyframe = keyframe_q;
-  assign status_done_frame = done_frame_q;
 
   // ======== track table: one pass at a time has it ========
   wire [PASSES-1:0] t_r_valid;
@@ -373,6 +372,7 @@ module track_path (
   assign done[STEREO] = verify_done;
   assign done[KEY] = verify_done;
 
+  wire [161:0] cam_key, stereo_rotation;
   ransac decisions (
       .clk(clk),
       .rst(rst),
@@ -411,7 +411,7 @@ module track_path (
   wire [10:0] corner_u, corner_v;
   wire [SW-1:0] corner_score;
   wire loaded;
-  reg loading_q;
+  reg loading_q, load_q;  // the candidates are copied; the pulse that begins it
 
   track_add add (
       .clk(clk),
@@ -491,7 +491,6 @@ module track_path (
       .count_accesses(count_candidates)
   );
   // The candidates are copied once it is known that they are wanted; a new frame waits for that.
-  reg load_q;
   always @(posedge clk) begin
     load_q <= commit_left && due && !rst;
     if (rst) loading_q <= 1'b0;
@@ -537,17 +536,35 @@ module track_path (
       .match_disparity(match_disparity)
   );
 
-  reg [31:0] since_q;  // cycles since the last pixel of the frame that is worked on
+  reg [31:0] since_q;  // cycles since the pixels of the frame that is worked on were over
   reg [31:0] next_since_q;  // of the one that streamed in last
   reg repaired_q;
   always @(posedge clk) begin
-    next_since_q <= last_pixel ? 32'd1 : next_since_q + 32'd1;
+    next_since_q <= over ? 32'd1 : next_since_q + 32'd1;
     since_q <= commit ? next_since_q + 32'd1 : since_q + 32'd1;
     if (commit) repaired_q <= repaired;
   end
+  // What the host reads is of one frame, whichever is in work: all of it changes with the last word.
+  reg [CW-1:0] tracks_q;
+  reg keyframe_q;
+  reg [31:0] done_frame_q, latency_q;
+  always @(posedge clk) begin
+    if (rst_stream) {tracks_q, keyframe_q, done_frame_q, latency_q} <= {(CW + 65) {1'b0}};
+    else if (sent) begin
+      tracks_q <= kf_lost ? {CW{1'b0}} : count;
+      keyframe_q <= due && !kf_lost;
+      done_frame_q <= run_frame;
+      latency_q <= since_q;
+    end
+  end
+  assign status_tracks = tracks_q;
+  assign status_keyframe = keyframe_q;
+  assign status_done_frame = done_frame_q;
+  assign status_latency = latency_q;
   track_output out (
       .clk(clk),
-      .rst(rst),
+      .rst(rst_stream),
+      .stop(soft_reset),
       .start(start[OUT]),
       .count(count),
       .frame_number(run_frame),
@@ -557,6 +574,7 @@ module track_path (
       .right(kf_right),
       .repaired(repaired_q),
       .done(done[OUT]),
+      .sent(sent),
       .r_valid(t_r_valid[P_OUTPUT]),
       .r_index(t_r_index[CW*P_OUTPUT+:CW]),
       .a_valid(a_valid),
@@ -581,7 +599,6 @@ module track_path (
   wire [18:0] b_x, b_y;
   wire pu_valid, pu_ready, pu_done;
   wire [WORD-1:0] pu_word;
-  wire [161:0] cam_key, stereo_rotation;
   wire [323:0] unused_rotations;
   wire unused_hold;  // it only turns and projects
 
@@ -813,7 +830,6 @@ module track_path (
   );
 
   // ======== for the counters ========
-  assign tracks = count;
   assign active = active_q;
   wire [5:0] iterations0 = {{(6 - IW) {1'b0}}, k_iterations[0+:IW]};
   wire [5:0] iterations1 = {{(6 - IW) {1'b0}}, k_iterations[IW+:IW]};

@@ -7,20 +7,26 @@
 // Latency:    as track_table.v. Throughput: as track_table.v.
 `default_nettype none
 
-module track_rows (
+module track_rows #(
+`define PORT_WIDTHS
+`include "vio_params.vh"
+    ,
+`include "track_row.vh"
+`undef PORT_WIDTHS
+) (
     input wire clk,
     input wire rst,
 
     input  wire [                   5:0] r_valid,
-    input  wire [6*TRACK_COUNT_BITS-1:0] r_index,
+    input  wire [6*W_TRACK_COUNT-1:0] r_index,
     output wire                          a_valid,
-    output wire [             ROW_W-1:0] a_row,
+    output wire [             W_ROW-1:0] a_row,
 
     input  wire [                               5:2] w_valid,
     output wire                                      w_ready,
-    input  wire [6*TRACK_COUNT_BITS-1:2*TRACK_COUNT_BITS] w_index,
-    input  wire [                   6*ROW_W-1:2*ROW_W] w_row,
-    input  wire [                 6*MASK_W-1:2*MASK_W] w_mask
+    input  wire [6*W_TRACK_COUNT-1:2*W_TRACK_COUNT] w_index,
+    input  wire [                   6*W_ROW-1:2*W_ROW] w_row,
+    input  wire [                 6*W_MASK-1:2*W_MASK] w_mask
 );
 
 `include "vio_params.vh"

@@ -9,35 +9,41 @@
 // Throughput: one pass at a time.
 `default_nettype none
 
-module track_verify (
+module track_verify #(
+`define PORT_WIDTHS
+`include "vio_params.vh"
+    ,
+`include "track_row.vh"
+`undef PORT_WIDTHS
+) (
     input wire clk,
     input wire rst,
 
     input  wire                        start_mono,
     input  wire                        start_stereo,
     input  wire                        start_key,
-    input  wire [TRACK_COUNT_BITS-1:0] count,
+    input  wire [W_TRACK_COUNT-1:0] count,
     output wire                        done,
-    output wire [TRACK_COUNT_BITS-1:0] kept,
+    output wire [W_TRACK_COUNT-1:0] kept,
 
     // Track table
     output wire                        r_valid,
-    output wire [TRACK_COUNT_BITS-1:0] r_index,
+    output wire [W_TRACK_COUNT-1:0] r_index,
     input  wire                        a_valid,
-    input  wire [           ROW_W-1:0] a_row,
+    input  wire [           W_ROW-1:0] a_row,
     output wire                        w_valid,
     input  wire                        w_ready,
-    output wire [TRACK_COUNT_BITS-1:0] w_index,
-    output wire [           ROW_W-1:0] w_row,
-    output wire [          MASK_W-1:0] w_mask,
+    output wire [W_TRACK_COUNT-1:0] w_index,
+    output wire [           W_ROW-1:0] w_row,
+    output wire [          W_MASK-1:0] w_mask,
 
     // RANSAC block: items are taken from item_row
     output wire                        begin_valid,
     output wire [                 1:0] begin_mode,  // 0 mono, 1 stereo, 2 points
-    output wire [TRACK_COUNT_BITS-1:0] begin_count,
+    output wire [W_TRACK_COUNT-1:0] begin_count,
     output wire                        item_valid,
     input  wire                        item_ready,
-    output wire [           ROW_W-1:0] item_row,
+    output wire [           W_ROW-1:0] item_row,
     input  wire                        decision_valid,
     output wire                        decision_ready,
     input  wire                        decision_keep,
@@ -74,12 +80,13 @@ module track_verify (
   wire has_point = |row_q[ROW_POINT+44+:22];
   wire concerned = !stereo || (row_q[ROW_MATCHED] && has_point);
   wire judged = (pass_q == JUDGE && concerned) || (pass_q == POINT && handed_q);
+  wire [CW-1:0] both_next = both_q + {{(CW - 1) {1'b0}}, concerned};
   wire ends = index_q == last_q;
+  // Mono: an outlier is just passed over. Stereo: an inlier stays as it is.
+  wire drop_only = stereo ? decision_keep : mono && !decision_keep;
   wire leave = state_q == USE && (pass_q == HAND ? !concerned || item_ready
                                 : pass_q == JUDGE ? !concerned || (decision_valid && drop_only)
                                 : pass_q == COUNT);
-  // Mono: an outlier is just passed over. Stereo: an inlier stays as it is.
-  wire drop_only = stereo ? decision_keep : mono && !decision_keep;
   wire write = state_q == USE && judged && decision_valid && !drop_only;
   wire next = leave || (state_q == WRITE && w_ready);
 
@@ -130,7 +137,6 @@ module track_verify (
       end
     end
   end
-  wire [CW-1:0] both_next = both_q + {{(CW - 1) {1'b0}}, concerned};
 
   assign r_valid = state_q == READ;
   assign r_index = index_q;

@@ -123,15 +123,19 @@ def _image(seed: int, lengths: tuple[int, ...] = (W,) * H) -> list[np.ndarray]:
 class Bench:
     """Two cameras and a chip that takes both streams."""
 
-    EVENTS = ("left_missing", "right_missing", "late", "overflow")
+    EVENTS = ("left_missing", "right_missing", "late")
+    COUNTS = (*EVENTS, "lost")
 
     def __init__(self, dut, periods: tuple[int, int], pause: float = 0.0) -> None:
         self.dut = dut
         self.levels = (int(dut.FRAME_LEVEL.value), int(dut.LINE_LEVEL.value))
-        self.cameras = [Camera(dut, f"{side}_", self.levels) for side in ("left", "right")]
+        waits = bool(int(dut.SOURCE_WAITS.value))
+        self.cameras = [
+            Camera(dut, f"{side}_", self.levels, waits=waits) for side in ("left", "right")
+        ]
         self.got: list[list[tuple[int, int, int]]] = [[], []]
         self.starts: list[list[float]] = [[], []]
-        self.events = dict.fromkeys(self.EVENTS, 0)
+        self.events = dict.fromkeys(self.COUNTS, 0)
         self.pauses = [pause, pause]
         self._random = random.Random(7)
         self._clocks = [
@@ -186,7 +190,7 @@ class Bench:
             assert waits is None or word == waits, "a word changed before tready"
             waits = None
             if word is not None and ready.value:
-                if word[1]:
+                if word[1] & 1:
                     self.starts[side].append(get_sim_time("ps"))
                 self.got[side].append(word)
             elif word is not None:
@@ -198,6 +202,7 @@ class Bench:
             await ReadOnly()
             for name in self.EVENTS:
                 self.events[name] += int(getattr(self.dut, f"event_{name}").value)
+            self.events["lost"] += int(self.dut.count_lost.value)
             await RisingEdge(self.dut.clk)
 
     async def send(self, left=None, right=None, lead: int = 0) -> None:
@@ -225,10 +230,10 @@ class Bench:
                 data, user, last = side.pop()
                 side.append((data ^ 1, user, last))
                 assert self.got != wanted
-        assert self.events == {**dict.fromkeys(self.EVENTS, 0), **events}
+        assert self.events == {**dict.fromkeys(self.COUNTS, 0), **events}
         self.got[0].clear()
         self.got[1].clear()
-        self.events = dict.fromkeys(self.EVENTS, 0)
+        self.events = dict.fromkeys(self.COUNTS, 0)
 
 
 @cocotb.test()
@@ -346,7 +351,7 @@ async def frames_follow_each_other_without_a_pause(dut) -> None:
 
 @cocotb.test()
 async def a_chip_that_waits_too_long_loses_the_rest_of_that_frame_only(dut) -> None:
-    """The queue is full: event_overflow; what came before is whole, the next frame passes."""
+    """The queue is full: what came before is whole, a mark follows, and the next frame passes."""
     bench = Bench(dut, (16_002, 16_004))
     await bench.start()
     bench.pauses[0] = 1.0
@@ -355,18 +360,89 @@ async def a_chip_that_waits_too_long_loses_the_rest_of_that_frame_only(dut) -> N
     await bench.settle()
     bench.pauses[0] = 0.0
     await bench.settle()
-    assert bench.events == {**dict.fromkeys(bench.EVENTS, 0), "overflow": 1}
+    assert bench.events == {**dict.fromkeys(bench.COUNTS, 0), "lost": 1}
     got, wanted = bench.got[0], words(left)
+    assert got.pop() == (1, 2, 0)
     assert DEPTH <= len(got) < len(wanted)
     assert got == wanted[: len(got)]
     assert bench.got[1] == words(right)
     bench.got[0].clear()
     bench.got[1].clear()
-    bench.events["overflow"] = 0
+    bench.events["lost"] = 0
     left, right = _image(3), _image(4)
     await bench.send(left, right)
     await bench.settle()
     bench.expect([left], [right])
+    bench.stop()
+
+
+@cocotb.test()
+async def frames_that_find_no_room_are_counted_one_by_one(dut) -> None:
+    """Three frames while nothing is taken: one is cut, two have no start; the fourth passes."""
+    bench = Bench(dut, (16_002, 16_004))
+    await bench.start()
+    bench.pauses = [1.0, 1.0]
+    for i in range(3):
+        await bench.send(_image(i, (80,) * 5), None)
+    await bench.settle()
+    bench.pauses = [0.0, 0.0]
+    await bench.settle(2 * DEPTH)
+    marks = [word for word in bench.got[0] if word[1] & 2]
+    assert marks == [(3, 2, 0)]
+    assert len(bench.starts[0]) == 1
+    assert bench.events == {**dict.fromkeys(bench.COUNTS, 0), "lost": 3, "right_missing": 1}
+    bench.got[0].clear()
+    bench.events = dict.fromkeys(bench.COUNTS, 0)
+    left, right = _image(3), _image(4)
+    await bench.send(left, right)
+    await bench.settle()
+    bench.expect([left], [right])
+    bench.stop()
+
+
+@cocotb.test()
+async def an_image_that_is_early_for_the_next_frame_is_kept(dut) -> None:
+    """Frames with almost no pause, one right image missing: its successor comes before that end."""
+    bench = Bench(dut, (20_000, 20_000))
+    await bench.start()
+    long = (60,) * 4
+    lefts, right = [_image(1, long), _image(2, long)], _image(3, long)
+
+    async def left_camera() -> None:
+        for lines in lefts:
+            await bench.cameras[0].frame(lines, rest=4)
+
+    async def right_camera() -> None:
+        await bench.cameras[1].rest(4 * 63 + 5 + 4 - 20)  # 20 clocks before the second left frame
+        await bench.cameras[1].frame(right)
+
+    for task in [cocotb.start_soon(left_camera()), cocotb.start_soon(right_camera())]:
+        await task
+    await bench.settle()
+    bench.expect(lefts, [right], right_missing=1)
+    bench.stop()
+
+
+@cocotb.test()
+async def a_source_that_can_wait_loses_nothing(dut) -> None:
+    """Both queues are full again and again: pixel_ready holds the buses."""
+    bench = Bench(dut, (16_002, 16_004))
+    await bench.start()
+    images = [[_image(10 * side + i, (80,) * 5) for i in range(2)] for side in range(2)]
+
+    async def stop_and_go() -> None:
+        while True:
+            for pause in (1.0, 0.0):
+                bench.pauses = [pause, pause]
+                await bench.settle(2 * DEPTH)
+
+    sink = cocotb.start_soon(stop_and_go())
+    for left, right in zip(*images, strict=True):
+        await bench.send(left, right)
+    await bench.settle(4 * DEPTH)
+    sink.cancel()
+    bench.expect(*images)
+    assert all(camera.waited > 0 for camera in bench.cameras)
     bench.stop()
 
 
@@ -383,7 +459,7 @@ async def a_reset_in_mid_frame_forgets_it(dut) -> None:
             watcher.cancel()
         await bench.reset()
         bench.got = [[], []]
-        bench.events = dict.fromkeys(bench.EVENTS, 0)
+        bench.events = dict.fromkeys(bench.COUNTS, 0)
         bench._watchers = [cocotb.start_soon(bench._watch(side)) for side in range(2)]
         bench._watchers.append(cocotb.start_soon(bench._count()))
         await task
@@ -430,6 +506,14 @@ def test_camera_pair(frame: int, line: int, simulator: str) -> None:
     simulate("camera_pair", __name__, parameters=parameters, only=only, simulator=simulator)
 
 
+@pytest.mark.parametrize("simulator", simulators())
+def test_camera_pair_of_sources_that_wait(simulator: str) -> None:
+    """Nothing is lost; pairs are made as of cameras."""
+    parameters = {"SKEW": SKEW, "DEPTH": DEPTH, "SOURCE_WAITS": 1}
+    only = "frames_leave|frames_follow|a_source"
+    simulate("camera_pair", __name__, parameters=parameters, only=only, simulator=simulator)
+
+
 @pytest.mark.parametrize(
     ("stem", "parameter"),
     [
@@ -437,6 +521,7 @@ def test_camera_pair(frame: int, line: int, simulator: str) -> None:
         ("async_fifo", "DEPTH=2"),
         ("camera_input", "DEPTH=8"),
         ("camera_input", "FRAME_LEVEL=2"),
+        ("camera_input", "SOURCE_WAITS=2"),
         ("camera_pair", "SKEW=1000"),
     ],
 )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""frame_guard.v makes whole frames of whatever comes, and says what was wrong."""
+"""frame_guard.v makes whole frames of whatever comes, or cuts them at once, and says why."""
 
 import cocotb
 import numpy as np
@@ -13,8 +13,9 @@ pytestmark = pytest.mark.skipif(
     not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
 )
 NAMES = ("data", "user", "last")
-ERRORS = ("short", "long", "start", "cut")
-H, W = 5, 8
+ERRORS = ("short", "long", "start", "cut", "stop")
+H, W, STOP = 5, 8, 40
+MARK = {"data": 1, "user": 2, "last": 0}  # of a camera's queue: the frame breaks off
 
 
 def _frame(seed: int) -> np.ndarray:
@@ -47,19 +48,13 @@ def endless(image: np.ndarray, v: int) -> list[dict[str, int]]:
     return [*words[:-1], {**words[-1], "last": 0}]
 
 
-def _last_repeated(image: np.ndarray, v: int) -> np.ndarray:
-    """Return the frame with all lines after v made of the last pixel of line v."""
-    out = image.copy()
-    out[v + 1 :] = out[v, -1]
-    return out
+Words = list[dict[str, int]]
 
 
-def _cases() -> list[tuple[str, list[dict[str, int]], list[np.ndarray], list[int], dict[str, int]]]:
-    """Return name, words in, frames out, which of them are bad, and errors by kind."""
+def _cases() -> list[tuple[str, Words, list[Words], list[int], dict[str, int]]]:
+    """Return name, words in, frames out, which are bad (2: cut), and errors by kind."""
     a, b, c = _frame(1), _frame(2), _frame(3)
-    rest = b.copy()
-    rest[2, 3:] = rest[2, 2]
-    rest[3:] = rest[2, 2]
+    part = pixels(b)[: 2 * W + 3]
     junk = [{"data": 9, "user": 0, "last": 0}] * 5
     return [
         ("good", pixels(a) + pixels(b), [a, b], [0, 0], {}),
@@ -74,7 +69,30 @@ def _cases() -> list[tuple[str, list[dict[str, int]], list[np.ndarray], list[int
         ),
         ("long", _cut_lines(a, {2: 11}) + pixels(b), [a, b], [1, 0], {"long": 1}),
         ("long end", _cut_lines(a, {4: 12}) + pixels(b), [a, b], [1, 0], {"long": 1}),
-        ("cut", pixels(b)[: 2 * W + 3] + pixels(c), [rest, c], [1, 0], {"cut": 1}),
+        ("cut", part + pixels(c), [part, c], [2, 0], {"cut": 1}),
+        ("cut by a mark", [*part, MARK, *pixels(c)], [part, c], [2, 0], {"cut": 1}),
+        (
+            "cut in the first pixel",
+            pixels(b)[:1] + pixels(c),
+            [pixels(b)[:1], c],
+            [2, 0],
+            {"cut": 1},
+        ),
+        ("a mark alone", [*pixels(a), MARK, MARK, *pixels(c)], [a, c], [0, 0], {}),
+        (
+            "cut in the last pixel",
+            pixels(a)[:-1] + pixels(c),
+            [pixels(a)[:-1], c],
+            [2, 0],
+            {"cut": 1},
+        ),
+        (
+            "a short line, then a cut",
+            [*_cut_lines(a, {0: 3})[:3], *pixels(c)],
+            [pixels(_filled(a, 0, 3))[:W], c],
+            [2, 0],
+            {"short": 1, "cut": 1},
+        ),
         # The excess of a line has no end: a frame begins in it, after the last line or within.
         ("long, then a start", endless(a, 4) + pixels(b), [a, b], [1, 0], {"long": 1}),
         (
@@ -87,46 +105,56 @@ def _cases() -> list[tuple[str, list[dict[str, int]], list[np.ndarray], list[int
         (
             "long, then a cut",
             endless(b, 2) + pixels(c),
-            [_last_repeated(b, 2), c],
-            [1, 0],
+            [pixels(b)[: 3 * W], c],
+            [2, 0],
             {"long": 1, "cut": 1},
         ),
     ]
+
+
+def _settings(dut, enable: int = 1) -> None:
+    dut.cfg_width.value, dut.cfg_height.value = W, H
+    dut.cfg_enable.value, dut.cfg_stop.value = enable, STOP
 
 
 @cocotb.test()
 async def broken_streams_become_whole_frames(dut) -> None:
     """Each fault, under every kind of stall: pixels, marks, decision and error pulses."""
     await reset(dut)
-    dut.cfg_width.value, dut.cfg_height.value = W, H
+    _settings(dut)
     for seed, (source, sink) in enumerate([(0, 0), (0.5, 0), (0, 0.5), (0.5, 0.5)]):
         for name, words, frames, bad, errors in _cases():
             seen = dict.fromkeys(ERRORS, 0)
-            verdicts: list[int] = []
+            decisions: list[int] = []  # of each frame: repaired, or cut
 
-            async def watch(seen=seen, verdicts=verdicts) -> None:
+            async def watch(seen=seen, decisions=decisions) -> None:
                 while True:
                     await ReadOnly()
                     for kind in ERRORS:
                         seen[kind] += int(getattr(dut, f"error_{kind}").value)
-                    if dut.m_axis_tvalid.value and dut.m_axis_tready.value:
-                        verdicts.append(int(dut.m_bad.value))
+                    if dut.m_axis_tvalid.value and dut.m_axis_tready.value and dut.m_end.value:
+                        decisions.append(int(dut.m_bad.value))
+                    if dut.m_cut.value:
+                        assert not dut.m_axis_tvalid.value
+                        decisions.append(2)
                     await RisingEdge(dut.clk)
 
             watcher = cocotb.start_soon(watch())
             stall_in = sometimes(seed, source) if source else never
             stall_out = sometimes(seed + 50, sink) if sink else never
             sender = cocotb.start_soon(send(dut, words, stall_in, "s_axis_t"))
-            expected = [word for frame in frames for word in pixels(frame)]
+            expected = [
+                word
+                for frame in frames
+                for word in (frame if isinstance(frame, list) else pixels(frame))
+            ]
             got = await receive(dut, len(expected), NAMES, stall_out, "m_axis_t", limit=5000)
             await sender
             for _ in range(3):
                 await RisingEdge(dut.clk)
             watcher.cancel()
             assert got == expected, (name, source, sink)
-            ends = verdicts[H * W - 1 :: H * W]
-            assert ends == bad, (name, verdicts)
-            assert sum(verdicts) == sum(bad)
+            assert decisions == bad, (name, decisions)
             assert seen == {**dict.fromkeys(ERRORS, 0), **errors}, (name, seen)
 
 
@@ -134,7 +162,7 @@ async def broken_streams_become_whole_frames(dut) -> None:
 async def a_reset_in_mid_frame_forgets_it(dut) -> None:
     """What is left of the frame is no frame; the next one passes."""
     await reset(dut)
-    dut.cfg_width.value, dut.cfg_height.value = W, H
+    _settings(dut)
     dut.m_axis_tready.value = 1
     await send(dut, pixels(_frame(1))[:19], never, "s_axis_t")
     dut.rst.value = 1
@@ -145,6 +173,90 @@ async def a_reset_in_mid_frame_forgets_it(dut) -> None:
     sender = cocotb.start_soon(send(dut, words, never, "s_axis_t"))
     assert await receive(dut, H * W, NAMES, never, "m_axis_t", 500) == pixels(_frame(2))
     await sender
+
+
+@cocotb.test()
+async def no_frame_waits_for_the_one_that_it_cuts(dut) -> None:
+    """A start of frame in mid-frame waits two cycles, however much was still to come."""
+    await reset(dut)
+    _settings(dut)
+    dut.m_axis_tready.value = 1
+    await send(dut, pixels(_frame(1))[: W + 2], never, "s_axis_t")
+    waited = 0
+    dut.s_axis_tvalid.value, dut.s_axis_tuser.value = 1, 1
+    while True:
+        await ReadOnly()
+        if dut.s_axis_tready.value:
+            break
+        waited += 1
+        await RisingEdge(dut.clk)
+    assert waited == 2
+    await RisingEdge(dut.clk)
+    dut.s_axis_tvalid.value = 0
+
+
+@cocotb.test()
+async def a_frame_that_stops_is_cut_after_cfg_stop_cycles(dut) -> None:
+    """In a line, between lines and in the excess of the last line, where nothing is cut."""
+    await reset(dut)
+    _settings(dut)
+    dut.m_axis_tready.value = 1
+    image = _frame(1)
+    for words, stops in (
+        (pixels(image)[:11], 1),
+        (pixels(image)[: 2 * W], 1),
+        (endless(image, 4), 0),
+    ):
+        await send(dut, words, never, "s_axis_t")
+        cut, cuts, errors = [], 0, 0
+        for cycle in range(2 * STOP):
+            await ReadOnly()
+            if dut.m_cut.value:
+                cut.append(cycle)
+            cuts += int(dut.error_cut.value)
+            errors += int(dut.error_stop.value)
+            await RisingEdge(dut.clk)
+        assert (len(cut), cuts, errors) == (stops, 0, stops)
+        assert not stops or cut == [STOP + 1]
+        await ReadOnly()
+        assert not dut.m_inside.value
+        await RisingEdge(dut.clk)
+        sender = cocotb.start_soon(send(dut, pixels(image), never, "s_axis_t"))
+        assert await receive(dut, H * W, NAMES, never, "m_axis_t", 500) == pixels(image)
+        await sender
+        dut.m_axis_tready.value = 1
+
+
+@cocotb.test()
+async def no_frame_begins_while_it_is_disabled(dut) -> None:
+    """The one under way goes on; what is ignored, and the rest of it, is no error."""
+    await reset(dut)
+    _settings(dut)
+    a, b, c = _frame(1), _frame(2), _frame(3)
+    starts: list[int] = []
+
+    async def watch() -> None:
+        while True:
+            await ReadOnly()
+            starts.append(int(dut.error_start.value))
+            await RisingEdge(dut.clk)
+
+    watcher = cocotb.start_soon(watch())
+    words = pixels(a) + pixels(b) + pixels(c)
+
+    async def drive() -> None:
+        await send(dut, words[:9], never, "s_axis_t")
+        dut.cfg_enable.value = 0
+        await send(dut, words[9 : H * W + 7], never, "s_axis_t")
+        dut.cfg_enable.value = 1
+        await send(dut, words[H * W + 7 :], never, "s_axis_t")
+
+    driver = cocotb.start_soon(drive())
+    got = await receive(dut, 2 * H * W, NAMES, never, "m_axis_t", 500)
+    await driver
+    assert got == pixels(a) + pixels(c)
+    assert sum(starts) == 0
+    watcher.cancel()
 
 
 @pytest.mark.parametrize("simulator", simulators())

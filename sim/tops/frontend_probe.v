@@ -6,18 +6,21 @@ module frontend_probe (
     input wire clk,
     input wire rst,
 
-    // Cameras: tuser start of frame, tlast end of line
+    // Cameras: tuser[0] start of frame, tlast end of line; tuser[1] the frame breaks off, no pixel
     input  wire       s_left_axis_tvalid,
     output wire       s_left_axis_tready,
     input  wire [7:0] s_left_axis_tdata,
-    input  wire       s_left_axis_tuser,
+    input  wire [1:0] s_left_axis_tuser,
     input  wire       s_left_axis_tlast,
     input  wire       s_right_axis_tvalid,
     output wire       s_right_axis_tready,
     input  wire [7:0] s_right_axis_tdata,
-    input  wire       s_right_axis_tuser,
+    input  wire [1:0] s_right_axis_tuser,
     input  wire       s_right_axis_tlast,
-    input  wire       event_camera,  // pulse: a camera adapter lost pixels
+    input  wire       event_camera_left_missing,
+    input  wire       event_camera_right_missing,
+    input  wire       event_camera_late,
+    input  wire [8:0] count_camera_lost,
 
     // Registers: AXI4-Lite
     input  wire        s_axil_awvalid,
@@ -90,7 +93,10 @@ module frontend_probe (
       .s_right_axis_tdata(s_right_axis_tdata),
       .s_right_axis_tuser(s_right_axis_tuser),
       .s_right_axis_tlast(s_right_axis_tlast),
-      .event_camera(event_camera),
+      .event_camera_left_missing(event_camera_left_missing),
+      .event_camera_right_missing(event_camera_right_missing),
+      .event_camera_late(event_camera_late),
+      .count_camera_lost(count_camera_lost),
       .s_axil_awvalid(s_axil_awvalid),
       .s_axil_awready(s_axil_awready),
       .s_axil_awaddr(s_axil_awaddr),

@@ -24,9 +24,12 @@ from vio.hw.registers.driver import Driver, register_values
 
 HEADER_WORDS, TRACK_WORDS = 3, 6
 KEYFRAME, LOST, RIGHT, REPAIRED = 1, 2, 4, 8  # flags of a packet
-START, END = 1 << 8, 1 << 9  # of a frame, of a line: flags of a stream's word
+START, END, BROKEN = (
+    1 << 8,
+    1 << 9,
+    1 << 10,
+)  # flags of a stream's word: of a frame, of a line, mark
 FRAME_LIMIT = 4_000_000  # cycles after which a frame without a packet is a fault
-MISSING_RIGHT_CLOCKS = 64  # that the left image waits: here both come at once or not at all
 
 
 def build_library(config: Config, coverage: bool = False) -> Path:
@@ -177,6 +180,40 @@ class Simulation:
             raise VioError("the simulation was not built with coverage")
 
 
+def packet_tracks(
+    words: np.ndarray,
+    frame: StereoFrame,
+    frame_index: int,
+    coord_frac: int,
+    counters: dict[str, int],
+    stage_ms: dict[str, float],
+) -> Tracks:
+    """Return a packet's tracks, in pixels; raises VioError when it is not that frame's, or cut."""
+    count, flags = int(words[0] & 0xFFFF), int(words[0] >> 16)
+    if (
+        int(words[1]) != frame_index & 0xFFFFFFFF
+        or len(words) != HEADER_WORDS + TRACK_WORDS * count
+    ):
+        raise VioError(
+            f"the packet of frame {frame_index} says frame {words[1]}, {count} tracks "
+            f"in {len(words)} words"
+        )
+    rows = words[HEADER_WORDS:].reshape(count, TRACK_WORDS)
+    uv, unit = rows[:, 2:].view(np.int32).astype(np.float64), 2.0**-coord_frac
+    return Tracks(
+        frame_index=frame_index,
+        t_ns=frame.t_ns,
+        ids=rows[:, 0].astype(np.int64),
+        uv_left=uv[:, :2] * unit,
+        uv_right=np.where(uv[:, 2:] == NO_MATCH, np.nan, uv[:, 2:] * unit),
+        age=(rows[:, 1] >> 17).astype(np.int32),
+        quality=(rows[:, 1] & 0x1FFFF).astype(np.float32),
+        is_keyframe=bool(flags & KEYFRAME),
+        counters=counters | {"flags": flags},
+        stage_ms=stage_ms,
+    )
+
+
 class RtlFrontEnd:
     """Track corners with the Verilog (protocol `FrontEnd`): the bytes of engine `fixed`."""
 
@@ -186,9 +223,9 @@ class RtlFrontEnd:
         self.rig = rig
         register_values(config, rig)  # refuses before anything is compiled
         self.chip = Simulation(config, coverage, seed)
-        self.driver = Driver(self.chip.read32, self.chip.write32, config, rig, MISSING_RIGHT_CLOCKS)
+        self.driver = Driver(self.chip.read32, self.chip.write32, config, rig)
         self.driver.configure()
-        self._unit = 2.0**-config.hw.coord_frac
+        self._coord_frac = config.hw.coord_frac
         self._offered = 0  # frames given to the chip
         self._frame_index = -1
         self._before = self.driver.counters()
@@ -222,33 +259,8 @@ class RtlFrontEnd:
         times: dict[str, float] = {}
         with timed(times, "simulation"):
             words = self.chip.packet()
-        return self._tracks(frame, words, times)
-
-    def _tracks(self, frame: StereoFrame, words: np.ndarray, times: dict[str, float]) -> Tracks:
-        """Return a packet's tracks, in pixels."""
-        count, flags = int(words[0] & 0xFFFF), int(words[0] >> 16)
-        if int(words[1]) != self._frame_index & 0xFFFFFFFF or len(words) != (
-            HEADER_WORDS + TRACK_WORDS * count
-        ):
-            raise VioError(
-                f"the packet of frame {self._frame_index} says frame {words[1]}, {count} tracks "
-                f"in {len(words)} words"
-            )
-        rows = words[HEADER_WORDS:].reshape(count, TRACK_WORDS)
-        uv = rows[:, 2:].view(np.int32).astype(np.float64)
-        uv_right = np.where(uv[:, 2:] == NO_MATCH, np.nan, uv[:, 2:] * self._unit)
-        return Tracks(
-            frame_index=self._frame_index,
-            t_ns=frame.t_ns,
-            ids=rows[:, 0].astype(np.int64),
-            uv_left=uv[:, :2] * self._unit,
-            uv_right=uv_right,
-            age=(rows[:, 1] >> 17).astype(np.int32),
-            quality=(rows[:, 1] & 0x1FFFF).astype(np.float32),
-            is_keyframe=bool(flags & KEYFRAME),
-            counters=self._counters(int(words[2])) | {"flags": flags},
-            stage_ms=times,
-        )
+        coord_frac, counters = self._coord_frac, self._counters(int(words[2]))
+        return packet_tracks(words, frame, self._frame_index, coord_frac, counters, times)
 
     def _counters(self, latency: int) -> dict[str, int]:
         """Return what the chip counted in this frame; cycles: from last pixel to last track."""

@@ -43,18 +43,31 @@ start of a frame the hardware commits the whole set, if it is complete. No frame
 half of a configuration, or the rotation of another frame. The write of `frame` completes the set:
 **write it last.** A write to any other shadowed register makes the set incomplete again. A set
 serves one frame. Values that did not change need not be written again. A frame that starts
-without a complete set raises the fault `unarmed`.
+without a complete set is refused: it raises the faults `unarmed` and `drop`, and is counted.
 
 **Locked** registers and tables cannot be written while the front end is enabled or busy. Such a
-write answers SLVERR and raises `refused`. These accesses answer SLVERR too: unknown addresses,
-addresses that are no multiple of 4, writes without all four byte strobes, and writes to read-only
-registers.
+write answers SLVERR and raises `refused`. While it is neither, no block has a frame under way:
+all locked values take effect with the write that enables, at the next start of frame.
+
+**Limits**: a value outside of a register's limits answers SLVERR, raises `illegal` and changes
+nothing. Names in the limits are those of `rtl/vio_params.vh`.
+
+These accesses answer SLVERR too: unknown addresses, addresses that are no multiple of 4, writes
+without all four byte strobes, and writes to read-only registers. The port never answers DECERR: it
+decodes all its addresses itself. Writes wait, for a few cycles, while a set is committed and, to
+`table_data`, while the projection unit writes its matrices.
 
 Counters wrap at 2^32, which is 69 s of cycles at 62.5 MHz. Use differences.
 
-- **Start**: write the locked registers, the tables, the configuration and `irq_enable`, then
-  `enable`.
+- **Start**, with cameras that stream already or not: write 0 to `enable`; read `status` until
+  `busy` is 0; write the locked registers, the tables, the configuration and `irq_enable`; write 1
+  to `enable`. The frame under way at the cameras is ignored without a fault; the next one is the
+  first.
 - **Each frame**: write rotation, `seed` and `frame` before the first pixel.
+- **Stop**: write 0 to `enable`: no frame begins any more; `busy` falls when the last one is sent.
+- **Soft reset**: gives up all frames, those under way at the cameras too. A packet of tracks under
+  way ends with the track that is being sent and one word 0xFFFFFFFF with `tlast`: its length is
+  then 4 + 6 k words, which no whole packet has.
 - **Interrupt**: read `irq`, and clear it by writing back what was read.
 """
 
@@ -73,6 +86,15 @@ def _group(register: Register) -> str:
     return "config_frame" if register.name == "seed" else register.kind
 
 
+def _limits(register: Register) -> str:
+    """Return the limits of a register as its document says them."""
+    if register.limits is None:
+        return ""
+    low, high, step = register.limits
+    words = f"; {low} or more" if high is None else f"; {low} .. {high}"
+    return words + (f", a multiple of {step}" if step > 1 else "")
+
+
 def document(hw: HwConfig) -> str:
     """Return the text of docs/chip/registers.md."""
     regs = register_map()
@@ -86,6 +108,7 @@ def document(hw: HwConfig) -> str:
             for i, field in enumerate(r.fields):
                 # A register of one field has its name.
                 what = field.doc if len(r.fields) == 1 else f"`{field.name}`: {field.doc}"
+                what += _limits(r)
                 sign = ", signed" if field.signed else ""
                 head = (f"0x{r.address:03X}", f"`{r.name}`", _access(r))
                 if i:

@@ -11,11 +11,16 @@ from vio.errors import VioError
 from vio.fixed.frontend import FixedFrontEnd
 from vio.fixed.rectify import rotation_registers
 from vio.hw.estimates.memory import geometry
+from vio.hw.params import params_of
+from vio.hw.registers.limits import limit_values
 from vio.hw.registers.map import IDENTITY, MATRIX_ENTRIES, Field, Register, field_bits, register_map
 
 CODECS = ("dct27", "dct18")  # that the Verilog has
 SIDE_STEP = 16  # image sides: whole blocks on three levels
-TIMEOUT_CYCLES = 20_000  # that an image waits for the other camera's: 0.3 ms
+# That an image waits for the other camera's. Both leave camera_pair at once, or one is missing:
+# to wait long would only fill the cameras' queues. Other sources need what they may be apart.
+TIMEOUT_CYCLES = 64
+STOP_CYCLES = 62_500  # without a pixel in mid-frame: 1 ms, ten times the longest blanking of a line
 LENS_LEFT, LENS_RIGHT, INVERSE_LEFT, INVERSE_RIGHT, FORWARD_LEFT, FORWARD_RIGHT, MATRICES = range(7)
 RECT_LEFT, RECT_RIGHT = 5, 6  # matrices
 _POLLS = 1_000_000
@@ -80,6 +85,7 @@ def register_values(config: Config, rig: StereoRig) -> dict[str, int]:
         "width": rig.left.width,
         "height": rig.left.height,
         "timeout": TIMEOUT_CYCLES,
+        "stop": STOP_CYCLES,
         "max_tracks": c.max_tracks,
         "border": c.window // 2 + 1,
         "min_score": golden._min_score,
@@ -131,7 +137,8 @@ class Driver:
     """Drive the register file through two functions of the bus.
 
     read32(address) and write32(address, value): a word; they raise when the bus answers an error.
-    timeout_cycles: that an image waits for the other camera's.
+    timeout_cycles: that an image waits for the other camera's; camera_pair aligns both, other
+    sources need what they may be apart. Raises VioError for values outside of a register's limits.
     """
 
     def __init__(
@@ -148,6 +155,7 @@ class Driver:
         self._values = register_values(config, rig) | {"timeout": timeout_cycles}
         self._tables = table_values(config, rig)
         self._registers = {r.name: r for r in register_map()}
+        self._bounds = {p.name: p.value for section in params_of(config).values() for p in section}
         for name, value in self._values.items():
             self._word(self._registers[name], self._registers[name].only, value)
 
@@ -181,6 +189,15 @@ class Driver:
                 f"{'signed ' if field.signed else ''}bits; it comes from the setting "
                 "of that name or the calibration"
             )
+        if register.limits is not None:
+            least, largest, step = limit_values(register.limits, bits, self._bounds)
+            if not least <= value <= largest or value % step:
+                words = f"{least} .. {largest}"
+                raise VioError(
+                    f"register {register.name}: {value} is refused by the hardware, which takes "
+                    f"{words}{f' in steps of {step}' if step > 1 else ''}; it comes from the "
+                    "setting of that name or the images"
+                )
         return (value & ((1 << bits) - 1)) << field.low
 
     def _set(self, name: str, value: int) -> None:
@@ -203,14 +220,14 @@ class Driver:
                 )
 
     def configure(self) -> None:
-        """Write everything but the frame's own set, and let frames in."""
+        """Stop, write everything but the frame's own set, and let frames in.
+
+        The cameras may stream meanwhile: the first frame that begins after this is the first let
+        in, if `begin_frame` has written its set before. Raises VioError for other hardware, and
+        when it stays busy.
+        """
         self.check_hardware()
-        self._set("enable", 0)
-        for _ in range(_POLLS):
-            if not self.read("status")["busy"]:
-                break
-        else:
-            raise VioError(f"the front end was busy for {_POLLS} reads of its status; reset it")
+        self.stop()
         for select, address, entries in self._tables:
             self.write("table_address", select=select, address=address)
             for entry in entries:
@@ -219,6 +236,18 @@ class Driver:
             self._set(name, value)
         self._set("irq_enable", (1 << len(self._registers["irq"].fields)) - 1)
         self._set("enable", 1)
+
+    def stop(self) -> None:
+        """Let no frame in any more, and return when those under way are sent.
+
+        Raises VioError when the hardware stays busy: nobody takes its tracks.
+        """
+        self._set("enable", 0)
+        for _ in range(_POLLS):
+            if not self.read("status")["busy"]:
+                break
+        else:
+            raise VioError(f"the front end was busy for {_POLLS} reads of its status; reset it")
 
     def begin_frame(self, index: int, R_cam_prev: np.ndarray) -> None:
         """Write the set of the next frame: its number and the rotation since the last, (3, 3)."""

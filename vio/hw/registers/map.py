@@ -4,7 +4,8 @@
 Everything is a 32-bit word; signed values are sign-extended when read. Kinds:
 `constant`   what the hardware was built for.
 `control`    takes effect at once; output control_NAME.
-`static`     takes effect at once, and is refused while the front end is enabled or busy; cfg_NAME.
+`static`     refused while the front end is enabled or busy, so that no block has a frame under way:
+             all of them take effect with the write that enables; output cfg_NAME.
 `config`     shadowed: the set written is taken over at a start of frame; output cfg_NAME.
 `rotation`   shadowed; written to rectify's matrix 0 at a start of frame.
 `frame`      shadowed; writing it completes the set (arms it), writing another shadowed one disarms.
@@ -13,13 +14,16 @@ Everything is a 32-bit word; signed values are sign-extended when read. Kinds:
 `status`     read from an input.
 `table`      address and data of the window into rectify's tables.
 `counter`    counts an event (pulses), a level (cycles in which it is high) or a count (of a cycle).
-`latency`    cycles from event_last_pixel to event_last_track of the last frame.
+`latency`    read from the input status_latency.
+
+A register with limits refuses what lies outside (`Limits`), whatever the state.
 """
 
 from typing import NamedTuple
 
 from vio.config import HwConfig
 from vio.fixed.formats import formats
+from vio.hw.registers.limits import LIMITS, Limits
 
 ADDRESS_BITS = 12
 IDENTITY = 0x4B53_5431  # "KST1"
@@ -56,6 +60,7 @@ class Register(NamedTuple):
     fields: tuple[Field, ...]
     signal: str = ""  # of a counter: the input; of a constant: its Verilog
     counts: int = 0  # bits of what a counter counts in a cycle
+    limits: Limits | None = None
 
     @property
     def only(self) -> Field:
@@ -102,9 +107,10 @@ def field_bits(field: Field, hw: HwConfig) -> int:
 
 # Values that every frame may change, in the order of their addresses: name, bits, doc.
 _STATIC: list[tuple[str, int | str, str]] = [
-    ("width", 11, "image width, pixels: a multiple of 16"),
-    ("height", 11, "image height, pixels: a multiple of 16"),
-    ("timeout", 20, "cycles that an image waits for that of the other camera, 1 or more"),
+    ("width", 11, "image width, pixels"),
+    ("height", 11, "image height, pixels"),
+    ("timeout", 20, "cycles that an image waits for that of the other camera"),
+    ("stop", 20, "cycles without a pixel after which an image that is under way has stopped"),
 ]
 _CONFIG: list[tuple[str, int | str, str]] = [
     ("max_tracks", "TRACK_W", "tracks kept over the whole image"),
@@ -142,38 +148,47 @@ _FAULTS: list[tuple[str, str]] = [
     ("short_left", "a line ended early"),
     ("long_left", "a line was too long"),
     ("start_left", "pixels came without a start of frame"),
-    ("cut_left", "a frame was cut by the next one"),
+    ("cut_left", "a frame broke off: the next one, or the mark of a full queue, came too early"),
     ("short_right", "a line of the right image ended early"),
     ("long_right", "a line of the right image was too long"),
     ("start_right", "right pixels came without a start of frame"),
-    ("cut_right", "a right frame was cut by the next one"),
+    ("cut_right", "a right frame broke off"),
     ("left_missing", "a right image came alone: that frame has no left image"),
     ("right_missing", "a left image came alone"),
     ("overflow", "the frame store had no room"),
-    ("drop", "a whole frame was dropped"),
-    ("unarmed", "a frame was taken in while the set was not complete"),
+    ("drop", "a frame was refused or lost"),
+    ("unarmed", "a frame was refused, or a skip done, while no set was complete"),
     ("refused", "a write was refused: locked while enabled or busy"),
-    ("camera", "a camera's asynchronous FIFO overflowed"),
+    ("camera", "a camera's queue was full: count_camera_lost says how many frames that cost"),
+    ("stop_left", "the left image stopped in mid-frame"),
+    ("stop_right", "the right image stopped in mid-frame"),
+    ("illegal", "a write was refused: the value is outside of its limits"),
+    ("camera_late", "an image came behind the skew of the cameras and was left out"),
 ]
 _INTERRUPTS: list[tuple[str, str]] = [
     ("tracks", "the last track of a frame has gone out"),
     ("dropped", "a frame was dropped"),
     ("stream", "a stream was repaired, or an image is missing"),
 ]
-INTERNAL_FAULTS = ("unarmed", "refused")  # that the register file sees itself
+INTERNAL_FAULTS = ("refused", "illegal")  # that the register file sees alone
 # Faults that raise an interrupt beside being kept.
 DROP_FAULTS = ("overflow", "drop")
 STREAM_FAULTS = (
-    *(f"{kind}_{side}" for side in ("left", "right") for kind in ("short", "long", "start", "cut")),
+    *(
+        f"{kind}_{side}"
+        for side in ("left", "right")
+        for kind in ("short", "long", "start", "cut", "stop")
+    ),
     "left_missing",
     "right_missing",
     "camera",
+    "camera_late",
 )
 # name, signal, bits of what it counts in a cycle, doc.
 _COUNTERS: list[tuple[str, str, int, str]] = [
     ("frames", "event_last_track", 1, "frames whose tracks went out"),
     ("keyframes", "event_keyframe", 1, "keyframes among them"),
-    ("drops", "event_drop", 1, "frames that were dropped"),
+    ("drops", "event_drop", 1, "frames that were refused or lost"),
     ("cycles", "1'b1", 1, "cycles since reset"),
     ("klt", "level_klt", 1, "cycles in which windows are followed"),
     ("mono", "level_mono", 1, "cycles of mono RANSAC and the sizes"),
@@ -203,6 +218,10 @@ _COUNTERS: list[tuple[str, str, int, str]] = [
     ("template_writes", "count_template_writes", 1, "rows of a template's basis written"),
     ("template_reads", "count_template_reads", 1, "rows of a template's basis read"),
     ("candidates", "count_candidates", 2, "words of the corner candidates read and written"),
+    ("camera_lost", "count_camera_lost", 9, "frames of a camera that its full queue broke off"),
+    ("camera_left_missing", "event_camera_left_missing", 1, "right images that left alone"),
+    ("camera_right_missing", "event_camera_right_missing", 1, "left images that left alone"),
+    ("camera_late", "event_camera_late", 1, "images behind the skew of the cameras, left out"),
 ]
 
 
@@ -238,8 +257,8 @@ def _head() -> list[Register]:
     status = (
         Field("busy", 0, 1, "a frame is in work"),
         Field("armed", 1, 1, "a complete set waits for the next frame"),
-        Field("keyframe", 2, 1, "the last frame was a keyframe"),
-        Field("tracks", 16, "TRACK_W", "tracks of the last frame"),
+        Field("keyframe", 2, 1, "the last frame sent was a keyframe"),
+        Field("tracks", 16, "TRACK_W", "tracks of the last frame sent"),
     )
     return [
         Register(
@@ -283,7 +302,11 @@ def _head() -> list[Register]:
         Register("faults", 0x024, "sticky", "faults seen", _flags(_FAULTS)),
         Register("status", 0x028, "status", "what the front end does", status),
         Register(
-            "done_frame", 0x02C, "status", "", _one("done_frame", 32, "number of the last frame")
+            "done_frame",
+            0x02C,
+            "status",
+            "",
+            _one("done_frame", 32, "number of the last frame sent"),
         ),
         Register(
             "table_address",
@@ -317,7 +340,14 @@ def _head() -> list[Register]:
             )
             for i in range(MATRIX_ENTRIES)
         ),
-        Register("seed", 0x070, "config", "", _one("seed", 32, "LFSR of the next frame's RANSACs")),
+        Register(
+            "seed",
+            0x070,
+            "config",
+            "",
+            _one("seed", 32, "LFSR of the next frame's RANSACs"),
+            limits=LIMITS["seed"],
+        ),
         Register(
             "frame",
             0x074,
@@ -331,13 +361,15 @@ def _head() -> list[Register]:
 def register_map() -> list[Register]:
     """Return all registers by address."""
     out = _head()
-    for i, (name, bits, doc) in enumerate(_STATIC):
-        out.append(Register(name, 0x080 + 4 * i, "static", "", _one(name, bits, doc)))
-    for i, (name, bits, doc) in enumerate(_CONFIG):
-        out.append(Register(name, 0x0C0 + 4 * i, "config", "", _one(name, bits, doc)))
+    for first, kind, values in ((0x080, "static", _STATIC), (0x0C0, "config", _CONFIG)):
+        for i, (name, bits, doc) in enumerate(values):
+            fields, limits = _one(name, bits, doc), LIMITS.get(name)
+            out.append(Register(name, first + 4 * i, kind, "", fields, limits=limits))
     for i, (name, signal, bits, doc) in enumerate(_COUNTERS):
         fields = _one(f"count_{name}", 32, doc)
         out.append(Register(f"count_{name}", 0x200 + 4 * i, "counter", "", fields, signal, bits))
-    latency = _one("latency", 32, "cycles from the last pixel to the last track of the last frame")
+    latency = _one(
+        "latency", 32, "cycles from the last pixel to the last track of the last frame sent"
+    )
     out.append(Register("latency", 0x200 + 4 * len(_COUNTERS), "latency", "", latency))
     return out

@@ -2,6 +2,7 @@
 """Write registers.v from the register map."""
 
 from vio.config import HwConfig
+from vio.hw.registers.limits import limit_case
 from vio.hw.registers.map import (
     ADDRESS_BITS,
     DROP_FAULTS,
@@ -74,7 +75,7 @@ def _word(parts: list[tuple[Field, str]]) -> str:
 def _inputs(regs: list[Register]) -> list[str]:
     """Return the inputs that faults, counters and interrupts look at, with their ranges."""
     by = {r.name: r for r in regs}
-    names: dict[str, int] = {"event_last_pixel": 1}
+    names: dict[str, int] = {}
     for field in by["faults"].fields:
         if field.name not in INTERNAL_FAULTS:
             names[f"event_{field.name}"] = 1
@@ -124,7 +125,7 @@ def _ports(regs: list[Register]) -> list[str]:
         "output wire [2:0] w_select",
         "output wire [8:0] w_address",
         "output wire [23:0] w_data",
-        "// Locked while enabled or busy",
+        "// Locked while enabled or busy: stable while any frame is under way",
     ]
     lines += [f"output wire {_range(r.only.bits)}cfg_{r.name}" for r in regs if r.kind == "static"]
     lines.append("// The active set")
@@ -135,6 +136,7 @@ def _ports(regs: list[Register]) -> list[str]:
             lines += [
                 f"input wire {_range(f.bits)}status_{f.name}" for f in r.fields if f.name != "armed"
             ]
+    lines.append("input wire [31:0] status_latency")
     lines.append("// Events and what is counted")
     return [*lines, *(f"input wire {name}" for name in _inputs(regs))]
 
@@ -188,7 +190,9 @@ def _read_word(r: Register) -> str:
         )
     if r.name == "table_address":
         return _word([(f, f"table_{f.name}_q") for f in r.fields])
-    return f"{r.name}_q" if r.kind in ("counter", "latency") else "32'd0"
+    if r.kind == "latency":
+        return "status_latency"
+    return f"{r.name}_q" if r.kind == "counter" else "32'd0"
 
 
 def _wrapped(items: list[str], joint: str) -> str:
@@ -295,7 +299,8 @@ def _fillings(regs: list[Register]) -> dict[str, str]:
     counters = [r for r in regs if r.kind == "counter"]
     active = [r for r in regs if r.kind in _ACTIVE]
     events = {name: f"event_{name}" for name in faults}
-    events |= {"unarmed": "take && !armed_q", "refused": "refused"}
+    events |= {"unarmed": "event_unarmed || (take && !armed_q)"}
+    events |= {"refused": "refused", "illegal": "illegal"}
     indices = ("enable", "request", "reset", "irq", "faults", "table_address", "table_data")
     stored = [r for r in regs if r.kind in _STORED]
     place = _places(stored)
@@ -306,6 +311,9 @@ def _fillings(regs: list[Register]) -> dict[str, str]:
         **{name.upper(): _index(by[name]) for name in (*indices, "frame")},
         "WRITES": _indented(_write_case(regs), 8),
         "WRITABLE": _cases([r for r in regs if r.kind in _WRITABLE]),
+        "LIMITS": _indented(
+            [f"{_index(r)}: {limit_case(r.limits, r.only.bits)}" for r in regs if r.limits]
+        ),
         "LOCKED": _cases([r for r in regs if r.kind == "static"] + [by["table_data"]]),
         "SHADOWED": _cases([r for r in regs if r.kind in ("config", "rotation")]),
         "COPIES": _indented([f"{r.name}_q <= next_{r.name}_q;" for r in active]),

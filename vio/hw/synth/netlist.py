@@ -80,11 +80,29 @@ def head_of(text: str) -> dict[str, str]:
 
 
 def _source(path: Path, headers: Path) -> str:
-    """Return a file as pyverilog takes it without a preprocessor: includes put in."""
+    """Return a file as pyverilog takes it without a preprocessor: includes put in.
+
+    Of a header, the part for a parameter list stands where PORT_WIDTHS is defined, else the rest.
+    """
+
+    def included(match: re.Match[str], ports: bool) -> str:
+        header = (headers / match.group(1)).read_text()
+        return re.sub(
+            r"^`ifdef PORT_WIDTHS\n(.*?)^`else\n(.*?)^`endif\n",
+            lambda parts: parts.group(1 if ports else 2),
+            header,
+            flags=re.DOTALL | re.MULTILINE,
+        )
+
     text = path.read_text()
+    pattern = r'`include "(\w+\.vh)"'
     text = re.sub(
-        r'`include "(\w+\.vh)"', lambda match: (headers / match.group(1)).read_text(), text
+        r"`define PORT_WIDTHS\n(.*?)`undef PORT_WIDTHS\n",
+        lambda block: re.sub(pattern, lambda m: included(m, True), block.group(1)),
+        text,
+        flags=re.DOTALL,
     )
+    text = re.sub(pattern, lambda m: included(m, False), text)
     return re.sub(r"`default_nettype \w+", "", text)
 
 
