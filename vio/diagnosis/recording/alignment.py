@@ -26,6 +26,7 @@ MOST_LENS_PX = 2.0  # rms over the tracks; 1 % of the focal length is 1.8 px at 
 # A lens is called wrong when its correction takes away at least a third of the residuals' variance;
 # a correction that the residuals hardly notice is no evidence (planar targets, little rotation).
 EXPLAINED = 0.8
+BENT = 0.3  # share of the rotation that the gyroscope explains through a lens that is far off
 MOST_RESIDUAL_PX = 1.0  # of a fit that is believed
 OTHER_KINDS = {"gyro_units": "gyroscope units", "gyro_axes": "axes and T_BS"}
 
@@ -63,7 +64,14 @@ def check_alignment(
     out.rotations = image_rotations(pairs, camera)
     lag = out.lag = find_lag(out.rotations, imu)
     if not np.isfinite(lag.lag_s):
-        return _left_open(out, lag.why)
+        # A lens that is far off bends the image rotations; the fit finds it where it is the cause.
+        if not (np.nanmax(lag.explained, initial=0.0) > BENT and _is_bent(out, pairs, imu)):
+            return _left_open(out, lag.why)
+        assert out.camera is not None
+        straight = check_alignment(pairs, imu, out.camera)
+        straight.findings = out.findings + [f for f in straight.findings if f.kind != "left_lens"]
+        straight.kept, straight.free = out.kept, out.free
+        return straight
     kind, text, X, tilt = _name_axes(out.rotations, imu, R_body_cam, lag.lag_s)
     if kind == "gyro_units":
         out.findings.append(bad(kind, OTHER_KINDS[kind], text.split("; ")[0], text.split("; ")[1]))
@@ -93,6 +101,21 @@ def check_alignment(
     out.findings.append(_offset(best))
     out.is_sound = not any(f.level == "bad" and f.kind == "gyro_axes" for f in out.findings)
     return out
+
+
+def _is_bent(out: Alignment, pairs: list[ViewPair], imu: ImuData) -> bool:
+    """Add a finding, and the lens that fits, if the lens is why the rotations do not agree."""
+    camera = out.camera
+    assert camera is not None
+    R_body_cam = camera.T_body_cam[:3, :3].copy()
+    kept = out.kept = fit_gyro(pairs, imu, camera, R_body_cam, free_lens=False)
+    free = out.free = fit_gyro(pairs, imu, camera, R_body_cam, free_lens=True)
+    if kept is None or free is None or free.fitted_px > MOST_RESIDUAL_PX:
+        return False
+    if free.fitted_px > 0.5 * kept.fitted_px or not _lens(out, kept, free, camera):
+        return False
+    out.camera = free.camera
+    return True
 
 
 def _parts(text: str) -> tuple[str, str]:
