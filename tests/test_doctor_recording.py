@@ -55,7 +55,8 @@ def named(name: str, seed: int) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COMPARED)
 def test_a_planted_fault_is_named_in_tracks_and_inertial_data(name: str) -> None:
-    assert named(name, seed=2) == [FAULTS[name][2]]
+    also = {"right_camera"} if name == "both focal lengths" else set()  # it is wrong as well
+    assert set(named(name, seed=2)) == {FAULTS[name][2], *also}
 
 
 @pytest.mark.slow
