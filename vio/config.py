@@ -217,6 +217,27 @@ class InitConfig(Section):
 
 
 @dataclass(frozen=True)
+class CalibrateConfig(Section):
+    """Settings of the calibration that a run estimates."""
+
+    name = "calibrate"
+
+    time_offset: bool = switch(False)  # estimate what the images' stamps are off by
+    extrinsics: bool = switch(False)  # estimate the pose of the rig, as a whole, on the body
+    # An image with the stamp t was taken at t plus this: where the estimate starts.
+    time_offset_ms: float = real(0.0, -100.0, 100.0)
+    # Standard deviations of what is given; smaller ones trust it more.
+    time_offset_sigma_ms: float = real(10.0, 1e-3, 100.0)
+    rotation_sigma_deg: float = real(3.0, 1e-4, 30.0)
+    position_sigma_m: float = real(0.02, 1e-5, 1.0)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the back end needs more than what is given."""
+        return self.time_offset or self.extrinsics or self.time_offset_ms != 0.0
+
+
+@dataclass(frozen=True)
 class HwConfig(Section):
     """Sizes and word lengths of the hardware: what the golden model and the Verilog are built for.
 
@@ -266,6 +287,7 @@ class Config:
     imu: ImuConfig = field(default_factory=ImuConfig)
     backend: BackEndConfig = field(default_factory=BackEndConfig)
     init: InitConfig = field(default_factory=InitConfig)
+    calibrate: CalibrateConfig = field(default_factory=CalibrateConfig)
     hw: HwConfig = field(default_factory=HwConfig)
 
 

@@ -72,6 +72,22 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True)
+class Calibration:
+    """Hold what a run estimates of its calibration.
+
+    time_offset_s: an image with the stamp t was taken at t + time_offset_s of the inertial clock.
+    R, p: the transform (3, 3), (3,) metres that takes the given T_body_cam of both cameras to the
+    estimated ones. sigma: (7,) deviations of [time offset s, rotation rad, position m]; 0 for what
+    is not estimated.
+    """
+
+    time_offset_s: float
+    R: np.ndarray
+    p: np.ndarray
+    sigma: np.ndarray
+
+
+@dataclass(frozen=True)
 class State:
     """Hold the estimate at one frame, emitted before the next frame is read, never revised.
 
@@ -86,6 +102,7 @@ class State:
     inertial_innovation: largest squared normalised residual of the inertial factors in the window,
     a component. Both are near or below 1 while the data agree; None without a pose or landmarks.
     scale_sigma: relative standard deviation of the scale with one camera; None with two.
+    calibration: what is estimated of it, None where nothing is.
     reason: why there is no pose, or what is found wrong with the data while there is one.
     """
 
@@ -104,6 +121,7 @@ class State:
     vision_innovation: float | None = None
     inertial_innovation: float | None = None
     scale_sigma: float | None = None
+    calibration: Calibration | None = None
     reason: str = ""
     tracks: Tracks | None = None
     counters: dict[str, int] = field(default_factory=dict)

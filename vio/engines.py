@@ -5,12 +5,16 @@ Only this module knows all engines. It makes them and hands them in; nothing bel
 each is imported when it is chosen.
 """
 
+import math
 from functools import partial
+
+import numpy as np
 
 from vio.backend.estimator import Estimator
 from vio.backend.window import MakeWindow, Window
 from vio.camera import StereoRig
 from vio.config import Config, ImuConfig
+from vio.data import Calibration
 from vio.errors import VioError
 from vio.float32.kernels import Kernels
 from vio.frontend.base import FrontEnd, check_sizes
@@ -39,7 +43,7 @@ def make_odometry(
         scaled_noise(noise, config.imu),
         config,
         make_preintegrate(config.backend.imu),
-        make_window(kernels),
+        make_calibrated(config) if config.calibrate.is_on else make_window(kernels),
     )
     return Odometry(rig, config, frontend or make_frontend(rig, config), estimator)
 
@@ -114,6 +118,32 @@ def make_window(kernels: Kernels | None) -> MakeWindow:
     from vio.float32.window import Window32
 
     return partial(Window32, kernels=kernels)
+
+
+def make_calibrated(config: Config) -> MakeWindow:
+    """Return what makes windows that estimate the calibration.
+
+    Raises VioError for an arithmetic that has none: float in float64 with normal equations only.
+    """
+    backend, calibrate = config.backend, config.calibrate
+    for key, only in (("arithmetic", "float"), ("precision", "float64"), ("solver", "cholesky")):
+        if getattr(backend, key) != only:
+            raise VioError(
+                f"calibrate.* needs backend.{key} = {only}, not {getattr(backend, key)}; leave one "
+                "of them out"
+            )
+    from vio.backend.calibrated import CalibratedWindow, Keeper
+
+    sigma = np.repeat(
+        [
+            calibrate.time_offset_sigma_ms * 1e-3 * calibrate.time_offset,
+            math.radians(calibrate.rotation_sigma_deg) * calibrate.extrinsics,
+            calibrate.position_sigma_m * calibrate.extrinsics,
+        ],
+        [1, 3, 3],
+    )
+    start = Calibration(calibrate.time_offset_ms * 1e-3, np.eye(3), np.zeros(3), sigma)
+    return partial(CalibratedWindow, keeper=Keeper(start))
 
 
 def scaled_noise(noise: ImuNoise, config: ImuConfig) -> ImuNoise:

@@ -224,6 +224,7 @@ class Odometry:
             "vision_innovation": vision if math.isfinite(vision) else None,  # without landmarks
             "inertial_innovation": located.inertial_innovation,
             "scale_sigma": located.scale_sigma,
+            "calibration": located.calibration,
         }
 
 

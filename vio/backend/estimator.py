@@ -22,6 +22,7 @@ from vio.backend.states import ACCEL_BIAS, BIASES, D_GYRO_BIAS, GYRO_BIAS, POSIT
 from vio.backend.window import ACTIVE, MakeWindow, Window
 from vio.camera import StereoRig
 from vio.config import Config
+from vio.data import Calibration
 from vio.geometry import matrix_from_quaternion, mul3, mul33, quaternion_from_matrix
 from vio.imu import ImuNoise, Preintegrate, noise_with_gap
 
@@ -38,7 +39,7 @@ class Estimate:
     standard deviations. inertial_innovation: largest squared normalised residual of the window's
     inertial factors, a component. is_contradicted: vision contradicts the inertial data now or did
     shortly before. scale_sigma: relative standard deviation of the scale; None while a right camera
-    gives it. is_unscaled: it is larger than backend.scale_sigma.
+    gives it. is_unscaled: it is larger than backend.scale_sigma. calibration: its estimate.
     """
 
     t_ns: int
@@ -55,6 +56,7 @@ class Estimate:
     is_contradicted: bool
     scale_sigma: float | None = None
     is_unscaled: bool = False
+    calibration: Calibration | None = None
 
     @property
     def is_finite(self) -> bool:
@@ -200,7 +202,7 @@ class Estimator:
             None if covariance is None else covariance.astype(np.float64),
             vision.innovation, inertial_innovation,
             self.gate.is_alarmed(t_ns) or not vision.majority_agrees,
-            scale_sigma, is_unscaled,
+            scale_sigma, is_unscaled, w.calibration(keep=not self.gate.is_alarmed(t_ns)),
         )  # fmt: skip
 
     def _remember_biases(
@@ -250,6 +252,7 @@ class Estimator:
         vec = np.concatenate([p_new, v_new, x[BIASES]])
         self.slot = w.add_frame(frame.t_ns, R_new, vec, frame.is_keyframe)
         w.add_imu_factor(last, self.slot, pre)
+        w.note_rate(self.slot, frame.gyro[-1] - x[GYRO_BIAS])
         self._newest = frame
 
     def _shrink(self) -> None:

@@ -35,18 +35,22 @@ def marginalize(window: Window, frames: list[int], to_poses: list[int]) -> None:
     if prior is not None:
         touched |= set(prior.slots)
     order = [s for s in window.order if s in touched]
-    columns, gone, kept, kept_dims = _columns(window, order, frames, to_poses)
-    n = gone + sum(kept_dims)
+    extra = window.extra_columns
+    columns, gone, kept, kept_dims = _columns(window, order, frames, to_poses, extra)
+    n = gone + extra + sum(kept_dims)
+    own = np.arange(gone, gone + extra)
 
     bits = 2 * int(np.bitwise_count(window.mask[hosted]).sum())
-    size = FULL_COLUMNS * len(factors) + bits + 1 + (0 if prior is None else len(prior.r))
+    size = FULL_COLUMNS * len(factors) + bits + 1 + extra + (0 if prior is None else len(prior.r))
     A = np.zeros((size, n + 1), window.dtype)
     m = 0
     if prior is not None:
         m = len(prior.r)
         parts = zip(prior.slots, prior.dims, strict=True)
-        A[:m, np.concatenate([columns[s][:d] for s, d in parts])] = prior.J
+        shared = own[: prior.J.shape[1] - sum(prior.dims)]
+        A[:m, np.concatenate([shared, *(columns[s][:d] for s, d in parts)])] = prior.J
         A[:m, n] = window.prior_residual()
+    m = window.start_shared_prior(A, m, own)
     for f in factors:
         J, r = window.imu_rows(f)
         rows = A[m : m + len(r)]
@@ -56,7 +60,8 @@ def marginalize(window: Window, frames: list[int], to_poses: list[int]) -> None:
     if len(hosted):
         pose_column = np.full(len(window.t_ns), -1, np.int64)
         pose_column[order] = [columns[s][0] for s in order]
-        m = window.reduced_rows(hosted, visual, pose_column, A, m)
+        first, m = m, window.reduced_rows(hosted, visual, pose_column, A, m)
+        window.add_shared_columns(A[first:m], pose_column, own)
 
     # The prior counts from the first estimates: r(lin) = r(current) - J (current - lin).
     sizes = np.array([len(columns[s]) for s in order], np.int64)
@@ -64,6 +69,7 @@ def marginalize(window: Window, frames: list[int], to_poses: list[int]) -> None:
     dx[np.concatenate([columns[s] for s in order])] = window.local_difference(
         np.array(order, np.int64), sizes
     )
+    dx[own] = window.shared_difference()
     A[:m, n] -= window.matvec(np.ascontiguousarray(A[:m, :n]), dx)
 
     window.triangularize(A, m, n)
@@ -82,7 +88,7 @@ def marginalize(window: Window, frames: list[int], to_poses: list[int]) -> None:
 
 
 def _columns(
-    window: Window, order: list[int], frames: list[int], to_poses: list[int]
+    window: Window, order: list[int], frames: list[int], to_poses: list[int], extra: int
 ) -> tuple[dict[int, np.ndarray], int, list[int], list[int]]:
     """Return the columns of the slots in `order`: what leaves first, then what stays.
 
@@ -97,7 +103,7 @@ def _columns(
         leaves[s] = np.arange(gone, gone + size - (0 if s in frames else POSE_COLUMNS))
         gone += len(leaves[s])
     columns, kept, kept_dims = {}, [], []
-    col = gone
+    col = gone + extra
     for s in order:
         if s in frames:
             columns[s] = leaves[s]

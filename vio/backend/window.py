@@ -15,6 +15,7 @@ from vio.backend.landmarks import VisualArrays, reduced_rows, rows_in_use, subst
 from vio.backend.normal import linearize_landmarks
 from vio.backend.relative import RigArrays
 from vio.backend.scale import scale_deviation
+from vio.backend.shared import SharedStates
 from vio.backend.solve import (
     add_gram,
     marginal_covariance,
@@ -73,7 +74,7 @@ class Prior:
     dims: list[int]
 
 
-class Window:
+class Window(SharedStates):
     """Hold the states, landmarks and factors; optimise them. All arrays are of one precision."""
 
     def __init__(
@@ -336,14 +337,14 @@ class Window:
                 if not ok:
                     damping = max(10.0 * damping, 1e-6)
                     continue
-            saved = self.R.copy(), self.vec.copy(), self.lm.copy()
+            saved = self.save()
             self._retract(slots, dims, dx)
             self._substitute(rows, dx, col_of_slot)
             if iteration + 1 == iterations:
                 break
             H_new, g_new, cost_new = self.linearize()
             if not cost_new <= cost * 1.0001:
-                self.R[:], self.vec[:], self.lm[:] = saved
+                self.restore(saved)
                 damping = max(100.0 * damping, 1e-4)
                 if self.config.solver == "qr":
                     break
@@ -368,8 +369,7 @@ class Window:
         """Return the relative deviation of the scale at the last linearisation, or None."""
         if self._information is None:
             return None
-        tops = self._top, self._top_slots, self._top_frames
-        rows = self.active_rows()
+        tops, rows = (self._top, self._top_slots, self._top_frames), self.active_rows()
         return scale_deviation(self._information, rows, self.columns()[2], tops, self.lm)
 
     # Landmarks ----------------------------------------------------------------------------------

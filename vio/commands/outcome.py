@@ -24,6 +24,14 @@ def config_from_arguments(args: argparse.Namespace) -> "Config":
         overrides.append(f'backend.imu="{args.imu}"')
     if getattr(args, "mono", False):
         overrides.append("dataset.mono=true")
+    if getattr(args, "calibrate", False):
+        overrides += ["calibrate.time_offset=true", "calibrate.extrinsics=true"]
+    if calibration := getattr(args, "calibration", None):
+        from vio.runs.calibration import given_time_offset_ms
+
+        offset_ms = given_time_offset_ms(calibration)
+        if offset_ms is not None:
+            overrides.insert(0, f"calibrate.time_offset_ms={offset_ms!r}")
     return load_config(args.preset, overrides)
 
 

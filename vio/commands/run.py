@@ -54,6 +54,11 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mono", action="store_true", help="use the left camera only (dataset.mono)"
     )
+    parser.add_argument(
+        "--calibrate",
+        action="store_true",
+        help="estimate time offset and rig pose (calibrate.time_offset, calibrate.extrinsics)",
+    )
     add_preset_arguments(parser)
 
 

@@ -146,8 +146,12 @@ class Calibrated:
         self.root = files.root
         self._calibrated = {f"{c}/{SENSOR}" for c in (*CAMERAS, "imu0")}
         there = self._place.list("")
-        if not any(SENSOR in self._place.list(c) for c in CAMERAS) and not any(
-            "chain" in n for n in there | self._place.list("dso") | self._place.list("calib")
+        if (
+            not single
+            and not any(SENSOR in self._place.list(c) for c in CAMERAS)
+            and not any(
+                "chain" in n for n in there | self._place.list("dso") | self._place.list("calib")
+            )
         ):
             raise VioError(f"{calibration} holds no calibration: no camchain and no cam0/{SENSOR}")
 
@@ -170,6 +174,9 @@ class Calibrated:
         return _Single(self._place, self._only) if self._only else self._place
 
 
+_CHAIN = "camchain.yaml"
+
+
 class _Single:
     """Show a folder with one camchain only."""
 
@@ -177,12 +184,13 @@ class _Single:
         self._files, self._name, self.root = files, name, files.root
 
     def read(self, name: str, limit: int = MAX_FILE_BYTES) -> bytes:
-        return self._files.read(name, limit)
+        return self._files.read(self._name if name == _CHAIN else name, limit)
 
     def list(self, folder: str) -> set[str]:
         if folder:
             return set()
-        return {n for n in self._files.list("") if n == self._name or "chain" not in n}
+        others = {n for n in self._files.list("") if "chain" not in n}
+        return others - {self._name} | {_CHAIN}  # by whatever name it was given
 
     def parent(self) -> Files | None:
         return None

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vio.config import Config
-from vio.data import State, StereoFrame
+from vio.data import Calibration, State, StereoFrame
 from vio.datasets.base import Dataset, LostImages, count_frames, end_ns
 from vio.errors import VioError
+from vio.runs.calibration import write_calibration
 from vio.runs.folder import RunFolder
 from vio.runs.log import RunLog
 from vio.runs.samples import FrameSampler, SampleFrame
@@ -64,6 +65,7 @@ class RunResult:
 
     landmarks: (M, 3) metres, in the world of the last segment. reason: why the last frame has no
     pose, empty when it has one. diagnoses: what was found wrong with the data, a line each.
+    calibration: the last estimate of it, or None.
     """
 
     log: RunLog
@@ -74,6 +76,7 @@ class RunResult:
     diagnoses: list[str] = field(default_factory=list)
     lost_images: LostImages = field(default_factory=LostImages)
     peak_memory_mb: float = 0.0
+    calibration: Calibration | None = None
 
 
 class _Cloud:
@@ -143,6 +146,7 @@ def execute(
             cloud.add(state, odometry)
             result.reason = state.reason if state.p_world_body is None else ""
             result.diagnoses = odometry.diagnoses
+            result.calibration = state.calibration or result.calibration
             on_frame(len(result.log), state.reason)
             start = perf_counter()
         cloud.look(odometry)
@@ -155,6 +159,8 @@ def execute(
     result.landmarks = cloud.points()
     with suppress(VioError) if result.error else nullcontext():
         folder.write_landmarks(result.landmarks)
+        if result.calibration is not None:
+            write_calibration(folder.path, dataset, result.calibration)
     result.peak_memory_mb = peak_memory_mb()
     return result
 

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 
 from vio import __version__
+from vio.data import Calibration
 from vio.datasets.base import Dataset, LostImages
 from vio.datasets.images import SIDES
 from vio.errors import VioError
 from vio.eval.align import align, undetermined
 from vio.eval.aligned import AlignedSegment
 from vio.eval.metrics import evaluate
+from vio.geometry import log_so3
 from vio.limits import reason
 from vio.runs.execute import RunResult
 from vio.runs.log import STATUSES, RunLog
@@ -43,6 +45,7 @@ def summarise(dataset: Dataset, result: RunResult) -> dict[str, Any]:
         "frames_by_status": {s.value: int((status == i).sum()) for i, s in enumerate(STATUSES)},
         "innovations": innovations(log),
         "scale": scale(log),
+        "calibration": calibration(result.calibration),
         "timing_ms": {name: time_statistics(ms) for name, ms in log.stages_ms().items()},
         "peak_memory_mb": round(result.peak_memory_mb, 1),
         "accuracy": accuracy(dataset, log),
@@ -106,6 +109,38 @@ def scale(log: RunLog) -> dict[str, float] | None:
         "first_sigma": round(float(values[0]), 5),
         "last_sigma": round(float(values[-1]), 5),
     }
+
+
+def calibration(found: Calibration | None) -> dict[str, Any] | None:
+    """Return what a run estimated of its calibration, with deviations; None where nothing."""
+    if found is None:
+        return None
+    turn = np.degrees(log_so3(np.ascontiguousarray(found.R)))
+    return {
+        "time_offset_ms": 1e3 * found.time_offset_s,
+        "rotation_deg": [float(x) for x in turn],
+        "position_m": [float(x) for x in found.p],
+        "sigma": {
+            "time_offset_ms": 1e3 * float(found.sigma[0]),
+            "rotation_deg": [float(x) for x in np.degrees(found.sigma[1:4])],
+            "position_m": [float(x) for x in found.sigma[4:]],
+        },
+    }
+
+
+def calibration_lines(metrics: dict[str, Any]) -> list[str]:
+    """Return the estimated calibration in one line; nothing where none is estimated."""
+    found = metrics["calibration"]
+    if found is None:
+        return []
+    sigma = found["sigma"]
+    turn, shift = (np.linalg.norm(found[k]) for k in ("rotation_deg", "position_m"))
+    return [
+        f"calibration: time offset {found['time_offset_ms']:+.2f} ms (deviation "
+        f"{sigma['time_offset_ms']:.2f}), rig turned by {turn:.2f} deg "
+        f"({max(sigma['rotation_deg']):.2f}) and moved by {1e3 * shift:.1f} mm "
+        f"({1e3 * max(sigma['position_m']):.1f}): calibration.yaml"
+    ]
 
 
 def scale_lines(metrics: dict[str, Any]) -> list[str]:
@@ -235,7 +270,7 @@ def summary_lines(metrics: dict[str, Any]) -> list[str]:
     ]
     if metrics["segments"] > 1:
         lines.append(f"lost and started again {metrics['segments'] - 1} times")
-    lines += scale_lines(metrics)
+    lines += scale_lines(metrics) + calibration_lines(metrics)
     lines += accuracy_lines(metrics["accuracy"])
     total = metrics["timing_ms"]["total"]
     # No stage takes a second, but numba's compiler does, when a function is called the first time.

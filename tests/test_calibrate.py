@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Time offset and rig pose estimated in flight: derivatives, planted errors, no running away."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.consistency import make_simulation, pose_nees, run_experiment, true_noise_config
+from tests.simulation import Simulation
+from vio.backend.calibrated import SIZE, CalibratedWindow
+from vio.backend.relative import ray_of, views
+from vio.backend.states import POSITION
+from vio.backend.window import ACTIVE, Window
+from vio.camera import StereoRig
+from vio.config import Config, load_config
+from vio.data import Calibration, State
+from vio.datasets import open_dataset
+from vio.datasets.bags.source import Source
+from vio.engines import make_odometry
+from vio.errors import VioError
+from vio.geometry import exp_so3, invert_transform, log_so3, transform_from
+from vio.odometry import Odometry, run
+from vio.runs.calibration import given_time_offset_ms, write_calibration
+
+ON = ("calibrate.time_offset=true", "calibrate.extrinsics=true")
+TURN = np.radians([1.7, -1.7, 1.7])  # 3 degrees
+SHIFT = np.array([0.012, -0.012, 0.01])  # 2 cm
+
+
+def settings(*more: str) -> Config:
+    return load_config("euroc", ['frontend.engine="replay"', *ON, *more])
+
+
+class Planted:
+    """Show a simulation with stamps that are off and a rig that is mounted elsewhere."""
+
+    def __init__(self, sim: Simulation, late_s: float, turn: np.ndarray, shift: np.ndarray) -> None:
+        D = invert_transform(transform_from(exp_so3(turn), shift))
+        cameras = (replace(c, T_body_cam=D @ c.T_body_cam) for c in (sim.rig.left, sim.rig.right))
+        self.rig = StereoRig(*cameras)
+        self.imu, self.imu_noise = sim.imu, sim.imu_noise
+        self._frames = [replace(f, t_ns=f.t_ns - round(late_s * 1e9)) for f in sim.frames()]
+
+    def frames(self) -> Iterator:
+        return iter(self._frames)
+
+
+def estimated(data: Planted, config: Config) -> tuple[Odometry, list[State]]:
+    odometry = make_odometry(data.rig, data.imu_noise, config)
+    return odometry, list(run(data, odometry))
+
+
+def rays_of(w: CalibratedWindow, R: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """Return the rays of a window's landmarks in its newest frame and both cameras."""
+    rows = np.flatnonzero(w.lm_state == ACTIVE)[:12]
+    slots = np.array(w.order, np.int64)
+    seen = views(w.rig, R, p, np.ones(len(R), bool), slots)
+    t = w.order[-1]
+    return np.concatenate(
+        [ray_of(seen[w.host[r], t, cam], w.lm[r])[:2] for r in rows for cam in (0, 1)]
+    )
+
+
+def test_the_derivative_by_the_calibration_is_that_of_moved_poses() -> None:
+    sim = Simulation(0, 2.0)
+    odometry, _ = estimated(Planted(sim, 0.004, TURN, SHIFT), settings())
+    w = odometry.estimator.window
+    assert isinstance(w, CalibratedWindow)
+    w.R_lin[:], w.vec_lin[:] = w.R, w.vec
+    assert abs(w.time_offset_s) > 1e-3
+    assert np.abs(w.rate[w.order]).max() > 0.05
+    slots = np.array(w.order, np.int64)
+    arrays = w.visual_arrays(slots)
+    h = 1e-6
+    by_pose = np.zeros((len(rays_of(w, arrays.R, arrays.p)), SIZE))
+    for s, A in w.pose_derivatives().items():
+        for k in range(6):
+            sides = []
+            for sign in (h, -h):
+                R, p = arrays.R.copy(), arrays.p.copy()
+                if k < 3:
+                    R[s] = exp_so3(sign * np.eye(3)[k]) @ R[s]
+                else:
+                    p[s, k - 3] += sign
+                sides.append(rays_of(w, R, p))
+            by_pose += np.outer((sides[0] - sides[1]) / (2 * h), A[k])
+    for k in range(SIZE):
+        saved = w.save()
+        sides = []
+        for sign in (h, -h):
+            w._move(sign * np.eye(SIZE)[k])
+            moved = w.visual_arrays(slots)
+            sides.append(rays_of(w, moved.R, moved.p))
+            w.restore(saved)
+        numeric = (sides[0] - sides[1]) / (2 * h)
+        assert np.abs(numeric).max() > 1e-4
+        assert np.allclose(by_pose[:, k], numeric, atol=1e-5 + 1e-4 * np.abs(numeric).max())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("late_s", [0.005, -0.02])
+def test_planted_errors_are_found_within_their_deviations(late_s: float) -> None:
+    sim = Simulation(1, 20.0, motion="tour")
+    config = settings("calibrate.time_offset_sigma_ms=20")
+    _, states = estimated(Planted(sim, late_s, TURN, SHIFT), config)
+    assert {s.segment for s in states if s.p_world_body is not None} == {1}
+    found = states[-1].calibration
+    assert found is not None
+    error = np.concatenate(
+        [
+            [found.time_offset_s - late_s],
+            log_so3(np.ascontiguousarray(found.R @ exp_so3(TURN).T)),
+            found.p - found.R @ exp_so3(TURN).T @ SHIFT,
+        ]
+    )
+    assert abs(error[0]) < 0.5e-3
+    assert np.degrees(np.linalg.norm(error[1:4])) < 0.3
+    assert np.abs(error / found.sigma).max() < 4.0
+    assert found.sigma[0] < 0.5e-3
+    first = next(s.calibration for s in states if s.calibration is not None)
+    assert (found.sigma < first.sigma).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("motion", ["rest", "hover", "straight"])
+def test_what_the_motion_does_not_show_does_not_run_away(motion: str) -> None:
+    sim = Simulation(0, 4.0 if motion == "rest" else 14.0 if motion == "hover" else 10.0, motion)
+    _, states = estimated(Planted(sim, 0.0, np.zeros(3), np.zeros(3)), settings())
+    prior = np.repeat([0.010, math.radians(3.0), 0.02], [1, 3, 3])
+    for s in states:
+        if s.calibration is None:
+            continue
+        c = s.calibration
+        error = np.concatenate([[c.time_offset_s], log_so3(np.ascontiguousarray(c.R)), c.p])
+        assert np.abs(error / c.sigma).max() < 4.5
+        assert np.abs(error / prior).max() < {"rest": 1e-3, "straight": 0.1, "hover": 0.75}[motion]
+    last = states[-1].calibration
+    assert last is not None
+    if motion != "hover":  # which has moved before
+        assert (last.sigma[4:] > 0.5 * prior[4:]).any()
+
+
+@pytest.mark.slow
+def test_nees_with_the_calibration_estimated_lies_in_the_band() -> None:
+    values = []
+    for seed in (0, 1, 2):
+        sim = make_simulation(seed)
+        base = true_noise_config()
+        on = replace(base.calibrate, time_offset=True, extrinsics=True)
+        states, R, p = run_experiment(sim, replace(base, calibrate=on))
+        values.append(pose_nees(sim, states, R, p)[:, 0].mean())
+    assert 0.7 < np.mean(values) < 1.6
+
+
+def test_off_is_the_default_and_takes_the_window_as_it_was() -> None:
+    sim = Simulation(0, 0.1)
+    config = load_config("euroc", ['frontend.engine="replay"'])
+    assert make_odometry(sim.rig, sim.imu_noise, config).estimator.make_window is Window
+    on = make_odometry(sim.rig, sim.imu_noise, settings()).estimator.make_window
+    assert isinstance(on, partial)
+    assert on.func is CalibratedWindow
+
+
+@pytest.mark.parametrize(
+    "other", ['backend.arithmetic="float32"', 'backend.precision="float32"', 'backend.solver="qr"']
+)
+def test_other_back_ends_say_so_in_one_line(other: str) -> None:
+    sim = Simulation(0, 0.1)
+    with pytest.raises(VioError, match=r"calibrate\.\* needs backend\."):
+        make_odometry(sim.rig, sim.imu_noise, settings(other))
+
+
+def test_a_given_time_offset_is_used_without_being_estimated() -> None:
+    sim = Simulation(0, 2.0)
+    config = load_config("euroc", ['frontend.engine="replay"', "calibrate.time_offset_ms=4"])
+    odometry, states = estimated(Planted(sim, 0.004, np.zeros(3), np.zeros(3)), config)
+    found = states[-1].calibration
+    assert found is not None
+    assert found.time_offset_s == pytest.approx(0.004, abs=1e-7)
+    assert not found.sigma.any()
+    w = odometry.estimator.window
+    assert w is not None
+    moved = w.visual_arrays(np.array(w.order))
+    assert np.abs(moved.p - w.vec[:, POSITION])[w.order].max() > 1e-4
+
+
+def test_calibration_yaml_is_what_a_next_run_takes(recording: Path, tmp_path: Path) -> None:
+    data = open_dataset(recording)
+    R = exp_so3(TURN)
+    found = Calibration(0.0123, R, SHIFT, np.full(SIZE, 1e-3))
+    write_calibration(tmp_path, data, found)
+    file = tmp_path / "calibration.yaml"
+    assert given_time_offset_ms(file) == pytest.approx(12.3)
+    again = open_dataset(recording, source=Source(file, {}, "header"))
+    D = transform_from(R, SHIFT)
+    for a, b in ((data.rig.left, again.rig.left), (data.rig.right, again.rig.right)):
+        assert np.allclose(D @ a.T_body_cam, b.T_body_cam)
+        assert (a.fx, a.fy, a.cx, a.cy, a.distortion) == (b.fx, b.fy, b.cx, b.cy, b.distortion)
+    assert again.imu_noise == data.imu_noise
+    assert given_time_offset_ms(recording / "imu0" / "sensor.yaml") is None
+    assert given_time_offset_ms(recording) is None

@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A window that also estimates the camera's time offset and the rig's pose on the body.
+
+Both enter the visual residuals alone, and there as a motion of each frame's pose: the cameras see
+from the pose at t + td, through extrinsics T_body_cam <- D T_body_cam. So with A_k, the derivative
+of frame k's pose by [td, rotation, position], the reduced visual system H of the poses gives the
+calibration's blocks as A'HA and HA: no kernel needs to know of them. Sources: Li and Mourikis,
+"Online temporal calibration for camera-IMU systems", IJRR 2014; Qin and Shen, "Online temporal
+calibration for monocular visual-inertial systems", IROS 2018. docs/odometry/backend.md derives A.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vio.backend.landmarks import VisualArrays
+from vio.backend.normal import linearize_landmarks
+from vio.backend.relative import RigArrays
+from vio.backend.solve import add_gram, marginal_covariance, solve_normal
+from vio.backend.states import POSE_COLUMNS, POSITION, VELOCITY, sum_squares
+from vio.backend.window import Window
+from vio.camera import StereoRig
+from vio.config import BackEndConfig
+from vio.data import Calibration
+from vio.geometry import exp_so3, log_so3, mul3, mul33, mulT33
+from vio.imu import ImuNoise
+
+SIZE = 7  # columns: time offset, rotation, position
+D_TIME, D_TURN, D_SHIFT = 0, slice(1, 4), slice(4, 7)
+# Changes among the window's frames below which the noise of the states would be taken for
+# information: of attitude (rad) for the rig's pose, of rate (rad/s) or velocity (m/s) for the time.
+LEAST_TURN, LEAST_RATE, LEAST_SPEED = 0.035, 0.05, 0.15
+
+
+@dataclass
+class Keeper:
+    """Hold the last calibration that was believed: where the next window starts."""
+
+    calibration: Calibration
+
+
+class CalibratedWindow(Window):
+    """Add the calibration's columns before those of the frames.
+
+    Its deviations at the start are the prior; one that is 0 is not estimated.
+    """
+
+    def __init__(
+        self,
+        rig: StereoRig,
+        noise: ImuNoise,
+        config: BackEndConfig,
+        capacity: int,
+        keeper: Keeper,
+    ) -> None:
+        super().__init__(rig, noise, config, capacity)
+        self._given = self.rig
+        self._keeper = keeper
+        self._start = calibration = keeper.calibration
+        self.time_offset_s = calibration.time_offset_s
+        self.R_rig, self.p_rig = calibration.R.copy(), calibration.p.copy()
+        self._step = np.zeros(SIZE)  # sum of the steps since the start
+        self.rate = np.zeros((capacity, 3))  # of the body at each slot's time, rad/s
+        self._set_rig()
+
+    @property
+    def extra_columns(self) -> int:
+        """Columns before those of the frames: none until there are inertial factors."""
+        return SIZE if self.factors else 0
+
+    def note_rate(self, slot: int, rate_rad_s: np.ndarray) -> None:
+        """Keep the body's rate of rotation (3,) at a frame's time."""
+        self.rate[slot] = rate_rad_s
+
+    def _set_rig(self) -> None:
+        """Move the cameras to the estimated place on the body."""
+        g = self._given
+        inverse = np.ascontiguousarray(self.R_rig.T)
+        R_cam_body = np.stack([mul33(np.ascontiguousarray(R), inverse) for R in g.R_cam_body])
+        moved = [mul3(np.ascontiguousarray(R), self.p_rig) for R in R_cam_body]
+        self.rig = RigArrays(
+            R_cam_body,
+            np.stack([p - m for p, m in zip(g.p_cam_body, moved, strict=True)]),
+            mul33(self.R_rig, g.R_body_cam0),
+            mul3(self.R_rig, g.p_body_cam0) + self.p_rig,
+        )
+
+    def _at_exposure(
+        self, R: np.ndarray, vec: np.ndarray, td: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return poses R (S, 3, 3), p (S, 3) at the time of exposure."""
+        out = R.copy()
+        for s in self.order:
+            out[s] = mul33(R[s], exp_so3(self.rate[s] * td))
+        return out, vec[:, POSITION] + vec[:, VELOCITY] * td
+
+    def visual_arrays(self, slots: np.ndarray) -> VisualArrays:
+        """Return the arrays of the visual kernels, with the poses at the time of exposure."""
+        arrays = super().visual_arrays(slots)
+        if not self.extra_columns:
+            return arrays
+        td = self.time_offset_s
+        R, p = self._at_exposure(self.R, self.vec, td)
+        R_lin, p_lin = self._at_exposure(self.R_lin, self.vec_lin, td)
+        return arrays._replace(R=R, p=p, R_lin=R_lin, p_lin=p_lin)
+
+    def pose_derivatives(self) -> dict[int, np.ndarray]:
+        """Return A (6, 7) by slot: derivatives of [rotation, position] by the calibration."""
+        R, _ = self._at_exposure(self.R_lin, self.vec_lin, self.time_offset_s)
+        used = (self._start.sigma > 0.0) & self._shown()
+        out = {}
+        for s in self.order:
+            A = np.zeros((POSE_COLUMNS, SIZE))
+            A[:3, D_TIME] = mul3(R[s], self.rate[s])
+            A[3:, D_TIME] = self.vec_lin[s, VELOCITY]
+            A[:3, D_TURN] = R[s]
+            A[3:, D_SHIFT] = R[s]
+            out[s] = A * used
+        return out
+
+    def _shown(self) -> np.ndarray:
+        """Return which of the columns (7,) the motion of the window's frames shows."""
+        first, order = np.ascontiguousarray(self.R_lin[self.order[0]]), self.order
+        turns = [log_so3(mulT33(first, np.ascontiguousarray(self.R_lin[s]))) for s in order]
+        turn = max(float(np.sum(x**2)) for x in turns)
+        rates = self.rate[order] - self.rate[order[0]]
+        speeds = (self.vec_lin[order] - self.vec_lin[order[0]])[:, VELOCITY]
+        # At constant velocities a time offset is an offset of position and yaw, which are free.
+        changes = float(np.sum(rates**2, axis=1).max()) > LEAST_RATE**2
+        changes |= float(np.sum(speeds**2, axis=1).max()) > LEAST_SPEED**2
+        return np.repeat([changes, turn > LEAST_TURN**2], [1, SIZE - 1])
+
+    def columns(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return slots, columns of each and first column by slot, after the calibration's."""
+        slots, dims, col_of_slot = super().columns()
+        col_of_slot[slots] += self.extra_columns
+        return slots, dims, col_of_slot
+
+    def own_prior(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return J (7, 7) and r (7,) of the prior that the calibration starts with."""
+        sigma = np.where(self._start.sigma > 0.0, self._start.sigma, 1e-6)
+        return np.diag(1.0 / sigma), self._step / sigma
+
+    def start_shared_prior(self, A: np.ndarray, m: int, columns: np.ndarray) -> int:
+        """Write the calibration's own prior to A from row m, until the past holds it."""
+        if not self.extra_columns or self.is_in_prior:
+            return m
+        A[m : m + SIZE, columns], A[m : m + SIZE, -1] = self.own_prior()
+        return m + SIZE
+
+    def add_shared_columns(
+        self, A: np.ndarray, pose_column: np.ndarray, columns: np.ndarray
+    ) -> None:
+        """Fill the calibration's columns of visual rows A from those of the poses."""
+        if not self.extra_columns:
+            return
+        for s, derivative in self.pose_derivatives().items():
+            c = pose_column[s]
+            if c >= 0:
+                A[:, columns] += np.einsum("ij,jk->ik", A[:, c : c + POSE_COLUMNS], derivative)
+
+    def shared_difference(self) -> np.ndarray:
+        """Return the calibration's difference (7,) from its start, from which the prior counts."""
+        return self._step if self.extra_columns else np.zeros(0)
+
+    @property
+    def is_in_prior(self) -> bool:
+        """Whether the marginalised past has the calibration's columns."""
+        return self.prior is not None and self.prior.J.shape[1] > sum(self.prior.dims)
+
+    def prior_residual(self) -> np.ndarray:
+        """Return the prior's residual at the current states."""
+        assert self.prior is not None
+        if not self.is_in_prior:
+            return super().prior_residual()
+        p = self.prior
+        dx = self.local_difference(np.array(p.slots), np.array(p.dims))
+        return self.matvec(p.J, np.concatenate([self._step, dx])) + p.r
+
+    def _other_rows(
+        self, col_of_slot: np.ndarray
+    ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        if not self.extra_columns:
+            return super()._other_rows(col_of_slot)
+        own = np.arange(SIZE)
+        prior = self.prior
+        if not self.is_in_prior:
+            return [*super()._other_rows(col_of_slot), (*self.own_prior(), own)]
+        assert prior is not None
+        self.prior = None
+        parts = super()._other_rows(col_of_slot)
+        self.prior = prior
+        slots = zip(prior.slots, prior.dims, strict=True)
+        cols = np.concatenate([own, *(col_of_slot[s] + np.arange(d) for s, d in slots)])
+        return [*parts, (prior.J, self.prior_residual(), cols)]
+
+    def linearize(self) -> tuple[np.ndarray, np.ndarray, float]:
+        """Return the reduced normal equations H (upper triangle), g, and the cost."""
+        if not self.extra_columns:
+            return super().linearize()
+        self.refresh_linearization_points()
+        slots, dims, col_of_slot = self.columns()
+        n = SIZE + int(dims.sum())
+        H, g = np.zeros((n, n)), np.zeros(n)
+        cost = float(
+            linearize_landmarks(
+                self.active_rows(), self.rig, self.visual_arrays(slots), col_of_slot, H, g,
+                self._top, self._top_slots, self._top_frames,
+            )
+        )  # fmt: skip
+        A = np.zeros((n, SIZE))
+        for s, derivative in self.pose_derivatives().items():
+            A[col_of_slot[s] : col_of_slot[s] + POSE_COLUMNS] = derivative
+        full = H + H.T - np.diag(np.diag(H))
+        HA = np.einsum("ij,jk->ik", full, A)
+        H[:SIZE] = HA.T
+        H[:SIZE, :SIZE] = np.einsum("ji,jk->ik", A, HA)
+        g[:SIZE] = np.einsum("ji,j->i", A, g)
+        for J, r, cols in self._other_rows(col_of_slot):
+            add_gram(H, g, J, r, cols)
+            cost += 0.5 * float(sum_squares(r))
+        self._derivative = A
+        return H, g, cost
+
+    def _retract(self, slots: np.ndarray, dims: np.ndarray, dx: np.ndarray) -> None:
+        if self.extra_columns:
+            self._move(dx[:SIZE])
+            dx = np.ascontiguousarray(dx[SIZE:])
+        super()._retract(slots, dims, dx)
+
+    def _move(self, step: np.ndarray) -> None:
+        """Apply a step (7,) to the calibration."""
+        self._step = self._step + step
+        self.time_offset_s += float(step[D_TIME])
+        turn = exp_so3(np.ascontiguousarray(step[D_TURN]))
+        self.R_rig = mul33(turn, self.R_rig)
+        self.p_rig = mul3(turn, self.p_rig) + step[D_SHIFT]
+        self._set_rig()
+
+    def _substitute(self, rows: np.ndarray, dx: np.ndarray, col_of_slot: np.ndarray) -> None:
+        if self.extra_columns:
+            dx = dx + np.einsum("ij,j->i", self._derivative, dx[:SIZE])
+        super()._substitute(rows, dx, col_of_slot)
+
+    def save(self) -> tuple[np.ndarray, ...]:
+        """Return what a step changes."""
+        own = self._step, np.array(self.time_offset_s), self.R_rig, self.p_rig
+        return *super().save(), *own
+
+    def restore(self, saved: tuple[np.ndarray, ...]) -> None:
+        """Take a step back."""
+        super().restore(saved[:3])
+        self._step, self.R_rig, self.p_rig = saved[3], saved[5], saved[6]
+        self.time_offset_s = float(saved[4])
+        self._set_rig()
+
+    def calibration(self, keep: bool = True) -> Calibration:
+        """Return the estimate with its deviations at the last linearisation.
+
+        keep: whether the next window is to start there.
+        """
+        sigma = self._start.sigma
+        if self._information is not None and self.extra_columns:
+            H, g = self._information
+            ok, _, U = solve_normal(H, g, 0.0)
+            if ok:
+                C = marginal_covariance(U, 0, SIZE)
+                sigma = np.sqrt(np.maximum(np.diag(C), 0.0)) * (sigma > 0.0)
+        found = Calibration(self.time_offset_s, self.R_rig.copy(), self.p_rig.copy(), sigma)
+        if keep and np.isfinite([found.time_offset_s, *found.p, *sigma]).all():
+            self._keeper.calibration = found
+        return found
