@@ -170,7 +170,7 @@ class Estimator:
             frame = self._thin_out(self.window, frame)
             self._predict(frame)
             observe(self.window, self.slot, frame.ids, frame.rays)
-            remove_moving(self.window, self.slot, self.config.backend.outlier)
+            remove_moving(self.window, self.slot, frame.ids, self.config.backend.outlier)
             self.window.optimize(self.config.backend.iterations)
             inertial = self.gate.apply(self.window, frame.t_ns)
             vision = remove_outliers(self.window, self.slot, self.config.backend.outlier)

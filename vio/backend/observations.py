@@ -12,6 +12,8 @@ from vio.backend.window import ACTIVE, PENDING, Window
 from vio.config import Config
 
 MOVING_SHARE = 0.05  # of a frame's landmarks; fewer are left to `remove_outliers`
+LEAST_VOTES = 8  # that tell how good a prediction is
+QUARTER_SIGMAS = 1.3  # standard deviations over the first quartile of lengths of two components
 
 
 @dataclass(frozen=True)
@@ -55,24 +57,35 @@ def observe(window: Window, slot: int, ids: np.ndarray, rays: np.ndarray) -> Non
     window.mask[rows, slot] = 1 + 2 * stereo.astype(np.uint8)
 
 
-def remove_moving(window: Window, slot: int, threshold: float) -> None:
+def remove_moving(window: Window, slot: int, ids: np.ndarray, threshold: float) -> None:
     """Drop the observations of things that move, before they enter an optimisation.
 
     The newest frame, in slot, is at its inertial prediction, which over one frame is nearly as good
     as vision. What moves by itself does not fit there, while the robust loss alone would let many
-    such points pull the window along. threshold: in standard deviations, or in median errors where
-    the prediction itself is off by more: so it is never the majority that is dropped.
+    such points pull the window along. A track that did not fit stays suspect until it fits, and has
+    no vote meanwhile on how good the prediction is. A quarter of the votes decides: so many points
+    do not fit the prediction by chance, even when most points are on something that moves. ids:
+    (N,) of the frame's tracks. threshold: in standard deviations, or in those that the best quarter
+    shows where the prediction itself is off by more.
     """
+    window.suspects &= set(ids.tolist())
     rows = window.active_rows()
     slots, _, _ = window.columns()
     visual = window.visual_arrays(slots)
     here = np.array([slot], np.int64)
     errors = reprojection_errors(rows, window.rig, visual, here)[:, slot].max(axis=1)
     rows, errors = rows[errors >= 0.0], errors[errors >= 0.0]
-    if not len(rows):
-        return
-    moving = errors > threshold * max(1.0, float(np.median(errors)))
+    track = window.lm_id[rows]
+    suspect = np.array([i in window.suspects for i in track.tolist()], bool)
+    votes = errors[~suspect]
+    if len(votes) >= LEAST_VOTES:
+        sigma = max(1.0, QUARTER_SIGMAS * float(np.quantile(votes, 0.25)))
+        moving = errors > threshold * sigma
+    else:  # no new verdict; what moved before stays out
+        moving = suspect & (errors > threshold)
+    window.suspects -= set(track[~moving].tolist())
     if np.count_nonzero(moving) >= MOVING_SHARE * len(rows):
+        window.suspects |= set(track[moving].tolist())
         window.mask[rows[moving], slot] = 0
 
 

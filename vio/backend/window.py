@@ -111,6 +111,7 @@ class Window(SharedStates):
         self.obs = np.zeros((L, S, 4), dt)
         self.mask = np.zeros((L, S), np.uint8)
         self.row_of: dict[int, int] = {}
+        self.suspects: set[int] = set()  # tracks that did not fit the inertial prediction
         self._top = np.zeros((L, 3, 4 + 6 * S), dt)
         self._top_slots = np.zeros((L, S), np.int64)
         self._top_frames = np.zeros(L, np.int64)
