@@ -13,7 +13,8 @@ from vio.config import Config
 
 MOVING_SHARE = 0.05  # of a frame's landmarks; fewer are left to `remove_outliers`
 LEAST_VOTES = 8  # that tell how good a prediction is
-QUARTER_SIGMAS = 1.3  # standard deviations over the first quartile of lengths of two components
+QUARTER_TO_HALF = 1.55  # quartiles of the length of two normal components
+TWO_GROUPS = 5.0
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,10 @@ def remove_moving(window: Window, slot: int, ids: np.ndarray, threshold: float) 
     The newest frame, in slot, is at its inertial prediction, which over one frame is nearly as good
     as vision. What moves by itself does not fit there, while the robust loss alone would let many
     such points pull the window along. A track that did not fit stays suspect until it fits, and has
-    no vote meanwhile on how good the prediction is. A quarter of the votes decides: so many points
-    do not fit the prediction by chance, even when most points are on something that moves. ids:
-    (N,) of the frame's tracks. threshold: in standard deviations, or in those that the best quarter
-    shows where the prediction itself is off by more.
+    no vote meanwhile on how good the prediction is. A quarter of the votes is enough when it fits
+    far better than the others: so many points do not fit by chance, even when most are on something
+    that moves. ids: (N,) of the frame's tracks. threshold: in standard deviations, or in the spread
+    of the votes where the prediction itself is off by more.
     """
     window.suspects &= set(ids.tolist())
     rows = window.active_rows()
@@ -79,7 +80,7 @@ def remove_moving(window: Window, slot: int, ids: np.ndarray, threshold: float) 
     suspect = np.array([i in window.suspects for i in track.tolist()], bool)
     votes = errors[~suspect]
     if len(votes) >= LEAST_VOTES:
-        sigma = max(1.0, QUARTER_SIGMAS * float(np.quantile(votes, 0.25)))
+        sigma = max(1.0, _spread(votes))
         moving = errors > threshold * sigma
     else:  # no new verdict; what moved before stays out
         moving = suspect & (errors > threshold)
@@ -87,6 +88,16 @@ def remove_moving(window: Window, slot: int, ids: np.ndarray, threshold: float) 
     if np.count_nonzero(moving) >= MOVING_SHARE * len(rows):
         window.suspects |= set(track[moving].tolist())
         window.mask[rows[moving], slot] = 0
+
+
+def _spread(errors: np.ndarray) -> float:
+    """Return how far errors (N,) spread: their median, or what the best quarter shows.
+
+    The latter where most are much larger than that: then they are two groups, not one.
+    """
+    quarter, half = np.quantile(errors, [0.25, 0.5])
+    is_one_group = half < TWO_GROUPS * max(0.5, quarter)
+    return float(half if is_one_group else QUARTER_TO_HALF * quarter)
 
 
 def _without_nan(rays: np.ndarray) -> np.ndarray:
