@@ -76,6 +76,12 @@ def _samples(camera: int) -> np.ndarray:
     return bus_samples((LEFT, RIGHT_IMAGES)[camera][FAULT], BLANKING)
 
 
+def _without_lines(samples: np.ndarray, first: int, end: int) -> np.ndarray:
+    """Return a frame without some lines, and with as much more blanking: a common trigger."""
+    rest = np.delete(samples, np.arange(at_line(first), at_line(end)))
+    return np.concatenate([rest, np.zeros(len(samples) - len(rest), samples.dtype)])
+
+
 FAULTS = {
     "vsync glitch in mid-frame": lambda s: glitched(s, at_line(200, 300), 20, VSYNC),
     "vsync glitch in the first line": lambda s: glitched(s, at_line(0, 100), 20, VSYNC),
@@ -83,8 +89,8 @@ FAULTS = {
     "vsync glitch in the blanking": lambda s: glitched(s, at_line(490), 20, VSYNC),
     "hsync glitch in a line": lambda s: glitched(s, at_line(100, 300), 20, HSYNC),
     "hsync glitch between lines": lambda s: glitched(s, at_line(100, 780), 20, HSYNC),
-    "a line is missing": lambda s: np.delete(s, np.arange(at_line(50), at_line(51))),
-    "half a frame is missing": lambda s: np.delete(s, np.arange(at_line(240), at_line(480))),
+    "a line is missing": lambda s: _without_lines(s, 50, 51),
+    "half a frame is missing": lambda s: _without_lines(s, 240, 480),
     "no image": lambda s: None,
 }
 
@@ -108,10 +114,11 @@ def test_one_fault_costs_the_frame_that_it_strikes_and_at_most_one_good_one(
     good = [k for k in range(FRAMES) if any(whole(frame, k) for frame in frames)]
     unharmed = [k for k in range(FRAMES) if k != FAULT]
     assert len(set(unharmed) - set(good)) <= 1, (good, counts)
-    assert good[-2:] == [FRAMES - 2, FRAMES - 1]
+    assert good[-1] == FRAMES - 1
     # A fault of the right camera does not cost a left image.
     if camera == 1:
-        assert all(any(whole(f, k, right=False) for f in frames) for k in range(FRAMES))
+        left = [f.left for f in frames if not f.flags & LOST]
+        assert all(any(np.array_equal(x, image.reshape(-1)) for x in left) for image in LEFT)
     # Each frame that began at the left bus is whole, or its loss was counted.
     passed = sum(not f.flags & LOST for f in frames)
     assert (

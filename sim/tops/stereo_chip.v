@@ -143,7 +143,8 @@ module stereo_chip (
       .r_column(kr_column),
       .r_row(kr_row),
       .a_valid(ka_valid),
-      .a_pixels(ka_pixels)
+      .a_pixels(ka_pixels),
+      .count_accesses()
   );
 
   stereo matcher (
