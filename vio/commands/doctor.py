@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-HELP = "Check machine and installation, or what is wrong with a recording."
+HELP = "Check the installation, or find what is wrong with a recording."
 SOURCES = ("rtl", "hls", "sim", "fpga")  # folders that a wheel does not carry
 
 
