@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from vio.commands import doctor_recording
 
     parser.add_argument("recording", nargs="?", help="examine this recording, not the machine")
-    doctor_recording.add_arguments(parser)
+    doctor_recording.add_recording_arguments(parser)
 
 
 def check_python() -> Iterator[Check]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vio.diagnosis.recording.examine import Examination
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_recording_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that go with a recording."""
     parser.add_argument(
         "--seconds", type=seconds, default=60.0, metavar="S", help="of images read (default: 60)"
