@@ -62,17 +62,6 @@ def test_without_landmarks_a_frame_is_inertial_for_a_bounded_time() -> None:
     assert got == [tracking, inertial, inertial, tracking, inertial, inertial, Status.LOST]
 
 
-@pytest.mark.parametrize(("apart_s", "status"), [(0.9, Status.TRACKING), (1.1, Status.LOST)])
-def test_tracks_over_a_long_time_without_frames_are_not_believed(
-    apart_s: float, status: Status
-) -> None:
-    segments = Segments(CONFIG, ImuNoise())
-    segments.locate(0, estimate(0.0, is_first=True), NO_DATA)
-    t_s = 0.5 + apart_s
-    segments.locate(S // 2, estimate(0.5), NO_DATA)
-    assert segments.locate(round(t_s * S), estimate(t_s), NO_DATA)[0] is status
-
-
 @pytest.mark.parametrize("field", ["p_world_body", "v_world_body", "accel_bias_m_s2"])
 def test_an_estimate_that_is_not_finite_is_lost_and_not_given_out(field: str) -> None:
     segments = Segments(CONFIG, ImuNoise())

@@ -40,8 +40,7 @@ class Segments:
     def __init__(self, config: BackEndConfig, noise: ImuNoise) -> None:
         self.index = 0
         self._config, self._noise = config, noise
-        self._frame_ns = 0  # time of the last frame with an estimate
-        self._vision_ns = 0  # time of the last one with enough landmarks
+        self._vision_ns = 0  # time of the last frame with enough landmarks
         self._R_anchor, self._p_anchor = np.eye(3), np.zeros(3)
         self._start_p = np.zeros(3)  # where the segment began
         self._anchor_covariance = np.zeros((4, 4))  # of [yaw, position] at _start_p
@@ -65,10 +64,7 @@ class Segments:
             return (Status.INITIALIZING if self.index == 0 else Status.LOST), None
         if estimate.is_first:
             self._start(estimate)
-        # No track is believed that spans a long time without frames: few of them are right.
-        apart_s, self._frame_ns = (t_ns - self._frame_ns) * 1e-9, t_ns
-        is_seen = estimate.visible >= self._config.min_visible
-        if estimate.is_first or (is_seen and apart_s <= self._config.max_inertial_s):
+        if estimate.is_first or estimate.visible >= self._config.min_visible:
             self._vision_ns = t_ns
         blind_s = (t_ns - self._vision_ns) * 1e-9
         if not estimate.is_finite or blind_s > self._config.max_inertial_s:
