@@ -108,7 +108,8 @@ def simulate(
         files, headers = sorted(folder.glob("*.v")), sorted(folder.glob("*.vh"))
     else:
         stems = needed(module) if sources is None else [*sources, module]
-        files, headers = [source(stem) for stem in stems], [params_header(preset)]
+        files = [source(stem) for stem in stems]
+        headers = [params_header(preset), verilog_sources.RTL / "track_row.vh"]
     parameters = dict(parameters or {})
     waves = waves or os.environ.get("KESTREL_WAVES") == module  # vio hw sim --waves
     key = hashlib.blake2b(digest_size=8)
@@ -134,7 +135,7 @@ def simulate(
                 shutil.rmtree(build)
             runner.build(
                 sources=files,
-                includes=[path.parent for path in headers[:1]],
+                includes=list(dict.fromkeys(path.parent for path in headers)),
                 hdl_toplevel=module,
                 parameters=parameters,
                 build_args=arguments,
