@@ -24,7 +24,7 @@ FAULTS = {
     "arbiter": ("arbiter", "locked_q ? last_q : first_d", "first_d"),
     "async_fifo": ("async_fifo", "!= {~read_seen_q[AW:AW-1],", "!= {~read_seen_q[AW:AW],"),
     "axi_lite": ("axi_lite", "done || (answer_valid_q && !s_axil_bready)", "done"),
-    "camera_pair": ("camera_pair", "if (left_late) left_pass_q <= 1'b0;", ""),
+    "camera_pair": ("camera_pair", "(left_offer && expired && !late)", "left_offer"),
     "fifo": ("fifo", "s_ready = !level[AW]", "s_ready = 1'b1"),
     "frame_guard": ("frame_guard", "&& !(under_way && start)", ""),
     "frame_ring": ("frame_ring", "count_q < spare_q", "count_q <= spare_q"),
