@@ -46,8 +46,8 @@ class KnownBiases:
         return np.sqrt(self.sigma**2 + walk**2 * elapsed_s + least**2)
 
 
-class Initializer:
-    """Collect frames until a window can be built from them.
+class FrameCollector:
+    """Hold the frames that a window can be built from, and what it takes to build one.
 
     known: the biases of an earlier window, or None.
     """
@@ -63,13 +63,24 @@ class Initializer:
     ) -> None:
         self.rig, self.noise, self.config = rig, noise, config
         self.known = known
-        self._accel_bias = np.zeros(3) if known is None else known.biases[3:]
         self.preintegrate, self.make_window = preintegrate, make_window
         self.frames: list[FrameInput] = []
         self.reason = "no frame yet"
-        self._stereo = 0  # matches of the newest frame
-        self._attempts = 0
         self._retry_ns = 0  # no attempt before this time
+
+    def _span_s(self) -> float:
+        return (self.frames[-1].t_ns - self.frames[0].t_ns) * 1e-9
+
+
+class Initializer(FrameCollector):
+    """Collect frames until a window can be built from them."""
+
+    _stereo = 0  # matches of the newest frame
+    _attempts = 0
+
+    @property
+    def _accel_bias(self) -> np.ndarray:
+        return np.zeros(3) if self.known is None else self.known.biases[3:]
 
     def add(self, frame: FrameInput) -> None:
         """Keep one more frame; frames before the first stereo keyframe are of no use.
@@ -90,9 +101,6 @@ class Initializer:
             self.frames.pop(0)
             while self.frames and not self._can_start(self.frames[0]):
                 self.frames.pop(0)
-
-    def _span_s(self) -> float:
-        return (self.frames[-1].t_ns - self.frames[0].t_ns) * 1e-9
 
     def _can_start(self, frame: FrameInput) -> bool:
         return frame.is_keyframe and _stereo_matches(frame) >= self.config.init.min_landmarks

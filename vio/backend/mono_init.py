@@ -11,15 +11,13 @@ import numpy as np
 
 from vio.backend.closed_form import Motion, parallax_rad, solve_motion
 from vio.backend.gyro_bias import Views, correct_gyro_bias, pairs_of
-from vio.backend.init import KnownBiases, bias_prior, with_inertial_factors
+from vio.backend.init import FrameCollector, bias_prior, with_inertial_factors
 from vio.backend.landmarks import reprojection_errors
 from vio.backend.observations import FrameInput, observe, remove_outliers, triangulate_pending
 from vio.backend.states import VECTOR_SIZE
-from vio.backend.window import ACTIVE, MakeWindow, Window
-from vio.camera import StereoRig
-from vio.config import Config
+from vio.backend.window import ACTIVE, Window
 from vio.geometry import exp_so3, mul3, mul33
-from vio.imu import ImuNoise, Preintegrate, Preintegration
+from vio.imu import Preintegration
 
 FRAMES = 25  # of the longest span, about
 LEAST_FRAMES = 6
@@ -31,29 +29,13 @@ LEAST_AHEAD = 0.6  # of the tracks must come out in front of the camera
 BIAS_GATE = 4.0  # standard deviations of the prior that a bias may lie from its mean
 
 
-class MonoInitializer:
+class MonoInitializer(FrameCollector):
     """Collect frames of one camera until a window of known scale can be built from them.
 
-    known: the biases of an earlier window, or None. scale_sigma: relative standard deviation of the
-    last window's scale, or None.
+    scale_sigma: relative standard deviation of the last window's scale, or None.
     """
 
-    def __init__(
-        self,
-        rig: StereoRig,
-        noise: ImuNoise,
-        config: Config,
-        preintegrate: Preintegrate,
-        make_window: MakeWindow,
-        known: KnownBiases | None = None,
-    ) -> None:
-        self.rig, self.noise, self.config = rig, noise, config
-        self.known = known
-        self.preintegrate, self.make_window = preintegrate, make_window
-        self.frames: list[FrameInput] = []
-        self.reason = "no frame yet"
-        self.scale_sigma: float | None = None
-        self._retry_ns = 0
+    scale_sigma: float | None = None
 
     def add(self, frame: FrameInput) -> None:
         """Keep one more frame, in place of the last one if that is close to the one before it."""
@@ -66,9 +48,6 @@ class MonoInitializer:
         self.frames.append(frame)
         while len(self.frames) > LEAST_FRAMES and self._span_s() > c.init.mono_span_s:
             self.frames.pop(0)
-
-    def _span_s(self) -> float:
-        return (self.frames[-1].t_ns - self.frames[0].t_ns) * 1e-9
 
     def attempt(self) -> Window | None:
         """Return the initialised window, or None and the reason in `reason`."""

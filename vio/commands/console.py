@@ -36,6 +36,11 @@ def progress(label: str, total: int) -> Iterator[Callable[..., None]]:
         yield show
 
 
+def print_finding(level: str, what: str, found: str, advice: str) -> None:
+    """Print what was looked at, what was found, and what to do unless that is empty."""
+    print(f"{level:<5} {what:<24} {found}" + (f"  ->  {advice}" if advice else ""))
+
+
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table to stdout; as wide as it needs to be, and without colours, when piped."""
     from rich import box

@@ -194,6 +194,7 @@ CHECKS: tuple[Callable[[], Iterator[Check]], ...] = (
 
 def run(args: argparse.Namespace) -> int:
     """Print all findings; return 3 when something required is missing, or a recording is bad."""
+    from vio.commands.console import print_finding
     from vio.exits import EXIT_NEGATIVE
 
     if args.recording is not None:
@@ -201,8 +202,8 @@ def run(args: argparse.Namespace) -> int:
 
         return examine_recording(args)
     findings = [finding for check in CHECKS for finding in check()]
-    for level, what, found, advice in findings:
-        print(f"{level:<5} {what:<24} {found}" + (f"  ->  {advice}" if advice else ""))
+    for finding in findings:
+        print_finding(*finding)
     bad = sum(f.level == "bad" for f in findings)
     print("everything needed is there" if not bad else f"{bad} problems: see the lines with 'bad'")
     return EXIT_NEGATIVE if bad else 0

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vio.commands.console import print_finding, progress
 from vio.commands.options import add_source, add_threads, seconds, source, use_threads
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ def add_recording_arguments(parser: argparse.ArgumentParser) -> None:
 
 def examine_recording(args: argparse.Namespace) -> int:
     """Examine a recording and print the findings; return 3 when something is wrong with it."""
-    from vio.commands.console import progress
     from vio.datasets import open_dataset
     from vio.datasets.base import count_frames
     from vio.diagnosis.recording.examine import examine
@@ -69,7 +69,7 @@ def _draw(out: str | None, seen: "Examination") -> list[Path]:
 def _print(seen: "Examination", figures: list[Path]) -> None:
     print(f"{seen.name}: {seen.seconds:.1f} s, {len(seen.frame_t_ns)} frames")
     for f in seen.findings:
-        print(f"{f.level:<5} {f.what:<24} {f.found}" + (f"  ->  {f.advice}" if f.advice else ""))
+        print_finding(f.level, f.what, f.found, f.advice)
     if figures:
         print(f"figures: {figures[0].parent}/{{{','.join(p.name for p in figures)}}}")
     count = len(seen.complaints)

@@ -62,3 +62,23 @@ def count_frames(dataset: Dataset, until_s: float | None) -> int:
     if limit is None:
         return len(dataset.frame_t_ns)
     return int(np.searchsorted(dataset.frame_t_ns, limit, side="right"))
+
+
+class PassedOn:
+    """Hold a dataset and what it says of itself: the ground of those that pass its frames on."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.name = dataset.name
+        self.rig = dataset.rig
+        self.imu_noise = dataset.imu_noise
+        self.imu = dataset.imu
+        self.frame_t_ns = dataset.frame_t_ns
+        self.ground_truth = dataset.ground_truth
+        self.truth_error = dataset.truth_error
+        self.warnings = dataset.warnings
+        self._dataset = dataset
+
+    @property
+    def lost_images(self) -> LostImages:
+        """Images that could not be used, so far."""
+        return self._dataset.lost_images

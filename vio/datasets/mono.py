@@ -8,28 +8,21 @@ import numpy as np
 
 from vio.camera import mono_rig
 from vio.data import StereoFrame
-from vio.datasets.base import Dataset, LostImages
+from vio.datasets.base import Dataset, LostImages, PassedOn
 from vio.datasets.tracks import TrackFrame
 
 
-class LeftCamera:
+class LeftCamera(PassedOn):
     """Pass a recording on without what its right camera gives."""
 
     def __init__(self, dataset: Dataset) -> None:
-        self.name = dataset.name
+        super().__init__(dataset)
         self.rig = mono_rig(dataset.rig.left)
-        self.imu_noise = dataset.imu_noise
-        self.imu = dataset.imu
-        self.frame_t_ns = dataset.frame_t_ns
-        self.ground_truth = dataset.ground_truth
-        self.truth_error = dataset.truth_error
-        self.warnings = dataset.warnings
-        self._dataset = dataset
 
     @property
     def lost_images(self) -> LostImages:
         """Images of the left camera that could not be used, so far."""
-        lost = self._dataset.lost_images
+        lost = super().lost_images
         return LostImages({(side, why): n for (side, why), n in lost.items() if side == "left"})
 
     def frames(

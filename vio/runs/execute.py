@@ -12,7 +12,7 @@ import numpy as np
 
 from vio.config import Config
 from vio.data import Calibration, State, StereoFrame
-from vio.datasets.base import Dataset, LostImages, count_frames, end_ns
+from vio.datasets.base import Dataset, LostImages, PassedOn, count_frames, end_ns
 from vio.errors import VioError
 from vio.runs.calibration import write_calibration
 from vio.runs.folder import RunFolder
@@ -23,26 +23,13 @@ if TYPE_CHECKING:
     from vio.odometry import Odometry
 
 
-class Watched:
+class Watched(PassedOn):
     """Pass a dataset on, remember its last frame and time the reading."""
 
     def __init__(self, dataset: Dataset) -> None:
-        self.name = dataset.name
-        self.rig = dataset.rig
-        self.imu_noise = dataset.imu_noise
-        self.imu = dataset.imu
-        self.frame_t_ns = dataset.frame_t_ns
-        self.ground_truth = dataset.ground_truth
-        self.truth_error = dataset.truth_error
-        self.warnings = dataset.warnings
+        super().__init__(dataset)
         self.last: StereoFrame | None = None
         self.decode_ms = 0.0
-        self._dataset = dataset
-
-    @property
-    def lost_images(self) -> LostImages:
-        """Images that could not be used, so far."""
-        return self._dataset.lost_images
 
     def frames(
         self, start_ns: int | None = None, until_ns: int | None = None
