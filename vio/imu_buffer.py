@@ -95,7 +95,7 @@ class ImuBuffer:
         if self._samples and t_ns <= self._samples[-1][0]:
             self.counters["imu_late"] += 1
             return None
-        if not (np.isfinite(gyro).all() and np.isfinite(accel).all()):
+        if not all(map(math.isfinite, (*gyro.tolist(), *accel.tolist()))):
             self.counters["imu_invalid"] += 1
             return None
         at_limit = [w.add(x) for w, x in zip(self._limits, (gyro, accel), strict=True)]
@@ -253,4 +253,5 @@ class ImuBuffer:
 
 
 def _norm(x: np.ndarray) -> float:
-    return math.sqrt(float(x[0] * x[0] + x[1] * x[1] + x[2] * x[2]))
+    a, b, c = x.tolist()
+    return math.sqrt(a * a + b * b + c * c)

@@ -13,12 +13,11 @@ from vio.frontend.patch import (
     correlation,
     cut_template,
     form_normal,
-    in_strips,
     invert_normal,
     mismatch,
     sample_window,
+    strip_weights,
     window_inside,
-    window_weights,
 )
 from vio.frontend.pyramid import Pyramid
 from vio.workers import share
@@ -132,7 +131,7 @@ def track_windows(
         uv_start,
         warps,
         window,
-        in_strips(window_weights(window)),
+        strip_weights(window),
         max_iterations,
         step_px,
         min_eigenvalue,
@@ -169,7 +168,7 @@ def track_span(
 ) -> None:
     """Follow the windows first..last - 1 of `track_windows` and write their results.
 
-    weights: `window_weights` in strips.
+    weights: `strip_weights`.
     """
     half = window // 2
     patch = np.zeros((window + 2) * PATCH_ROW, np.float32)

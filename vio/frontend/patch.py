@@ -8,6 +8,7 @@ sum of its own, over the rows; the sums of the columns are added last, from left
 """
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numba import njit
@@ -132,8 +133,9 @@ def sample_warped(
             row[x] = upper + b * (g10 + a * (taps[5 * PATCH_ROW + x] - g10) - upper)
 
 
+@lru_cache
 def window_weights(window: int) -> np.ndarray:
-    """Return a Gaussian over the window, (window, window) float32, sum 1.
+    """Return a Gaussian over the window, (window, window) float32, sum 1; not to be written to.
 
     Its deviation is 0.27 of the side. Pixels far from the centre, which are the first to lie on
     another surface, count less.
@@ -145,6 +147,12 @@ def window_weights(window: int) -> np.ndarray:
         for x in range(window):
             weights[y, x] = math.exp(fall * ((x - half) ** 2 + (y - half) ** 2))
     return weights / np.float32(math.fsum(weights.flat))
+
+
+@lru_cache
+def strip_weights(window: int) -> np.ndarray:
+    """Return `window_weights` in strips, not to be written to."""
+    return in_strips(window_weights(window))
 
 
 def in_strips(window: np.ndarray) -> np.ndarray:
