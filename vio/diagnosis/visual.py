@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 
 from vio.camera import StereoRig
 from vio.geometry import exp_so3
@@ -26,6 +27,7 @@ SIGMA = 0.0015  # of a ray, and of what the pose's error adds
 MOST_ERROR = 0.02  # median error of a pose that is believed, ray units
 SMALL_STEP = 5e-5  # rad and metres, at which the iterations end
 NEAR_M, FAR_M = 0.1, 200.0
+LEAST_Z = 0.05  # of a point times its inverse depth, along the axis
 
 
 class VisualPose(NamedTuple):
@@ -99,43 +101,29 @@ class VisualMotion:
             return False
         every = -(-len(seen) // MOST_POINTS)
         origin, direction, rho, variance = (
-            x[::every] for x in (points.origin, points.direction, points.rho, points.variance)
+            np.ascontiguousarray(x[::every])
+            for x in (points.origin, points.direction, points.rho, points.variance)
         )
-        seen = seen[::every]
+        seen = np.ascontiguousarray(seen[::every])
         scaled = rho[:, None] * origin + direction  # the point times its inverse depth
         R, t = self._R, self._t
         error = np.inf
-        n = len(rho)
+        points_in_camera = np.empty((len(rho), POINT))
+        H, g = np.empty((6, 6)), np.empty(6)
         for iteration in range(ITERATIONS):
-            turned = scaled @ R.T
-            q = turned + rho[:, None] * t
-            ahead = q[:, 2] > 0.05
-            z = 1.0 / np.where(ahead, q[:, 2], 1.0)
-            u, v = q[:, 0] * z, q[:, 1] * z
-            r = np.concatenate([u - seen[:, 0], v - seen[:, 1]])
-            length2 = r[:n] ** 2 + r[n:] ** 2
+            length2 = _look(scaled, origin, rho, seen, R, t, points_in_camera)
             if iteration < SCALINGS:
                 error = float(np.sqrt(np.median(length2)))
-                slope2 = _slope2(origin @ R.T + t, u, v, z)
-                trust = ahead * SIGMA**2 / (SIGMA**2 + slope2 * variance)
+                slope2 = points_in_camera[:, SLOPE2]
+                trust = np.where(slope2 < 0.0, 0.0, SIGMA**2 / (SIGMA**2 + slope2 * variance))
             weight = trust / (1.0 + trust * length2 / max(2.0 * error, SIGMA) ** 2)
-            # The rows of d(u, v)/dq, then those by a rotation on the left: turned x row.
-            D = np.zeros((2 * n, 6))
-            D[:n, 3] = D[n:, 4] = z
-            D[:n, 5], D[n:, 5] = -u * z, -v * z
-            x, y, w = np.concatenate([turned, turned]).T
-            D[:, 0] = y * D[:, 5] - w * D[:, 4]
-            D[:, 1] = w * D[:, 3] - x * D[:, 5]
-            D[:, 2] = x * D[:, 4] - y * D[:, 3]
-            D[:n, 3:] *= rho[:, None]
-            D[n:, 3:] *= rho[:, None]
-            WD = D * np.concatenate([weight, weight])[:, None]
-            H = WD.T @ D
+            _form(points_in_camera, rho, weight, H, g)
             H[np.diag_indices(6)] += 1e-9 * np.trace(H) + 1e-12
-            step = np.linalg.solve(H, -(WD.T @ r))
+            step = np.linalg.solve(H, -g)
             R, t = exp_so3(step[:3]) @ R, t + step[3:]
             if float(np.abs(step).max()) < SMALL_STEP:
                 break
+        ahead = points_in_camera[:, SLOPE2] >= 0.0
         finite = bool(np.isfinite(t).all() and np.isfinite(R).all())
         if not error < MOST_ERROR or not finite or np.count_nonzero(ahead) < LEAST_POINTS:
             return False
@@ -143,12 +131,66 @@ class VisualMotion:
         return True
 
 
-def _slope2(b: np.ndarray, u: np.ndarray, v: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """Return the squared derivative (N,) of the ray (u, v) by the inverse depth.
+# Columns of a point in the camera: turned (3), ray (2), 1 / z, residual (2), squared slope.
+U, V, Z, RU, RV, SLOPE2 = range(3, 9)
+POINT = 9
 
-    b: (N, 3), the anchors in the camera. z: the inverse of the scaled points' third coordinate.
+
+@njit(cache=True, nogil=True)
+def _look(
+    scaled: np.ndarray,
+    origin: np.ndarray,
+    rho: np.ndarray,
+    seen: np.ndarray,
+    R: np.ndarray,
+    t: np.ndarray,
+    out: np.ndarray,
+) -> np.ndarray:
+    """Write the points (N, POINT) as a camera at R, t sees them; return r^2 (N,) of the rays.
+
+    The squared derivative of a ray by the inverse depth is -1 behind the camera.
     """
-    return ((b[:, 0] - u * b[:, 2]) ** 2 + (b[:, 1] - v * b[:, 2]) ** 2) * z * z
+    length2 = np.empty(len(rho))
+    turned, anchor = np.empty(3), np.empty(3)
+    for i in range(len(rho)):
+        for k in range(3):
+            turned[k] = R[k, 0] * scaled[i, 0] + R[k, 1] * scaled[i, 1] + R[k, 2] * scaled[i, 2]
+            anchor[k] = R[k, 0] * origin[i, 0] + R[k, 1] * origin[i, 1] + R[k, 2] * origin[i, 2]
+        q2 = turned[2] + rho[i] * t[2]
+        ahead = q2 > LEAST_Z
+        z = 1.0 / q2 if ahead else 1.0
+        u, v = (turned[0] + rho[i] * t[0]) * z, (turned[1] + rho[i] * t[1]) * z
+        b2 = anchor[2] + t[2]
+        su, sv = (anchor[0] + t[0] - u * b2) * z, (anchor[1] + t[1] - v * b2) * z
+        out[i, :3] = turned
+        out[i, U], out[i, V], out[i, Z] = u, v, z
+        out[i, RU], out[i, RV] = u - seen[i, 0], v - seen[i, 1]
+        out[i, SLOPE2] = su * su + sv * sv if ahead else -1.0
+        length2[i] = out[i, RU] * out[i, RU] + out[i, RV] * out[i, RV]
+    return length2
+
+
+@njit(cache=True, nogil=True)
+def _form(
+    points: np.ndarray, rho: np.ndarray, weight: np.ndarray, H: np.ndarray, g: np.ndarray
+) -> None:
+    """Write J'WJ (6, 6) and J'Wr (6,) of a step [rotation on the left, translation]."""
+    H[:], g[:] = 0.0, 0.0
+    row = np.empty(6)
+    for i in range(len(rho)):
+        p, w = points[i], weight[i]
+        for k in range(2):
+            d0, d1 = (p[Z], 0.0) if k == 0 else (0.0, p[Z])
+            d2 = -p[U + k] * p[Z]
+            row[0] = p[1] * d2 - p[2] * d1
+            row[1] = p[2] * d0 - p[0] * d2
+            row[2] = p[0] * d1 - p[1] * d0
+            row[3], row[4], row[5] = d0 * rho[i], d1 * rho[i], d2 * rho[i]
+            for a in range(6):
+                f = w * row[a]
+                g[a] += f * p[RU + k]
+                for b in range(6):
+                    H[a, b] += f * row[b]
 
 
 @dataclass
@@ -196,7 +238,7 @@ class _Map:
         """Update the inverse depths by rays (N, 2), NaN for none, of a camera at R, t."""
         q = (self.rho[:, None] * self.origin + self.direction) @ R.T + self.rho[:, None] * t
         b = self.origin @ R.T + t
-        good = np.isfinite(seen[:, 0]) & (q[:, 2] > 0.05)
+        good = np.isfinite(seen[:, 0]) & (q[:, 2] > LEAST_Z)
         z = 1.0 / np.where(good, q[:, 2], 1.0)
         uv = q[:, :2] * z[:, None]
         slope = (b[:, :2] - uv * b[:, 2:]) * z[:, None]
