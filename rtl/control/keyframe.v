@@ -75,7 +75,7 @@ module keyframe #(
     output wire                        right,     // it has a right image
     output wire                        dropped,   // its left image was lost
     output wire                        reading,   // the tracker reads the rings
-    output wire                        stereo_pending,
+    output wire                        stereo_pending,  // the right image may not be overwritten
     output wire                        make_key   // pulse: the frame is the key from now on
 );
 
@@ -294,7 +294,7 @@ module keyframe #(
           dropped_q <= s_dropped;
           if (s_stored) begin
             state_q <= s_dropped ? LOST : STEP;
-            if (!s_dropped) pending_q <= due_q;
+            if (!s_dropped) pending_q <= due_q && s_right;
           end
         end
         LOST: if (p_done) state_q <= STEP;

@@ -213,6 +213,9 @@ module keyframe_proof (
       if (reading) assert (step_done_q[0] || start[0]);
       if (start[STEREO]) assert (step_right && due && !step_dropped);
       if (make_key) assert (due && !step_dropped);
+      // The right image is held from the commit of a keyframe that has one to the end of its search, no longer
+      if (stereo_pending) assert (in_frame_q && step_right && due && !step_dropped && step <= STEREO);
+      if (in_frame_q && step_right && due && !step_dropped && step <= STEREO) assert (stereo_pending);
 
       // A frame only goes on: its rank rises until it has ended
       if (!rst_q && rank != rank_q && state_q != IDLE && state != IDLE) assert (rank > rank_q);
