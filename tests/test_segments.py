@@ -62,6 +62,19 @@ def test_without_landmarks_a_frame_is_inertial_for_a_bounded_time() -> None:
     assert got == [tracking, inertial, inertial, tracking, inertial, inertial, Status.LOST]
 
 
+def test_without_landmarks_a_frame_is_lost_when_dead_reckoning_has_spread_too_far() -> None:
+    accurate = np.diag(np.repeat([1e-4, 1e-3, 4e-3, 1e-6, 1e-6], 3) ** 2)
+    half = Interval(np.full(20, 0.025), np.zeros((20, 3)), np.tile([0.0, 0.0, 9.81], (20, 1)), 0.0)
+    quiet = ImuNoise(200.0, 1e-9, 1e-9, 1e-9, 1e-9)
+    # The velocity is known to 4 mm/s an axis: 3.5 mm after 0.5 s, 6.9 mm after 1 s.
+    for sigma_m, wanted in ((0.003, Status.LOST), (0.005, Status.INERTIAL)):
+        segments = Segments(replace(CONFIG, max_inertial_sigma_m=sigma_m), quiet)
+        for k, frame in enumerate((estimate(0.0, is_first=True), estimate(0.0))):
+            segments.locate(k, replace(frame, covariance=accurate), NO_DATA)
+        blind = estimate(0.5, visible=0, covariance=1e6 * accurate)
+        assert segments.locate(S // 2, blind, half)[0] is wanted
+
+
 @pytest.mark.parametrize("field", ["p_world_body", "v_world_body", "accel_bias_m_s2"])
 def test_an_estimate_that_is_not_finite_is_lost_and_not_given_out(field: str) -> None:
     segments = Segments(CONFIG, ImuNoise())

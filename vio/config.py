@@ -166,7 +166,9 @@ class BackEndConfig(Section):
     # Relative deviation of the scale above which a pose of one camera is reported as `unscaled`.
     scale_sigma: float = real(0.05, 1e-4, 10.0)
     min_visible: int = whole(8, 1, 1000)  # landmarks in view below which vision counts as lost
-    max_inertial_s: float = real(1.0, 0.0, 3600.0)  # dead reckoning ends in `lost` after this
+    # Dead reckoning ends in `lost` after this, or with this deviation from the last frame seen.
+    max_inertial_s: float = real(1.0, 0.0, 3600.0)
+    max_inertial_sigma_m: float = real(0.006, 0.0, 1e6)
     # Squared normalised innovation (nine components) beyond which vision contradicts an inertial
     # factor; the second, lower one holds for contradiction_s after that.
     inertial_gate: float = real(36.0, 0.1, 1e9)
@@ -209,6 +211,9 @@ class InitConfig(Section):
     mono_scale_sigma: float = real(0.1, 1e-4, 10.0)
     # Time without right images after which a stereo rig starts, and reports, as one camera.
     mono_after_s: float = real(1.0, 0.0, 60.0)
+    # After blind time, the state carried on by inertial data starts the next window while its
+    # velocity is known this well, m/s; later, the start is one from nothing.
+    carried_speed_sigma: float = real(0.5, 0.0, 100.0)
     max_error_px: float = real(2.0, 0.01, 1000.0)  # mean reprojection error of an accepted start
     # M/s^2 from 9.81, accelerometer bias included.
     max_gravity_error: float = real(1.5, 0.01, 100.0)

@@ -15,7 +15,7 @@ import numpy as np
 
 from vio.backend.estimator import Estimate, Pose
 from vio.backend.states import FULL_COLUMNS
-from vio.coasting import UNKNOWN, Interval, KnownState
+from vio.coasting import UNKNOWN, Coast, Interval, KnownState
 from vio.config import BackEndConfig
 from vio.data import Status
 from vio.geometry import exp_so3, matrix_from_quaternion, mul3, mul33, quaternion_from_matrix
@@ -44,8 +44,8 @@ class Segments:
         self._R_anchor, self._p_anchor = np.eye(3), np.zeros(3)
         self._start_p = np.zeros(3)  # where the segment began
         self._anchor_covariance = np.zeros((4, 4))  # of [yaw, position] at _start_p
-        self._known: KnownState | None = None  # the newest state in the world frame
-        self._gap: Interval | None = None  # data since then with a gap: of one error, as a whole
+        self._coast: Coast | None = None  # from the newest state in the world frame on
+        self._blind: Coast | None = None  # from the last frame with enough landmarks on
         self._smoothed: list[SmoothedPose] = []
 
     def locate(
@@ -55,21 +55,22 @@ class Segments:
 
         The covariance is still that within the segment; see `world_covariance`. interval: since the
         last frame. estimate: the back end's. Without one the frame is `initializing` or `lost`. One
-        that is not finite, or rests on inertial data alone for longer than max_inertial_s, is
-        `lost` and not returned: the back end must then be reset.
+        that is not finite, or rests on inertial data alone for longer than max_inertial_s or with a
+        deviation from there of more than max_inertial_sigma_m, is `lost` and not returned: the back
+        end must then be reset.
         """
         if estimate is None or estimate.is_first:
-            self._coast(interval)
+            self._carry_on(interval)
         if estimate is None:
             return (Status.INITIALIZING if self.index == 0 else Status.LOST), None
         if estimate.is_first:
             self._start(estimate)
         if estimate.is_first or estimate.visible >= self._config.min_visible:
-            self._vision_ns = t_ns
+            self._vision_ns, self._blind = t_ns, None
         blind_s = (t_ns - self._vision_ns) * 1e-9
-        if not estimate.is_finite or blind_s > self._config.max_inertial_s:
+        if not estimate.is_finite or self._is_too_blind(blind_s, interval):
             if not estimate.is_first:
-                self._coast(interval)
+                self._carry_on(interval)
             return Status.LOST, None
         located = self._to_world(estimate)
         self._remember(located)
@@ -78,6 +79,17 @@ class Segments:
         if estimate.is_contradicted:
             return Status.CONTRADICTED, located
         return (Status.UNSCALED if estimate.is_unscaled else Status.TRACKING), located
+
+    def _is_too_blind(self, blind_s: float, interval: Interval) -> bool:
+        """Return whether dead reckoning has gone too far, in time or by its deviation."""
+        if blind_s <= 0.0 or self._coast is None:
+            return False
+        if self._blind is None:
+            seen = self._coast.state
+            self._blind = Coast(replace(seen, covariance=seen.from_here()), self._noise)
+        self._blind.add(interval)
+        sigma_m = self._blind.state.position_sigma
+        return blind_s > self._config.max_inertial_s or sigma_m > self._config.max_inertial_sigma_m
 
     def points_to_world(self, points: np.ndarray) -> np.ndarray:
         """Return points (M, 3) of the window in the world frame."""
@@ -99,11 +111,9 @@ class Segments:
     def _start(self, estimate: Estimate) -> None:
         """Begin a segment where the last one was carried to (position and yaw)."""
         self.index += 1
-        if self._known is None:
+        if self._coast is None:
             return
-        if self._gap is not None:
-            self._known, self._gap = self._known.after(self._gap, self._noise), None
-        known = self._known
+        known = self._coast.state
         D = mul33(known.R, np.ascontiguousarray(estimate.R_world_body.T))
         yaw = math.atan2(D[1, 0] - D[0, 1], D[0, 0] + D[1, 1])
         self._R_anchor = exp_so3(np.array([0.0, 0.0, yaw]))
@@ -111,21 +121,14 @@ class Segments:
         self._start_p = known.p
         self._anchor_covariance = known.covariance[2:6, 2:6]
 
-    def _coast(self, interval: Interval) -> None:
+    def _carry_on(self, interval: Interval) -> None:
         """Carry the last known state on by inertial data."""
-        if self._known is None:
-            return
-        if self._gap is not None:
-            interval = self._gap.then(interval)
-        goes_on = interval.bridged_s > (0.0 if self._gap is None else self._gap.bridged_s)
-        self._gap = interval if goes_on else None
-        if not goes_on:
-            self._known = self._known.after(interval, self._noise)
+        if self._coast is not None:
+            self._coast.add(interval)
 
     def _remember(self, located: Estimate) -> None:
-        self._gap = None
         covariance = self.world_covariance(located)
-        self._known = KnownState(
+        known = KnownState(
             located.R_world_body,
             located.p_world_body,
             located.v_world_body,
@@ -133,6 +136,7 @@ class Segments:
             located.accel_bias_m_s2,
             np.diag(UNKNOWN**2) if covariance is None else covariance,
         )
+        self._coast = Coast(known, self._noise)
 
     def world_covariance(self, located: Estimate) -> np.ndarray | None:
         """Return the covariance (15, 15) in the world frame, with the anchor's yaw and position.

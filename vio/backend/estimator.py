@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vio.backend.carried import CarriedStart
 from vio.backend.init import Initializer, KnownBiases
 from vio.backend.innovation import InertialGate
 from vio.backend.marginalize import choose_keyframe, marginalize
@@ -19,8 +20,9 @@ from vio.backend.observations import (
     triangulate_pending,
 )
 from vio.backend.states import ACCEL_BIAS, BIASES, D_GYRO_BIAS, GYRO_BIAS, POSITION, VELOCITY
-from vio.backend.window import ACTIVE, MakeWindow, Window
+from vio.backend.window import ACTIVE, FREE, MakeWindow, Window
 from vio.camera import StereoRig
+from vio.coasting import KnownState
 from vio.config import Config
 from vio.data import Calibration
 from vio.geometry import matrix_from_quaternion, mul3, mul33, quaternion_from_matrix
@@ -93,6 +95,9 @@ class Estimator:
         self.preintegrate, self.make_window = preintegrate, make_window
         self._known: KnownBiases | None = None
         self._doubtful = 0  # frames since then
+        self._last: KnownState | None = None  # the newest state that is not contradicted
+        self._carried: CarriedStart | None = None  # through the time since the last window
+        self._on_trial = False  # the window began at the carried state, not yet proved by vision
         self.initializer = self._initializer()
         self.mono_initializer = self._mono_initializer()
         self._stereo_ns: int | None = None  # time of the last frame with a right image
@@ -118,8 +123,10 @@ class Estimator:
     @property
     def reason(self) -> str:
         """Why there is no window, or how well its scale is known; empty when all is known."""
-        if self.window is not None:
+        if self.window is not None and not self._on_trial:
             return self._scale_text
+        if self._carried is not None:
+            return "waiting for enough landmarks to go on with"
         return (self.mono_initializer if self._is_mono else self.initializer).reason
 
     def _note_camera(self, frame: FrameInput) -> None:
@@ -135,18 +142,35 @@ class Estimator:
     def _attempt(self, frame: FrameInput) -> Window | None:
         """Return a window if one can be built with this frame, or None."""
         self.mono_initializer.add(frame)
-        if self._is_mono:
-            return self.mono_initializer.attempt()
-        self.initializer.add(frame)
-        return self.initializer.attempt()
+        if not self._is_mono:
+            self.initializer.add(frame)
+        if self._carried is not None:
+            self._carried.add(frame)
+            if self._carried.is_known:
+                window = self._carried.attempt(frame, self._is_mono)
+                self._on_trial = window is not None
+                return window
+            self._carried = None
+        return self.mono_initializer.attempt() if self._is_mono else self.initializer.attempt()
 
     def reset(self) -> None:
-        """Forget everything but the biases; the next frames initialise anew."""
+        """Forget the window: the next one begins at its last state, carried on by inertial data.
+
+        Or anew, when that state is contradicted or no longer known well enough.
+        """
         if self._doubtful > 1:  # contradicted for longer than the frame that ended it
             self._known = None
         self._doubtful = 0
-        if self.window is not None:
+        if self._on_trial:
+            self._end_trial()
+        elif self.window is not None:
             self.smoothed += [self._pose(s) for s in self.window.order]
+            self._carried = None
+            if self._last is not None:
+                self._carried = CarriedStart(
+                    self.rig, self.noise, self.config, self.make_window, self._last
+                )
+        self._last = None
         self.window = None
         self.gate.reset()
         self.initializer = self._initializer()
@@ -154,7 +178,7 @@ class Estimator:
 
     def process(self, frame: FrameInput) -> Estimate | None:
         """Process one frame; return its estimate, or None while there is none."""
-        is_first = self.window is None
+        is_first = self.window is None or self._on_trial
         self._note_camera(frame)
         self._scale_text = ""
         if self.window is None:
@@ -164,9 +188,13 @@ class Estimator:
             self.window = window
             self.slot = window.order[-1]
             self._newest = None
+            if self._on_trial:
+                return None
             visible = int(np.count_nonzero(window.mask[window.lm_state == ACTIVE, self.slot]))
             vision, inertial = VisionCheck(visible, float("nan"), True), 0.0
         else:
+            if self._carried is not None:
+                self._carried.add(frame)
             frame = self._thin_out(self.window, frame)
             self._predict(frame)
             observe(self.window, self.slot, frame.ids, frame.rays)
@@ -179,7 +207,25 @@ class Estimator:
             add_landmarks(self.window, self.slot, frame.ids, frame.rays, self.config)
         triangulate_pending(self.window, self.slot, self.config)
         self._shrink()
+        if self._on_trial and not self._is_proved(self.window, vision):
+            return None
         return self._estimate(self.window, is_first, vision, inertial, scale_sigma)
+
+    def _is_proved(self, w: Window, vision: VisionCheck) -> bool:
+        """Return whether the window on trial holds from now on; end the trial when it fails."""
+        assert self._carried is not None
+        if vision.majority_agrees and self._carried.has_proved(vision.visible):
+            self._carried, self._on_trial = None, False
+            return True
+        if self._carried.has_failed(w, self.slot, int(w.t_ns[self.slot]), self._is_mono):
+            self._end_trial()
+        return False
+
+    def _end_trial(self) -> None:
+        """Forget the window on trial and its poses; the state is carried on."""
+        self.window, self._on_trial = None, False
+        self.smoothed = []
+        self.gate.reset()
 
     def _estimate(
         self,
@@ -193,6 +239,7 @@ class Estimator:
         t_ns = int(w.t_ns[self.slot])
         covariance = w.covariance()
         self._remember_biases(t_ns, x[BIASES], covariance)
+        self._remember_state(w, x, covariance)
         is_unscaled = scale_sigma is not None and scale_sigma > self.config.backend.scale_sigma
         if is_unscaled:
             self._scale_text = f"scale known to {100.0 * (scale_sigma or 0.0):.1f} % only"
@@ -216,22 +263,46 @@ class Estimator:
             self._known = KnownBiases(t_ns, biases, np.sqrt(np.maximum(variance, 0.0)))
             self._doubtful = 0
 
+    def _remember_state(self, w: Window, x: np.ndarray, covariance: np.ndarray | None) -> None:
+        """Keep the newest state for a window after `lost`, unless it is contradicted."""
+        self._last = None
+        if covariance is not None and np.isfinite(x).all() and not self._doubtful:
+            self._last = KnownState(
+                w.R[self.slot].astype(np.float64),
+                x[POSITION], x[VELOCITY], x[GYRO_BIAS], x[ACCEL_BIAS],
+                covariance.astype(np.float64),
+            )  # fmt: skip
+
     def _thin_out(self, w: Window, frame: FrameInput) -> FrameInput:
-        """Remove the newest frame of the window when it is close to the one before it.
+        """Remove the newest frame of the window when it is close to the one before, or is blind.
 
         Its inertial data go into the factor of `frame`, which is returned with them. So the window
-        spans the same time at any frame rate, and costs the same. Keyframes stay, and frames that
-        the prior touches.
+        spans the same time at any frame rate, and costs the same; and through blind time it keeps
+        the last frames that saw something, with all that they know of the velocity. Other keyframes
+        stay, and frames that the prior touches.
         """
+        if self._newest is None:  # the window was made with its newest frame
+            return frame
         newest, before = w.order[-1], w.order[-2]
         spacing_s = (w.t_ns[newest] - w.t_ns[before]) * 1e-9
-        close = spacing_s < self.config.backend.frame_spacing_s
-        if not close or w.is_keyframe[newest] or w.linearized[newest] or self._newest is None:
+        is_close = spacing_s < self.config.backend.frame_spacing_s and not w.is_keyframe[newest]
+        is_blind = not is_close and self._is_blind(w, newest, frame)
+        if w.linearized[newest] or not (is_close or is_blind):
             return frame
+        if is_blind:
+            w.free_landmarks(np.flatnonzero((w.lm_state != FREE) & (w.host == newest)))
         self.smoothed.append(self._pose(newest))
         w.remove_newest()
         self.slot = before
         return frame.after(self._newest)
+
+    def _is_blind(self, w: Window, slot: int, following: FrameInput) -> bool:
+        """Return whether a frame sees no landmark of others, and too few that the next one sees."""
+        seen = w.mask[:, slot] != 0
+        if np.any(seen & (w.lm_state == ACTIVE) & (w.host != slot)):
+            return False
+        rows = [w.row_of[i] for i in following.ids.tolist() if i in w.row_of]
+        return int(np.count_nonzero(seen[rows])) < self.config.backend.min_visible
 
     def _predict(self, frame: FrameInput) -> None:
         """Add the frame at its inertial prediction."""
@@ -281,6 +352,8 @@ class Estimator:
 
     def drain_smoothed(self) -> list[Pose]:
         """Return, once each and in order of time, the poses that are older than the window."""
+        if self._on_trial:
+            return []
         oldest = 2**63 if self.window is None else min(self.window.t_ns[self.window.order])
         out = sorted((p for p in self.smoothed if p.t_ns < oldest), key=lambda p: p.t_ns)
         self.smoothed = [p for p in self.smoothed if p.t_ns >= oldest]
@@ -289,7 +362,7 @@ class Estimator:
     def landmarks(self) -> np.ndarray:
         """Return the (M, 3) positions in metres, world frame, of the window's landmarks."""
         w = self.window
-        if w is None:
+        if w is None or self._on_trial:
             return np.zeros((0, 3))
         rows = w.active_rows()
         lm = w.lm[rows].astype(np.float64)
