@@ -50,7 +50,7 @@ def test_the_wheel_holds_code_presets_scenarios_and_nothing_else(built: dict[str
     names = set(zipfile.ZipFile(built["wheel"]).namelist())
     package = {
         str(p.relative_to(ROOT))
-        for pattern in ("*.py", "*.toml", "py.typed")
+        for pattern in ("*.py", "*.toml", "*.css", "*.js", "py.typed")
         for p in (ROOT / "vio").rglob(pattern)
     }
     assert {n for n in names if ".dist-info/" not in n} == package

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.documented import ROOT, commands, missing_paths, pages, words
+from tests.run_folders import has
 from vio import cli
 from vio.commands import hw
-from vio.exits import EXIT_NEGATIVE
+from vio.exits import EXIT_BAD_INPUT, EXIT_NEGATIVE
 
 README = (ROOT / "README.md").read_text()
 SECONDS = 2.5  # of a rendered flight: enough for a pose
@@ -59,9 +60,11 @@ def test_the_commands_of_the_readme_run_in_their_order(
     monkeypatch.chdir(tmp_path)
     section = README.split("## Run it on your own data")[1].split("```python")[0]
     lines = [line.split("#")[0] for line in section.splitlines() if line.startswith("    vio ")]
-    names = ["run", "eval", "export", "convert", "render", "doctor", "doctor"]
+    names = ["run", "eval", "export", "convert", "report", "render", "doctor", "doctor"]
     assert [words(line)[1] for line in lines] == names
-    run, evaluate, export, convert, render, doctor, examine = (words(line)[1:] for line in lines)
+    run, evaluate, export, convert, report, render, doctor, examine = (
+        words(line)[1:] for line in lines
+    )
     cut = ["--seconds", str(SECONDS), "--out", "RECORDING"]
     assert cli.main([*render, *cut]) == 0
     assert cli.main(run) == 0
@@ -70,6 +73,7 @@ def test_the_commands_of_the_readme_run_in_their_order(
     assert "ATE" in capsys.readouterr().out
     assert cli.main(export) == 0
     assert cli.main(convert) == 0
+    assert cli.main(report) == (0 if has("plotly") else EXIT_BAD_INPUT)
     assert cli.main(doctor) in (0, EXIT_NEGATIVE)  # what this machine lacks is its affair
     assert cli.main(examine) == 0
     (fixed,) = (words(c)[1:] for c in named("vio ", [README]) if "--engine fixed" in c)

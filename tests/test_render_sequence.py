@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from vio.cli import main
+from vio.datasets.base import is_rendered
 from vio.datasets.euroc import EurocDataset
 from vio.errors import VioError
 from vio.geometry import invert_transform
@@ -54,6 +55,15 @@ def test_a_scenario_is_a_recording_that_the_reader_accepts_without_a_word(scenar
     assert truth.t_ns[0] < frames[0].t_ns - 400_000_000
     assert truth.t_ns[-1] > frames[-1].t_ns + 400_000_000
     assert recording.imu_noise.rate_hz == 200.0
+
+
+def test_a_rendered_sequence_says_so_and_a_recording_does_not(
+    scenario: Path, tmp_path: Path
+) -> None:
+    assert is_rendered(EurocDataset(scenario))
+    shutil.copytree(scenario, tmp_path / "copy")
+    (tmp_path / "copy" / "mav0" / "rendered.txt").unlink()
+    assert not is_rendered(EurocDataset(tmp_path / "copy"))
 
 
 def test_the_tables_have_the_headers_and_columns_of_euroc(scenario: Path) -> None:

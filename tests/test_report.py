@@ -211,6 +211,19 @@ def test_sample_frames_are_keyframes_spread_over_the_run_with_their_trails() -> 
     np.testing.assert_allclose(np.diff(np.array(trail), axis=0), [[2.0, 0.0]] * 9)
 
 
+def test_samples_are_taken_where_the_status_changes_and_no_more_than_asked_for() -> None:
+    states = make_run()
+    sampler = FrameSampler(len(states), wanted=2, changes=3, halved=True)
+    image = np.arange(0, 240, dtype=np.uint8).reshape(15, 16)
+    for state in states:
+        sampler.add(state, StereoFrame(state.t_ns, image, image))
+    # Changes: at 5 (a keyframe), 15 and 18; that at 28 is over the number, 30 is a keyframe.
+    assert [s.frame_index for s in sampler.samples] == [5, 10, 15, 18, 30]
+    assert [s.status.value for s in sampler.samples[-2:]] == ["tracking", "tracking"]
+    assert sampler.samples[0].image.shape == (7, 8)
+    assert sampler.samples[0].image[0, 0] == 9  # of 0, 1, 16, 17: 8.5, a half is rounded up
+
+
 @pytest.mark.slow
 def test_figures_are_the_same_bytes_when_drawn_again(tmp_path: Path) -> None:
     states = make_run()

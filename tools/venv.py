@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 INPUTS = ("pyproject.toml", "constraints.txt", "tools/venv.py")
-REQUIREMENT = {"core": ".[bags]", "dev": ".[dev]", "hw": ".[hw]"}
+REQUIREMENT = {"core": ".[bags,report]", "dev": ".[dev]", "hw": ".[hw]"}
 LARGER = {"core": ("dev", "hw"), "dev": ("hw",), "hw": ()}  # kinds that hold this one too
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 

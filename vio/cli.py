@@ -21,7 +21,7 @@ from vio.limits import shown
 from vio.streams import complain, discard_output, prepare_streams
 
 GROUPS = {
-    "odometry": ("demo", "run", "eval", "suite"),
+    "odometry": ("demo", "run", "report", "eval", "suite"),
     "data": ("calibration", "convert", "datasets", "export", "render"),
     "hardware": ("hw",),
     "diagnosis": ("doctor", "bench"),

@@ -97,7 +97,7 @@ class Run:
 def run(folder: Path, out: Path, seed: int, settings: Sequence[str] = ()) -> Run:
     """Run the odometry on a recording; seed: of its RANSAC."""
     words = [word for s in (f"frontend.seed={seed}", *settings) for word in ("--set", s)]
-    done = vio("run", str(folder), "--out", str(out), "--no-figures", *words)
+    done = vio("run", str(folder), "--out", str(out), "--no-figures", "--no-report", *words)
     metrics = out / "metrics.json"
     segments, status = read_states(out / "states.csv")
     return Run(

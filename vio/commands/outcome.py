@@ -5,6 +5,8 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from vio.config import Config
     from vio.datasets.base import Dataset
     from vio.runs.execute import RunResult
@@ -48,9 +50,13 @@ def compile_first(config: "Config") -> None:
 
 
 def finish(
-    dataset: "Dataset", folder: "RunFolder", result: "RunResult", figures: bool = True
+    dataset: "Dataset",
+    folder: "RunFolder",
+    result: "RunResult",
+    figures: bool = True,
+    report: bool = True,
 ) -> tuple[int, dict[str, Any]]:
-    """Write metrics and figures; return the exit code and the metrics.
+    """Write metrics, figures and report.html; return the exit code and the metrics.
 
     Raises again, after the metrics, what ended the run early.
     """
@@ -72,4 +78,17 @@ def finish(
 
         segments, landmarks = aligned_segments(dataset, result)
         write_figures(folder.path, result.log, segments, landmarks, result.samples)
+    if report:
+        write_page(folder.path)
     return 0 if metrics["poses"] else EXIT_NEGATIVE, metrics
+
+
+def write_page(folder: "Path") -> None:
+    """Write a folder's report.html; without plotly, print a line that there is none."""
+    from vio.report.html.page import has_plotly
+    from vio.report.html.runs import write_report
+
+    if has_plotly():
+        write_report([folder], folder / "report.html")
+    else:
+        print("no report.html: it needs plotly (pip install 'kestrel-vio[report]')")

@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the run folder (default: a new one in runs/, also runs/latest)",
     )
     parser.add_argument("--no-figures", action="store_true", help="write no figures")
+    parser.add_argument("--no-report", action="store_true", help="write no report.html")
     add_source(parser)
 
 
@@ -105,7 +106,9 @@ def run(args: argparse.Namespace) -> int:
         with progress(dataset.name, frame_count) as done:
             result = execute(dataset, config, folder, args.until, done)
         print_notes(dataset.warnings[before:], MAX_NOTES)
-        code, metrics = finish(dataset, folder, result, figures=not args.no_figures)
+        code, metrics = finish(
+            dataset, folder, result, figures=not args.no_figures, report=not args.no_report
+        )
     lines = [*lost_image_lines(metrics), *summary_lines(metrics)]
     where = [noise_line(config.imu), str(path)]
     if metrics["poses"]:

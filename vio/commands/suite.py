@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     config_from_arguments(args)  # a wrong setting is said once, before any work
     jobs = make_jobs(args)
     out = make_folder("suite", args.out)
-    words = ["--no-figures", "--preset", args.preset]
+    words = ["--no-figures", "--no-report", "--preset", args.preset]
     words += [word for item in args.set for word in ("--set", item)]
     words += [] if args.engine is None else ["--engine", args.engine]
     words += [] if args.imu is None else ["--imu", args.imu]

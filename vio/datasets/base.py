@@ -64,6 +64,11 @@ def count_frames(dataset: Dataset, until_s: float | None) -> int:
     return int(np.searchsorted(dataset.frame_t_ns, limit, side="right"))
 
 
+def is_rendered(dataset: Dataset) -> bool:
+    """Return whether a dataset's images are rendered; False where it does not say so."""
+    return bool(getattr(dataset, "rendered", False))
+
+
 class PassedOn:
     """Hold a dataset and what it says of itself: the ground of those that pass its frames on."""
 
@@ -76,6 +81,7 @@ class PassedOn:
         self.ground_truth = dataset.ground_truth
         self.truth_error = dataset.truth_error
         self.warnings = dataset.warnings
+        self.rendered = is_rendered(dataset)
         self._dataset = dataset
 
     @property

@@ -21,6 +21,8 @@ from vio.errors import VioError
 from vio.imu import ImuNoise
 from vio.limits import bad_name, quoted
 
+RENDERED = "rendered.txt"  # beside cam0: `vio render` has made the images
+
 
 class EurocDataset:
     """Hold a recording in EuRoC layout; images are read only while frames() is iterated.
@@ -28,6 +30,7 @@ class EurocDataset:
     right_offset_ms: what the right camera's stamps are late by, taken off before they are paired.
     mono: leave the right camera alone, if there is one.
     truth_error: why the ground truth is left out; empty when it is not, or when there is none.
+    rendered: whether `vio render` has made the images.
     has_sensor_yaml: whether the calibration is ASL's own, with the inertial sensor as the body.
     """
 
@@ -43,6 +46,7 @@ class EurocDataset:
         files, self.name = found or find_asl(path)
         self.path = path
         self.warnings: list[str] = []
+        self.rendered = RENDERED in files.list("")
         self._missing: LostImages = LostImages()
         self._images = images
 

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from vio.camera import StereoRig
-from vio.datasets.euroc import EurocDataset
+from vio.datasets.euroc import RENDERED, EurocDataset
 from vio.errors import VioError
 from vio.imu import ImuNoise
 from vio.render import asl
@@ -272,6 +272,7 @@ def write_sequence(
         (root / "flow0" / "data").mkdir(parents=True)
         asl.write_frame_list(root / "flow0", sequence.t_ns[:-1], "npy")
     asl.write_truth(root, sequence.truth)
+    (root / RENDERED).write_text(f"images rendered by Kestrel: {sequence.name}\n")
     if sequence.imu is not None:
         asl.write_imu(root, *sequence.imu)
     else:

@@ -12,9 +12,10 @@ import numpy as np
 
 from vio.config import Config
 from vio.data import Calibration, State, StereoFrame
-from vio.datasets.base import Dataset, LostImages, PassedOn, count_frames, end_ns
+from vio.datasets.base import Dataset, LostImages, PassedOn, count_frames, end_ns, is_rendered
 from vio.errors import VioError
 from vio.runs.calibration import write_calibration
+from vio.runs.features import CHANGES, KEYFRAMES, write_features, write_truth
 from vio.runs.folder import RunFolder
 from vio.runs.log import RunLog
 from vio.runs.samples import FrameSampler, SampleFrame
@@ -52,7 +53,7 @@ class RunResult:
 
     landmarks: (M, 3) metres, in the world of the last segment. reason: why the last frame has no
     pose, empty when it has one. diagnoses: what was found wrong with the data, a line each.
-    calibration: the last estimate of it, or None.
+    calibration: the last estimate of it, or None. features: the frames that a report steps through.
     """
 
     log: RunLog
@@ -64,6 +65,7 @@ class RunResult:
     lost_images: LostImages = field(default_factory=LostImages)
     peak_memory_mb: float = 0.0
     calibration: Calibration | None = None
+    features: list[SampleFrame] = field(default_factory=list)
 
 
 class _Cloud:
@@ -111,7 +113,11 @@ def execute(
 
     watched = Watched(dataset)
     result = RunResult(RunLog(), [], np.empty((0, 3)))
-    sampler = FrameSampler(count_frames(dataset, until_s), samples=result.samples)
+    frame_count = count_frames(dataset, until_s)
+    samplers = (
+        FrameSampler(frame_count, samples=result.samples),
+        FrameSampler(frame_count, KEYFRAMES, CHANGES, halved=True, samples=result.features),
+    )
     odometry = make_odometry(dataset.rig, dataset.imu_noise, config)
     imu_poses: list[ImuPose] = []
     states = run(watched, odometry, end_ns(dataset, until_s), imu_poses)
@@ -129,7 +135,8 @@ def execute(
                 folder.add_imu_pose(pose.t_ns, pose.p_world_body, pose.q_world_body)
             imu_poses.clear()
             folder.add_smoothed(odometry.drain_smoothed())
-            sampler.add(state, watched.last)
+            for sampler in samplers:
+                sampler.add(state, watched.last)
             cloud.add(state, odometry)
             result.reason = state.reason if state.p_world_body is None else ""
             result.diagnoses = odometry.diagnoses
@@ -146,6 +153,8 @@ def execute(
     result.landmarks = cloud.points()
     with suppress(VioError) if result.error else nullcontext():
         folder.write_landmarks(result.landmarks)
+        write_truth(folder.path, dataset, result.log)
+        write_features(folder.path, result.features, is_rendered(dataset))
         if result.calibration is not None:
             write_calibration(folder.path, dataset, result.calibration)
     result.peak_memory_mb = peak_memory_mb()

@@ -15,12 +15,14 @@ from vio.config import Config, dump_config
 from vio.data import State
 from vio.datasets.trajectories import EUROC_HEADER, TUM_HEADER, tum_line
 from vio.errors import VioError
+from vio.runs.features import FEATURES
 from vio.runs.files import LineFile, replace_file
 from vio.runs.lock import LOCK
 from vio.runs.log import pose_std
 
 RUNS = Path("runs")
 RESULTS = ("config.toml", "suite.json", "bench.json")  # one of them marks a folder of ours
+WRITTEN_LAST = ("metrics.json", "landmarks.ply", "ground_truth_tum.txt", FEATURES, "report.html")
 RESERVE_BYTES = 2**18  # kept free for the metrics of a run that fills the disk
 
 _POSE_TERMS = ("r_x", "r_y", "r_z", "p_x", "p_y", "p_z", "v_x", "v_y", "v_z")
@@ -43,6 +45,10 @@ _HEADERS = {
     "covariances.csv": "t_ns,"
     + ",".join(f"{_POSE_TERMS[i]}*{_POSE_TERMS[k]}" for i, k in zip(*_UPPER, strict=True)),
     "timing.csv": "frame_index,t_ns,stage,ms",
+    "deviations.csv": (
+        "t_ns,std_bg_x,std_bg_y,std_bg_z,std_ba_x,std_ba_y,std_ba_z,segment_std_r_x,segment_std_r_y,"
+        "segment_std_r_z,segment_std_p_x,segment_std_p_y,segment_std_p_z"
+    ),
 }
 
 
@@ -92,7 +98,7 @@ class RunFolder:
         self._posed_ns: int | None = None  # of the last pose
         self._smoothed_segment = -1
         self._stack = ExitStack()
-        for name in ("metrics.json", "landmarks.ply"):  # of an earlier run, written last
+        for name in WRITTEN_LAST:  # of an earlier run
             (path / name).unlink(missing_ok=True)
         replace_file(path / "config.toml", dump_config(config))
         self._reserve = path / ".reserve"
@@ -152,6 +158,7 @@ class RunFolder:
         if state.covariance is not None:
             values = ",".join(f"{x:.6e}" for x in state.covariance[:9, :9][_UPPER])
             self._files["covariances.csv"].write(f"{state.t_ns},{values}\n")
+            self._files["deviations.csv"].write(f"{state.t_ns},{_deviations(state)}\n")
         if state.segment != self._segment:
             self._segment = state.segment
             self._files["trajectory_tum.txt"].write(f"# segment {state.segment}: a new world\n")
@@ -193,3 +200,14 @@ class RunFolder:
     def write_metrics(self, metrics: dict[str, Any]) -> None:
         """Write metrics.json, in one step so that it is never half there."""
         replace_file(self.path / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+
+
+def _deviations(state: State) -> str:
+    """Return the cells of deviations.csv after the time; empty where one is not known."""
+    assert state.covariance is not None
+    biases = np.sqrt(np.maximum(np.diag(state.covariance)[9:15], 0.0))
+    within = state.segment_covariance
+    cells = [f"{x:.4e}" for x in biases]
+    return ",".join(
+        cells + ([""] * 6 if within is None else [f"{x:.4e}" for x in pose_std(within)])
+    )

@@ -2,6 +2,7 @@
 """What a run leaves in memory: one packed row a frame, enough for metrics and figures."""
 
 from array import array
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -71,6 +72,23 @@ class RunLog:
         row.append(np.nan if state.scale_sigma is None else state.scale_sigma)
         self._t_ns.append(state.t_ns)
         self._rows.extend(row)
+
+    @classmethod
+    def from_columns(
+        cls,
+        t_ns: np.ndarray,
+        columns: Mapping[str, np.ndarray],
+        stages_ms: Mapping[str, np.ndarray],
+    ) -> "RunLog":
+        """Return a log of N frames: t_ns (N,) int64; columns by name, those left out are NaN."""
+        rows = np.full((len(t_ns), _WIDTH), np.nan)
+        start = 0
+        for name, width in _LAYOUT:
+            if name in columns:
+                rows[:, start : start + width] = columns[name].reshape(-1, width)
+            start += width
+        stages = {name: array("d", ms.tolist()) for name, ms in stages_ms.items()}
+        return cls(array("q", t_ns.tolist()), array("d", rows.ravel().tolist()), stages)
 
     @property
     def t_ns(self) -> np.ndarray:

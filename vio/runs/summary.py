@@ -18,7 +18,7 @@ from vio.geometry import log_so3
 from vio.limits import reason
 from vio.runs.execute import RunResult
 from vio.runs.log import STATUSES, RunLog
-from vio.trajectory import interpolate, quaternion_product
+from vio.trajectory import Trajectory, interpolate, quaternion_product
 
 # cos(20 deg): an odometry knows the vertical better, so beyond it is the truth that is tilted.
 MIN_LEVEL = 0.94
@@ -180,7 +180,11 @@ def accuracy(dataset: Dataset, log: RunLog) -> dict[str, Any] | None:
 
     Segments have no common world: aligning them together would mean nothing.
     """
-    truth = dataset.ground_truth
+    return accuracy_against(dataset.ground_truth, log)
+
+
+def accuracy_against(truth: Trajectory | None, log: RunLog) -> dict[str, Any] | None:
+    """Return the accuracy against a ground truth; see `accuracy`."""
     segments = segment_rows(log)
     if truth is None or not segments:
         return None
@@ -206,7 +210,14 @@ def aligned_segments(
     Moved by yaw and position only, which is what the estimator cannot know; but by all of attitude
     and position when the ground truth's z axis is not the vertical.
     """
-    log, truth, landmarks = result.log, dataset.ground_truth, result.landmarks
+    return align_segments(result.log, dataset.ground_truth, result.landmarks)
+
+
+def align_segments(
+    log: RunLog, truth: Trajectory | None, points: np.ndarray
+) -> tuple[list[AlignedSegment], np.ndarray]:
+    """Return the segments and the landmarks (M, 3) moved onto the truth; see `aligned_segments`."""
+    landmarks = points
     segments = []
     for rows in segment_rows(log).values():
         estimate = log.trajectory(rows)
@@ -225,7 +236,7 @@ def aligned_segments(
             if alignment.R[2] @ full.R[2] < MIN_LEVEL and not open_parts:
                 alignment, moved = full, "attitude and position"
             estimate = alignment.apply(estimate)
-            landmarks = result.landmarks @ alignment.R.T + alignment.t
+            landmarks = points @ alignment.R.T + alignment.t
             p_truth = reference.p_world_body
             error = rotation_error_rad(estimate.q_world_body, reference.q_world_body)
         segments.append(

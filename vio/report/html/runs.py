@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page of one run, or of several beside each other."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+from vio.report.html import accuracy, figures, stepper, timeline, times, trajectory
+from vio.report.html.page import MAX_BYTES, Page
+from vio.report.html.read import RunData, read_run
+from vio.runs.files import replace_file
+
+OPEN = "A figure's legend hides and shows its curves; drag to enlarge, double click to go back."
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Hold how much of each run goes into a page: points of a curve, images, landmarks."""
+
+    points: int
+    images: int
+
+
+# Tried one after another until the page is small enough.
+FITS = (Limits(4000, 40), Limits(3000, 28), Limits(1500, 16), Limits(800, 8), Limits(300, 0))
+
+
+def write_report(folders: Sequence[Path], out: Path) -> list[str]:
+    """Write the page of run folders to a file; return what is missing or damaged in them.
+
+    Raises VioError for a folder that is none of a run, and when plotly is not installed.
+    """
+    names = _names(folders)
+    runs = [read_run(folder, name) for folder, name in zip(folders, names, strict=True)]
+    found = {id(run): list(run.problems) for run in runs}
+    for limits in FITS:
+        for run in runs:
+            run.problems = list(found[id(run)])
+        share = Limits(limits.points // len(runs), limits.images // len(runs))
+        text = _page(runs, share, out.parent).html()
+        if len(text.encode()) <= MAX_BYTES:
+            break
+    replace_file(out, text)
+    return [f"{run.name}: {problem}" for run in runs for problem in run.problems]
+
+
+def _names(folders: Sequence[Path]) -> list[str]:
+    """Return a name for each folder: its own, with those above it where two are the same."""
+    parts = [folder.resolve().parts for folder in folders]
+    for depth in range(1, 4):
+        names = ["/".join(p[-depth:]) for p in parts]
+        if len(set(names)) == len(names):
+            return names
+    return [f"{i + 1}: {name}" for i, name in enumerate(names)]
+
+
+def _page(runs: Sequence[RunData], limits: Limits, page_folder: Path) -> Page:
+    for run in runs:
+        accuracy.complete(run)
+    placed = [trajectory.place(run) for run in runs]
+    page = Page(" and ".join(run.name for run in runs))
+    views = _views("space")
+    timelines = [_timeline(page, run, k, limits) for k, run in enumerate(runs)]
+    steppers = [_stepper(page, run, k, limits, page_folder) for k, run in enumerate(runs)]
+    remarks = [figures.remarks(run) for run in runs]  # when all problems have come up
+    page.add("figures", "Key figures", figures.key_figures(runs), *remarks)
+    page.add(
+        "trajectory",
+        "Trajectory",
+        page.plot("space", trajectory.space(placed, limits.points), views),
+        "<h3>Top view</h3>" if any(p.segments for p in placed) else "",
+        page.plot("above", trajectory.above(placed, limits.points)),
+    )
+    together = timeline.compared(runs, limits.points) if len(runs) > 1 else None
+    page.add(
+        "timeline",
+        "Timeline",
+        page.plot("compared", together),
+        _choice("timeline", runs, timelines),
+    )
+    page.add("features", "Features", *_beside(runs, steppers))
+    errors = page.plot("errors", accuracy.over_time(placed, limits.points))
+    page.add("errors", "Error over time", errors)
+    page.add(
+        "accuracy",
+        "Accuracy",
+        accuracy.absolute(runs),
+        accuracy.relative(runs),
+        page.plot("by-distance", accuracy.by_distance(runs)),
+    )
+    page.add("association", "Association and clock offset", accuracy.association(runs))
+    page.add(
+        "times",
+        "Time",
+        page.plot("stages", times.stage_bars(runs)),
+        *(page.plot(f"times-{k}", times.frame_times(run, limits.points), _of(runs, run))
+          for k, run in enumerate(runs)),
+    )  # fmt: skip
+    page.add("settings", "Settings", figures.settings(runs))
+    return page
+
+
+def _views(figure: str) -> str:
+    """Return the buttons that turn a figure in space."""
+    buttons = (
+        f"<button type=button data-figure={figure} "
+        f'data-camera="{escape(json.dumps(camera))}">{name}</button>'
+        for name, camera in trajectory.VIEWS.items()
+    )
+    return f"<div class=bar>{''.join(buttons)}<span class=note>{OPEN}</span></div>"
+
+
+def _timeline(page: Page, run: RunData, k: int, limits: Limits) -> str:
+    return page.plot(f"timeline-{k}", timeline.timeline(run, limits.points))
+
+
+def _stepper(page: Page, run: RunData, k: int, limits: Limits, page_folder: Path) -> str:
+    record = stepper.steps(run, page_folder, limits.images) if limits.images else None
+    if record is None:
+        return ""
+    page.features[str(k)] = record
+    return stepper.widget(str(k), record, not run.features["rendered"], f"timeline-{k}")
+
+
+def _of(runs: Sequence[RunData], run: RunData) -> str:
+    return "" if len(runs) == 1 else f"<h3>{escape(run.name)}</h3>"
+
+
+def _choice(name: str, runs: Sequence[RunData], parts: Sequence[str]) -> str:
+    """Return parts of which one is shown at a time, by a choice of the run."""
+    if len(runs) == 1 or not any(parts):
+        return parts[0]
+    options = "".join(f"<option>{escape(run.name)}</option>" for run in runs)
+    select = (
+        f'<div class=bar><label>run <select data-tabs="{name}">{options}</select></label></div>'
+    )
+    return select + "".join(f'<div class=tab data-of="{name}">{part}</div>' for part in parts)
+
+
+def _beside(runs: Sequence[RunData], parts: Sequence[str]) -> list[str]:
+    if len(runs) == 1 or not any(parts):
+        return [parts[0]]
+    pairs = zip(runs, parts, strict=True)
+    inner = "".join(f"<div>{_of(runs, run)}{part}</div>" for run, part in pairs if part)
+    return [f"<div class=steppers>{inner}</div>"]
