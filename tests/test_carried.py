@@ -10,7 +10,7 @@ from tests.simulation import START_NS, Simulation, odometry_of
 from tests.test_mono import errors_m, run_mono
 from vio.coasting import KnownState
 from vio.config import Config, load_config
-from vio.data import State, Status
+from vio.data import ImuData, State, Status
 from vio.geometry import exp_so3, matrix_from_quaternion
 from vio.odometry import run
 
@@ -130,6 +130,40 @@ def test_smoothed_poses_belong_to_the_segment_whose_window_they_left() -> None:
     begins_ns = START_NS + round(BLIND_S[1] * 1e9)
     assert {p.segment for p in poses if p.t_ns < begins_ns} == {1}
     assert {p.segment for p in poses if p.t_ns >= begins_ns} == {2}
+
+
+def without_imu(sim: Simulation, seconds: float = 0.5) -> Simulation:
+    """Leave out the inertial samples from BLIND_S on."""
+    t = (sim.imu.t_ns - START_NS) * 1e-9
+    keep = (t < BLIND_S[0]) | (t > BLIND_S[0] + seconds)
+    sim.imu = ImuData(*(x[keep] for x in (sim.imu.t_ns, sim.imu.gyro_rad_s, sim.imu.accel_m_s2)))
+    return sim
+
+
+@pytest.mark.slow
+def test_vision_bridges_a_gap_in_the_inertial_data() -> None:
+    whole, gaps = [], []
+    for seed in range(4):
+        for sim, rms in (
+            (Simulation(seed, 5.0), whole),
+            (without_imu(Simulation(seed, 5.0)), gaps),
+        ):
+            odometry = odometry_of(sim, replay())
+            states = list(run(sim, odometry))
+            posed = segment(states, 1)
+            assert states[-1].segment == 1
+            assert {s.status for s in posed} == {Status.TRACKING}
+            errors, _ = errors_m(sim, states)
+            rms.append(np.sqrt(np.mean(errors**2)))
+            assert odometry.counters["imu_gap"] == (rms is gaps)
+    assert np.mean(gaps) < 1.3 * np.mean(whole), (gaps, whole)
+
+
+def test_a_gap_in_the_inertial_data_without_landmarks_ends_the_segment() -> None:
+    sim = without_imu(Simulation(0, 3.0, blind=(2.5, 2.7)))
+    states = list(run(sim, odometry_of(sim, replay())))
+    assert states[-1].status is Status.LOST
+    assert all(time_s(s) < 2.5 for s in segment(states, 1))
 
 
 def test_a_covariance_from_here_on_knows_yaw_and_position_and_keeps_the_rest() -> None:

@@ -64,14 +64,14 @@ def test_intervals_cover_two_times_and_are_none_before_the_first_frame() -> None
 )
 def test_a_gap_is_seen_by_every_frame_that_it_touches(start: int, end: int, gap: bool) -> None:
     buffer = filled([*range(0, 25, 5), *range(201, 230, 5)])
-    assert buffer.has_gap(start * MS, end * MS) is gap
+    assert buffer.gap_s(start * MS, end * MS) == pytest.approx(0.181 if gap else 0.0)
 
 
 def test_a_gap_is_counted_once() -> None:
     buffer = filled([*range(0, 25, 5), *range(201, 230, 5)])
-    assert not buffer.has_gap(None, 60 * MS)
-    assert buffer.has_gap(10 * MS, 60 * MS)
-    assert buffer.has_gap(60 * MS, 210 * MS)
+    assert not buffer.gap_s(None, 60 * MS)
+    assert buffer.gap_s(10 * MS, 60 * MS)
+    assert buffer.gap_s(60 * MS, 210 * MS)
     assert buffer.counters["imu_gap"] == 1
 
 
@@ -131,6 +131,18 @@ def test_a_stopped_prediction_gives_no_poses() -> None:
     assert buffer.add(10 * MS, *REST) is not None
     buffer.stop_prediction()
     assert buffer.add(15 * MS, *REST) is None
+
+
+def test_no_pose_is_predicted_over_a_long_gap() -> None:
+    buffer = filled([0, 5])
+    buffer.predict_from(5 * MS, np.eye(3), *np.zeros((4, 3)))
+    assert buffer.add(105 * MS, *REST) is not None
+    buffer.predict_from(105 * MS, np.eye(3), *np.zeros((4, 3)))
+    assert buffer.add(206 * MS, *REST) is None
+    buffer.predict_from(150 * MS, np.eye(3), *np.zeros((4, 3)))  # of a frame within the gap
+    assert buffer.add(211 * MS, *REST) is None
+    buffer.predict_from(211 * MS, np.eye(3), *np.zeros((4, 3)))
+    assert buffer.add(216 * MS, *REST) is not None
 
 
 def spiked(at_ms: int, sensor: int, size: float) -> ImuBuffer:

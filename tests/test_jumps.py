@@ -23,8 +23,8 @@ def blind(seed: int) -> Simulation:
 
 
 def without_imu(seed: int, seconds: float = 0.6) -> Simulation:
-    """Return a flight whose inertial data have a gap."""
-    sim = Simulation(seed, 4.0)
+    """Return a flight whose inertial data have a gap, with no tracks to bridge it by."""
+    sim = Simulation(seed, 4.0, blind=(2.0, 2.0 + seconds))
     t = (sim.imu.t_ns - START_NS) * 1e-9
     keep = (t < 2.0) | (t > 2.0 + seconds)
     sim.imu = ImuData(*(x[keep] for x in (sim.imu.t_ns, sim.imu.gyro_rad_s, sim.imu.accel_m_s2)))

@@ -26,6 +26,12 @@ MAX_GAP_S = 1.0
 UNKNOWN = np.repeat([0.3, 1.0, 1.0, 0.1, 0.5], 3)
 
 
+def hidden_by_gap(gap_s: float) -> tuple[float, float]:
+    """Return the deviations of rate (rad/s) and specific force (m/s^2) that a gap may hide."""
+    gap_s = min(gap_s, MAX_GAP_S)
+    return GAP_GYRO * gap_s, GAP_ACCEL * gap_s
+
+
 class Interval(NamedTuple):
     """Hold the inertial data between two frames: dt_s (M,), gyro (M, 3), accel (M, 3), body frame.
 
@@ -88,8 +94,7 @@ class KnownState:
         T = float(interval.dt_s.sum())
         if T <= 0.0:
             return self
-        gap_s = min(interval.bridged_s, MAX_GAP_S)
-        noisy = noise_with_gap(noise, interval.bridged_s, T, GAP_GYRO * gap_s, GAP_ACCEL * gap_s)
+        noisy = noise_with_gap(noise, interval.bridged_s, T, *hidden_by_gap(interval.bridged_s))
         pre = preintegrate(
             interval.dt_s, interval.gyro, interval.accel, self.gyro_bias, self.accel_bias, noisy
         )

@@ -179,24 +179,28 @@ class ImuBuffer:
             or _norm(newest.accel - before.accel) > self.config.spike_accel_m_s2
         )
 
-    def has_gap(self, start_ns: int | None, end_ns: int) -> bool:
-        """Return whether a gap longer than max_gap_s touches two times; count each gap once."""
-        gap_ns = None if start_ns is None else self._gap_ns(start_ns, end_ns)
-        if gap_ns is None:
-            return False
-        self.counters["imu_gap"] += int(gap_ns != self._last_gap_ns)
-        self._last_gap_ns = gap_ns
-        return True
+    def gap_s(self, start_ns: int | None, end_ns: int) -> float:
+        """Return the length of the first gap longer than max_gap_s that touches two times, or 0.
 
-    def _gap_ns(self, start_ns: int, end_ns: int) -> int | None:
-        """Return where the first gap between two times begins, or None."""
+        Each gap is counted once.
+        """
+        gap = None if start_ns is None else self._gap_ns(start_ns, end_ns)
+        if gap is None:
+            return 0.0
+        begin_ns, last_ns = gap
+        self.counters["imu_gap"] += int(begin_ns != self._last_gap_ns)
+        self._last_gap_ns = begin_ns
+        return (last_ns - begin_ns) * 1e-9
+
+    def _gap_ns(self, start_ns: int, end_ns: int) -> tuple[int, int] | None:
+        """Return where the first gap between two times begins and ends, or None."""
         times = [s.t_ns for s in self._samples]
         # The buffer keeps samples before the last frame; the first one may have come later.
         ends = [min(times[0], start_ns), *times, max(times[-1], end_ns)]
         limit_ns = self.max_gap_s * 1e9
         for before, after in itertools.pairwise(ends):
             if after - before > limit_ns and before < end_ns and after > start_ns:
-                return before
+                return before, after
         return None
 
     def trim(self, t_ns: int) -> None:
@@ -232,7 +236,7 @@ class ImuBuffer:
         self._motion = None
 
     def _propagate(self) -> ImuPose | None:
-        """Bring the prediction up to the newest sample."""
+        """Bring the prediction up to the newest sample; a long gap ends it."""
         if self._motion is None or len(self._samples) < 2:
             return None
         t_ns, R, p, v = self._motion
@@ -242,7 +246,10 @@ class ImuBuffer:
             t1, w1, a1, _ = self._samples[k]
             if t1 <= t_ns:
                 continue
-            _, w0, a0, _ = self._samples[k - 1]
+            t0, w0, a0, _ = self._samples[k - 1]
+            if (t1 - t0) * 1e-9 > self.max_gap_s:
+                self.stop_prediction()
+                return None
             rate = 0.5 * (w0 + w1) - self._gyro_bias
             force = 0.5 * (a0 + a1) - self._accel_bias
             R, p, v = propagate(R, p, v, rate, force, (t1 - t_ns) * 1e-9)

@@ -9,8 +9,8 @@
   (`frame_early`); further ahead, it is refused with a VioError and may be given again.
 - A frame that is not later than the last one is refused with a VioError. A refused frame changes
   nothing.
-- A gap in the inertial data longer than `imu.max_gap_s` ends the segment: status `lost`, and the
-  odometry starts again by itself.
+- A gap in the inertial data longer than `imu.max_gap_s` is bridged by vision. Without enough
+  landmarks meanwhile it ends the segment: status `lost`, and the odometry starts again by itself.
 """
 
 import math
@@ -113,7 +113,8 @@ class Odometry:
 
         mark = time.perf_counter()
         self._frame_index += 1
-        if self._imu.has_gap(self._frame_ns, t_ns):
+        gap_s = self._imu.gap_s(self._frame_ns, t_ns)
+        if gap_s > 0.0 and not self.estimator.can_bridge(tracks.ids):
             self._reset_estimator()
         rays = self._rays(tracks)
         self._diagnosis.add_frame(frame, tracks, rays, self._frame_ns, dt_s, gyro, accel)
@@ -122,7 +123,7 @@ class Odometry:
         estimate = self.estimator.process(
             FrameInput(
                 t_ns, tracks.ids[seen], rays[seen], tracks.is_keyframe,
-                dt_s, gyro, accel, bridged_s, self._is_mono(frame),
+                dt_s, gyro, accel, bridged_s, self._is_mono(frame), gap_s,
             )
         )  # fmt: skip
         interval = Interval(dt_s, gyro, accel, bridged_s)

@@ -22,7 +22,7 @@ from vio.backend.observations import (
 from vio.backend.states import ACCEL_BIAS, BIASES, D_GYRO_BIAS, GYRO_BIAS, POSITION, VELOCITY
 from vio.backend.window import ACTIVE, FREE, MakeWindow, Window
 from vio.camera import StereoRig
-from vio.coasting import KnownState
+from vio.coasting import KnownState, hidden_by_gap
 from vio.config import Config
 from vio.data import Calibration
 from vio.geometry import matrix_from_quaternion, mul3, mul33, quaternion_from_matrix
@@ -176,6 +176,14 @@ class Estimator:
         self.initializer = self._initializer()
         self.mono_initializer = self._mono_initializer()
 
+    def can_bridge(self, ids: np.ndarray) -> bool:
+        """Return whether tracks (N,) hold enough landmarks to pass a gap in the inertial data."""
+        if self.window is None or self._on_trial:
+            return False
+        rows = [self.window.row_of[i] for i in ids.tolist() if i in self.window.row_of]
+        known = np.count_nonzero(self.window.lm_state[rows] == ACTIVE)
+        return bool(known >= self.config.init.min_landmarks)
+
     def process(self, frame: FrameInput) -> Estimate | None:
         """Process one frame; return its estimate, or None while there is none."""
         is_first = self.window is None or self._on_trial
@@ -312,8 +320,13 @@ class Estimator:
         x = w.vec[last].astype(np.float64)
         R = w.R[last].astype(np.float64)
         c = self.config.imu
+        hidden = hidden_by_gap(frame.gap_s)
         noise = noise_with_gap(
-            w.noise, frame.bridged_s, float(frame.dt_s.sum()), c.gap_gyro_rad_s, c.gap_accel_m_s2
+            w.noise,
+            frame.bridged_s,
+            float(frame.dt_s.sum()),
+            max(c.gap_gyro_rad_s, hidden[0]),
+            max(c.gap_accel_m_s2, hidden[1]),
         )
         pre = self.preintegrate(
             frame.dt_s, frame.gyro, frame.accel, x[GYRO_BIAS], x[ACCEL_BIAS], noise, w.dtype

@@ -24,6 +24,7 @@ class FrameInput:
     ids: (N,) int64. rays: (N, 4) [x, y left, x, y right], NaN where there is no stereo match.
     dt_s (M,), gyro (M, 3), accel (M, 3): intervals that cover the time since the last frame.
     bridged_s: for how long of it there are no inertial samples. is_mono: there is no right image.
+    gap_s: length of a gap in the samples that is longer than imu.max_gap_s, or 0.
     """
 
     t_ns: int
@@ -35,6 +36,7 @@ class FrameInput:
     accel: np.ndarray
     bridged_s: float = 0.0
     is_mono: bool = False
+    gap_s: float = 0.0
 
     def after(self, earlier: "FrameInput") -> "FrameInput":
         """Return this frame with the inertial data since the frame before `earlier`."""
@@ -44,6 +46,7 @@ class FrameInput:
             gyro=np.concatenate([earlier.gyro, self.gyro]),
             accel=np.concatenate([earlier.accel, self.accel]),
             bridged_s=earlier.bridged_s + self.bridged_s,
+            gap_s=max(earlier.gap_s, self.gap_s),
         )
 
 
