@@ -126,6 +126,8 @@ class Odometry:
                 dt_s, gyro, accel, bridged_s, self._is_mono(frame), gap_s,
             )
         )  # fmt: skip
+        if self.estimator.forgets_tracks:
+            self.frontend.reset()
         interval = Interval(dt_s, gyro, accel, bridged_s)
         status, located = self._segments.locate(t_ns, estimate, interval)
         if estimate is not None and located is None:

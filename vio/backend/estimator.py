@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The back end: tracks and inertial data in, one causal estimate a frame out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from vio.backend.agreement import BlindTime
 from vio.backend.carried import CarriedStart
 from vio.backend.init import Initializer, KnownBiases
 from vio.backend.innovation import InertialGate
@@ -14,18 +15,29 @@ from vio.backend.observations import (
     FrameInput,
     VisionCheck,
     add_landmarks,
+    known_rows,
+    landmark_positions,
     observe,
     remove_moving,
     remove_outliers,
+    sees_nothing,
     triangulate_pending,
 )
-from vio.backend.states import ACCEL_BIAS, BIASES, D_GYRO_BIAS, GYRO_BIAS, POSITION, VELOCITY
+from vio.backend.states import (
+    ACCEL_BIAS,
+    BIASES,
+    D_GYRO_BIAS,
+    GYRO_BIAS,
+    POSITION,
+    VELOCITY,
+    predict,
+)
 from vio.backend.window import ACTIVE, FREE, MakeWindow, Window
 from vio.camera import StereoRig
 from vio.coasting import KnownState, hidden_by_gap
 from vio.config import Config
 from vio.data import Calibration
-from vio.geometry import matrix_from_quaternion, mul3, mul33, quaternion_from_matrix
+from vio.geometry import matrix_from_quaternion, quaternion_from_matrix
 from vio.imu import ImuNoise, Preintegrate, noise_with_gap
 
 
@@ -97,6 +109,8 @@ class Estimator:
         self._doubtful = 0  # frames since then
         self._last: KnownState | None = None  # the newest state that is not contradicted
         self._carried: CarriedStart | None = None  # through the time since the last window
+        self._blind_time = BlindTime(noise)
+        self.forgets_tracks = False  # the newest frame's tracks were not believed
         self._on_trial = False  # the window began at the carried state, not yet proved by vision
         self.initializer = self._initializer()
         self.mono_initializer = self._mono_initializer()
@@ -170,8 +184,8 @@ class Estimator:
                 self._carried = CarriedStart(
                     self.rig, self.noise, self.config, self.make_window, self._last
                 )
-        self._last = None
-        self.window = None
+        self._last = self.window = None
+        self._blind_time = BlindTime(self.noise)
         self.gate.reset()
         self.initializer = self._initializer()
         self.mono_initializer = self._mono_initializer()
@@ -180,13 +194,12 @@ class Estimator:
         """Return whether tracks (N,) hold enough landmarks to pass a gap in the inertial data."""
         if self.window is None or self._on_trial:
             return False
-        rows = [self.window.row_of[i] for i in ids.tolist() if i in self.window.row_of]
-        known = np.count_nonzero(self.window.lm_state[rows] == ACTIVE)
-        return bool(known >= self.config.init.min_landmarks)
+        return len(known_rows(self.window, ids)) >= self.config.init.min_landmarks
 
     def process(self, frame: FrameInput) -> Estimate | None:
         """Process one frame; return its estimate, or None while there is none."""
         is_first = self.window is None or self._on_trial
+        self.forgets_tracks = False
         self._note_camera(frame)
         self._scale_text = ""
         if self.window is None:
@@ -203,8 +216,10 @@ class Estimator:
         else:
             if self._carried is not None:
                 self._carried.add(frame)
+            self._blind_time.add(frame)
             frame = self._thin_out(self.window, frame)
             self._predict(frame)
+            frame = self._believed(self.window, frame)
             observe(self.window, self.slot, frame.ids, frame.rays)
             remove_moving(self.window, self.slot, frame.ids, self.config.backend.outlier)
             self.window.optimize(self.config.backend.iterations)
@@ -217,7 +232,10 @@ class Estimator:
         self._shrink()
         if self._on_trial and not self._is_proved(self.window, vision):
             return None
-        return self._estimate(self.window, is_first, vision, inertial, scale_sigma)
+        estimate = self._estimate(self.window, is_first, vision, inertial, scale_sigma)
+        if is_first or vision.visible >= self.config.backend.min_visible:
+            self._blind_time = BlindTime(self.noise, self._last)
+        return estimate
 
     def _is_proved(self, w: Window, vision: VisionCheck) -> bool:
         """Return whether the window on trial holds from now on; end the trial when it fails."""
@@ -292,10 +310,13 @@ class Estimator:
         if self._newest is None:  # the window was made with its newest frame
             return frame
         newest, before = w.order[-1], w.order[-2]
+        if w.linearized[newest]:
+            return frame
+        c = self.config.backend
         spacing_s = (w.t_ns[newest] - w.t_ns[before]) * 1e-9
-        is_close = spacing_s < self.config.backend.frame_spacing_s and not w.is_keyframe[newest]
-        is_blind = not is_close and self._is_blind(w, newest, frame)
-        if w.linearized[newest] or not (is_close or is_blind):
+        is_close = spacing_s < c.frame_spacing_s and not w.is_keyframe[newest]
+        is_blind = not is_close and sees_nothing(w, newest, frame.ids, c.min_visible)
+        if not (is_close or is_blind):
             return frame
         if is_blind:
             w.free_landmarks(np.flatnonzero((w.lm_state != FREE) & (w.host == newest)))
@@ -304,13 +325,15 @@ class Estimator:
         self.slot = before
         return frame.after(self._newest)
 
-    def _is_blind(self, w: Window, slot: int, following: FrameInput) -> bool:
-        """Return whether a frame sees no landmark of others, and too few that the next one sees."""
-        seen = w.mask[:, slot] != 0
-        if np.any(seen & (w.lm_state == ACTIVE) & (w.host != slot)):
-            return False
-        rows = [w.row_of[i] for i in following.ids.tolist() if i in w.row_of]
-        return int(np.count_nonzero(seen[rows])) < self.config.backend.min_visible
+    def _believed(self, w: Window, frame: FrameInput) -> FrameInput:
+        """Return a frame without its tracks if they span blind time and lie where they cannot be.
+
+        The front end should then forget them, too.
+        """
+        if self._blind_time.believes(w, self.slot, frame, self.config.backend.outlier):
+            return frame
+        self.forgets_tracks = True
+        return replace(frame, ids=frame.ids[:0], rays=frame.rays[:0], is_keyframe=False)
 
     def _predict(self, frame: FrameInput) -> None:
         """Add the frame at its inertial prediction."""
@@ -320,14 +343,11 @@ class Estimator:
         x = w.vec[last].astype(np.float64)
         R = w.R[last].astype(np.float64)
         c = self.config.imu
-        hidden = hidden_by_gap(frame.gap_s)
+        gap_gyro, gap_accel = hidden_by_gap(frame.gap_s)
         noise = noise_with_gap(
-            w.noise,
-            frame.bridged_s,
-            float(frame.dt_s.sum()),
-            max(c.gap_gyro_rad_s, hidden[0]),
-            max(c.gap_accel_m_s2, hidden[1]),
-        )
+            w.noise, frame.bridged_s, float(frame.dt_s.sum()),
+            max(c.gap_gyro_rad_s, gap_gyro), max(c.gap_accel_m_s2, gap_accel),
+        )  # fmt: skip
         pre = self.preintegrate(
             frame.dt_s, frame.gyro, frame.accel, x[GYRO_BIAS], x[ACCEL_BIAS], noise, w.dtype
         )
@@ -377,28 +397,4 @@ class Estimator:
         w = self.window
         if w is None or self._on_trial:
             return np.zeros((0, 3))
-        rows = w.active_rows()
-        lm = w.lm[rows].astype(np.float64)
-        T = self.rig.left.T_body_cam
-        rays = np.column_stack([lm[:, :2], np.ones(len(lm))]) / lm[:, 2:3]
-        body = rays @ T[:3, :3].T + T[:3, 3]
-        h = w.host[rows]
-        return np.einsum("nij,nj->ni", w.R[h].astype(np.float64), body) + w.vec[h, POSITION]
-
-
-def predict(
-    R: np.ndarray,
-    vec: np.ndarray,
-    dR: np.ndarray,
-    dv: np.ndarray,
-    dp: np.ndarray,
-    dt_s: float,
-    gravity: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return rotation, position and velocity after a preintegrated interval (Forster, eq. 37)."""
-    g = gravity.astype(np.float64)
-    R_new = mul33(R, dR.astype(np.float64))
-    p, v = vec[POSITION], vec[VELOCITY]
-    v_new = v + g * dt_s + mul3(R, dv.astype(np.float64))
-    p_new = p + v * dt_s + 0.5 * g * dt_s**2 + mul3(R, dp.astype(np.float64))
-    return R_new, p_new, v_new
+        return landmark_positions(w, self.rig.left.T_body_cam)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vio.backend.landmarks import drop_outliers, reprojection_errors
+from vio.backend.states import POSITION
 from vio.backend.triangulate import stereo_inverse_depth, triangulate_rows
 from vio.backend.window import ACTIVE, PENDING, Window
 from vio.config import Config
@@ -59,6 +60,35 @@ def observe(window: Window, slot: int, ids: np.ndarray, rays: np.ndarray) -> Non
     stereo = np.isfinite(seen[:, 2])
     window.obs[rows, slot] = _without_nan(seen)
     window.mask[rows, slot] = 1 + 2 * stereo.astype(np.uint8)
+
+
+def known_rows(window: Window, ids: np.ndarray) -> np.ndarray:
+    """Return the rows of those tracks (N,) that are landmarks with a depth."""
+    row_of = window.row_of
+    rows = np.array([row_of[i] for i in ids.tolist() if i in row_of], np.int64)
+    return rows[window.lm_state[rows] == ACTIVE]
+
+
+def sees_nothing(window: Window, slot: int, following: np.ndarray, least: int) -> bool:
+    """Return whether a frame sees no landmark of others, and too few that the next frame sees.
+
+    following: (N,) tracks of the next frame. least: how many are enough.
+    """
+    seen = window.mask[:, slot] != 0
+    if np.any(seen & (window.lm_state == ACTIVE) & (window.host != slot)):
+        return False
+    rows = [window.row_of[i] for i in following.tolist() if i in window.row_of]
+    return int(np.count_nonzero(seen[rows])) < least
+
+
+def landmark_positions(window: Window, T_body_cam: np.ndarray) -> np.ndarray:
+    """Return the (M, 3) positions in metres, world frame, of the landmarks in use."""
+    rows = window.active_rows()
+    lm = window.lm[rows].astype(np.float64)
+    rays = np.column_stack([lm[:, :2], np.ones(len(lm))]) / lm[:, 2:3]
+    body = rays @ T_body_cam[:3, :3].T + T_body_cam[:3, 3]
+    h = window.host[rows]
+    return np.einsum("nij,nj->ni", window.R[h].astype(np.float64), body) + window.vec[h, POSITION]
 
 
 def remove_moving(window: Window, slot: int, ids: np.ndarray, threshold: float) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from vio.backend.solve import cholesky, solve_upper_transposed
-from vio.geometry import exp_so3, log_so3, mul33
+from vio.geometry import exp_so3, log_so3, mul3, mul33
 
 # Parts of a state's vector. Compiled functions accept them on vectors, not on matrices.
 POSITION, VELOCITY = slice(0, 3), slice(3, 6)
@@ -141,3 +141,21 @@ def sum_squares(r: np.ndarray) -> float:
     for v in r:
         acc += v * v
     return acc
+
+
+def predict(
+    R: np.ndarray,
+    vec: np.ndarray,
+    dR: np.ndarray,
+    dv: np.ndarray,
+    dp: np.ndarray,
+    dt_s: float,
+    gravity: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return rotation, position and velocity after a preintegrated interval (Forster, eq. 37)."""
+    g = gravity.astype(np.float64)
+    R_new = mul33(R, dR.astype(np.float64))
+    p, v = vec[POSITION], vec[VELOCITY]
+    v_new = v + g * dt_s + mul3(R, dv.astype(np.float64))
+    p_new = p + v * dt_s + 0.5 * g * dt_s**2 + mul3(R, dp.astype(np.float64))
+    return R_new, p_new, v_new
