@@ -9,16 +9,18 @@ calibration's blocks as A'HA and HA: no kernel needs to know of them. Sources: L
 calibration for monocular visual-inertial systems", IROS 2018. docs/odometry/backend.md derives A.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from vio.backend.exposure import Exposures, Intervals
 from vio.backend.landmarks import VisualArrays
 from vio.backend.normal import linearize_landmarks
 from vio.backend.relative import RigArrays
 from vio.backend.solve import add_gram, marginal_covariance, solve_normal
 from vio.backend.states import POSE_COLUMNS, POSITION, VELOCITY, sum_squares
-from vio.backend.window import Window
+from vio.backend.window import Prior, Window
 from vio.camera import StereoRig
 from vio.config import BackEndConfig
 from vio.data import Calibration
@@ -30,6 +32,12 @@ D_TIME, D_TURN, D_SHIFT = 0, slice(1, 4), slice(4, 7)
 # Changes among the window's frames below which the noise of the states would be taken for
 # information: of attitude (rad) for the rig's pose, of rate (rad/s) or velocity (m/s) for the time.
 LEAST_TURN, LEAST_RATE, LEAST_SPEED = 0.035, 0.05, 0.15
+
+LEAST_GAIN = 1e-6  # of information, over that of the deviations at the start
+# Changes of the calibration, time offset (s), rotation (rad) and position (m), beyond which what
+# removed frames told of it is forgotten: their derivatives, and the pose extrapolated over the time
+# offset, were those of another calibration.
+FAR = np.repeat([0.002, 0.0175, 0.01], [1, 3, 3])
 
 
 @dataclass
@@ -60,7 +68,10 @@ class CalibratedWindow(Window):
         self.time_offset_s = calibration.time_offset_s
         self.R_rig, self.p_rig = calibration.R.copy(), calibration.p.copy()
         self._step = np.zeros(SIZE)  # sum of the steps since the start
-        self.rate = np.zeros((capacity, 3))  # of the body at each slot's time, rad/s
+        self._exposures = Exposures()
+        self._kept_H, self._kept_g = np.zeros((SIZE, SIZE)), np.zeros(SIZE)  # at the start
+        self._kept_from = np.zeros(SIZE)  # the calibration's step when keeping began
+        self._held: np.ndarray | None = None  # what the motion shows, while frames are removed
         self._set_rig()
 
     @property
@@ -68,9 +79,13 @@ class CalibratedWindow(Window):
         """Columns before those of the frames: none until there are inertial factors."""
         return SIZE if self.factors else 0
 
-    def note_rate(self, slot: int, rate_rad_s: np.ndarray) -> None:
-        """Keep the body's rate of rotation (3,) at a frame's time."""
-        self.rate[slot] = rate_rad_s
+    def note_motion(
+        self, slot: int, dt_s: np.ndarray, gyro: np.ndarray, accel: np.ndarray, biases: np.ndarray
+    ) -> None:
+        """Keep how the body moves before a frame, and so after the one before it."""
+        place = self.order.index(slot)
+        intervals = Intervals(dt_s, gyro - biases[:3], accel - biases[3:])
+        self._exposures.add(slot, self.order[place - 1] if place else None, intervals)
 
     def _set_rig(self) -> None:
         """Move the cameras to the estimated place on the body."""
@@ -85,34 +100,36 @@ class CalibratedWindow(Window):
             mul3(self.R_rig, g.p_body_cam0) + self.p_rig,
         )
 
-    def _at_exposure(
-        self, R: np.ndarray, vec: np.ndarray, td: float
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _at_exposure(self, R: np.ndarray, vec: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return poses R (S, 3, 3), p (S, 3) at the time of exposure."""
-        out = R.copy()
+        td, out = self.time_offset_s, R.copy()
+        p = vec[:, POSITION] + vec[:, VELOCITY] * td + self.gravity * (0.5 * td * td)
         for s in self.order:
-            out[s] = mul33(R[s], exp_so3(self.rate[s] * td))
-        return out, vec[:, POSITION] + vec[:, VELOCITY] * td
+            m = self._exposures.motion(s, self.time_offset_s)
+            out[s] = mul33(R[s], m.dR)
+            p[s] += mul3(R[s], m.dp)
+        return out, p
 
     def visual_arrays(self, slots: np.ndarray) -> VisualArrays:
         """Return the arrays of the visual kernels, with the poses at the time of exposure."""
         arrays = super().visual_arrays(slots)
         if not self.extra_columns:
             return arrays
-        td = self.time_offset_s
-        R, p = self._at_exposure(self.R, self.vec, td)
-        R_lin, p_lin = self._at_exposure(self.R_lin, self.vec_lin, td)
+        R, p = self._at_exposure(self.R, self.vec)
+        R_lin, p_lin = self._at_exposure(self.R_lin, self.vec_lin)
         return arrays._replace(R=R, p=p, R_lin=R_lin, p_lin=p_lin)
 
     def pose_derivatives(self) -> dict[int, np.ndarray]:
         """Return A (6, 7) by slot: derivatives of [rotation, position] by the calibration."""
-        R, _ = self._at_exposure(self.R_lin, self.vec_lin, self.time_offset_s)
+        R, _ = self._at_exposure(self.R_lin, self.vec_lin)
         used = (self._start.sigma > 0.0) & self._shown()
         out = {}
         for s in self.order:
             A = np.zeros((POSE_COLUMNS, SIZE))
-            A[:3, D_TIME] = mul3(R[s], self.rate[s])
-            A[3:, D_TIME] = self.vec_lin[s, VELOCITY]
+            m = self._exposures.motion(s, self.time_offset_s)
+            A[:3, D_TIME] = mul3(R[s], m.rate)
+            A[3:, D_TIME] = self.vec_lin[s, VELOCITY] + mul3(self.R_lin[s], m.dv)
+            A[3:, D_TIME] += self.gravity * self.time_offset_s
             A[:3, D_TURN] = R[s]
             A[3:, D_SHIFT] = R[s]
             out[s] = A * used
@@ -120,10 +137,13 @@ class CalibratedWindow(Window):
 
     def _shown(self) -> np.ndarray:
         """Return which of the columns (7,) the motion of the window's frames shows."""
+        if self._held is not None:
+            return self._held
         first, order = np.ascontiguousarray(self.R_lin[self.order[0]]), self.order
         turns = [log_so3(mulT33(first, np.ascontiguousarray(self.R_lin[s]))) for s in order]
         turn = max(float(np.sum(x**2)) for x in turns)
-        rates = self.rate[order] - self.rate[order[0]]
+        rates = np.array([self._exposures.motion(s, self.time_offset_s).rate for s in order])
+        rates -= rates[0]
         speeds = (self.vec_lin[order] - self.vec_lin[order[0]])[:, VELOCITY]
         # At constant velocities a time offset is an offset of position and yaw, which are free.
         changes = float(np.sum(rates**2, axis=1).max()) > LEAST_RATE**2
@@ -216,11 +236,73 @@ class CalibratedWindow(Window):
         H[:SIZE] = HA.T
         H[:SIZE, :SIZE] = np.einsum("ji,jk->ik", A, HA)
         g[:SIZE] = np.einsum("ji,j->i", A, g)
+        cost += self._add_kept(H, g)
         for J, r, cols in self._other_rows(col_of_slot):
             add_gram(H, g, J, r, cols)
             cost += 0.5 * float(sum_squares(r))
         self._derivative = A
         return H, g, cost
+
+    def shed(self, remove: Callable[[], None]) -> None:
+        """Call `remove`, and keep what the frames that it takes out told of the calibration.
+
+        A frame's observations of landmarks that it does not host are dropped with it. What they
+        say of poses is known by the other frames; what they say of the calibration, which is the
+        same for all, adds up over a run. The window's marginal information on the calibration
+        after the removal is filled up to that before it (Carlevaris-Bianco, Kaess, Eustice,
+        "Generic node removal for factor-graph SLAM", T-RO 2014, matches more than these marginals).
+        """
+        if not self.extra_columns:
+            remove()
+            return
+        if (np.abs(self._step - self._kept_from) > FAR).any():
+            self._forget()
+        self._held = self._shown()
+        before = self._marginal()
+        remove()
+        after = self._marginal() if self.extra_columns else None
+        self._held = None
+        if before is None or after is None:
+            return
+        H, g = before[0] - after[0], before[1] - after[1]
+        scale = np.where(self._start.sigma > 0.0, self._start.sigma, 0.0)
+        values, vectors = np.linalg.eigh(scale[:, None] * (0.5 * (H + H.T)) * scale)
+        # Without a column's information, or by rounding, there may be a little less before.
+        vectors = vectors[:, values > LEAST_GAIN]
+        values = values[values > LEAST_GAIN]
+        inverse = np.where(scale > 0.0, 1.0 / np.where(scale > 0.0, scale, 1.0), 0.0)
+        H = np.einsum("ik,k,jk->ij", vectors, values, vectors) * inverse[:, None] * inverse
+        g = inverse * np.einsum("ik,jk,j->i", vectors, vectors, scale * g)
+        self._kept_H += H
+        self._kept_g += g - np.einsum("ij,j->i", H, self._step)
+
+    def _forget(self) -> None:
+        """Forget what the past told of the calibration, not what it told of the states."""
+        self._kept_H[:], self._kept_g[:] = 0.0, 0.0
+        self._kept_from = self._step.copy()
+        if self.is_in_prior:
+            assert self.prior is not None
+            p = self.prior  # J is upper triangular, and the calibration's columns come first
+            self.prior = Prior(
+                np.ascontiguousarray(p.J[SIZE:, SIZE:]), p.r[SIZE:].copy(), p.slots, p.dims
+            )
+
+    def _marginal(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return the information (7, 7) on the calibration, the rest free, and gradient (7,)."""
+        H, g, _ = self.linearize()
+        ok, step, U = solve_normal(H, g, 0.0)
+        if not ok:
+            return None
+        information = np.linalg.inv(marginal_covariance(U, 0, SIZE))
+        return information, -np.einsum("ij,j->i", information, step[:SIZE])
+
+    def _add_kept(self, H: np.ndarray, g: np.ndarray) -> float:
+        """Add what removed frames told of the calibration; return its cost."""
+        H[:SIZE, :SIZE] += self._kept_H
+        g[:SIZE] += self._kept_g + np.einsum("ij,j->i", self._kept_H, self._step)
+        least = np.linalg.pinv(self._kept_H, hermitian=True)
+        away = self._step + np.einsum("ij,j->i", least, self._kept_g)
+        return 0.5 * float(np.einsum("i,ij,j->", away, self._kept_H, away))
 
     def _retract(self, slots: np.ndarray, dims: np.ndarray, dx: np.ndarray) -> None:
         if self.extra_columns:

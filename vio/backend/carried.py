@@ -75,8 +75,8 @@ class CarriedStart:
         )
         w.R_lin[slot], w.vec_lin[slot] = w.R[slot], w.vec[slot]
         w.linearized[slot] = True
-        if len(frame.gyro):
-            w.note_rate(slot, frame.gyro[-1] - known.gyro_bias)
+        biases = np.concatenate([known.gyro_bias, known.accel_bias])
+        w.note_motion(slot, frame.dt_s, frame.gyro, frame.accel, biases)
         self._began_ns = frame.t_ns
         return w
 

@@ -229,7 +229,7 @@ class Estimator:
         if frame.is_keyframe:
             add_landmarks(self.window, self.slot, frame.ids, frame.rays, self.config)
         triangulate_pending(self.window, self.slot, self.config)
-        self._shrink()
+        self.window.shed(self._shrink)
         if self._on_trial and not self._is_proved(self.window, vision):
             return None
         estimate = self._estimate(self.window, is_first, vision, inertial, scale_sigma)
@@ -356,7 +356,7 @@ class Estimator:
         vec = np.concatenate([p_new, v_new, x[BIASES]])
         self.slot = w.add_frame(frame.t_ns, R_new, vec, frame.is_keyframe)
         w.add_imu_factor(last, self.slot, pre)
-        w.note_rate(self.slot, frame.gyro[-1] - x[GYRO_BIAS])
+        w.note_motion(self.slot, frame.dt_s, frame.gyro, frame.accel, x[BIASES])
         self._newest = frame
 
     def _shrink(self) -> None:

@@ -277,8 +277,7 @@ def with_inertial_factors(
     for k, f in enumerate(frames[1:]):
         pre = preintegrate(f.dt_s, f.gyro, f.accel, biases[:3], biases[3:], w.noise, w.dtype)
         w.add_imu_factor(w.order[k], w.order[k + 1], pre)
-        w.note_rate(w.order[k + 1], f.gyro[-1] - biases[:3])
-    w.note_rate(w.order[0], frames[1].gyro[0] - biases[:3])
+        w.note_motion(w.order[k + 1], f.dt_s, f.gyro, f.accel, biases)
     first = w.order[0]
     sigmas = np.concatenate([[0.3, 0.3, 1e-3], [1e-3] * 3, [3.0] * 3, sigma])
     J = np.diag(1.0 / sigmas).astype(w.dtype)

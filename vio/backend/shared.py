@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """States that all frames of a window share: here none; vio/backend/calibrated.py has some."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from vio.data import Calibration
@@ -30,8 +32,10 @@ class SharedStates:
         """Return the estimated calibration, or None; keep: the next window starts there."""
         return None
 
-    def note_rate(self, slot: int, rate_rad_s: np.ndarray) -> None:
-        """Take note of the body's rate of rotation (3,) at a frame's time."""
+    def note_motion(
+        self, slot: int, dt_s: np.ndarray, gyro: np.ndarray, accel: np.ndarray, biases: np.ndarray
+    ) -> None:
+        """Take note of the inertial intervals (M,), (M, 3), (M, 3) up to a frame, biases (6,)."""
 
     def start_shared_prior(self, A: np.ndarray, m: int, columns: np.ndarray) -> int:
         """Write the prior that the shared states start with to A from row m; return the next."""
@@ -45,3 +49,7 @@ class SharedStates:
     def shared_difference(self) -> np.ndarray:
         """Return the difference of the shared states from their first estimates."""
         return np.zeros(0)
+
+    def shed(self, remove: Callable[[], None]) -> None:
+        """Call `remove`, which takes frames out, and keep what it would lose of shared states."""
+        remove()
