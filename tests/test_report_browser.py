@@ -12,7 +12,7 @@ import pytest
 
 from tests.run_folders import has, needs_plotly, write_run
 from tests.states import make_run
-from vio.report.html import runs
+from vio.report.html import write
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = [
@@ -72,7 +72,7 @@ def until(act: Callable[[], Any]) -> Any:
 def show(browser: Any, folders: Path, *names: str) -> None:
     """Write a page of runs, open it and draw all figures that are not behind a choice."""
     page = folders / "page.html"
-    runs.write_report([folders / name for name in names], page)
+    write.write_report([folders / name for name in names], page)
     browser.get_log("browser")
     browser.get_log("performance")
     browser.get(page.as_uri())
@@ -120,7 +120,7 @@ def test_a_page_opens_without_an_error_or_a_request(
 
 def test_an_error_of_the_page_and_a_request_are_seen(browser: Any, folders: Path) -> None:
     page = folders / "broken.html"
-    runs.write_report([folders / "rendered"], page)
+    write.write_report([folders / "rendered"], page)
     text = page.read_text()
     page.write_text(text.replace('all(".stepper").forEach(stepper);', "nowhere();"))
     browser.get(page.as_uri())

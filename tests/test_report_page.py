@@ -3,14 +3,13 @@
 
 import json
 import re
-from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.report_pages import HOSTILE, Parsed, strings, trace, y
 from tests.run_folders import Circle, needs_plotly, write_run
 from tests.states import make_run, make_state
 from vio import cli
@@ -18,7 +17,7 @@ from vio.commands.outcome import finish, write_page
 from vio.config import load_config
 from vio.data import Status
 from vio.errors import VioError
-from vio.report.html import plots, runs
+from vio.report.html import plots, write
 from vio.report.html.page import POLICY, safe_json
 from vio.runs.folder import RunFolder
 
@@ -35,62 +34,10 @@ FILES = (
 )
 
 
-class Parsed(HTMLParser):
-    """Hold a page's elements, addresses, the texts of its scripts and the rows of its tables."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.scripts: list[str] = []
-        self.rows: list[list[str]] = []
-        self.text = ""
-        self._cell = self._script = False
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        self._script = tag == "script"
-        if self._script:
-            self.scripts.append("")
-        if tag == "tr":
-            self.rows.append([])
-        if tag in ("td", "th"):
-            self.rows[-1].append("")
-            self._cell = True
-
-    def handle_endtag(self, tag: str) -> None:
-        self._script = False
-        self._cell = self._cell and tag not in ("td", "th")
-
-    def handle_data(self, data: str) -> None:
-        if self._script:
-            self.scripts[-1] += data
-            return
-        self.text += data
-        if self._cell:
-            self.rows[-1][-1] += data
-
-    @property
-    def data(self) -> dict[str, Any]:
-        return json.loads(self.scripts[0])
-
-    def row(self, name: str) -> list[str]:
-        (found,) = [row[1:] for row in self.rows if row[0] == name]
-        return found
-
-
 def report(folder: Path, *more: Path) -> Parsed:
     out = folder / "report.html"
-    runs.write_report([folder, *more], out)
+    write.write_report([folder, *more], out)
     return Parsed(out.read_text())
-
-
-def trace(figure: dict[str, Any], name: str, k: int = 0) -> dict[str, Any]:
-    return [t for t in figure["data"] if t["name"] == name][k]
-
-
-def y(figure: dict[str, Any], name: str, k: int = 0) -> np.ndarray:
-    return plots.unpacked(trace(figure, name, k)["y"])
 
 
 @pytest.fixture(scope="module")
@@ -213,7 +160,7 @@ def test_rendered_images_are_in_the_page_and_recorded_ones_are_linked(
     assert all(s.startswith("data:image/jpeg;base64,/9j/") for s in sources)
     folder = tmp_path / "a #1?"
     write_run(folder, rendered=False)
-    runs.write_report([folder], tmp_path / "page.html")
+    write.write_report([folder], tmp_path / "page.html")
     text = (tmp_path / "page.html").read_text()
     assert "data:image/jpeg" not in text
     sources = [f["src"] for f in Parsed(text).data["features"]["0"]["frames"]]
@@ -254,18 +201,6 @@ def test_a_page_states_plotlys_licence(page: Parsed) -> None:
     assert "Licensed under the MIT license" in page.scripts[1][:300]
 
 
-HOSTILE = "</script><img src=x onerror=alert(1)>&amp;\u2028"
-
-
-def strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    for part in (
-        value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    ):
-        yield from strings(part)
-
-
 def test_names_from_data_are_text_wherever_they_come_up(page: Parsed, tmp_path: Path) -> None:
     folders = [tmp_path / "<b onclick=alert(1)>x", tmp_path / 'it\'s "B" & <i>']
     for folder in folders:
@@ -300,7 +235,7 @@ def test_json_in_a_script_cannot_end_it() -> None:
 
 def test_a_page_is_the_same_bytes_when_written_again(run: Path, tmp_path: Path) -> None:
     for name in ("a.html", "b.html"):
-        runs.write_report([run, run], tmp_path / name)
+        write.write_report([run, run], tmp_path / name)
     assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
 
 
@@ -407,11 +342,11 @@ def test_a_page_that_would_be_too_large_holds_less(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "page.html"
-    runs.write_report([run], out)
+    write.write_report([run], out)
     whole = out.stat().st_size
     assert whole < 8_000_000
-    monkeypatch.setattr(runs, "MAX_BYTES", whole - 1000)
-    runs.write_report([run], out)
+    monkeypatch.setattr(write, "MAX_BYTES", whole - 1000)
+    write.write_report([run], out)
     assert out.stat().st_size < whole - 1000
     assert len(Parsed(out.read_text()).data["features"].get("0", {"frames": []})["frames"]) < 10
 
@@ -476,4 +411,4 @@ def test_without_plotly_a_run_says_in_one_line_that_there_is_no_report(
     ]
     assert not (tmp_path / "report.html").exists()
     with pytest.raises(VioError, match=r"needs plotly: pip install 'kestrel-vio\[report\]'"):
-        runs.write_report([run], tmp_path / "x.html")
+        write.write_report([run], tmp_path / "x.html")

@@ -3,8 +3,9 @@
 
     python -m tools.faults.measure [--cases NAME ...] [--sources NAME ...] [--seeds N]
 
-Writes DIR/faults.json and prints the table; exit code 3 when a bar is missed. Flights and scenes
-are rendered into DIR/flights once. Each run is `vio run` in a process of its own, on one thread.
+Writes DIR/faults.json and DIR/report.html, and prints the table; exit code 3 when a bar is missed.
+Flights and scenes are rendered into DIR/flights once. Each run is `vio run` in a process of its
+own, on one thread.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from tools.faults.plant import Chance
 from tools.faults.recording import Recording, load
 from tools.faults.runs import Run, ate_m, flight, run, scene_folder, truth_of
 from tools.faults.scenes import SCENES, Scene
+from vio.commands.outcome import write_page
 from vio.errors import VioError
 from vio.exits import EXIT_NEGATIVE
 from vio.runs.files import replace_file
@@ -112,6 +114,7 @@ def row_of(case: Case, source: Source, runs: Sequence[dict[str, Any]]) -> dict[s
         missed.append("not named")
     return {
         "case": case.name,
+        "title": case.title,
         "source": source.sequence,
         "bar": case.bar,
         "mean_ratio": means,
@@ -132,7 +135,14 @@ def scene_row(scene: Scene, seed: int, flights: Path, work: Path) -> dict[str, A
         value = scene.figure(next(iter(result.segments.values())), truth_of(folder))
     if not scene.is_met(value):
         missed.append(f"{'over' if scene.at_most else 'under'} {scene.bound:g}")
-    return {"scene": scene.name, "seed": seed, "value": value, "missed": missed}
+    return {
+        "scene": scene.name,
+        "title": scene.title,
+        "unit": scene.unit,
+        "seed": seed,
+        "value": value,
+        "missed": missed,
+    }
 
 
 def cell(row: dict[str, Any]) -> str:
@@ -206,6 +216,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     replace_file(given.out / "faults.json", json.dumps(result, indent=2) + "\n")
     shutil.rmtree(work)
     print(text)
+    if not given.no_report:
+        write_page(given.out)
     return EXIT_NEGATIVE if any(row["missed"] for row in [*rows, *scene_rows]) else 0
 
 
@@ -226,6 +238,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         )
     parser.add_argument("--seeds", type=int, default=2, help="of faults, RANSAC and scenes: 1 to N")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
+    parser.add_argument("--no-report", action="store_true", help="write no report.html")
     parser.add_argument("--out", type=Path, default=Path("build/faults"), metavar="DIR")
     return parser.parse_args(arguments)
 

@@ -86,7 +86,7 @@ def finish(
 def write_page(folder: "Path") -> None:
     """Write a folder's report.html; without plotly, print a line that there is none."""
     from vio.report.html.page import has_plotly
-    from vio.report.html.runs import write_report
+    from vio.report.html.write import write_report
 
     if has_plotly():
         write_report([folder], folder / "report.html")

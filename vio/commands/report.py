@@ -1,19 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`vio report`: write report.html of a run, or of several beside each other."""
+"""`vio report`: write report.html of a run, suite or fault table, or of several runs."""
 
 import argparse
 from pathlib import Path
 
-HELP = "Write report.html of a run, or of several beside each other."
+HELP = "Write report.html of a run, a suite, or several runs."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="folders of runs, e.g. runs/latest")
+    parser.add_argument(
+        "runs",
+        nargs="+",
+        metavar="RUN",
+        help="folders: runs (several: beside each other), or one suite or fault table",
+    )
     parser.add_argument(
         "--out",
         metavar="FILE",
-        help="the page (default: report.html in the run's folder; of several runs, here)",
+        help="the page (default: report.html in the folder; of several runs, here)",
     )
 
 
@@ -21,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     """Write the page, print where it is and what is missing in it."""
     import sys
 
-    from vio.report.html.runs import write_report
+    from vio.report.html.write import write_report
 
     folders = [Path(text) for text in args.runs]
     first = folders[0] if len(folders) == 1 else Path()

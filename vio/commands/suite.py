@@ -47,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", metavar="DIR", help="folder for the runs and suite.json (default: new, in runs/)"
     )
+    parser.add_argument("--no-report", action="store_true", help="write no report.html")
 
 
 def make_jobs(args: argparse.Namespace) -> "list[Job]":
@@ -81,7 +82,7 @@ def make_jobs(args: argparse.Namespace) -> "list[Job]":
 def run(args: argparse.Namespace) -> int:
     """Run the suite; return 3 when a sequence failed or was lost."""
     from vio.commands.console import print_table, progress
-    from vio.commands.outcome import config_from_arguments
+    from vio.commands.outcome import config_from_arguments, write_page
     from vio.exits import EXIT_NEGATIVE
     from vio.runs.folder import make_folder
     from vio.runs.lock import locked
@@ -98,6 +99,8 @@ def run(args: argparse.Namespace) -> int:
     words += [] if args.until is None else ["--until", str(args.until)]
     with locked(out), progress("suite", len(jobs)) as done:
         result = run_suite(jobs, words, out, args.jobs or os.cpu_count() or 1, done)
+    if not args.no_report:
+        write_page(out)
     summary = result["summary"]
     print_table("", HEADER, [table_row(row) for row in result["rows"]])
     rows = [summary_row(name, group) for name, group in summary["sequences"].items()]

@@ -120,13 +120,18 @@ def stacked(
     return {"data": out, "layout": layout(height, barmode="overlay", **axes)}
 
 
+class Html(str):
+    """Hold HTML that a table shows as it is."""
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[object]], numbers: int = 1) -> str:
-    """Return an HTML table, every cell escaped; numbers: the first column of figures."""
+    """Return an HTML table, every cell but `Html` escaped; numbers: the first column of figures."""
 
     def cells(row: Sequence[object], tag: str) -> str:
+        texts = (cell if isinstance(cell, Html) else escape(str(cell)) for cell in row)
         return "".join(
-            f"<{tag}{' class=n' if i >= numbers else ''}>{escape(str(cell))}</{tag}>"
-            for i, cell in enumerate(row)
+            f"<{tag}{' class=n' if i >= numbers else ''}>{shown}</{tag}>"
+            for i, shown in enumerate(texts)
         )
 
     body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in rows)

@@ -107,6 +107,24 @@ def read_run(path: Path, name: str) -> RunData:
     return run
 
 
+def read_path(path: Path, name: str) -> RunData:
+    """Return a run of which only the states and the ground truth are read."""
+    run = RunData(path, name)
+    if (columns := _attempt(run, "states.csv", _states)) is not None:
+        run.log = RunLog.from_columns(*columns, {})
+    if (path / "ground_truth_tum.txt").exists():
+        run.truth = _attempt(run, "ground_truth_tum.txt", read_trajectory)
+    return run
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Return the record of a JSON file; raises VioError when it holds none."""
+    try:
+        return _record(path)
+    except (ValueError, RecursionError) as error:
+        raise VioError(f"{path} is damaged: {reason(error)}") from None
+
+
 def _attempt(run: RunData, name: str, read: Callable[[Path], T]) -> T | None:
     """Return what `read` makes of a file, or None with a problem."""
     path = run.path / name

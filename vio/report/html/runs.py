@@ -3,47 +3,43 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 
 from vio.report.html import accuracy, figures, stepper, timeline, times, trajectory
-from vio.report.html.page import MAX_BYTES, Page
+from vio.report.html.page import Page
 from vio.report.html.read import RunData, read_run
-from vio.runs.files import replace_file
 
 OPEN = "A figure's legend hides and shows its curves; drag to enlarge, double click to go back."
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Hold how much of each run goes into a page: points of a curve, images, landmarks."""
+    """Hold how much of each run goes into a page: points of a curve, images."""
 
     points: int
     images: int
 
 
-# Tried one after another until the page is small enough.
-FITS = (Limits(4000, 40), Limits(3000, 28), Limits(1500, 16), Limits(800, 8), Limits(300, 0))
+def read_runs(folders: Sequence[Path]) -> list[RunData]:
+    """Return what run folders hold, under different names; raises VioError for another folder."""
+    found = [read_run(f, name) for f, name in zip(folders, _names(folders), strict=True)]
+    for run in found:
+        accuracy.complete(run)
+    return found
 
 
-def write_report(folders: Sequence[Path], out: Path) -> list[str]:
-    """Write the page of run folders to a file; return what is missing or damaged in them.
+def runs_page(
+    runs: Sequence[RunData], points: int, images: int, page_folder: Path
+) -> tuple[Page, list[str]]:
+    """Return the page of runs and what is missing or damaged in them.
 
-    Raises VioError for a folder that is none of a run, and when plotly is not installed.
+    points, images: of all runs together. page_folder: where the page is to lie.
     """
-    names = _names(folders)
-    runs = [read_run(folder, name) for folder, name in zip(folders, names, strict=True)]
-    found = {id(run): list(run.problems) for run in runs}
-    for limits in FITS:
-        for run in runs:
-            run.problems = list(found[id(run)])
-        share = Limits(limits.points // len(runs), limits.images // len(runs))
-        text = _page(runs, share, out.parent).html()
-        if len(text.encode()) <= MAX_BYTES:
-            break
-    replace_file(out, text)
-    return [f"{run.name}: {problem}" for run in runs for problem in run.problems]
+    fresh = [replace(run, problems=list(run.problems)) for run in runs]
+    page = _page(fresh, Limits(points // len(runs), images // len(runs)), page_folder)
+    return page, [f"{run.name}: {problem}" for run in fresh for problem in run.problems]
 
 
 def _names(folders: Sequence[Path]) -> list[str]:
@@ -57,8 +53,6 @@ def _names(folders: Sequence[Path]) -> list[str]:
 
 
 def _page(runs: Sequence[RunData], limits: Limits, page_folder: Path) -> Page:
-    for run in runs:
-        accuracy.complete(run)
     placed = [trajectory.place(run) for run in runs]
     page = Page(" and ".join(run.name for run in runs))
     views = _views("space")
