@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Points through the lens in integers, against the exact camera models."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -93,6 +94,18 @@ def test_a_ray_beyond_the_table_says_that_it_has_no_pixel() -> None:
     lens = rc.lens_registers(EQUIDISTANT, HW)
     assert rc.project(lens, SIGNALS, 20000, -30000)[2]
     assert not rc.project(lens, SIGNALS, 131071, 131071)[2]
+
+
+def test_a_lens_that_sees_farther_than_rays_reach_is_refused() -> None:
+    # Without distortion the model is r = f t: a corner tells its angle.
+    wide = replace(EQUIDISTANT, fx=330.0, fy=330.0, distortion=(0.0, 0.0, 0.0, 0.0))
+    angle = math.degrees(math.hypot(382.0, 245.0) / 330.0)
+    assert 63.0 < angle < 84.0
+    with pytest.raises(VioError, match=f"sees {angle:.0f} degrees off its axis"):
+        rc.lens_registers(wide, HW)
+    # Narrower, every pixel's ray is right: nothing saturates.
+    narrow = replace(wide, fx=430.0, fy=430.0)
+    assert unprojection_error(narrow, rc.lens_registers(narrow, HW)).max() < 0.05
 
 
 def test_registers_of_a_rotation_are_the_nearest_words() -> None:

@@ -5,6 +5,7 @@ The radial part of the distortion is a table over the squared radius, both ways,
 model fits; the tangential part is a polynomial. A pixel is sQ10.8, a ray sQ1.16.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ INV_FX, INV_FY, FX, FY, CX, CY, P1, P2, INVERSE_SHIFT, FORWARD_SHIFT, WIDTH, HEI
 _INV_FOCAL_FRAC = 25
 _LEAST_FOCAL = 128  # pixels; the reciprocal of a shorter one does not fit
 _TANGENTIAL_FRAC = 24
+LONGEST_RAY = 1.99  # words of rays and squared radii end at 2 and 4: 63 degrees off the axis
 _LEAST_DEPTH = 6553  # 0.1, of a rotated ray; nearer to the plane of the lens it has no pixel
 
 
@@ -37,6 +39,21 @@ class LensRegisters(NamedTuple):
     forward: np.ndarray
 
 
+def _check_reach(camera: Camera) -> None:
+    """Raise VioError for a lens that sees farther off its axis than rays reach."""
+    u, v = np.arange(camera.width + 1.0), np.arange(camera.height + 1.0)
+    sides = [np.column_stack([u, np.full_like(u, y)]) for y in (0.0, camera.height)]
+    sides += [np.column_stack([np.full_like(v, x), v]) for x in (0.0, camera.width)]
+    longest = float(np.nanmax(np.hypot(*camera.unproject(np.concatenate(sides)).T), initial=0.0))
+    if longest > LONGEST_RAY:
+        angle, bound = (math.degrees(math.atan(x)) for x in (longest, LONGEST_RAY))
+        raise VioError(
+            f"the lens sees {angle:.0f} degrees off its axis, but the rays of engine fixed and of "
+            f"the hardware end at {bound:.0f}; choose --engine float, or crop the images (width, "
+            "height and principal point in the calibration with them)"
+        )
+
+
 def lens_registers(camera: Camera, hw: HwConfig) -> LensRegisters:
     """Return the registers of a camera; raises VioError where its calibration does not fit."""
     c, r = hw.coord_frac, hw.ray_frac
@@ -50,6 +67,7 @@ def lens_registers(camera: Camera, hw: HwConfig) -> LensRegisters:
             f"focal lengths {camera.fx:g} and {camera.fy:g} px: engine fixed needs more than "
             f"{_LEAST_FOCAL} px; use larger images"
         )
+    _check_reach(camera)
     p1, p2 = (camera.distortion[2:4]) if camera.model == "radial-tangential" else (0.0, 0.0)
     tangential = sq(-6, _TANGENTIAL_FRAC)
     # Radial factors on the undistorted radius, densely; the corners say how far they must reach.
