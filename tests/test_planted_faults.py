@@ -297,6 +297,7 @@ def all_spoilt_rows(recording: Recording, chance: Chance) -> Recording:
         (plant.saturation, 3.0, 1),
         (all_spoilt_rows, 1.5, 1),
         (plant.brightness_step, 1.5, 1),
+        (plant.long_gap, 1.5, 1),
         (plant.white_wall, 1.5, 2),
     ],
     ids=lambda value: getattr(value, "__name__", str(value)),

@@ -68,7 +68,7 @@ class Status(StrEnum):
     TRACKING = "tracking"  # vision and inertial data agree
     CONTRADICTED = "contradicted"  # vision and inertial data disagree: less certain than usual
     INERTIAL = "inertial"  # vision lost: dead reckoning, for a bounded time
-    LOST = "lost"  # no pose; the odometry starts again by itself
+    LOST = "lost"  # no pose; the odometry goes on by itself, in a new segment
 
 
 @dataclass(frozen=True)
