@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run folders made of hand-made states, for tests of what reads them."""
 
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.states import START_NS, STEP_NS, make_run, position
-from vio.config import Config
+from vio.config import Config, load_config
 from vio.data import State, StereoFrame
 from vio.runs.execute import RunResult
 from vio.runs.features import CHANGES, KEYFRAMES, write_features, write_truth
@@ -31,6 +32,9 @@ def has(distribution: str) -> bool:
 needs_plotly = pytest.mark.skipif(
     not has("plotly"), reason="plotly is not installed: pip install -e '.[dev]'"
 )
+
+
+FIXED = load_config("ecp5_85k")
 
 
 class Circle:
@@ -82,3 +86,25 @@ def write_run(
         folder.write_metrics(summarise(dataset, result))  # type: ignore[arg-type]
     result.features = sampler.samples
     return result
+
+
+def counted(i: int, keyframe: bool) -> dict[str, int]:
+    """Return the counters of a frame of engine fixed: other ones in each frame."""
+    counters = {"tracked": 100 + i, "lost_ransac": i % 3, "lost_flat": i % 5}
+    counters |= {f"iterations_level{k}": 300 + 10 * i + k for k in range(FIXED.frontend.levels)}
+    if keyframe:
+        counters |= {
+            "detected": 40 + i,
+            "stereo_matched": 90 + i,
+            "stereo_columns": 5000 + i,
+            "stereo_iterations": 400 + i,
+        }
+    return counters if i else {"detected": 150}  # the first frame has no window
+
+
+def fixed_states() -> list[State]:
+    """Return the states of a run of engine fixed."""
+    return [
+        replace(s, tracks=replace(s.tracks, counters=counted(i, s.is_keyframe)))
+        for i, s in enumerate(make_run())
+    ]

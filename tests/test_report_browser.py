@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.run_folders import has, needs_plotly, write_run
+from tests.run_folders import FIXED, fixed_states, has, needs_plotly, write_run
 from tests.states import make_run
 from vio.report.html import write
 
@@ -52,11 +52,12 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the runs `rendered`, `recorded` and `<b>longer`."""
+    """Return a folder with the runs `rendered`, `recorded`, `<b>longer` and `fixed`."""
     folder = tmp_path_factory.mktemp("runs")
     write_run(folder / "rendered")
     write_run(folder / "recorded", rendered=False)
     write_run(folder / "<b>longer", make_run(60))
+    write_run(folder / "fixed", fixed_states(), config=FIXED)
     return folder
 
 
@@ -172,9 +173,9 @@ def test_features_step_by_buttons_slide_keys_and_time(browser: Any, folders: Pat
     stepper.send_keys(Keys.ARROW_RIGHT)
     assert shown() == 1
     click(browser, find(".play"))
-    until(lambda: shown() == 3)
+    until(lambda: shown() >= 3)
     click(browser, find(".play"))
-    assert find(".play").text == "play"
+    until(lambda: find(".play").text == "play")
     browser.execute_script(
         "document.getElementById('timeline-0').emit('plotly_click', {points: [{x: 1.49}]})"
     )
@@ -221,6 +222,20 @@ def test_a_choice_shows_the_other_run(browser: Any, folders: Path) -> None:
     select.select_by_visible_text("<b>longer")
     assert (one.is_displayed(), other.is_displayed()) == (False, True)
     draw(browser, other)
+    assert faults(browser) == []
+
+
+def test_a_choice_shows_each_frames_blocks(browser: Any, folders: Path) -> None:
+    from selenium.webdriver.support.ui import Select
+
+    show(browser, folders, "fixed")
+    figures = browser.find_elements("css selector", "[id^=hardware-0-frame]")
+    select = Select(browser.find_element("css selector", "select[data-tabs=hardware-0]"))
+    assert len(figures) == len(select.options) == 4
+    for k, figure in enumerate(figures):
+        select.select_by_index(k)
+        assert [f.is_displayed() for f in figures] == [i == k for i in range(4)]
+        draw(browser, figure)
     assert faults(browser) == []
 
 

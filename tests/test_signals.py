@@ -8,12 +8,11 @@ import pytest
 
 from tests.conftest import FRAME_STEP_NS, START_NS
 from vio import cli
-from vio.commands.hw.signals import row_of
 from vio.config import HwConfig, load_config
 from vio.datasets import open_dataset
 from vio.fixed.formats import formats
 from vio.fixed.qformat import SignalUse, sq, uq
-from vio.runs.signals import trace_signals
+from vio.runs.signals import row_of, trace_signals
 
 SETTINGS = ["--set", "frontend.min_depth_m=0.3", "--set", "frontend.window=9"]
 

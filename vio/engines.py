@@ -48,8 +48,16 @@ def make_odometry(
     return Odometry(rig, config, frontend or make_frontend(rig, config), estimator)
 
 
-def make_frontend(rig: StereoRig, config: Config) -> FrontEnd:
-    """Return the front end of frontend.engine; raises VioError for images too small for it."""
+def make_frontend(rig: StereoRig, config: Config, trace: bool = False) -> FrontEnd:
+    """Return the front end of frontend.engine; raises VioError for images too small for it.
+
+    trace: let it record the range of its signals, which only engine fixed does.
+    """
+    if trace and config.frontend.engine != "fixed":
+        raise VioError(
+            f"engine {config.frontend.engine} has no signals to trace; choose --engine fixed, "
+            "which is bit-exact with rtl"
+        )
     if config.frontend.engine != "replay":
         check_sizes(rig, config.frontend)
     if rig.is_mono and config.frontend.engine in ("fixed", "rtl"):
@@ -61,7 +69,7 @@ def make_frontend(rig: StereoRig, config: Config) -> FrontEnd:
         case "fixed":
             from vio.fixed.frontend import FixedFrontEnd
 
-            return FixedFrontEnd(rig, config)
+            return FixedFrontEnd(rig, config, trace)
         case "rtl":
             from vio.hw.cosim.engine import RtlFrontEnd
 

@@ -32,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the run folder (default: a new one in runs/, also runs/latest)",
     )
     parser.add_argument("--no-figures", action="store_true", help="write no figures")
+    parser.add_argument(
+        "--trace", action="store_true", help="engine fixed: record the range of every signal"
+    )
     parser.add_argument("--no-report", action="store_true", help="write no report.html")
     add_source(parser)
 
@@ -104,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
     frame_count = count_frames(dataset, args.until)
     with locked(path), RunFolder(path, config) as folder:
         with progress(dataset.name, frame_count) as done:
-            result = execute(dataset, config, folder, args.until, done)
+            result = execute(dataset, config, folder, args.until, done, args.trace)
         print_notes(dataset.warnings[before:], MAX_NOTES)
         code, metrics = finish(
             dataset, folder, result, figures=not args.no_figures, report=not args.no_report

@@ -24,7 +24,7 @@ PARTS = {
 }
 
 
-def _shares(energy: "Energy") -> dict[str, float]:
+def shares(energy: "Energy") -> dict[str, float]:
     """Return microjoule of a keyframe with its tracking frames, by colour."""
     return {
         name: sum(v for k, v in energy.cycle.items() if k.startswith(starts)) * 1e-6
@@ -40,10 +40,10 @@ def draw_energy(path: Path, rows: Sequence["Energy"], preset: str, what: str) ->
         axes,
     ):
         for ax, shown in zip(axes, (rows, chip), strict=True):
-            totals = [sum(_shares(e).values()) for e in shown]
+            totals = [sum(shares(e).values()) for e in shown]
             for i, e in enumerate(shown):
                 left = 0.0
-                for name, value in _shares(e).items():
+                for name, value in shares(e).items():
                     ax.barh(i, value, left=left, color=PARTS[name][1], height=0.7)
                     if ax is axes[1] and value > 0.05 * max(totals):
                         ax.text(left + value / 2, i, f"{value:.0f}", ha="center", va="center")

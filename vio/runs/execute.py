@@ -21,6 +21,7 @@ from vio.runs.log import RunLog
 from vio.runs.samples import FrameSampler, SampleFrame
 
 if TYPE_CHECKING:
+    from vio.frontend.base import FrontEnd
     from vio.odometry import Odometry
 
 
@@ -98,17 +99,18 @@ def execute(
     folder: RunFolder,
     until_s: float | None = None,
     on_frame: Callable[[int, str], None] = lambda done, note: None,
+    trace: bool = False,
 ) -> RunResult:
     """Run the odometry, writing each state as it comes.
 
     on_frame is called with the number of frames done and the last state's reason. until_s:
     stop that many seconds after the first image. Ctrl-C or an error ends the run early: the result
-    holds it, with all that came before.
+    holds it, with all that came before. trace: write signals.json, with engine fixed only.
     """
     from vio.environment import load_numba
 
     load_numba()
-    from vio.engines import make_odometry
+    from vio.engines import make_frontend, make_odometry
     from vio.odometry import ImuPose, run
 
     watched = Watched(dataset)
@@ -118,7 +120,8 @@ def execute(
         FrameSampler(frame_count, samples=result.samples),
         FrameSampler(frame_count, KEYFRAMES, CHANGES, halved=True, samples=result.features),
     )
-    odometry = make_odometry(dataset.rig, dataset.imu_noise, config)
+    frontend = make_frontend(dataset.rig, config, trace) if trace else None
+    odometry = make_odometry(dataset.rig, dataset.imu_noise, config, frontend=frontend)
     imu_poses: list[ImuPose] = []
     states = run(watched, odometry, end_ns(dataset, until_s), imu_poses)
     cloud = _Cloud(config.backend.keyframes)
@@ -154,11 +157,22 @@ def execute(
     with suppress(VioError) if result.error else nullcontext():
         folder.write_landmarks(result.landmarks)
         write_truth(folder.path, dataset, result.log)
+        if frontend is not None:
+            _write_trace(folder, frontend, config, len(result.log))
         write_features(folder.path, result.features, is_rendered(dataset))
         if result.calibration is not None:
             write_calibration(folder.path, dataset, result.calibration)
     result.peak_memory_mb = peak_memory_mb()
     return result
+
+
+def _write_trace(folder: RunFolder, frontend: "FrontEnd", config: Config, frames: int) -> None:
+    """Write what the signals of a traced front end did."""
+    from vio.fixed.frontend import FixedFrontEnd
+    from vio.runs.signals import all_signals, write_signals
+
+    assert isinstance(frontend, FixedFrontEnd)
+    write_signals(folder.path, frames, all_signals(frontend, config))
 
 
 def peak_memory_mb() -> float:

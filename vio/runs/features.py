@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 KEYFRAMES, CHANGES = 28, 12  # frames kept: keyframes spread over the run, and changes of status
 FEATURES = "features.json"
+SIGNALS = "signals.json"
 IMAGES = "features"  # the folder of the images beside it
 MARGIN_NS = 2_000_000_000  # of ground truth beyond the run: a clock offset is looked for in it
 JPEG_QUALITY = 80

@@ -15,14 +15,18 @@ from vio.config import Config, dump_config
 from vio.data import State
 from vio.datasets.trajectories import EUROC_HEADER, TUM_HEADER, tum_line
 from vio.errors import VioError
-from vio.runs.features import FEATURES
+from vio.runs.features import FEATURES, SIGNALS
 from vio.runs.files import LineFile, replace_file
 from vio.runs.lock import LOCK
 from vio.runs.log import pose_std
 
 RUNS = Path("runs")
 RESULTS = ("config.toml", "suite.json", "bench.json")  # one of them marks a folder of ours
-WRITTEN_LAST = ("metrics.json", "landmarks.ply", "ground_truth_tum.txt", FEATURES, "report.html")
+WRITTEN_LAST = (
+    *("metrics.json", "landmarks.ply", "ground_truth_tum.txt", FEATURES, SIGNALS, "report.html"),
+)
+COUNTERS_HEADER = "frame_index,t_ns,counter,value"
+COUNTING = ("fixed", "rtl")  # engines whose counters the hardware's models go by
 RESERVE_BYTES = 2**18  # kept free for the metrics of a run that fills the disk
 
 _POSE_TERMS = ("r_x", "r_y", "r_z", "p_x", "p_y", "p_z", "v_x", "v_y", "v_z")
@@ -106,6 +110,10 @@ class RunFolder:
             self._reserve.write_bytes(bytes(RESERVE_BYTES))
         self._stack.callback(self.release_reserve)
         self._files = {name: self._open(name, head) for name, head in _HEADERS.items()}
+        if config.frontend.engine in COUNTING:
+            self._files["counters.csv"] = self._open("counters.csv", COUNTERS_HEADER)
+        else:
+            (path / "counters.csv").unlink(missing_ok=True)
 
     def _open(self, name: str, header: str) -> LineFile:
         file = LineFile(self.path / name, header)
@@ -135,12 +143,15 @@ class RunFolder:
             "".join(f"{state.frame_index},{state.t_ns},{k},{v:.3f}\n" for k, v in stage_ms.items())
         )
         tracks = state.tracks
+        if tracks is not None and (counted := self._files.get("counters.csv")) is not None:
+            head = f"{state.frame_index},{state.t_ns}"
+            counted.write("".join(f"{head},{k},{v}\n" for k, v in tracks.counters.items() if v))
         stereo = 0 if tracks is None else int(np.isfinite(tracks.uv_right[:, 0]).sum())
-        head = [state.frame_index, state.t_ns, state.status.value, state.segment]
-        head += [int(state.is_keyframe), 0 if tracks is None else len(tracks.ids), stereo]
+        cells = [state.frame_index, state.t_ns, state.status.value, state.segment]
+        cells += [int(state.is_keyframe), 0 if tracks is None else len(tracks.ids), stereo]
         p, q = state.p_world_body, state.q_world_body
         if p is None or q is None:
-            self._files["states.csv"].write(",".join(map(str, head)) + "," * 24 + "\n")
+            self._files["states.csv"].write(",".join(map(str, cells)) + "," * 24 + "\n")
             return
         pose = [*p, *q]
         for value in (state.v_world_body, state.gyro_bias_rad_s, state.accel_bias_m_s2):
@@ -152,7 +163,7 @@ class RunFolder:
             for x in (state.vision_innovation, state.inertial_innovation)
         ]
         self._files["states.csv"].write(
-            ",".join([*map(str, head), row, *(f"{x:.4e}" for x in std), *innovations]) + "\n"
+            ",".join([*map(str, cells), row, *(f"{x:.4e}" for x in std), *innovations]) + "\n"
         )
         self._files["trajectory_euroc.csv"].write(f"{state.t_ns},{row}\n")
         if state.covariance is not None:

@@ -2,12 +2,8 @@
 """`vio hw signals`: run the fixed-point front end and report each named signal's range."""
 
 import argparse
-from typing import TYPE_CHECKING, Any
 
 from vio.commands import options
-
-if TYPE_CHECKING:
-    from vio.fixed.qformat import SignalUse
 
 HELP = "Range, saturations and unused bits of every fixed-point signal."
 
@@ -22,25 +18,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
-def row_of(use: "SignalUse") -> dict[str, Any]:
-    """Return a signal's use with its values as what they stand for.
-
-    unused_bits: high bits that no value needed; missing_bits: those that the widest value lacked.
-    """
-    form = use.format
-    return {
-        "name": use.name,
-        "format": str(form),
-        "bits": form.bits,
-        "least": form.value(use.least),
-        "greatest": form.value(use.greatest),
-        "count": use.count,
-        "saturated": use.saturated,
-        "unused_bits": max(use.unused_bits, 0) if use.count else None,
-        "missing_bits": max(-use.unused_bits, 0),
-    }
-
-
 def run(args: argparse.Namespace) -> int:
     """Run the front end over the recording and print one line a signal."""
     import json
@@ -49,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     from vio.config import load_config
     from vio.datasets import open_dataset
     from vio.datasets.base import count_frames, end_ns
-    from vio.runs.signals import trace_signals
+    from vio.runs.signals import row_of, trace_signals
 
     config = load_config(args.preset, args.set)
     dataset = open_dataset(args.dataset)

@@ -12,10 +12,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from vio.config import Config, load_config
 from vio.datasets.trajectories import read_trajectory
 from vio.errors import VioError
 from vio.limits import MAX_FILE_BYTES, MAX_SETTINGS_BYTES, read_text_file, reason, shown
-from vio.runs.features import FEATURES
+from vio.report.html.values import dig
+from vio.runs.features import FEATURES, SIGNALS
+from vio.runs.folder import COUNTING
 from vio.runs.log import STATUSES, RunLog
 from vio.trajectory import Trajectory
 
@@ -52,7 +55,9 @@ class RunData:
     """Hold what a run folder holds; what is not there is empty, None or NaN.
 
     deviations: of both biases (N, 3), at the log's frames. landmarks: (M, 3) metres. features:
-    as features.json has it. problems: what is missing or damaged, a line each.
+    as features.json has it. counters: of engines fixed and rtl (N,), 0 where not counted. signals:
+    rows of signals.json. config: of those engines too. problems: what is missing or damaged, a
+    line each.
     """
 
     path: Path
@@ -64,6 +69,9 @@ class RunData:
     truth: Trajectory | None = None
     landmarks: np.ndarray = field(default_factory=lambda: np.empty((0, 3)))
     features: dict[str, Any] = field(default_factory=dict)
+    counters: Columns = field(default_factory=dict)
+    signals: list[dict[str, Any]] = field(default_factory=list)
+    config: Config | None = None
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -95,13 +103,22 @@ def read_run(path: Path, name: str) -> RunData:
         within = _attempt(run, "deviations.csv", lambda file: _deviations(file, t_ns)) or {}
         run.deviations = {k: v for k, v in within.items() if k.startswith("std_")}
         values |= {k: v for k, v in within.items() if not k.startswith("std_")}
-        stages = _attempt(run, "timing.csv", lambda file: _stages(file, t_ns)) or {}
+        stages = _attempt(run, "timing.csv", lambda file: _long(file, t_ns, "stage", "ms")) or {}
+        if dig(run.settings, "frontend", "engine") in COUNTING:
+            counted = _attempt(
+                run, "counters.csv", lambda file: _long(file, t_ns, "counter", "value")
+            )
+            run.counters = {k: np.nan_to_num(v) for k, v in (counted or {}).items()}
         run.log = RunLog.from_columns(t_ns, values, stages)
     has_truth = bool(run.metrics.get("accuracy")) or (path / "ground_truth_tum.txt").exists()
     if has_truth:
         run.truth = _attempt(run, "ground_truth_tum.txt", read_trajectory)
     landmarks = _attempt(run, "landmarks.ply", _landmarks)
     run.landmarks = np.empty((0, 3)) if landmarks is None else landmarks
+    if dig(run.settings, "frontend", "engine") in COUNTING:
+        run.config = _attempt(run, "config.toml", lambda file: load_config(str(file)))
+    if (path / SIGNALS).exists():
+        run.signals = _attempt(run, SIGNALS, _signals) or []
     if (path / FEATURES).exists():
         run.features = _attempt(run, FEATURES, _features) or {}
     return run
@@ -226,18 +243,26 @@ def _deviations(path: Path, t_ns: np.ndarray) -> Columns:
     return columns
 
 
-def _stages(path: Path, t_ns: np.ndarray) -> Columns:
+def _long(path: Path, t_ns: np.ndarray, key: str, value_key: str) -> Columns:
+    """Return the columns (N,) of a table with a row a frame and name; NaN where there is none."""
     head, rows = _table(path)
     place, known = _at(t_ns, np.array([int(row[head["t_ns"]]) for row in rows], np.int64))
-    ms = _numbers(rows, [head["ms"]])[:, 0]
+    ms = _numbers(rows, [head[value_key]])[:, 0]
     stages: Columns = {}
     for row, i, ok, value in zip(rows, place, known, ms, strict=True):
         if ok:
-            name = row[head["stage"]]
+            name = row[head[key]]
             if name not in stages:
                 stages[name] = np.full(len(t_ns), np.nan)
             stages[name][i] = value
     return stages
+
+
+def _signals(path: Path) -> list[dict[str, Any]]:
+    rows = _record(path)["signals"]
+    if not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
+        raise ValueError("it holds no list of signals")
+    return rows
 
 
 def _landmarks(path: Path) -> np.ndarray:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 
-from vio.report.html import accuracy, figures, stepper, timeline, times, trajectory
+from vio.report.html import accuracy, figures, hardware, stepper, timeline, times, trajectory
 from vio.report.html.page import Page
 from vio.report.html.read import RunData, read_run
 
@@ -92,6 +92,9 @@ def _page(runs: Sequence[RunData], limits: Limits, page_folder: Path) -> Page:
         *(page.plot(f"times-{k}", times.frame_times(run, limits.points), _of(runs, run))
           for k, run in enumerate(runs)),
     )  # fmt: skip
+    for k, run in enumerate(runs):
+        title = "Hardware" if len(runs) == 1 else f"Hardware: {run.name}"
+        hardware.add_sections(page, run, str(k), title)
     page.add("settings", "Settings", figures.settings(runs))
     return page
 
