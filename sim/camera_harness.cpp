@@ -46,7 +46,7 @@ struct World {
   Frame frame;
   bool forget = false;
   std::deque<Frame> frames;
-  uint64_t begun = 0, drops = 0, lost = 0, late = 0;
+  uint64_t begun = 0, drops = 0, lost = 0, late = 0, left_lost = 0, left_late = 0;
   std::vector<uint32_t> packet;
   std::deque<std::vector<uint32_t>> packets;
   uint32_t stall = 0;  // share of the cycles, of 256, in which the sink of tracks waits
@@ -130,6 +130,8 @@ struct World {
     drops += top->probe_drop;
     lost += top->probe_camera_lost;
     late += top->probe_late;
+    left_lost += top->probe_left_lost;
+    left_late += top->probe_left_late;
     if (top->probe_commit) {
       frame.flags = top->probe_lost | top->probe_right_in << 1 | top->probe_bad << 2 | forget << 3;
       forget = false;
@@ -191,7 +193,8 @@ void world_bus(World* w, int camera, const uint16_t* samples, uint64_t count, ui
 // Runs of a camera that are still to come.
 uint64_t world_left(const World* w, int camera) { return w->cameras[camera].runs.size(); }
 // Counts since the start: frames begun at the buses, left and right; let in; refused or lost; broken
-// off by a queue; left out as late; rules of the stream of tracks that were broken.
+// off by a queue; left out as late; rules of the stream of tracks that were broken; of those broken
+// off and left out, the left camera's.
 void world_counts(const World* w, uint64_t* out) {
   out[0] = w->cameras[0].starts;
   out[1] = w->cameras[1].starts;
@@ -200,6 +203,8 @@ void world_counts(const World* w, uint64_t* out) {
   out[4] = w->lost;
   out[5] = w->late;
   out[6] = w->broken_rules;
+  out[7] = w->left_lost;
+  out[8] = w->left_late;
 }
 // Give out the next frame that was committed: flags, -1 when there is none; its pixels, at most `room`.
 int world_frame(World* w, uint8_t* left, uint8_t* right, uint64_t room, uint64_t* sizes) {

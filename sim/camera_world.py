@@ -21,6 +21,8 @@ COUNTS = (
     "camera_lost",
     "camera_late",
     "violations",
+    "left_lost",
+    "left_late",
 )
 
 

@@ -122,7 +122,7 @@ def test_one_fault_costs_the_frame_that_it_strikes_and_at_most_one_good_one(
     # Each frame that began at the left bus is whole, or its loss was counted.
     passed = sum(not f.flags & LOST for f in frames)
     assert (
-        passed + counts["drops"] + counts["camera_lost"] + counts["camera_late"]
+        passed + counts["drops"] + counts["left_lost"] + counts["left_late"]
         >= counts["left_starts"]
     )
 

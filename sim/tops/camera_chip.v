@@ -49,7 +49,9 @@ module camera_chip (
     output wire       probe_forget,
     output wire       probe_drop,
     output wire [8:0] probe_camera_lost,
-    output wire       probe_late
+    output wire       probe_late,
+    output wire [7:0] probe_left_lost,  // what of these two is the left camera's
+    output wire       probe_left_late
 );
 
   wire left_valid, left_ready, left_last, right_valid, right_ready, right_last;
@@ -142,6 +144,8 @@ module camera_chip (
   assign probe_bad = dut.repaired;
   assign probe_forget = dut.done_forget;
   assign probe_drop = dut.event_drop;
+  assign probe_left_lost = cameras.left_valid && cameras.left_ready && cameras.left_word[1] ? left_data : 8'd0;
+  assign probe_left_late = cameras.left_late;
 
 endmodule
 

@@ -33,7 +33,9 @@ module camera_intake #(
     output wire       probe_forget,
     output wire       probe_drop,
     output wire [8:0] probe_camera_lost,
-    output wire       probe_late
+    output wire       probe_late,
+    output wire [7:0] probe_left_lost,  // what of these two is the left camera's
+    output wire       probe_left_late
 );
 
   wire left_valid, left_ready, left_last, right_valid, right_ready, right_last;
@@ -145,6 +147,8 @@ module camera_intake #(
     else if (probe_commit) work_q <= WORK;
     else if (work_q != 17'd0) work_q <= work_q - 17'd1;
   end
+  assign probe_left_lost = cameras.left_valid && cameras.left_ready && cameras.left_word[1] ? left_data : 8'd0;
+  assign probe_left_late = cameras.left_late;
 
 endmodule
 
