@@ -340,6 +340,32 @@ def test_the_status_is_that_of_one_frame(frames: list[StereoFrame]) -> None:
     assert numbers == sorted(numbers)
 
 
+def test_latency_and_cycles_of_a_packet_count_every_cycle_from_the_last_pixel(
+    frames: list[StereoFrame],
+) -> None:
+    """Counted here cycle by cycle: of a frame without a corner (three words), and of another."""
+    rtl = _chip()
+    flat = np.full((CONFIG.hw.max_height, CONFIG.hw.max_width), 77, np.uint8)
+    for k, frame in enumerate((StereoFrame(0, flat, flat), frames[0])):
+        rtl.offer(frame, TURNS[0])
+        while not rtl.chip.idle:
+            rtl.chip.run(1)
+        last_pixel = rtl.chip.cycles
+        words = None
+        while words is None:
+            try:
+                words = rtl.chip.packet(limit=1)
+            except VioError:  # not yet, after one cycle more
+                assert rtl.chip.cycles < last_pixel + 200_000
+        # A pixel passes frame_guard a cycle after it was taken.
+        latency = rtl.chip.cycles - last_pixel - 1
+        assert rtl.driver.counters()["latency"] == latency
+        assert (len(words) == 3) == (k == 0)
+        # The header is made in the cycle before its first word; a word a cycle leaves.
+        assert k == 1 or int(words[2]) == latency - len(words)
+        assert int(words[2]) < latency
+
+
 def test_forgetting_is_done_before_the_next_frame_though_frames_follow_at_once(
     frames: list[StereoFrame],
 ) -> None:

@@ -322,6 +322,45 @@ async def frames_are_decided_and_worked_on_as_by_the_model(dut) -> None:
     assert otherwise  # a wrong count of moved rays would be found
 
 
+class FixedBench(Bench):
+    """Four tracks that are never lost; how many are alive and have moved is set."""
+
+    def end_step(self, step: int) -> None:
+        """Say that a step is done: four tracks from the first keyframe on."""
+        if step == ADD:
+            self.tracks = [{} for _ in range(4)]
+        self.dut.done.value = 1 << step
+        self.dut.kept.value = len(self.tracks)
+        self.busy = None
+
+    async def decide(self, alive: int, moved: int) -> bool:
+        """Work on a frame with so many tracks alive and moved; return whether it is a keyframe."""
+        d = self.dut
+        for n, track in enumerate(self.tracks):
+            at = 100 * 256 if n < alive else -(1 << 18)
+            track.update(x=0, y=0, x_key=0, y_key=0, ahead=1, u=at, v=at)
+            track.update(tx=200_000 if n < moved else 0, ty=0)
+        self.commits = 0
+        d.s_held.value = d.s_rotation.value = d.s_stored.value = 1
+        await _wait(self, "committed")
+        d.s_held.value = d.s_rotation.value = d.s_stored.value = 0
+        await _wait(self, "idle")
+        return bool(self.committed[1])
+
+
+@cocotb.test()
+async def a_share_that_is_just_reached_makes_no_keyframe(dut) -> None:
+    """Half of four tracks alive, half of them moved: equality decides as in the model."""
+    bench = FixedBench(dut, 1, 200, 1 << 30)
+    await bench.start()
+    dut.cfg_min_alive.value = 128  # of 256: equality is possible
+    assert await bench.decide(0, 0)  # the first frame
+    for alive, moved in ((4, 0), (2, 0), (4, 2), (2, 2), (1, 0), (4, 3), (3, 1), (2, 2)):
+        due = is_keyframe(1, 200, alive, 128, 4, moved, 4)
+        assert due == (alive < 2 or moved > 2)
+        assert await bench.decide(alive, moved) == due, (alive, moved)
+
+
 @cocotb.test()
 async def a_reset_at_any_time_leaves_nothing_behind(dut) -> None:
     """The frames after it are those after power-up."""

@@ -92,6 +92,7 @@ class Bench:
         self.overflows = 0
         self.both = 0  # cycles in which a memory was read and written
         self.answers = 0
+        self.outside = 0  # requests of which no block is there
         self.cycle = 0
         self.share = (0.0, 0.0)  # of the cycles in which either client asks
         self.buffers: tuple[int, ...] = (KEY, CURRENT, RIGHT)  # that may be read
@@ -127,13 +128,22 @@ class Bench:
         return value, mask
 
     def request(self) -> Request | None:
-        """Return a random request of what is held; sometimes beyond the end of a row."""
+        """Return a random request of what is held; sometimes outside of the image."""
         buffers = [buffer for buffer in self.buffers if buffer in self.held]
         if not buffers:
             return None
         buffer = self.generator.choice(buffers)
         level = 0 if buffer == RIGHT else self.generator.randrange(self.levels)
         rows, columns = (n // 4 for n in self.held[buffer][level].shape)
+        if self.generator.random() < 0.1:  # no block of it is there: no bank is read
+            beyond = self.generator.randrange(3)
+            column = columns + beyond if self.generator.random() < 0.5 else 0
+            return (
+                buffer,
+                level,
+                column,
+                self.generator.randrange(rows) if column else rows + beyond,
+            )
         column = self.generator.choice((self.generator.randrange(columns), 0, columns - 8))
         return buffer, level, max(column, 0), self.generator.choice((0, rows - 1, *range(rows)))
 
@@ -156,8 +166,10 @@ class Bench:
                 due_cycle = self.cycle + LATENCY[client]
                 self.expected[client].append((due_cycle, *self.pixels(client, request)))
                 memory = 2 if request[0] == RIGHT else min(request[1], 1)
-                blocks = self.held[request[0]][request[1]].shape[1] // 4 - request[2]
-                self.reads[memory] += min(blocks, BLOCKS[client])
+                rows, columns = (n // 4 for n in self.held[request[0]][request[1]].shape)
+                blocks = columns - request[2] if request[3] < rows else 0
+                self.reads[memory] += max(min(blocks, BLOCKS[client]), 0)
+                self.outside += blocks <= 0
                 self.offered[client] = None
                 taken += 1
             due = bool(self.expected[client]) and self.expected[client][0][0] == self.cycle
@@ -167,7 +179,7 @@ class Bench:
                 pixels = getattr(d, f"m{client}_pixels").value
                 got = _defined(pixels, mask)
                 assert got & mask == value, (client, self.cycle)
-                assert got & mask != value ^ mask & 1  # a changed pixel would show
+                assert got & mask != value ^ mask & 1 or not mask  # a changed pixel would show
                 self.answers += 1
         assert taken <= 1
         reads, writes = int(d.count_reads.value), int(d.count_writes.value)
@@ -326,6 +338,7 @@ async def frames_come_back_as_the_model_decodes_them(dut) -> None:
             await bench.key()
             await bench.read(30, (0.5, 0.5))
     assert bench.answers > 100 * _count()
+    assert bench.outside > 10
     assert bench.counted == bench.reads
 
 

@@ -32,20 +32,20 @@ def _image(height: int, width: int, seed: int) -> np.ndarray:
     return np.clip(image, 0, 255).astype(np.uint8)
 
 
-def _expected(image: np.ndarray) -> list[tuple[int, int, int]]:
-    tiles = tile_candidates(corner_scores(image, SIGNALS), TILE, MIN_SCORE, BORDER)
+def _expected(image: np.ndarray, border: int = BORDER) -> list[tuple[int, int, int]]:
+    tiles = tile_candidates(corner_scores(image, SIGNALS), TILE, MIN_SCORE, border)
     full = np.zeros((ROWS, COLS, 3), np.int64)
     full[: tiles.shape[0], : tiles.shape[1]] = tiles
     return [(int(u) % TILE, int(v) % TILE, int(s)) for u, v, s in full.reshape(-1, 3)]
 
 
-async def _offer(dut, image: np.ndarray, stall) -> None:
+async def _offer(dut, image: np.ndarray, stall, border: int = BORDER) -> None:
     """Send a frame; the block takes a pixel in every cycle that has one.
 
     m_done must not come before the last pixel that the last candidate inside the border depends on,
     however long that is waited for.
     """
-    last = (image.shape[0] - BORDER + 3) * image.shape[1] + image.shape[1] - BORDER + 3
+    last = (image.shape[0] - border + 3) * image.shape[1] + image.shape[1] - border + 3
     for i, value in enumerate(image.reshape(-1)):
         assert i < 2 or i > last or not dut.cfg_detect.value or not dut.m_done.value, i
         while stall():
@@ -96,6 +96,46 @@ async def candidates_are_those_of_the_model(dut) -> None:
         changed = image.copy()
         changed[height // 2 - 4 : height // 2, width // 2 - 4 : width // 2] ^= 0xFF
         assert expected != _expected(changed)
+
+
+@cocotb.test()
+async def corners_in_the_first_and_last_row_and_column_inside_the_border_are_candidates(
+    dut,
+) -> None:
+    """Widths of 0, 1 and 15 mod 16, borders that begin and end a tile: one pixel decides.
+
+    At 65 pixels the last column inside a border of 16 is a tile of its own.
+    """
+    await reset(dut)
+    dut.cfg_min_score.value, dut.cfg_detect.value = MIN_SCORE, 1
+    sizes = [(65, 8), (65, 16), (65, 15), (64, 16), (80, 16), (79, 15), (65, 17), (65, 4)]
+    for seed, (width, border) in enumerate(sizes):
+        image = _with_corners_at_the_border(60, width, border, seed)
+        dut.cfg_height.value, dut.cfg_width.value, dut.cfg_border.value = 60, width, border
+        await _offer(dut, image, lambda: False, border)
+        assert await _read(dut) == _expected(image, border), (width, border)
+
+
+def _with_corners_at_the_border(height: int, width: int, border: int, seed: int) -> np.ndarray:
+    """Return an image with a candidate in the first and last row and column that may have one."""
+    generator = np.random.default_rng(seed)
+    image = generator.integers(0, 6, (height, width)).astype(np.uint8)
+    ends = [(0, border), (0, width - border - 1), (1, border), (1, height - border - 1)]
+    for axis, at in ends:
+        for _ in range(200):
+            spot = [width // 2, height // 2]
+            spot[axis] = at
+            u, v = (x + int(generator.integers(-2, 3)) for x in spot)
+            tried = image.copy()
+            tried[v : v + 3, u : u + 3] = generator.integers(100, 250)
+            tiles = tile_candidates(corner_scores(tried, SIGNALS), TILE, MIN_SCORE, border)
+            found = tiles[tiles[..., 2] > 0]
+            if at in found[:, axis]:
+                break
+        else:
+            raise AssertionError(f"no corner at {at} of axis {axis}, {width} pixels wide")
+        image = tried
+    return image
 
 
 @cocotb.test()
