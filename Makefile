@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# make demo | test | test-bounds | test-hw | equivalence | faults | bench | docs | lint | format | clean. Needs Python >= 3.11, g++, make, perl and git;
+# make demo | test | test-bounds | test-hw | equivalence | faults | fpga | bench | docs | lint | format | clean. Needs Python >= 3.11, g++, make, perl and git;
 # another Python than python3: make test PYTHON=python3.12
 
 PYTHON ?= python3
@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 EQUIVALENCE ?= $(or $(VIO_DATA),datasets)/euroc/MH_01_easy
 
-.PHONY: demo test test-bounds test-hw equivalence faults lint format bench docs clean venv-core venv-dev venv-hw check-python
+.PHONY: demo test test-bounds test-hw equivalence faults fpga lint format bench docs clean venv-core venv-dev venv-hw check-python
 .NOTPARALLEL:
 
 demo: venv-core
@@ -46,6 +46,12 @@ equivalence: venv-hw
 FAULTS_ARGS ?=
 faults: venv-dev
 	$(BIN)/python -m tools.faults.measure $(FAULTS_ARGS)
+
+# The ULX3S-85F's bitstream and its report, into fpga/build: hours. Without the front end, to bring a board up, minutes:
+# make fpga FPGA_ARGS="--board ulx3s_bringup"
+FPGA_ARGS ?= --seed 1
+fpga: venv-hw
+	$(BIN)/vio hw synth --chip --preset ecp5_85k $(FPGA_ARGS)
 
 lint: venv-dev
 	$(BIN)/ruff format --check .

@@ -301,4 +301,68 @@
 // latency: read
 #define KESTREL_LATENCY 0x290u
 
+// of the board, over its link: constant: read
+#define KESTREL_BOARD_IDENTITY 0x8000u
+#define KESTREL_BOARD_BUILD 0x8004u
+
+// of the board, over its link: status: read
+#define KESTREL_BOARD_TIME_LOW 0x8008u
+#define KESTREL_BOARD_TIME_HIGH 0x800Cu
+
+// of the board, over its link: control: read, write
+#define KESTREL_BOARD_TRIGGER_PERIOD 0x8010u
+#define KESTREL_BOARD_TRIGGER_WIDTH 0x8014u
+
+// of the board, over its link: status: read
+#define KESTREL_BOARD_TRIGGER_COUNT 0x8018u
+#define KESTREL_BOARD_TRIGGER_TIME 0x801Cu
+#define KESTREL_BOARD_TRACK_LENGTH 0x8020u
+#define KESTREL_BOARD_TRACK_LENGTH_SHIFT 0u
+#define KESTREL_BOARD_TRACK_LENGTH_MASK 0xFFFFu
+
+// of the board, over its link: pop: read, takes the word
+#define KESTREL_BOARD_TRACK_DATA 0x8024u
+
+// of the board, over its link: status: read
+#define KESTREL_BOARD_SAMPLE_LENGTH 0x8028u
+#define KESTREL_BOARD_SAMPLE_LENGTH_SHIFT 0u
+#define KESTREL_BOARD_SAMPLE_LENGTH_MASK 0xFFFFu
+
+// of the board, over its link: pop: read, takes the word
+#define KESTREL_BOARD_SAMPLE_DATA 0x802Cu
+
+// of the board, over its link: status: read
+#define KESTREL_BOARD_SAMPLE_LOST 0x8030u
+
+// of the board, over its link: command: write starts, read gives
+#define KESTREL_BOARD_I2C 0x8034u
+#define KESTREL_BOARD_I2C_DATA_SHIFT 0u
+#define KESTREL_BOARD_I2C_DATA_MASK 0xFFFFu
+#define KESTREL_BOARD_I2C_REGISTER_SHIFT 16u
+#define KESTREL_BOARD_I2C_REGISTER_MASK 0xFFu
+#define KESTREL_BOARD_I2C_READ_SHIFT 24u
+#define KESTREL_BOARD_I2C_READ_MASK 0x1u
+#define KESTREL_BOARD_I2C_DEVICE_SHIFT 25u
+#define KESTREL_BOARD_I2C_DEVICE_MASK 0x7Fu
+#define KESTREL_BOARD_I2C_FAILED_SHIFT 30u
+#define KESTREL_BOARD_I2C_FAILED_MASK 0x1u
+#define KESTREL_BOARD_I2C_BUSY_SHIFT 31u
+#define KESTREL_BOARD_I2C_BUSY_MASK 0x1u
+#define KESTREL_BOARD_IMU 0x8038u
+#define KESTREL_BOARD_IMU_DATA_SHIFT 0u
+#define KESTREL_BOARD_IMU_DATA_MASK 0xFFu
+#define KESTREL_BOARD_IMU_ADDRESS_SHIFT 8u
+#define KESTREL_BOARD_IMU_ADDRESS_MASK 0x7Fu
+#define KESTREL_BOARD_IMU_READ_SHIFT 15u
+#define KESTREL_BOARD_IMU_READ_MASK 0x1u
+#define KESTREL_BOARD_IMU_BUSY_SHIFT 31u
+#define KESTREL_BOARD_IMU_BUSY_MASK 0x1u
+
+// of the board, over its link: control: read, write
+#define KESTREL_BOARD_IMU_SETUP 0x803Cu
+#define KESTREL_BOARD_IMU_SETUP_BURST_SHIFT 0u
+#define KESTREL_BOARD_IMU_SETUP_BURST_MASK 0x7Fu
+#define KESTREL_BOARD_IMU_SETUP_ENABLE_SHIFT 8u
+#define KESTREL_BOARD_IMU_SETUP_ENABLE_MASK 0x1u
+
 #endif

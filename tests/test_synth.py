@@ -198,7 +198,7 @@ def test_a_tool_that_fails_is_reported_with_its_error(tmp_path: Path) -> None:
 
     command = [sys.executable, "-c", "print('fine'); print('ERROR: no cell'); raise SystemExit(1)"]
     with pytest.raises(VioError, match=r"yosys failed: ERROR: no cell; see .*y\.log"):
-        flow._call(command, tmp_path, "y.log", "yosys")
+        flow.run_tool(command, tmp_path, "y.log", "yosys")
 
 
 def test_entries_are_sorted_and_replaced_in_place(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from vio.errors import VioError
 ROOT = Path(__file__).resolve().parents[2]
 RTL = ROOT / "rtl"
 TOPS = ROOT / "sim" / "tops"
+FPGA = ROOT / "fpga"
+MODELS = FPGA / "models"  # of the device's cells, for simulations of netlists alone
 PROOFS = "formal"  # below rtl/, and no wing: the proofs' own modules
 
 
@@ -29,6 +31,26 @@ def modules(rtl: Path | None = None) -> dict[str, Path]:
     for folder in folders(rtl):
         for path in folder.glob("*.v"):
             other = found.setdefault(path.stem, path)
+            if other != path:
+                raise VioError(f"{path} and {other} have one stem; give one of them another name")
+    return dict(sorted(found.items()))
+
+
+def board_folders() -> list[Path]:
+    """Return the folders of fpga/ that hold modules of boards, without the models of cells."""
+    return sorted({path.parent for path in FPGA.glob("*/*.v")} - {MODELS})
+
+
+def board_modules() -> dict[str, Path]:
+    """Return {stem: file} of what boards have around the chip, in the order of the stems.
+
+    Raises VioError when a stem is one of rtl/, too.
+    """
+    chip = modules()
+    found: dict[str, Path] = {}
+    for folder in board_folders():
+        for path in folder.glob("*.v"):
+            other = chip.get(path.stem) or found.setdefault(path.stem, path)
             if other != path:
                 raise VioError(f"{path} and {other} have one stem; give one of them another name")
     return dict(sorted(found.items()))
@@ -57,21 +79,21 @@ def wing_of(path: Path, rtl: Path | None = None) -> str:
 
 
 def source(stem: str) -> Path:
-    """Return the file of a module: of rtl/, or of sim/tops/, where tests put some together.
+    """Return the file of a module: of rtl/, of a board (fpga/), or of sim/tops/.
 
     Raises VioError when there is none.
     """
     top = TOPS / f"{stem}.v"
-    path = top if top.is_file() else modules().get(stem)
+    path = top if top.is_file() else modules().get(stem) or board_modules().get(stem)
     if path is None:
         raise VioError(f"{stem}.v is not there; modules are the .v files of rtl/ and its folders")
     return path
 
 
 def needed(module: str) -> list[str]:
-    """Return the stems of rtl/ that a module instantiates, directly or not; itself last."""
+    """Return the stems of rtl/ and fpga/ that a module instantiates, all the way; itself last."""
     found: list[str] = []
-    known = modules()
+    known = modules() | board_modules()
 
     def visit(stem: str) -> None:
         text = re.sub(r"//[^\n]*", "", (known.get(stem) or source(stem)).read_text())

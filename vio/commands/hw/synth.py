@@ -33,6 +33,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="add the recorded blocks up, against the device and the plan; exit 3 if it fails",
     )
+    what.add_argument(
+        "--chip",
+        action="store_true",
+        help="the whole chip on a board, to a bitstream and a report in fpga/build; exit 3 if no "
+        "seed is routed. A run that was stopped goes on from its netlist or placement",
+    )
+    parser.add_argument(
+        "--board", default="ulx3s", help="of --chip: ulx3s (default), ulx3s_bringup"
+    )
+    parser.add_argument(
+        "--limit", type=float, metavar="MIN", help="of --chip: stop a step after so many minutes"
+    )
     parser.add_argument("--preset", default="ecp5_85k", help="configuration (default: ecp5_85k)")
     parser.add_argument(
         "--device", choices=("25k", "45k", "85k"), default="85k", help="of ECP5 (default: 85k)"
@@ -62,6 +74,8 @@ def run(args: argparse.Namespace) -> int:
     path = Path(args.out) if args.out else RESULTS
     if args.sum:
         return _print_sum(args, path)
+    if args.chip:
+        return _run_chip(args)
     seeds = [] if args.no_route else parse_range(args.seed)
     names = list(BLOCKS) if args.all else args.block
     blocks = {name: block_of(name, list(modules())) for name in names}
@@ -88,6 +102,53 @@ def run(args: argparse.Namespace) -> int:
     for failure in failures:
         print(failure)
     return EXIT_NEGATIVE if failures else 0
+
+
+def _run_chip(args: argparse.Namespace) -> int:
+    """Take the chip on its board through the tools, seed after seed; return 3 if none is routed."""
+    import json
+    import shutil
+    from pathlib import Path
+
+    from vio.commands.console import parse_range, progress
+    from vio.errors import VioError
+    from vio.exits import EXIT_NEGATIVE
+    from vio.hw.synth import board as flow
+    from vio.hw.synth.board_report import report_of, seed_report, text_of
+
+    board = flow.board_of(args.board)
+    build = Path(args.out) if args.out else flow.BUILD
+    seeds = parse_range(args.seed)
+    limit = args.limit * 60 if args.limit else None
+    folder = flow.prepare(board, args.preset, build)
+    print(folder, flush=True)
+    steps = 1 + (0 if args.no_route else 3 * len(seeds))
+    found, best, done = {}, None, 0
+    with progress("chip", steps) as show:
+        show(0, "yosys")
+        flow.synthesise(folder, lambda line: show(0, f"yosys {line}"), limit)
+        for seed in [] if args.no_route else seeds:
+            done += 1
+            stopped = ""
+            try:
+                flow.place(folder, board, seed, lambda x, n=done: show(n, f"place {x}"), limit)  # type: ignore[misc]
+                flow.route(folder, board, seed, lambda x, n=done: show(n + 1, f"route {x}"), limit)  # type: ignore[misc]
+                flow.pack(folder, seed, lambda x, n=done: show(n + 2, f"pack {x}"))  # type: ignore[misc]
+            except VioError as error:
+                stopped = str(error)
+            done += 2
+            found[seed] = seed_report(folder, seed) | ({"stopped": stopped} if stopped else {})
+    report = report_of(folder, board.name, args.preset, board.top, found)
+    name = f"{board.name}-{args.preset}"
+    (build / f"{name}.json").write_text(json.dumps(report, indent=2) + "\n")
+    (build / f"{name}.txt").write_text(text_of(report))
+    print(text_of(report), end="")
+    routed = {s: min(f["fmax_mhz"].values()) for s, f in found.items() if f["state"] == "routed"}
+    if routed:
+        best = max(routed, key=lambda seed: routed[seed])
+        shutil.copyfile(folder / f"{best}.bit", build / f"{name}.bit")
+        print(f"{build / name}.bit: seed {best}")
+    return 0 if routed or args.no_route else EXIT_NEGATIVE
 
 
 def _print_sum(args: argparse.Namespace, path: "Path") -> int:

@@ -2,6 +2,7 @@
 """Write docs/chip/registers.md and fpga/kestrel_registers.h from the register map."""
 
 from vio.config import HwConfig
+from vio.hw.registers.board import board_map
 from vio.hw.registers.map import Field, Register, field_bits, register_map
 
 _ACCESS = {
@@ -18,6 +19,8 @@ _ACCESS = {
     "table": "read, write",
     "counter": "read",
     "latency": "read",
+    "pop": "read, takes the word",
+    "command": "write starts, read gives",
 }
 _TITLES = {
     "What the hardware is": ("constant",),
@@ -70,6 +73,12 @@ Counters wrap at 2^32, which is 69 s of cycles at 62.5 MHz. Use differences.
   then 4 + 6 k words, which no whole packet has.
 - **Interrupt**: read `irq`, and clear it by writing back what was read.
 """
+_BOARD = """\
+## The board around the chip
+
+A [board](board.md) has registers of its own, at addresses of its host link from 0x8000 on
+(`vio/hw/registers/board.py`). The chip's are at their own addresses there.
+"""
 
 
 def _bits(field: Field, hw: HwConfig) -> str:
@@ -116,7 +125,13 @@ def document(hw: HwConfig) -> str:
                 row = (head[0], head[1], _bits(field, hw) + sign, what, head[2])
                 lines.append("| " + " | ".join(row) + " |")
         lines.append("")
-    return "\n".join(lines)
+    lines += [_BOARD, "| address | register | bits | field | access |", "|---|---|---|---|---|"]
+    for r in board_map():
+        for i, field in enumerate(r.fields):
+            what = field.doc if len(r.fields) == 1 else f"`{field.name}`: {field.doc}"
+            head = ("", "", "") if i else (f"0x{r.address:04X}", f"`{r.name}`", _ACCESS[r.kind])
+            lines.append("| " + " | ".join((*head[:2], _bits(field, hw), what, head[2])) + " |")
+    return "\n".join([*lines, ""])
 
 
 def c_header(hw: HwConfig) -> str:
@@ -130,11 +145,14 @@ def c_header(hw: HwConfig) -> str:
         "#define KESTREL_REGISTERS_H",
     ]
     kind = ""
-    for r in register_map():
-        if r.kind != kind:
-            lines += ["", f"// {r.kind}: {_ACCESS[r.kind]}"]
+    chip, board = register_map(), board_map()
+    for r in [*chip, *board]:
+        prefix = "KESTREL" if r in chip else "KESTREL_BOARD"
+        if r.kind != kind or r == board[0]:
+            where = "" if r in chip else "of the board, over its link: "
+            lines += ["", f"// {where}{r.kind}: {_ACCESS[r.kind]}"]
             kind = r.kind
-        name = f"KESTREL_{r.name.upper()}"
+        name = f"{prefix}_{r.name.upper()}"
         lines.append(f"#define {name} 0x{r.address:03X}u")
         for f in r.fields:
             if len(r.fields) == 1 and field_bits(f, hw) == 32:

