@@ -6,10 +6,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from vio import cli
 from vio.errors import VioError
 from vio.exits import EXIT_NEGATIVE
+from vio.hw.synth.cores import NAME
 from vio.hw.synth.netlist import Module, children, head_of, hierarchy, links, read_modules
 from vio.hw.verilog_sources import ROOT, RTL, needed, source
 
@@ -96,10 +98,37 @@ def test_tables_that_are_not_current_are_found(tmp_path: Path) -> None:
         shutil.copytree(
             ROOT / folder,
             tmp_path / folder,
-            ignore=shutil.ignore_patterns("vectors", "__pycache__"),
+            ignore=shutil.ignore_patterns("vectors", "__pycache__", "build"),
         )
+    shutil.copy(ROOT / NAME, tmp_path)
+    assert cli.main(["hw", "netlist", "--check", "--root", str(tmp_path)]) == 0
     skid = tmp_path / "rtl" / "common" / "skid.v"
     skid.write_text(
         skid.read_text().replace("// Register", "// Hold", 1).replace("1 cycle", "9 cycles")
     )
     assert cli.main(["hw", "netlist", "--check", "--root", str(tmp_path)]) == EXIT_NEGATIVE
+
+
+def test_a_core_that_is_not_current_is_found(tmp_path: Path) -> None:
+    ignored = shutil.ignore_patterns("vectors", "__pycache__", "build")
+    for folder in ("rtl", "sim", "fpga"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignored)
+    check = ["hw", "netlist", "--check", "--root", str(tmp_path)]
+    assert cli.main(check) == EXIT_NEGATIVE  # it is not there
+    text = (ROOT / NAME).read_text()
+    (tmp_path / NAME).write_text(text.replace("      - rtl/tracker/klt.v\n", ""))
+    assert cli.main(check) == EXIT_NEGATIVE
+
+
+def test_the_core_lists_what_each_top_needs() -> None:
+    core = yaml.safe_load((ROOT / NAME).read_text().removeprefix("CAPI=2:"))
+    for target, top in (("default", "frontend"), ("ulx3s", "ulx3s")):
+        names = [
+            entry if isinstance(entry, str) else next(iter(entry))
+            for fileset in core["targets"][target]["filesets"]
+            for entry in core["filesets"][fileset]["files"]
+        ]
+        assert all((ROOT / name).is_file() for name in names)
+        assert {Path(name).stem for name in names if name.endswith(".v")} == set(needed(top))
+        assert len(set(names)) == len(names)
+        assert core["targets"][target]["toplevel"] == top

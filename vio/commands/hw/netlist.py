@@ -3,7 +3,7 @@
 
 import argparse
 
-HELP = "Check the structure of rtl/; write the tables of its README."
+HELP = "Check rtl/; write the tables of its README and kestrel.core."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +21,7 @@ def run(args: argparse.Namespace) -> int:
     from vio.commands.hw import require
     from vio.errors import VioError
     from vio.exits import EXIT_NEGATIVE
+    from vio.hw.synth.cores import NAME, core_text
     from vio.hw.synth.netlist import read_modules
     from vio.hw.synth.netlist_tables import MARK, generated_text
 
@@ -37,11 +38,14 @@ def run(args: argparse.Namespace) -> int:
     if MARK not in old:
         raise VioError(f"{readme} lacks the line {MARK!r}, below which the tables are written")
     text = old[: old.index(MARK)] + generated_text(modules, root)
+    core = root / NAME
     if args.check:
-        if old == text:
-            return 0
-        print(f"{readme} is not what the Verilog gives; run vio hw netlist")
-        return EXIT_NEGATIVE
+        given = {readme: text, core: core_text()}
+        differ = [p for p, new in given.items() if not p.is_file() or p.read_text() != new]
+        for path in differ:
+            print(f"{path} is not what the Verilog gives; run vio hw netlist")
+        return EXIT_NEGATIVE if differ else 0
     readme.write_text(text)
+    core.write_text(core_text())
     print(f"{readme}: {len(modules)} modules, no rule broken")
     return 0
