@@ -87,7 +87,13 @@ def test_blocks_of_engine_rtl_are_the_cycles_that_the_verilog_counted(tmp_path: 
         replace(
             s,
             tracks=replace(
-                s.tracks, counters={"rtl_klt": 1000 + i, "rtl_output": 10, "rtl_frames": 1}
+                s.tracks,
+                counters={
+                    "cycles": 995 + i,
+                    "rtl_klt": 1000 + i,
+                    "rtl_output": 10,
+                    "rtl_predict": 7,
+                },
             ),
         )
         for i, s in enumerate(make_run())
@@ -96,6 +102,8 @@ def test_blocks_of_engine_rtl_are_the_cycles_that_the_verilog_counted(tmp_path: 
     (bar,) = page.data["figures"]["hardware-0-frame-3"]["data"]
     assert bar["y"] == ["klt", "output"]
     np.testing.assert_array_equal(plots.unpacked(bar["x"]), [1039, 10])
+    title = page.data["figures"]["hardware-0-frame-3"]["layout"]["xaxis"]["title"]["text"]
+    assert "1,049 in all blocks, 1,034 counted from end to end" in title
     assert "counted by the Verilog" in page.text
     assert "worst case by the bounds" in page.text
     tracking, keyframe = (worst_work(CONFIG, key) for key in (False, True))

@@ -12,11 +12,11 @@ from vio.hw.estimates.work import FrameWork
 from vio.report.html import plots
 from vio.report.html.read import RunData
 
-# The Verilog's counters of a frame, in the order in which the blocks follow each other.
-COUNTED = ("predict", "klt", "mono", "selection", "stereo", "stereo_ransac", "output")
+# The Verilog's counters of a frame, in the order in which the blocks follow each other. The
+# predictions come before the last pixel. The sum is not quite the latency that is counted as well.
+COUNTED = ("klt", "mono", "selection", "stereo", "stereo_ransac", "output")
 COLORS = {
     "stream": "#999999",
-    "predict": "#999999",
     "klt": "#009E73",
     "mono_ransac": "#E69F00",
     "mono": "#E69F00",
@@ -32,10 +32,14 @@ COLORS = {
 
 @dataclass(frozen=True)
 class Chart:
-    """Hold the cycles of each block of one frame, in order, and what frame it is."""
+    """Hold the cycles of each block of one frame, in order, and what frame it is.
+
+    latency: cycles that the Verilog counted from the last pixel to the last track; 0: none.
+    """
 
     title: str
     blocks: dict[str, float]
+    latency: float = 0.0
 
     @property
     def cycles(self) -> float:
@@ -52,13 +56,15 @@ def charts(run: RunData, works: Sequence[FrameWork], config: Config) -> list[Cha
     of = [cy.blocks(w, config) if w.windows else {} for w in works] or _counted(run)
     keyframe = run.log.column("is_keyframe") > 0.0
     totals = np.array([sum(blocks.values()) for blocks in of])
+    latency = run.counters.get("cycles", np.zeros(len(run.log)))
     found = []
     for kind, wanted in (("keyframe", keyframe), ("tracking frame", ~keyframe)):
         rows = np.flatnonzero(wanted & (totals > 0.0))
         if len(rows):
             order = rows[np.argsort(totals[rows], kind="stable")]
             for what, row in (("median", order[len(order) // 2]), ("longest", order[-1])):
-                found.append(Chart(f"{kind}, {what}: frame {row}", of[row]))
+                title = f"{kind}, {what}: frame {row}"
+                found.append(Chart(title, of[row], float(latency[row])))
     return found
 
 
@@ -88,8 +94,10 @@ def figure(chart: Chart, megahertz: float) -> plots.Figure:
         "textposition": "auto",
         "hovertemplate": "%{y}: %{text} from %{base:,.0f}<extra></extra>",
     }
-    ms = chart.cycles / megahertz / 1e3
-    title = f"cycles; {chart.cycles:,.0f} in all, {ms:.2f} ms at {megahertz:g} MHz"
+    ms = (chart.latency or chart.cycles) / megahertz / 1e3
+    title = f"cycles; {chart.cycles:,.0f} in all blocks"
+    title += f", {chart.latency:,.0f} counted from end to end" if chart.latency else ""
+    title += f"; {ms:.2f} ms at {megahertz:g} MHz"
     x = plots.axis(title, range=[0.0, round(1.15 * chart.cycles, 1)])  # room for the last text
     y = plots.axis("", type="category", autorange="reversed")
     return {"data": [trace], "layout": plots.layout(110 + 32 * len(names), xaxis=x, yaxis=y)}
