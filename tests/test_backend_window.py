@@ -9,9 +9,10 @@ import pytest
 from tests.simulation import Simulation, odometry_of
 from vio.backend.estimator import Estimator
 from vio.backend.landmarks import landmark_block
-from vio.backend.marginalize import marginalize
+from vio.backend.marginalize import choose_leaving, marginalize
 from vio.backend.window import Window
 from vio.config import Config, load_config
+from vio.geometry import exp_so3
 from vio.odometry import run
 
 
@@ -191,3 +192,21 @@ def test_the_window_keeps_its_size() -> None:
         assert w is not None
         assert np.count_nonzero(w.is_full[w.order]) <= 2
         assert np.count_nonzero(~w.is_full[w.order]) <= 4
+
+
+@pytest.mark.parametrize(("moved_m", "stays"), [(0.001, False), (0.01, True)])
+def test_at_rest_no_keyframe_pushes_out_another(
+    window: Window, moved_m: float, stays: bool
+) -> None:
+    settings = config("backend.recent_frames=2").backend
+    recent = [s for s in window.order if window.is_full[s]]
+    before = next(s for s in reversed(window.order) if not window.is_full[s])
+    oldest = recent[0]
+    window.is_keyframe[oldest] = True
+    window.R[oldest], window.vec[oldest] = window.R[before], window.vec[before]
+    window.vec[oldest, 0] += moved_m
+    frames, to_poses = choose_leaving(window, settings, window.order[-1])
+    assert (oldest in to_poses, oldest in frames) == (stays, not stays)
+    # A turn alone is motion, too.
+    window.R[oldest] = exp_so3(np.array([0.0, 0.004, 0.0])) @ window.R[before]
+    assert oldest in choose_leaving(window, settings, window.order[-1])[1]

@@ -9,7 +9,7 @@ from vio.backend.agreement import BlindTime
 from vio.backend.carried import CarriedStart
 from vio.backend.init import Initializer, KnownBiases
 from vio.backend.innovation import InertialGate
-from vio.backend.marginalize import choose_keyframe, marginalize
+from vio.backend.marginalize import choose_leaving, marginalize
 from vio.backend.mono_init import MonoInitializer
 from vio.backend.observations import (
     FrameInput,
@@ -364,14 +364,7 @@ class Estimator:
         w, c = self.window, self.config.backend
         assert w is not None
         while True:
-            frames: list[int] = []
-            to_poses: list[int] = []
-            recent = [s for s in w.order if w.is_full[s]]
-            poses = [s for s in w.order if not w.is_full[s]]
-            if len(recent) > c.recent_frames:
-                (to_poses if w.is_keyframe[recent[0]] else frames).append(recent[0])
-            if len(poses) + len(to_poses) > c.keyframes:
-                frames.append(choose_keyframe(w, poses, self.slot))
+            frames, to_poses = choose_leaving(w, c, self.slot)
             if not frames and not to_poses:
                 return
             self.smoothed += [self._pose(s) for s in frames]

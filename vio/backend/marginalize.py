@@ -11,6 +11,10 @@ import numpy as np
 
 from vio.backend.states import FULL_COLUMNS, POSE_COLUMNS, POSITION
 from vio.backend.window import ACTIVE, FREE, Prior, Window
+from vio.config import BackEndConfig
+from vio.geometry import log_so3, mulT33
+
+REST_M, REST_RAD = 0.004, 0.002  # between two keyframes; less is no motion
 
 
 def marginalize(window: Window, frames: list[int], to_poses: list[int]) -> None:
@@ -117,6 +121,28 @@ def _columns(
     return columns, gone, kept, kept_dims
 
 
+def choose_leaving(
+    window: Window, config: BackEndConfig, newest: int
+) -> tuple[list[int], list[int]]:
+    """Return the slots to remove, and those to keep as poses only, while the window is too large.
+
+    The oldest recent frame stays as a pose if it is a keyframe, unless the body has not moved since
+    the keyframe before it: at rest, keyframes that tell nothing new would push out those whose
+    points are well known, and the pose would follow the others' errors.
+    """
+    recent = [s for s in window.order if window.is_full[s]]
+    poses = [s for s in window.order if not window.is_full[s]]
+    frames: list[int] = []
+    to_poses: list[int] = []
+    if len(recent) > config.recent_frames:
+        oldest = recent[0]
+        is_new = window.is_keyframe[oldest] and not (poses and _at_rest(window, poses[-1], oldest))
+        (to_poses if is_new else frames).append(oldest)
+    if len(poses) + len(to_poses) > config.keyframes:
+        frames.append(choose_keyframe(window, poses, newest))
+    return frames, to_poses
+
+
 def choose_keyframe(window: Window, poses: list[int], newest: int) -> int:
     """Return the keyframe to marginalise among the pose-only slots, in order of time.
 
@@ -136,6 +162,14 @@ def choose_keyframe(window: Window, poses: list[int], newest: int) -> int:
         return math.sqrt(_distance(p[s], p[newest])) * float(closeness)
 
     return max(candidates, key=score)
+
+
+def _at_rest(window: Window, a: int, b: int) -> bool:
+    """Return whether the body had not moved between two frames."""
+    R_a, R_b = (np.ascontiguousarray(window.R[s].astype(np.float64)) for s in (a, b))
+    p = window.vec[:, POSITION].astype(np.float64)
+    moved_m, turned_rad = _distance(p[a], p[b]), np.abs(log_so3(mulT33(R_a, R_b))).max()
+    return bool(moved_m < REST_M and turned_rad < REST_RAD)
 
 
 def _distance(a: np.ndarray, b: np.ndarray) -> float:
