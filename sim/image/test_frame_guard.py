@@ -160,7 +160,7 @@ async def broken_streams_become_whole_frames(dut) -> None:
 
 @cocotb.test()
 async def a_reset_in_mid_frame_forgets_it(dut) -> None:
-    """What is left of the frame is no frame; the next one passes."""
+    """What is left of the frame is no frame, and no error; the next one passes."""
     await reset(dut)
     _settings(dut)
     dut.m_axis_tready.value = 1
@@ -170,9 +170,20 @@ async def a_reset_in_mid_frame_forgets_it(dut) -> None:
     await RisingEdge(dut.clk)
     dut.rst.value = 0
     words = pixels(_frame(1))[19:] + pixels(_frame(2))
+    errors: list[int] = []
+
+    async def watch() -> None:
+        while True:
+            await ReadOnly()
+            errors.append(int(dut.error_start.value))
+            await RisingEdge(dut.clk)
+
+    watcher = cocotb.start_soon(watch())
     sender = cocotb.start_soon(send(dut, words, never, "s_axis_t"))
     assert await receive(dut, H * W, NAMES, never, "m_axis_t", 500) == pixels(_frame(2))
     await sender
+    assert sum(errors) == 0
+    watcher.cancel()
 
 
 @cocotb.test()

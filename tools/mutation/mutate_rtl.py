@@ -3,11 +3,12 @@
 
 Run by: python tools/mutation/mutate_rtl.py
 
-A block's files are copied to build/mutation/<block> with all its drawn mutants inside (see
+rtl/ is copied to build/mutation/rtl with all mutants of the blocks inside (see
 tools/mutation/mutants.py); each call of `simulate` in sim/ whose module uses a broken file is
 built once and run for each mutant that nothing has caught yet (sim/mutant_forks.py); what is left
-goes to the proofs of rtl/formal that read its file. Results go to sim/mutation.json, where the
-verdict on a survivor (`reason`) is kept as long as its mutant stands.
+goes to the tests of the whole chip (CHIP_TESTS, tools/mutation/chip_forks.py), and then to the
+proofs of rtl/formal that read its file. Results go to sim/mutation.json, where the verdict on a
+survivor (`reason`) is kept as long as its mutant stands.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -42,7 +44,9 @@ BLOCKS: dict[str, tuple[tuple[str, ...], int]] = {
     "pyramid": (("pyramid",), 10),
     "corners": (("corners", "corner_scores", "tile_candidates"), 14),
     "codec": (("codec_*",), 16),
-    "frame_guard": (("frame_guard",), 8),
+    "frame_guard": (("frame_guard",), 16),
+    "stream_control": (("stream_control",), 18),
+    "frame_intake": (("frame_intake",), 6),
     "frame_buffer": (("frame_buffer", "frame_ring", "frame_bank", "window_reader", "arbiter"), 12),
     "klt": (("klt*", "curve_row", "wide_product", "shift_saturate", "fast_reciprocal"), 24),
     "rectify": (("rectify*", "predict"), 12),
@@ -54,8 +58,30 @@ BLOCKS: dict[str, tuple[tuple[str, ...], int]] = {
     "keyframe": (("keyframe",), 12),
     "selection": (("selection", "candidate_buffer", "tile_*", "tournament"), 12),
     "track_table": (("track_table",), 6),
+    "track_path": (("track_path",), 20),
+    "track_passes": (
+        ("track_output", "track_follow", "track_add", "track_match", "track_verify", "track_rows"),
+        30,
+    ),
+    "projection_arbiter": (("projection_arbiter",), 8),
+    "image_path": (("image_path",), 12),
+    "frontend": (("frontend",), 8),
     "registers": (("registers", "axi_lite"), 10),
     "camera": (("camera_*", "async_fifo"), 10),
+}
+# Block: tests of the whole chip for those of its mutants that no test of the block caught.
+_TRACKS = ("sim/test_frontend.py",)
+_INTAKE = ("sim/test_frontend.py", "sim/test_intake.py", "sim/test_environment.py")
+CHIP_TESTS: dict[str, tuple[str, ...]] = {
+    "frame_guard": _INTAKE,
+    "stream_control": _INTAKE,
+    "frame_intake": _INTAKE,
+    "keyframe": _TRACKS,
+    "track_path": _TRACKS,
+    "track_passes": _TRACKS,
+    "projection_arbiter": _TRACKS,
+    "image_path": _INTAKE,
+    "frontend": _INTAKE,
 }
 # Stems that a pattern of a block must not take.
 TAKEN_BEFORE = {
@@ -177,6 +203,30 @@ def run_call(call: dict[str, Any], numbers: list[int], rtl: Path) -> dict[int, s
     return caught
 
 
+def run_chip(tests: tuple[str, ...], numbers: list[int], rtl: Path) -> dict[int, str]:
+    """Run tests of the whole chip for some mutants; return {caught mutant: by which test}.
+
+    Raises VioError when the unbroken original fails.
+    """
+    results = BUILD / "results"
+    shutil.rmtree(results, ignore_errors=True)
+    results.mkdir(parents=True)
+    task = {"tests": [str(ROOT / t) for t in tests], "numbers": numbers, "rtl": str(rtl)}
+    (results / "task.json").write_text(json.dumps({**task, "folder": str(results)}))
+    command = [sys.executable, "-m", "tools.mutation.chip_forks", str(results / "task.json")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        raise VioError(f"{' '.join(tests)} fail without a mutant: {done.stdout[-2000:]}")
+    ends = json.loads((results / "ends.json").read_text())
+    caught = {}
+    for number in numbers:
+        status, file = ends[str(number)], results / f"{number}.xml"
+        if status:
+            test = _failed_test(file) if file.is_file() else None
+            caught[number] = f"chip: {test or ('no end' if status < 0 else f'ended with {status}')}"
+    return caught
+
+
 def refuted_by(mutant: Mutant) -> str | None:
     """Return the proof of rtl/formal that fails with a mutant; None: none does."""
     from sim import test_formal
@@ -193,12 +243,20 @@ def refuted_by(mutant: Mutant) -> str | None:
     return None
 
 
-def run_block(block: str, count: int, calls: list[dict[str, Any]], seed: int = SEED) -> list[dict]:
-    """Draw mutants of a block, run its tests on each, and return what became of them."""
-    drawn = choose(files_of(block), count, seed)
-    mutants = dict(enumerate(drawn, 1))
-    folder = BUILD / block
-    instrument(mutants, folder)
+def draw(blocks: list[str], seed: int = SEED) -> dict[str, dict[int, Mutant]]:
+    """Return the numbered mutants of some blocks: all of them can be in one copy of rtl/."""
+    drawn: dict[str, dict[int, Mutant]] = {}
+    for block in blocks:
+        first = 1 + sum(map(len, drawn.values()))
+        drawn[block] = dict(enumerate(choose(files_of(block), BLOCKS[block][1], seed), first))
+    return drawn
+
+
+def run_block(
+    block: str, mutants: dict[int, Mutant], calls: list[dict[str, Any]], folder: Path
+) -> list[dict]:
+    """Run a block's tests on each of its mutants, which are in `folder`; return what came of it."""
+    drawn = list(mutants.values())
     caught: dict[int, str] = {}
     stems = {m.path.stem for m in drawn}
     for call in calls:
@@ -211,6 +269,10 @@ def run_block(block: str, count: int, calls: list[dict[str, Any]], seed: int = S
             caught.update(run_call(call, left, folder))
             parameters = call.get("parameters") or ""
             print(f"  {call['module']} {parameters}: {len(caught)} of {len(drawn)}", flush=True)
+    left = [n for n in mutants if n not in caught]
+    if left and block in CHIP_TESTS:
+        caught.update(run_chip(CHIP_TESTS[block], left, folder))
+        print(f"  chip: {len(caught)} of {len(drawn)}", flush=True)
     for n, m in mutants.items():
         if n not in caught and (proof := refuted_by(m)) is not None:
             caught[n] = proof
@@ -291,9 +353,12 @@ def main() -> int:
                 print(f"{block}: {m.path.name}:{m.line} {m.kind}: {m.original!r} -> {m.mutated!r}")
         return 0
     calls = recorded_calls(tests_of(chosen))
+    drawn = draw(chosen)
+    folder = BUILD / "rtl"
+    instrument({n: m for mutants in drawn.values() for n, m in mutants.items()}, folder)
     for block in chosen:
         print(f"{block}:", flush=True)
-        results = run_block(block, BLOCKS[block][1], calls)
+        results = run_block(block, drawn[block], calls, folder)
         held = merge(block, results)
         for m in held["blocks"][block]:
             if not m["caught"]:
