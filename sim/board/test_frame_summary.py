@@ -64,7 +64,7 @@ async def each_left_frame_is_summed_up_with_the_last_whole_right_one(dut) -> Non
         getattr(dut, f"s_{side}_axis_tvalid").value = 0
     dut.m_axis_tready.value = 1
     await reset(dut)
-    got = cocotb.start_soon(receive(dut, 6 * 29, ["data", "last"], prefix="m_axis_t", limit=20_000))
+    got = cocotb.start_soon(receive(dut, 7 * 29, ["data", "last"], prefix="m_axis_t", limit=20_000))
     expected, right = [], [0, 0]
     pending: dict[str, list] = {"left": [], "right": []}
     for index in range(30):
@@ -95,8 +95,10 @@ async def each_left_frame_is_summed_up_with_the_last_whole_right_one(dut) -> Non
         for _ in range(10):
             await RisingEdge(dut.clk)
     words = await got
-    out = [[w["data"] for w in words[i : i + 6]] for i in range(0, len(words), 6)]
-    assert [w["last"] for w in words[:6]] == [0] * 5 + [1]
+    out = [[w["data"] for w in words[i : i + 7]] for i in range(0, len(words), 7)]
+    assert [w["last"] for w in words[:7]] == [0] * 6 + [1]
+    # 10 cycles and more lie before each frame and mark, and those of the right stream.
+    assert all(12 <= packet.pop(2) < 500 for packet in out)
     assert out == [
         [part & 0xFFFFFFFF for part in (a, n, lines, total, lines_r, total_r)]
         for a, n, lines, total, lines_r, total_r in expected[:29]
