@@ -15,6 +15,7 @@ from pathlib import Path
 
 from vio.errors import VioError
 from vio.hw import verilog_sources
+from vio.hw.synth.gate import gate_files
 from vio.hw.verilog_sources import ROOT, needed, source
 
 BUILD = ROOT / "build" / "sim"
@@ -92,31 +93,36 @@ def simulate(
     waves: bool = False,
     preset: str | None = None,
     folder: Path | None = None,
+    timing: bool = False,
 ) -> None:
     """Run the cocotb tests of the Python module `tests` on a module of rtl/; raise when one fails.
 
     sources: further stems of rtl/ that it instantiates (by default all that are found). preset:
-    whose vio_params.vh it includes (by default the one in rtl/). folder: that holds all sources and
-    headers, where the module is not one of rtl/. parameters: of the module. only:
-    regular expression of the tests to run. plusargs: read by the tests through `argument`. A build
-    is kept and used again for the same sources, parameters and simulator. Where the environment
-    has KESTREL_COVERAGE, Verilator counts lines (see tools/merge_coverage.py).
+    whose vio_params.vh it includes (by default the one in rtl/). folder: that holds the sources and
+    headers, where the module is not one of rtl/. parameters: of the module. timing: the Verilog has
+    delays. only: regular expression of the tests to run. plusargs: read by the tests. A build is
+    kept and used again for the same sources, parameters and simulator. Where the environment
+    has KESTREL_COVERAGE, Verilator counts lines (see tools/merge_coverage.py). Where it has
+    KESTREL_GATE=module, the module's netlist of ECP5 cells takes the place of its Verilog.
     """
     from cocotb_tools.runner import get_results, get_runner
 
     if folder:
         files, headers = sorted(folder.glob("*.v")), sorted(folder.glob("*.vh"))
+        files = [f for f in files if sources is None or f.stem in (*sources, module)]
     else:
         stems = needed(module) if sources is None else [*sources, module]
         files = [source(stem) for stem in stems]
         headers = [params_header(preset), verilog_sources.RTL / "track_row.vh"]
     parameters = dict(parameters or {})
+    if os.environ.get("KESTREL_GATE") == module:  # vio hw sim --gate
+        files, headers, parameters = gate_files(module, files, headers, parameters), [], {}
     waves = waves or os.environ.get("KESTREL_WAVES") == module  # vio hw sim --waves
     key = hashlib.blake2b(digest_size=8)
     for file in [*files, *headers]:
         key.update(file.read_bytes())
     coverage = simulator == "verilator" and bool(os.environ.get("KESTREL_COVERAGE"))
-    key.update(json.dumps([module, parameters, simulator, waves, coverage]).encode())
+    key.update(json.dumps([module, parameters, simulator, waves, coverage, timing]).encode())
     build = BUILD / simulator / f"{module}-{key.hexdigest()}"
     given = [f"+{name}={value}" for name, value in (plusargs or {}).items()]
     if coverage:
@@ -130,6 +136,7 @@ def simulate(
         whole = build / "whole"  # a build that was interrupted may hold broken files
         arguments = [*_WARNINGS, "-O3"] if simulator == "verilator" else ["-g2005", "-Wall"]
         arguments += ["--coverage-line"] if coverage else []
+        arguments += ["--timing"] if timing else []
         with one_at_a_time(build):
             if build.exists() and not whole.exists():
                 shutil.rmtree(build)

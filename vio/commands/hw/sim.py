@@ -16,6 +16,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="default: verilator",
     )  # fmt: skip
     parser.add_argument(
+        "--gate",
+        action="store_true",
+        help="run them on the block's netlist of ECP5 cells, which yosys makes first; tests that "
+        "look into the block cannot run there",
+    )
+    parser.add_argument(
         "--test", metavar="WORDS", help="only pytest functions that match, as pytest -k: stalls"
     )
     parser.add_argument("--root", metavar="DIR", default=".", help="the repository (default: here)")
@@ -31,6 +37,7 @@ def run(args: argparse.Namespace) -> int:
     from vio.commands.hw import require
     from vio.errors import VioError
     from vio.exits import EXIT_NEGATIVE
+    from vio.hw.synth.flow import versions
     from vio.hw.synth.netlist_tables import tests_of
 
     root = Path(args.root).resolve()
@@ -41,7 +48,11 @@ def run(args: argparse.Namespace) -> int:
             f"{args.block!r} has no test of its own; those that have: {', '.join(sorted(tests))}"
         )
     check_tools(args.simulator)
+    if args.gate:
+        versions()
     environment = dict(os.environ)
+    if args.gate:
+        environment["KESTREL_GATE"] = args.block
     if args.waves:
         environment["KESTREL_WAVES"] = args.block
     build = root / "build" / "sim" / args.simulator
