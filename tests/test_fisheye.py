@@ -11,6 +11,7 @@ from vio.camera import StereoRig
 from vio.config import Config, FrontEndConfig, HwConfig
 from vio.data import StereoFrame
 from vio.engines import make_odometry
+from vio.errors import VioError
 from vio.geometry import transform_from
 from vio.imu import ImuNoise
 
@@ -31,7 +32,7 @@ def noise_frame(k: int) -> StereoFrame:
     return StereoFrame(1_000_000_000 + k * 50_000_000, image, image)
 
 
-@pytest.mark.parametrize("engine", ["float", "opencv", "fixed"])
+@pytest.mark.parametrize("engine", ["float", "opencv"])
 def test_no_observation_lies_beyond_the_lens_model(
     engine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -53,7 +54,13 @@ def test_no_observation_lies_beyond_the_lens_model(
         tracked += int(np.isnan(rays[:, 0]).sum())
     assert len(given) == 3
     assert all(len(rays) > 20 and np.isfinite(rays[:, :2]).all() for rays in given)
-    # The integer front end leaves it to the odometry; its table of rays ends earlier anyway.
-    assert engine == "fixed" or tracked == 0
+    assert tracked == 0
     beyond = np.isnan(RIG.left.unproject(np.array([[20.0, 20.0], [490.0, 490.0]]))[:, 0])
     assert beyond.all()
+
+
+def test_the_hardware_refuses_a_lens_that_its_rays_do_not_reach() -> None:
+    with pytest.raises(
+        VioError, match=r"84 degrees off its axis.* end at 63; choose --engine float"
+    ):
+        make_odometry(RIG, ImuNoise(200.0, 1e-4, 1e-5, 1e-3, 1e-4), config("fixed"))
