@@ -49,6 +49,7 @@ def _environment() -> dict[str, str]:
     )
     return {
         "VERILATOR_ROOT": str(home),
+        "OBJCACHE": f"{sys.executable} {ROOT / 'sim' / 'object_cache.py'} {BUILD / 'objects'}",
         "PATH": path,
         "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
         # The wheel's make fragments lack what its build configuration found.
