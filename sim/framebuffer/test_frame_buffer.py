@@ -355,7 +355,7 @@ async def a_frame_that_comes_while_the_tracker_reads_fills_spare_rows_only(dut) 
     await bench.store(frames[1], 0, gap=1)
     for other in (0, 1):  # over the current frame, over the key
         dut.reading.value = 1
-        bench.share = (0.6 * bench.scale, 0.6 * bench.scale)
+        bench.share = (0.8 * bench.scale, 0.8 * bench.scale)  # a tenth asks for what is outside
         before = sum(bench.written)
         await bench.pulse("begin", begin_ring=other, begin_right=0)
         await bench.write(frames[2], gap=2, most=spare)
@@ -378,7 +378,7 @@ async def a_frame_that_comes_while_the_tracker_reads_fills_spare_rows_only(dut) 
                 await bench.tick()
         # The tracker ends when the spare rows are half full: the rest overwrites.
         await bench.settle()
-        bench.share = (0.7 * bench.scale, 0.7 * bench.scale)
+        bench.share = (0.8 * bench.scale, 0.8 * bench.scale)
         await bench.pulse("begin", begin_ring=other, begin_right=0)
         end = cocotb.start_soon(_end_of_reading(bench))
         await bench.write(frames[2 + other], gap=1)
