@@ -19,6 +19,8 @@ from vio.odometry import Odometry
 from vio.trajectory import Trajectory
 
 START_NS = 1_000_000_000_000
+REST_S, STOP_S = (3.5, 7.5), 0.5  # a pause, and how long it takes to stop and to start
+CREEP_M_S = 0.005
 TOUR_RADIUS_M, TOUR_RAD_S = 2.2, 0.45
 DISTORTION = (-0.283, 0.074, 0.0002, 0.00002)
 # z forward in the camera is x forward in the body; the cameras are 11 cm apart along body -y.
@@ -44,8 +46,10 @@ class Simulation:
     """A dataset of tracks (engine `replay`) whose truth is exact.
 
     motion: "moving" about a place, "rest" (at rest for 4 s, then moving), "hover" (moving for 4 s,
-    then still but for millimetres), "straight" (at constant velocity and attitude) or "tour" (round
-    the room for as long as it lasts, so that no landmark stays in view). blind: (start_s, end_s)
+    then still but for millimetres), "pause" (moving, at rest from REST_S[0] to [1], moving),
+    "creep" (at rest for 4 s, then off at CREEP_M_S), "straight" (at constant velocity and attitude)
+    or "tour" (round the room for as long as it lasts, so that no landmark stays in view). blind:
+    (start_s, end_s)
     without any track. pixel_sigma in pixels; noise densities as in `ImuNoise`. max_tracks: followed
     at a time. stereo_share: of the tracks, those with a right pixel. frame_rate_hz, imu_rate_hz: of
     the same motion.
@@ -109,6 +113,8 @@ class Simulation:
         if self._motion == "rest":
             x = np.maximum(0.0, t - 4.0)
             t = x**3 / (x**2 + 1.0)  # stands still, then starts smoothly
+        if self._motion == "pause":
+            t = _paused(t)
         still = np.zeros_like(t)
         if self._motion == "hover":
             x = np.maximum(0.0, t - 4.0)
@@ -119,6 +125,10 @@ class Simulation:
             2 * np.pi * self._turn_frequency * t + self._turn_phase
         )
         p = p + 0.004 * (np.sin(2.0 * still + self._phase) - np.sin(self._phase))
+        if self._motion == "creep":
+            x = np.maximum(0.0, t - 4.0)
+            p = CREEP_M_S * np.column_stack([0.0 * x, x**3 / (x**2 + 0.1), 0.0 * x])
+            turn = np.zeros_like(p)
         if self._motion == "straight":
             p = np.column_stack([0.4 * t[:, 0] - 3.0, 0.1 * t[:, 0], np.zeros(len(t))])
             turn = np.zeros_like(p)
@@ -196,6 +206,14 @@ class Simulation:
     ) -> Iterator[TrackFrame]:
         """Yield the frames (the whole sequence)."""
         return iter(self._frames)
+
+
+def _paused(t: np.ndarray) -> np.ndarray:
+    """Return the time that a motion has gone on at t seconds when it pauses for REST_S."""
+    u = np.clip((t - REST_S[0]) / STOP_S + 1.0, 0.0, 1.0)  # stopping, then starting
+    v = np.clip((t - REST_S[1]) / STOP_S, 0.0, 1.0)
+    free = np.minimum(t, REST_S[0] - STOP_S) + np.maximum(0.0, t - REST_S[1] - STOP_S)
+    return free + STOP_S * (u - u**3 + u**4 / 2 + v**3 - v**4 / 2)
 
 
 def picked(

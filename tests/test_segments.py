@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from vio.backend.estimator import Estimate, Pose
+from vio.backend.estimate import Estimate, Pose
 from vio.coasting import Interval
 from vio.config import BackEndConfig
 from vio.data import Status

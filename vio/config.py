@@ -180,6 +180,16 @@ class BackEndConfig(Section):
     # By how much the biases may step at such a factor, rad/s and m/s^2.
     freed_gyro_bias_sigma: float = real(0.1, 0.0, 100.0)
     freed_accel_bias_sigma: float = real(1.0, 0.0, 1000.0)
+    # At rest for this time, the window is left as it is until the body moves. Rest is: turning
+    # (rad/s), acceleration (m/s^2), speed with two deviations (m/s), and what the image has moved
+    # since (in deviations of an observation) below these. The gyroscope's bias is known so well.
+    hold_at_rest: bool = switch(True)
+    rest_s: float = real(0.5, 0.0, 3600.0)
+    rest_gyro_rad_s: float = real(0.01, 0.0, 100.0)
+    rest_accel_m_s2: float = real(0.1, 0.0, 100.0)
+    rest_speed_m_s: float = real(0.025, 0.0, 100.0)
+    rest_image_sigmas: float = real(0.5, 0.0, 1000.0)
+    rest_gyro_bias_sigma: float = real(5e-4, 0.0, 100.0)
 
     def __post_init__(self) -> None:
         """Raise VioError for a setting out of range, and for depths in the wrong order."""

@@ -20,7 +20,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from vio.backend.estimator import Estimate, Estimator
+from vio.backend.estimate import Estimate
+from vio.backend.estimator import Estimator
 from vio.backend.observations import FrameInput
 from vio.camera import StereoRig
 from vio.coasting import Interval

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vio.backend.estimator import Estimate, Pose
+from vio.backend.estimate import Estimate, Pose
 from vio.backend.states import FULL_COLUMNS
 from vio.coasting import UNKNOWN, Coast, Interval, KnownState
 from vio.config import BackEndConfig

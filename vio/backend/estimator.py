@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The back end: tracks and inertial data in, one causal estimate a frame out."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from vio.backend.agreement import BlindTime
 from vio.backend.carried import CarriedStart
+from vio.backend.estimate import Estimate, Pose
 from vio.backend.init import Initializer, KnownBiases
 from vio.backend.innovation import InertialGate
 from vio.backend.marginalize import choose_leaving, marginalize
@@ -23,6 +24,7 @@ from vio.backend.observations import (
     sees_nothing,
     triangulate_pending,
 )
+from vio.backend.rest import Rest
 from vio.backend.states import (
     ACCEL_BIAS,
     BIASES,
@@ -36,56 +38,8 @@ from vio.backend.window import ACTIVE, FREE, MakeWindow, Window
 from vio.camera import StereoRig
 from vio.coasting import KnownState, hidden_by_gap
 from vio.config import Config
-from vio.data import Calibration
 from vio.geometry import matrix_from_quaternion, quaternion_from_matrix
 from vio.imu import ImuNoise, Preintegrate, noise_with_gap
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """Hold what the back end knows of one frame, all float64, in the window's own world frame.
-
-    R_world_body: (3, 3), orthonormal to the window's precision. p_world_body (m), v_world_body
-    (m/s), gyro_bias_rad_s, accel_bias_m_s2: (3,). covariance: (15, 15) of [rotation (world frame),
-    position, velocity, gyro bias, accel bias] at the last linearisation, or None where it is
-    undetermined. visible: landmarks seen and accepted in the frame. is_first: the window was
-    initialised with this frame. vision_innovation: median reprojection error of the frame in
-    standard deviations. inertial_innovation: largest squared normalised residual of the window's
-    inertial factors, a component. is_contradicted: vision contradicts the inertial data now or did
-    shortly before. scale_sigma: relative standard deviation of the scale; None while a right camera
-    gives it. is_unscaled: it is larger than backend.scale_sigma. calibration: its estimate.
-    """
-
-    t_ns: int
-    is_first: bool
-    visible: int
-    R_world_body: np.ndarray
-    p_world_body: np.ndarray
-    v_world_body: np.ndarray
-    gyro_bias_rad_s: np.ndarray
-    accel_bias_m_s2: np.ndarray
-    covariance: np.ndarray | None
-    vision_innovation: float
-    inertial_innovation: float
-    is_contradicted: bool
-    scale_sigma: float | None = None
-    is_unscaled: bool = False
-    calibration: Calibration | None = None
-
-    @property
-    def is_finite(self) -> bool:
-        """Whether all components of position, velocity and biases are finite."""
-        parts = (self.p_world_body, self.v_world_body, self.gyro_bias_rad_s, self.accel_bias_m_s2)
-        return bool(np.isfinite(np.concatenate(parts)).all())
-
-
-@dataclass(frozen=True)
-class Pose:
-    """Hold a pose that has left the window, smoothed by all frames up to then."""
-
-    t_ns: int
-    p_world_body: np.ndarray
-    q_world_body: np.ndarray
 
 
 class Estimator:
@@ -120,6 +74,8 @@ class Estimator:
         self.window: Window | None = None
         self.slot = -1  # of the newest frame
         self._newest: FrameInput | None = None  # with all that its inertial factor holds
+        self._rest = Rest(config)
+        self._estimated: Estimate | None = None  # of the newest frame
         self._is_mono = rig.is_mono
         self._scale_text = ""
         self.smoothed: list[Pose] = []  # left the window, some earlier frame has not
@@ -184,7 +140,8 @@ class Estimator:
                 self._carried = CarriedStart(
                     self.rig, self.noise, self.config, self.make_window, self._last
                 )
-        self._last = self.window = None
+        self._last = self.window = self._estimated = None
+        self._rest.forget()
         self._blind_time = BlindTime(self.noise)
         self.gate.reset()
         self.initializer = self._initializer()
@@ -214,6 +171,8 @@ class Estimator:
             visible = int(np.count_nonzero(window.mask[window.lm_state == ACTIVE, self.slot]))
             vision, inertial = VisionCheck(visible, float("nan"), True), 0.0
         else:
+            if self._rests(self.window, frame):
+                return self._hold(self.window, frame)
             if self._carried is not None:
                 self._carried.add(frame)
             self._blind_time.add(frame)
@@ -235,7 +194,32 @@ class Estimator:
         estimate = self._estimate(self.window, is_first, vision, inertial, scale_sigma)
         if is_first or vision.visible >= self.config.backend.min_visible:
             self._blind_time = BlindTime(self.noise, self._last)
+        self._estimated = estimate
         return estimate
+
+    def _rests(self, w: Window, frame: FrameInput) -> bool:
+        """Return whether the window is to be left as it is in this frame: the body rests."""
+        if not self.config.backend.hold_at_rest or self._on_trial or self._estimated is None:
+            return False
+        if self._estimated.is_contradicted or self._estimated.is_unscaled:
+            self._rest.forget()
+            return False
+        return self._rest.holds(w, self.slot, self._last, frame)
+
+    def _hold(self, w: Window, frame: FrameInput) -> Estimate:
+        """Return the last estimate as that of a frame at rest, which does not enter the window."""
+        assert self._estimated is not None
+        self._newest = None  # its inertial data end before the rest
+        self.smoothed.append(replace(self._pose(self.slot), t_ns=frame.t_ns))
+        self._scale_text = "at rest, the pose is held"
+        self._estimated = replace(
+            self._estimated,
+            t_ns=frame.t_ns,
+            is_first=False,
+            visible=len(known_rows(w, frame.ids)),
+            vision_innovation=self._rest.moved_sigmas,
+        )
+        return self._estimated
 
     def _is_proved(self, w: Window, vision: VisionCheck) -> bool:
         """Return whether the window on trial holds from now on; end the trial when it fails."""
@@ -351,11 +335,15 @@ class Estimator:
         pre = self.preintegrate(
             frame.dt_s, frame.gyro, frame.accel, x[GYRO_BIAS], x[ACCEL_BIAS], noise, w.dtype
         )
+        rest_s = self._rest.held_s
+        if rest_s > 0.0:
+            pre = self._rest.released(pre)
+            self._rest.forget()
         R_new, p_new, v_new = predict(R, x, pre.dR, pre.dv, pre.dp, pre.dt_s, w.gravity)
         R_new = matrix_from_quaternion(quaternion_from_matrix(R_new))
         vec = np.concatenate([p_new, v_new, x[BIASES]])
         self.slot = w.add_frame(frame.t_ns, R_new, vec, frame.is_keyframe)
-        w.add_imu_factor(last, self.slot, pre)
+        w.add_imu_factor(last, self.slot, pre, rest_s)
         w.note_motion(self.slot, frame.dt_s, frame.gyro, frame.accel, x[BIASES])
         self._newest = frame
 

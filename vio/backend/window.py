@@ -42,6 +42,7 @@ from vio.config import BackEndConfig
 from vio.geometry import invert_transform
 from vio.imu import GRAVITY_M_S2, ImuNoise, Preintegration
 
+MOTION, BIAS_WALK = slice(0, D_GYRO_BIAS), slice(D_GYRO_BIAS, FULL_COLUMNS)  # of a factor's rows
 FREE, PENDING, ACTIVE = 0, 1, 2  # what a landmark row holds
 
 
@@ -141,14 +142,14 @@ class Window(SharedStates):
         self.mask[:, slot] = 0
         self.factors = [f for f in self.factors if f.slot_j != slot]
 
-    def add_imu_factor(self, slot_i: int, slot_j: int, pre: Preintegration) -> None:
-        """Connect two neighbouring frames by inertial data and the biases' random walk."""
+    def add_imu_factor(
+        self, slot_i: int, slot_j: int, pre: Preintegration, rest_s: float = 0.0
+    ) -> None:
+        """Connect neighbouring frames by inertial data and the biases' walk, also over rest_s."""
         dt = self.dtype
         W = np.zeros((FULL_COLUMNS, FULL_COLUMNS), dt)
-        motion = slice(0, D_GYRO_BIAS)  # rows of rotation, velocity and position
-        biases = slice(D_GYRO_BIAS, FULL_COLUMNS)
-        W[motion, motion] = whitening(symmetric(pre.covariance))
-        W[biases, biases] = np.diag(1.0 / self._walk(pre.dt_s)).astype(dt)
+        W[MOTION, MOTION] = whitening(symmetric(pre.covariance))
+        W[BIAS_WALK, BIAS_WALK] = np.diag(1.0 / self._walk(pre.dt_s + rest_s)).astype(dt)
         bias0 = np.concatenate([pre.gyro_bias, pre.accel_bias]).astype(dt)
         self.factors.append(ImuFactor(slot_i, slot_j, pre, W, bias0))
 
@@ -159,8 +160,7 @@ class Window(SharedStates):
             self.R[i], self.vec[i], self.R[j], self.vec[j], dt(pre.dt_s),
             pre.dR, pre.dv, pre.dp, pre.J_bias, factor.bias0, self.gravity,
         )  # fmt: skip
-        motion = slice(0, D_GYRO_BIAS)
-        white = matvec(np.ascontiguousarray(factor.W[motion, motion]), r[motion])
+        white = matvec(np.ascontiguousarray(factor.W[MOTION, MOTION]), r[MOTION])
         return white.astype(np.float64) / np.sqrt(factor.weight)
 
     def weaken(
@@ -168,12 +168,11 @@ class Window(SharedStates):
     ) -> None:
         """Lower the weight of a factor's motion, and let its biases step by these deviations."""
         dt = self.dtype
-        motion, biases = slice(0, D_GYRO_BIAS), slice(D_GYRO_BIAS, FULL_COLUMNS)
-        factor.W[motion] *= dt(np.sqrt(weight / factor.weight))
+        factor.W[MOTION] *= dt(np.sqrt(weight / factor.weight))
         factor.weight = weight
         walk = self._walk(factor.pre.dt_s)
         step = np.repeat([gyro_bias_sigma, accel_bias_sigma], 3)
-        factor.W[biases, biases] = np.diag(1.0 / np.hypot(walk, step)).astype(dt)
+        factor.W[BIAS_WALK, BIAS_WALK] = np.diag(1.0 / np.hypot(walk, step)).astype(dt)
 
     def _walk(self, dt_s: float) -> np.ndarray:
         """Return the deviations (6,) of the biases' random walk over dt_s."""
