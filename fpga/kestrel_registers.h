@@ -169,6 +169,9 @@
 #define KESTREL_STOP 0x08Cu
 #define KESTREL_STOP_SHIFT 0u
 #define KESTREL_STOP_MASK 0xFFFFFu
+#define KESTREL_MONO 0x090u
+#define KESTREL_MONO_SHIFT 0u
+#define KESTREL_MONO_MASK 0x1u
 
 // config: read, write; shadowed
 #define KESTREL_MAX_TRACKS 0x0C0u
@@ -259,6 +262,7 @@
 #define KESTREL_MIN_ALIVE_SHIFT 0u
 #define KESTREL_MIN_ALIVE_MASK 0x1FFu
 #define KESTREL_MOVED2 0x134u
+#define KESTREL_AGED2 0x138u
 
 // counter: read
 #define KESTREL_COUNT_FRAMES 0x200u

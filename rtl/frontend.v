@@ -4,13 +4,11 @@
 // While a frame streams in it is halved, compressed and searched for corners, and the keyframe
 // decision is taken; then the blocks work one after the other on its tracks, while the next frame
 // may already stream in (docs/chip/architecture.md). Equals `vio.fixed.frontend.FixedFrontEnd` bit for bit.
-// Registers:  docs/chip/registers.md, over AXI4-Lite. The set that is armed is taken over with the first
-//             pixel of a frame; what works on a frame afterwards keeps it. Sizes and waiting times can
-//             only change while no frame is under way anywhere.
+// Registers:  docs/chip/registers.md, over AXI4-Lite. The armed set is taken over with a frame's first pixel. Sizes,
+//             waiting times and `mono` (the right stream is not used) change only while no frame is under way.
 // Sources:    may wait or not (camera_pair). One fault costs the frame it strikes and at most one more.
-// Output:     a packet of words a frame (track_output), and an interrupt.
-// Latency:    see `vio hw cycles`: about 100k cycles from the last pixel to the last track (200 tracks),
-//             twice that for keyframes. Throughput: a pixel a cycle on both streams.
+// Output:     a packet of words a frame (track_output), and an interrupt. Throughput: a pixel a cycle and stream.
+// Latency:    about 100k cycles from the last pixel to the last track (200 tracks), twice that for keyframes.
 `default_nettype none
 
 module frontend (
@@ -59,19 +57,16 @@ module frontend (
     output wire        m_axis_tlast,
     output wire        irq
 );
-
 `include "vio_params.vh"
-
   localparam CW = TRACK_COUNT_BITS, IW = ITERATION_BITS, DW = DRAW_BITS + 1, SW = CORNER_SCORE_BITS;
-
   // ======== registers ========
-  wire w_hold, w_valid, command_reset;
+  wire command_reset;
   wire reset = rst || command_reset;
-  wire enable, armed, over, idle, request_forget, done_forget, request_skip, skip_in, take, rotation_ready;
+  wire enable, armed, over, idle, cfg_mono, request_forget, done_forget, request_skip, skip_in, take, rotation_ready;
   wire [23:0] w_data;
   wire [10:0] cfg_width, cfg_height, cfg_border;
   wire [19:0] cfg_timeout, cfg_stop, cfg_flat_min;
-  wire [31:0] cfg_seed, cfg_frame, cfg_moved2, status_done_frame, status_latency;
+  wire [31:0] cfg_seed, cfg_frame, cfg_moved2, cfg_aged2, status_done_frame, status_latency;
   wire [CW-1:0] cfg_max_tracks, cfg_cell_budget, status_tracks;
   wire [SW-1:0] cfg_min_score;
   wire [7:0] cfg_min_distance, cfg_cell_cols, cfg_cell_rows, cfg_max_age, count_stereo_columns;
@@ -86,13 +81,13 @@ module frontend (
   wire held, stored, lost, right_in, repaired, stall, busy, undue, due, stereo_pending;
   wire commit, status_keyframe, commit_left, make_key, reading, overflow, deciding;
   wire event_drop, event_left_missing, event_right_missing, event_unarmed, sent;
-  wire [9:0] errors;
   wire [6:0] active;
   wire [5:0] count_iterations;
+  wire [9:0] errors;
   wire [11:0] count_writes, count_reads;
   wire [TILE_BITS-1:0] candidate_address;
   wire [SW+2*$clog2(TILE_PX)-1:0] candidate;
-  wire k_r_valid, k_r_ready, k_a_valid, s_r_valid, s_r_ready, s_a_valid;
+  wire w_hold, w_valid, k_r_valid, k_r_ready, k_a_valid, s_r_valid, s_r_ready, s_a_valid;
   wire [1:0] k_r_buffer, k_r_level, s_r_buffer, s_r_level;
   wire [8:0] k_r_column, k_r_row, s_r_column, s_r_row, w_address, cfg_min_alive;
   wire [1023:0] k_a_pixels, s_a_pixels;
@@ -135,6 +130,7 @@ module frontend (
       .cfg_height(cfg_height),
       .cfg_timeout(cfg_timeout),
       .cfg_stop(cfg_stop),
+      .cfg_mono(cfg_mono),
       .cfg_seed(cfg_seed),
       .cfg_frame(cfg_frame),
       .cfg_max_tracks(cfg_max_tracks),
@@ -167,6 +163,7 @@ module frontend (
       .cfg_max_age(cfg_max_age),
       .cfg_min_alive(cfg_min_alive),
       .cfg_moved2(cfg_moved2),
+      .cfg_aged2(cfg_aged2),
       .status_busy(held || busy || !idle),
       .status_keyframe(status_keyframe),
       .status_tracks(status_tracks),
@@ -233,6 +230,7 @@ module frontend (
       .cfg_height(cfg_height),
       .cfg_timeout(cfg_timeout),
       .cfg_stop(cfg_stop),
+      .cfg_mono(cfg_mono),
       .armed(armed),
       .cfg_border(cfg_border),
       .cfg_min_score(cfg_min_score),
@@ -305,6 +303,8 @@ module frontend (
       .cfg_max_age(cfg_max_age),
       .cfg_min_alive(cfg_min_alive),
       .cfg_moved2(cfg_moved2),
+      .cfg_mono(cfg_mono),
+      .cfg_aged2(cfg_aged2),
       .cfg_seed(cfg_seed),
       .cfg_frame(cfg_frame),
       .cfg_max_tracks(cfg_max_tracks),

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from tests.plane_scene import FRAME_NS, HEIGHT, WIDTH, PlaneScene, make_rig, path, rotations
-from vio.config import Config, FrontEndConfig, HwConfig, KeyframeConfig
+from vio.camera import StereoRig
+from vio.config import Config, FrontEndConfig, HwConfig, KeyframeConfig, load_config
 from vio.data import StereoFrame
+from vio.engines import make_frontend
 from vio.fixed import keyframe as kf
 from vio.fixed.formats import formats
 from vio.fixed.frontend import FixedFrontEnd
@@ -20,6 +22,7 @@ from vio.frontend.keyframe import KeyframeEvidence, count_inside, median_paralla
 from vio.frontend.keyframe import is_keyframe as float_decision
 from vio.frontend.predict import predict_pixels
 from vio.geometry import exp_so3
+from vio.hw.registers.driver import register_values
 
 HW = HwConfig()
 SIGNALS = signal_table(formats(HW), trace=False)
@@ -50,6 +53,18 @@ def test_the_decision_is_the_float_engines_for_all_counts() -> None:
 @pytest.mark.parametrize(("moved", "requested"), [(0, False), (50, False), (51, True), (100, True)])
 def test_more_than_half_of_the_tracks_must_have_moved(moved: int, requested: bool) -> None:
     assert decide(3, 100, 100, moved, 100) is requested
+
+
+def test_with_one_camera_an_old_keyframe_needs_parallax_as_in_the_float_engine() -> None:
+    for age in (1, 9, 10, 30):
+        for alive in (60, 100):
+            for aged in (0, 50, 51, 100):
+                parallax = RULES.mono_parallax_px + (0.1 if 2 * aged > 100 else -0.1)
+                evidence = KeyframeEvidence(age, 100, alive, parallax)
+                counted = kf.counted_age(age, True, aged, 100)
+                wanted = float_decision(evidence, RULES, 10, mono=True)
+                assert decide(counted, alive, 100, 0, 100) == wanted
+                assert kf.counted_age(age, False, aged, 100) == age
 
 
 def test_counting_the_moved_is_what_the_median_says() -> None:
@@ -111,3 +126,20 @@ def test_the_decision_at_frame_k_does_not_see_its_pixels() -> None:
         assert flags[0] == flags[1]
         decisions.add(flags[0])
     assert decisions == {True, False}
+
+
+def test_the_hardware_is_told_that_there_is_one_camera() -> None:
+    scene, poses = PlaneScene(), path(12)
+    config = load_config("ecp5_85k", ["frontend.min_depth_m=0.6"])
+    one = StereoRig(scene.rig.left, scene.rig.left)
+    assert register_values(config, scene.rig)["mono"] == 0
+    assert register_values(config, one)["mono"] == 1
+    engine, turns = make_frontend(one, config), rotations(poses)
+    tracks = []
+    for k, pose in enumerate(poses):
+        frame = StereoFrame(k * FRAME_NS, scene.frame(k, pose).left, None)
+        tracks.append(engine.track(frame, turns[k]))
+    assert tracks[0].is_keyframe
+    assert all(len(t.ids) > 20 and np.isnan(t.uv_right).all() for t in tracks)
+    still = [engine.track(dataclasses.replace(frame, t_ns=0), np.eye(3)) for _ in range(15)]
+    assert not any(t.is_keyframe for t in still[1:])

@@ -11,11 +11,9 @@ from tests.bags import KINDS, RIGHT, entries, write_bag
 from tests.conftest import FRAMES
 from tests.test_convert import image_folder
 from tests.test_datasets_rigs import KALIBR_IMU, camchain
-from vio.config import load_config
 from vio.datasets import open_dataset
 from vio.datasets.base import Dataset
 from vio.diagnosis.recording.examine import examine
-from vio.engines import make_frontend
 from vio.errors import VioError
 from vio.runs.convert import convert
 
@@ -110,10 +108,3 @@ def test_one_camera_is_converted_as_one_camera(recording: Path, tmp_path: Path) 
 def test_the_examination_of_one_camera_is_refused_in_one_line(recording: Path) -> None:
     with pytest.raises(VioError, match="has one camera; an examination compares two"):
         examine(open_dataset(recording, mono=True))
-
-
-@pytest.mark.parametrize("engine", ["fixed", "rtl"])
-def test_engines_that_need_a_pair_say_so_in_one_line(engine: str, recording: Path) -> None:
-    rig = open_dataset(recording, mono=True).rig
-    with pytest.raises(VioError, match=f"engine {engine} needs a stereo pair"):
-        make_frontend(rig, load_config("euroc", [f'frontend.engine="{engine}"']))

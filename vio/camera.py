@@ -220,8 +220,12 @@ def rectify(rig: StereoRig) -> Rectification:
     the mean of the four, so pixels keep their size at the centre.
 
     Raises VioError when the right camera is not on the right of the left one, saying where it is
-    and, if that follows from the numbers, that T_BS is given the wrong way round.
+    and, if that follows from the numbers, that T_BS is given the wrong way round. With one camera,
+    nothing is turned and the baseline is 0.
     """
+    if rig.is_mono:
+        c = rig.left
+        return Rectification(np.eye(3), np.eye(3), 0.5 * (c.fx + c.fy), c.cx, c.cy, 0.0)
     T_left_right = invert_transform(rig.T_right_left)
     _check_placement(rig, T_left_right)
     x_axis = T_left_right[:3, 3] / np.linalg.norm(T_left_right[:3, 3])

@@ -60,11 +60,6 @@ def make_frontend(rig: StereoRig, config: Config, trace: bool = False) -> FrontE
         )
     if config.frontend.engine != "replay":
         check_sizes(rig, config.frontend)
-    if rig.is_mono and config.frontend.engine in ("fixed", "rtl"):
-        raise VioError(
-            f"engine {config.frontend.engine} needs a stereo pair, but there is one camera only "
-            "(--mono, or a recording of one); choose --engine float"
-        )
     match config.frontend.engine:
         case "fixed":
             from vio.fixed.frontend import FixedFrontEnd

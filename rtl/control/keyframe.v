@@ -25,6 +25,8 @@ module keyframe #(
     input wire [  7:0] cfg_max_age,
     input wire [  8:0] cfg_min_alive,  // share of the keyframe's tracks, 8 fraction bits
     input wire [ 31:0] cfg_moved2,     // squared distance, 32 fraction bits
+    input wire         cfg_mono,       // one camera: age alone is no reason for a keyframe
+    input wire [ 31:0] cfg_aged2,      // but with this squared distance
     input wire         forget,         // drop all tracks before the next frame (level until done)
     output wire        forgotten,      // pulse: done
 
@@ -101,7 +103,7 @@ module keyframe #(
   reg [4:0] state_q;
   reg sent_q;  // the request of this state was taken
   reg [2:0] step_q;
-  reg [CW-1:0] index_q, count_q, alive_q, moved_q, at_key_q;
+  reg [CW-1:0] index_q, count_q, alive_q, moved_q, aged_q, at_key_q;
   reg [15:0] age_q;
   reg due_q, right_q, dropped_q, started_q, reading_q, pending_q;
   reg [6:0] start_q;
@@ -197,6 +199,7 @@ module keyframe #(
   wire [19:0] size_x = dx[19] ? -dx : dx;
   wire [19:0] size_y = dy[19] ? -dy : dy;
   wire moved = behind_q || sum_q > {4'd0, cfg_moved2};
+  wire aged = behind_q || sum_q > {4'd0, cfg_aged2};
 
   // ---- one multiplier: both squares, and the share of the keyframe's tracks ----
   wire [16:0] factor_a = state_q == SHARE ? {8'd0, cfg_min_alive} : state_q == SQUARE_X ? dx_q : dy_q;
@@ -205,6 +208,7 @@ module keyframe #(
   wire [33:0] product = {17'd0, factor_a} * {17'd0, factor_b};
   wire few_alive = {{(26 - CW) {1'b0}}, alive_q, 8'd0} < square_q;
   wire many_moved = {moved_q, 1'b0} > {1'b0, count_q};
+  wire old = age_q >= {8'd0, cfg_max_age} && (!cfg_mono || {aged_q, 1'b0} > {1'b0, count_q});
 
   // ---- which step comes next ----
   wire any = count_q != NONE;
@@ -236,6 +240,7 @@ module keyframe #(
           index_q <= NONE;
           alive_q <= NONE;
           moved_q <= NONE;
+          aged_q <= NONE;
           if (forget) state_q <= FORGET_1;
           else if (s_held && s_rotation) state_q <= TO_LAST;
         end
@@ -277,6 +282,7 @@ module keyframe #(
         COUNT: begin
           if (inside_q) alive_q <= alive_q + ONE;
           if (moved) moved_q <= moved_q + ONE;
+          if (aged) aged_q <= aged_q + ONE;
           index_q <= index_q + ONE;
           state_q <= s_dropped ? WAIT : index_q + ONE == count_q ? SHARE : READ;
         end
@@ -285,7 +291,7 @@ module keyframe #(
           state_q <= DECIDE;
         end
         DECIDE: begin
-          due_q <= age_q >= {8'd0, cfg_max_age} || few_alive || many_moved;
+          due_q <= old || few_alive || many_moved;
           state_q <= WAIT;
         end
         WAIT: begin

@@ -65,6 +65,7 @@ module registers #(
     output wire [10:0] cfg_height,
     output wire [19:0] cfg_timeout,
     output wire [19:0] cfg_stop,
+    output wire cfg_mono,
     // The active set
     output wire [31:0] cfg_seed,
     output wire [31:0] cfg_frame,
@@ -98,6 +99,7 @@ module registers #(
     output wire [7:0] cfg_max_age,
     output wire [8:0] cfg_min_alive,
     output wire [31:0] cfg_moved2,
+    output wire [31:0] cfg_aged2,
     // Status
     input wire status_busy,
     input wire status_keyframe,
@@ -178,6 +180,7 @@ module registers #(
   reg [10:0] height_q;
   reg [19:0] timeout_q;
   reg [19:0] stop_q;
+  reg mono_q;
   reg [TRACK_W-1:0] max_tracks_q, next_max_tracks_q;
   reg [10:0] border_q, next_border_q;
   reg [SCORE_W-1:0] min_score_q, next_min_score_q;
@@ -208,6 +211,7 @@ module registers #(
   reg [7:0] max_age_q, next_max_age_q;
   reg [8:0] min_alive_q, next_min_alive_q;
   reg [31:0] moved2_q, next_moved2_q;
+  reg [31:0] aged2_q, next_aged2_q;
   reg [31:0] count_cycles_q;
   reg forget_q;
   reg skip_q;
@@ -263,15 +267,15 @@ module registers #(
     case (write_index)
       10'h004, 10'h005, 10'h006, 10'h007, 10'h008, 10'h009, 10'h00c, 10'h00d, 10'h010, 10'h011,
       10'h012, 10'h013, 10'h014, 10'h015, 10'h016, 10'h017, 10'h018, 10'h01c, 10'h01d, 10'h020,
-      10'h021, 10'h022, 10'h023, 10'h030, 10'h031, 10'h032, 10'h033, 10'h034, 10'h035, 10'h036,
-      10'h037, 10'h038, 10'h039, 10'h03a, 10'h03b, 10'h03c, 10'h03d, 10'h03e, 10'h03f, 10'h040,
-      10'h041, 10'h042, 10'h043, 10'h044, 10'h045, 10'h046, 10'h047, 10'h048, 10'h049, 10'h04a,
-      10'h04b, 10'h04c, 10'h04d:
+      10'h021, 10'h022, 10'h023, 10'h024, 10'h030, 10'h031, 10'h032, 10'h033, 10'h034, 10'h035,
+      10'h036, 10'h037, 10'h038, 10'h039, 10'h03a, 10'h03b, 10'h03c, 10'h03d, 10'h03e, 10'h03f,
+      10'h040, 10'h041, 10'h042, 10'h043, 10'h044, 10'h045, 10'h046, 10'h047, 10'h048, 10'h049,
+      10'h04a, 10'h04b, 10'h04c, 10'h04d, 10'h04e:
       writable_d = 1'b1;
       default: writable_d = 1'b0;
     endcase
     case (write_index)
-      10'h020, 10'h021, 10'h022, 10'h023, 10'h00d:
+      10'h020, 10'h021, 10'h022, 10'h023, 10'h024, 10'h00d:
       locked_d = enable_q || status_busy;
       default: locked_d = 1'b0;
     endcase
@@ -279,16 +283,17 @@ module registers #(
       10'h010, 10'h011, 10'h012, 10'h013, 10'h014, 10'h015, 10'h016, 10'h017, 10'h018, 10'h01c,
       10'h030, 10'h031, 10'h032, 10'h033, 10'h034, 10'h035, 10'h036, 10'h037, 10'h038, 10'h039,
       10'h03a, 10'h03b, 10'h03c, 10'h03d, 10'h03e, 10'h03f, 10'h040, 10'h041, 10'h042, 10'h043,
-      10'h044, 10'h045, 10'h046, 10'h047, 10'h048, 10'h049, 10'h04a, 10'h04b, 10'h04c, 10'h04d:
+      10'h044, 10'h045, 10'h046, 10'h047, 10'h048, 10'h049, 10'h04a, 10'h04b, 10'h04c, 10'h04d,
+      10'h04e:
       shadowed_d = 1'b1;
       default: shadowed_d = 1'b0;
     endcase
     case (write_index)
       10'h010, 10'h011, 10'h012, 10'h013, 10'h014, 10'h015, 10'h016, 10'h017, 10'h018, 10'h01c,
-      10'h01d, 10'h020, 10'h021, 10'h022, 10'h023, 10'h030, 10'h031, 10'h032, 10'h033, 10'h034,
-      10'h035, 10'h036, 10'h037, 10'h038, 10'h039, 10'h03a, 10'h03b, 10'h03c, 10'h03d, 10'h03e,
-      10'h03f, 10'h040, 10'h041, 10'h042, 10'h043, 10'h044, 10'h045, 10'h046, 10'h047, 10'h048,
-      10'h049, 10'h04a, 10'h04b, 10'h04c, 10'h04d:
+      10'h01d, 10'h020, 10'h021, 10'h022, 10'h023, 10'h024, 10'h030, 10'h031, 10'h032, 10'h033,
+      10'h034, 10'h035, 10'h036, 10'h037, 10'h038, 10'h039, 10'h03a, 10'h03b, 10'h03c, 10'h03d,
+      10'h03e, 10'h03f, 10'h040, 10'h041, 10'h042, 10'h043, 10'h044, 10'h045, 10'h046, 10'h047,
+      10'h048, 10'h049, 10'h04a, 10'h04b, 10'h04c, 10'h04d, 10'h04e:
       stored_d = 1'b1;
       default: stored_d = 1'b0;
     endcase
@@ -348,6 +353,7 @@ module registers #(
         10'h021: height_q <= write_data[10:0];
         10'h022: timeout_q <= write_data[19:0];
         10'h023: stop_q <= write_data[19:0];
+        10'h024: mono_q <= write_data[0];
         10'h030: next_max_tracks_q <= write_data[TRACK_W-1:0];
         10'h031: next_border_q <= write_data[10:0];
         10'h032: next_min_score_q <= write_data[SCORE_W-1:0];
@@ -378,6 +384,7 @@ module registers #(
         10'h04b: next_max_age_q <= write_data[7:0];
         10'h04c: next_min_alive_q <= write_data[8:0];
         10'h04d: next_moved2_q <= write_data;
+        10'h04e: next_aged2_q <= write_data;
         default: ;
       endcase
     end
@@ -414,6 +421,7 @@ module registers #(
       max_age_q <= next_max_age_q;
       min_alive_q <= next_min_alive_q;
       moved2_q <= next_moved2_q;
+      aged2_q <= next_aged2_q;
     end
     if (rst) begin
       enable_q <= 1'b0;
@@ -443,6 +451,7 @@ module registers #(
       10'h021: store_d = {21'd0, write_data[10:0]};
       10'h022: store_d = {12'd0, write_data[19:0]};
       10'h023: store_d = {12'd0, write_data[19:0]};
+      10'h024: store_d = {31'd0, write_data[0]};
       10'h030: store_d = {{(32 - TRACK_W) {1'b0}}, write_data[TRACK_W-1:0]};
       10'h031: store_d = {21'd0, write_data[10:0]};
       10'h032: store_d = {{(32 - SCORE_W) {1'b0}}, write_data[SCORE_W-1:0]};
@@ -473,6 +482,7 @@ module registers #(
       10'h04b: store_d = {24'd0, write_data[7:0]};
       10'h04c: store_d = {23'd0, write_data[8:0]};
       10'h04d: store_d = write_data;
+      10'h04e: store_d = write_data;
       default: store_d = write_data;
     endcase
   end
@@ -812,10 +822,10 @@ module registers #(
       10'h083: read_d = count_cycles_q;
       10'h0a4: read_d = status_latency;
       10'h010, 10'h011, 10'h012, 10'h013, 10'h014, 10'h015, 10'h016, 10'h017, 10'h018, 10'h01c,
-      10'h01d, 10'h020, 10'h021, 10'h022, 10'h023, 10'h030, 10'h031, 10'h032, 10'h033, 10'h034,
-      10'h035, 10'h036, 10'h037, 10'h038, 10'h039, 10'h03a, 10'h03b, 10'h03c, 10'h03d, 10'h03e,
-      10'h03f, 10'h040, 10'h041, 10'h042, 10'h043, 10'h044, 10'h045, 10'h046, 10'h047, 10'h048,
-      10'h049, 10'h04a, 10'h04b, 10'h04c, 10'h04d:
+      10'h01d, 10'h020, 10'h021, 10'h022, 10'h023, 10'h024, 10'h030, 10'h031, 10'h032, 10'h033,
+      10'h034, 10'h035, 10'h036, 10'h037, 10'h038, 10'h039, 10'h03a, 10'h03b, 10'h03c, 10'h03d,
+      10'h03e, 10'h03f, 10'h040, 10'h041, 10'h042, 10'h043, 10'h044, 10'h045, 10'h046, 10'h047,
+      10'h048, 10'h049, 10'h04a, 10'h04b, 10'h04c, 10'h04d, 10'h04e:
       read_d = stored;
       10'h080, 10'h081, 10'h082, 10'h084, 10'h085, 10'h086, 10'h087, 10'h088, 10'h089, 10'h08a,
       10'h08b, 10'h08c, 10'h08d, 10'h08e, 10'h08f, 10'h090, 10'h091, 10'h092, 10'h093, 10'h094,
@@ -847,6 +857,7 @@ module registers #(
   assign cfg_height = height_q;
   assign cfg_timeout = timeout_q;
   assign cfg_stop = stop_q;
+  assign cfg_mono = mono_q;
   assign cfg_max_tracks = max_tracks_q;
   assign cfg_border = border_q;
   assign cfg_min_score = min_score_q;
@@ -877,6 +888,7 @@ module registers #(
   assign cfg_max_age = max_age_q;
   assign cfg_min_alive = min_alive_q;
   assign cfg_moved2 = moved2_q;
+  assign cfg_aged2 = aged2_q;
   assign request_forget = forget_q;
   assign request_skip = skip_q;
 

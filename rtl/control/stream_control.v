@@ -12,6 +12,7 @@
 //             image that breaks off, or is not over when the next frame wants to begin, is not used.
 // Waiting:    a start of frame waits for its partner for at most cfg_timeout cycles, then for `stall` and
 //             for the commit of the frame before it while the chip is not busy.
+// One camera: with cfg_mono no right image is waited for or missed, and what comes there is dropped.
 // Skip:       the host says that no image will come: a frame without a left image goes in.
 // Protocol:   m_begin (pulse) with the first pixel; m_stored: all words of the frame are written,
 //             until `commit`. m_held: a frame is in, being written or waiting for its commit. m_over
@@ -28,6 +29,7 @@ module stream_control #(
     input wire                 cfg_enable,
     input wire                 armed,        // a complete set of registers waits for a frame
     input wire [TIMEOUT_W-1:0] cfg_timeout,  // cycles, 1 or more
+    input wire                 cfg_mono,     // one camera; changes only while no frame is in
 
     // Left stream, right stream; `end` is the last pixel of a frame, `bad` comes with it; `cut` (pulse,
     // without a pixel): the frame breaks off.
@@ -86,12 +88,14 @@ module stream_control #(
   reg [TIMEOUT_W-1:0] timer_q;
 
   wire left_start = left_valid && left_user && left_q == WAIT;
-  wire right_start = right_valid && right_user && right_q == WAIT;
+  wire right_first = right_valid && right_user && right_q == WAIT;
+  wire right_start = right_first && !cfg_mono;
+  wire unused_right = right_first && cfg_mono;
   wire expired = timer_q == cfg_timeout;
 
   // ---- a frame begins, or both images are dropped ----
   wire full = held_q;
-  wire offered = left_start && (right_start || expired);
+  wire offered = left_start && (right_start || expired || cfg_mono);
   wire refuse = offered && (!cfg_enable || !armed || (full && busy));
   wire start = offered && cfg_enable && armed && !full && !stall && !skip;
   wire skipping = skip && !full && !stall && left_q == WAIT && right_q != PASS;
@@ -107,7 +111,8 @@ module stream_control #(
   assign pass_right_valid = right_valid && right_pass;
   assign left_ready = left_pass ? pass_left_ready : refuse || left_q == SKIP;
   // The first pixels of both images go in together.
-  assign right_ready = start ? pass_left_ready : right_q != WAIT || refuse || alone || late;
+  assign right_ready = start ? pass_left_ready
+                             : right_q != WAIT || refuse || alone || late || unused_right;
 
   wire left_take = left_valid && left_ready;
   wire right_take = right_valid && right_ready;
@@ -140,7 +145,8 @@ module stream_control #(
       if (right_over || right_cut) right_q <= WAIT;
       else if ((overflow || broken || slow) && right_q == PASS) right_q <= SKIP;
       else if (began && right_start) right_q <= right_free ? PASS : SKIP;
-      else if ((refuse && right_start) || alone || late) right_q <= SKIP;
+      else if ((refuse && right_start) || alone || late || (unused_right && right_take))
+        right_q <= SKIP;
 
       if (began || refuse) owed_q <= !right_start;
       else if (late) owed_q <= 1'b0;
@@ -165,7 +171,7 @@ module stream_control #(
   end
 
   assign m_skip = skipping;
-  assign m_idle = left_q == WAIT && right_q == WAIT;
+  assign m_idle = left_q == WAIT && (right_q == WAIT || cfg_mono);
   assign m_over = (left_over && left_pass) || (lose && left_q == PASS) || skipping;
   assign m_begin = began;
   assign m_begin_right = right_start && right_free;
@@ -178,7 +184,7 @@ module stream_control #(
   assign event_unarmed = refuse && left_take && cfg_enable && !armed;
   assign event_left_missing = alone;
   // Where the matcher still needs the right image of a keyframe, the next one is not stored: no fault.
-  assign event_right_missing = (began && !right_start) || slow;
+  assign event_right_missing = (began && !right_start && !cfg_mono) || slow;
 
 endmodule
 

@@ -28,7 +28,9 @@ module keyframe_proof (
     input wire         p_ok,
     input wire [  6:0] done,
     input wire [  1:0] kept,
-    input wire [ 31:0] moved2
+    input wire [ 31:0] moved2,
+    input wire         mono,
+    input wire [ 31:0] aged2
 );
 
   `include "vio_params.vh"
@@ -45,6 +47,8 @@ module keyframe_proof (
       .cfg_max_age(8'd2),
       .cfg_min_alive(9'd128),
       .cfg_moved2(moved2),
+      .cfg_mono(mono),
+      .cfg_aged2(aged2),
       .forget(forget),
       .forgotten(forgotten),
       .s_held(held),

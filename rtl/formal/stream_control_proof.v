@@ -28,7 +28,8 @@ module stream_control_proof (
     input wire right_done,
     input wire overflow,
     input wire commit,
-    input wire skip
+    input wire skip,
+    input wire mono
 );
 
   localparam [1:0] TIMEOUT = 2'd1;
@@ -52,6 +53,7 @@ module stream_control_proof (
       .cfg_enable(enable),
       .armed(armed),
       .cfg_timeout(TIMEOUT),
+      .cfg_mono(mono),
       .left_valid(left_valid),
       .left_ready(left_ready),
       .left_user(left_user),
@@ -96,7 +98,7 @@ module stream_control_proof (
   wire left_over = left_take && left_at_q == 2'd3;
   wire right_over = right_take && right_at_q == 2'd3;
 
-  reg left_wait_q, right_wait_q, pass_wait_q, skip_wait_q;
+  reg left_wait_q, right_wait_q, pass_wait_q, skip_wait_q, mono_q;
   reg left_in_q, right_in_q;  // the frame under way at the input passes
   reg left_whole_q, right_whole_q;  // all pixels of the held frame have passed
   reg lost_q;  // the held frame has no left image
@@ -105,6 +107,7 @@ module stream_control_proof (
   reg [4:0] left_cycles_q, right_cycles_q, skip_cycles_q, held_cycles_q;
   always @(posedge clk) begin
     started_q <= 1'b1;
+    mono_q <= mono;
     left_wait_q <= left_valid && !left_ready && !rst;
     right_wait_q <= right_valid && !right_ready && !rst;
     pass_wait_q <= pass_left && !pass_left_ready && !rst;
@@ -150,6 +153,7 @@ module stream_control_proof (
       if (left_wait_q) assume (left_valid);
       if (right_wait_q) assume (right_valid);
       if (skip_wait_q) assume (skip);
+      assume (mono == mono_q);
       if (left_done && !left_whole_q) assume (1'b0);
       if (right_done && !right_whole_q) assume (1'b0);
       if (overflow) assume (held && !stored && !dropped);
@@ -189,7 +193,10 @@ module stream_control_proof (
         if (left_cut && left_in_q && !overflow) assert (event_drop && over);
         if (stored && !dropped) assert (sent_q);
         assert (!over_twice_q);
-        assert (idle == (left_user && right_user));
+        assert (idle == (left_user && (right_user || mono)));
+        // One camera: nothing of a right image goes in, and none is missed
+        if (mono) assert (!pass_right && !event_left_missing && !event_right_missing);
+        if (mono && held) assert (!right_there);
       end
 
       // Why
@@ -203,6 +210,7 @@ module stream_control_proof (
       if (held && \dut.use_right_q && !dropped) assert (right_in_q || right_whole_q);
       if (held) assert (dropped == lost_q && bad == repaired_q);
       if (stored) assert (!left_in_q && !right_in_q);
+      if (mono) assert (!right_in_q && !(held && \dut.use_right_q ));
       if (\dut.right_in_q && held && !dropped) assert (!right_in_q);
       if (\dut.over_q && !held) assert (!\dut.right_in_q );
 
@@ -221,6 +229,7 @@ module stream_control_proof (
       cover (right_cut && right_in_q);
       cover (event_drop && left_take);
       cover (event_left_missing);
+      cover (mono && stored && !dropped && right_at_q == 2'd2);
       cover (m_begin && right_at_q == 2'd2);
       cover (m_skip && left_valid);
     end

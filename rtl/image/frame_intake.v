@@ -22,6 +22,7 @@ module frame_intake #(
     input wire [   SIZE_W-1:0] cfg_height,
     input wire [TIMEOUT_W-1:0] cfg_timeout,
     input wire [TIMEOUT_W-1:0] cfg_stop,
+    input wire                 cfg_mono,
     input wire                 armed,
 
     input  wire       s_left_axis_tvalid,
@@ -145,6 +146,7 @@ module frame_intake #(
       .cfg_enable(cfg_enable),
       .armed(armed),
       .cfg_timeout(cfg_timeout),
+      .cfg_mono(cfg_mono),
       .left_valid(left_valid),
       .left_ready(left_ready),
       .left_user(m_left_user),

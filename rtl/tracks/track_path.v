@@ -23,6 +23,8 @@ module track_path #(
     input wire [ 7:0] cfg_max_age,
     input wire [ 8:0] cfg_min_alive,
     input wire [31:0] cfg_moved2,
+    input wire        cfg_mono,
+    input wire [31:0] cfg_aged2,
 
     // Of the frame that comes: what works on it keeps them from commit on
     input wire [                31:0] cfg_seed,
@@ -216,6 +218,8 @@ module track_path #(
       .cfg_max_age(cfg_max_age),
       .cfg_min_alive(cfg_min_alive),
       .cfg_moved2(cfg_moved2),
+      .cfg_mono(cfg_mono),
+      .cfg_aged2(cfg_aged2),
       .forget(forget),
       .forgotten(forgotten),
       .s_held(held),

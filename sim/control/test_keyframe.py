@@ -10,7 +10,7 @@ from cocotb.triggers import ReadOnly, RisingEdge
 
 from sim.runner import simulate, simulators
 from sim.streams import reset
-from vio.fixed.keyframe import is_keyframe
+from vio.fixed.keyframe import counted_age, is_keyframe
 
 WIDTH, HEIGHT = 752, 480
 FOLLOW, MONO, ADD, MATCH, STEREO, KEY, OUT = range(7)
@@ -34,9 +34,10 @@ def _signed(value: int, bits: int) -> int:
 class Bench:
     """Hold the keyframe controller's partners: tracks, predictions, projection unit, steps."""
 
-    def __init__(self, dut, seed: int, max_age: int, moved2: int) -> None:
+    def __init__(self, dut, seed: int, max_age: int, moved2: int, aged2: int | None = None) -> None:
+        """Take limits; aged2: of an old keyframe with one camera, None for two."""
         self.dut, self.generator = dut, random.Random(seed)
-        self.max_age, self.moved2 = max_age, moved2
+        self.max_age, self.moved2, self.aged2 = max_age, moved2, aged2
         self.matrices = [_rotation(self.generator) for _ in range(8)]
         # Per track: ray now and at the keyframe, the predicted pixel, the turned ray and `ahead`.
         self.tracks: list[dict[str, int]] = []
@@ -53,6 +54,8 @@ class Bench:
         d.cfg_width.value, d.cfg_height.value = WIDTH, HEIGHT
         d.cfg_max_age.value, d.cfg_min_alive.value = self.max_age, MIN_ALIVE
         d.cfg_moved2.value = self.moved2
+        d.cfg_mono.value = int(self.aged2 is not None)
+        d.cfg_aged2.value = self.generator.getrandbits(32) if self.aged2 is None else self.aged2
         for name in ("forget", "s_held", "s_rotation", "s_stored", "s_dropped", "s_right"):
             getattr(d, name).value = 0
         for name in ("a_valid", "q_done", "p_done", "done", "kept", "q_ready", "p_ready"):
@@ -187,10 +190,10 @@ class Bench:
         self.dut.kept.value = len(self.tracks)
         self.busy = None
 
-    def moved(self) -> int:
-        """Return how many rays moved beyond the limit, the turn taken off."""
+    def moved(self, limit2: int) -> int:
+        """Return how many rays moved beyond a limit, the turn taken off."""
         far = [
-            (t["tx"] - t["x"]) ** 2 + (t["ty"] - t["y"]) ** 2 > self.moved2 or not t["ahead"]
+            (t["tx"] - t["x"]) ** 2 + (t["ty"] - t["y"]) ** 2 > limit2 or not t["ahead"]
             for t in self.tracks
         ]
         return sum(far)
@@ -241,18 +244,21 @@ async def _frames(dut, bench: Bench, count: int, seen: set[str]) -> int:
         bench.turn_tracks(g.random() < 0.6)
         before = [m.copy() for m in bench.matrices]
         bench.matrices[ROTATION] = before[ROTATION] = _rotation(g)
-        dropped, right = g.random() < 0.15, g.random() < 0.8
+        dropped, right = g.random() < 0.15, g.random() < 0.8 and bench.aged2 is None
         cam_last = before[ROTATION] @ before[PENDING]
         cam_key = cam_last @ before[LAST_KEY]
         age += 1
-        alive, moved, tracks = bench.alive(), bench.moved(), len(bench.tracks)
-        rules = (age, bench.max_age, alive, MIN_ALIVE, tracks_at_key)
+        alive, moved, tracks = bench.alive(), bench.moved(bench.moved2), len(bench.tracks)
+        mono = bench.aged2 is not None
+        counted = counted_age(age, mono, bench.moved(bench.aged2 or 0), tracks)
+        rules = (counted, bench.max_age, alive, MIN_ALIVE, tracks_at_key)
         due = tracks_at_key == 0 or is_keyframe(*rules, moved, tracks)
         otherwise += due != (tracks_at_key == 0 or is_keyframe(*rules, tracks - moved, tracks))
         if tracks_at_key and due:
-            seen |= {"aged"} if age >= bench.max_age else set()
+            seen |= {"aged"} if counted >= bench.max_age else set()
             seen |= {"moved"} if 2 * moved > tracks else set()
             seen |= {"few"} if alive << 8 < MIN_ALIVE * tracks_at_key else set()
+        seen |= {"young"} if counted != age and age >= bench.max_age and not due else set()
         bench.commits, bench.keys, bench.started, bench.stereo_matrix = 0, 0, [], None
         dut.s_held.value = 1
         for _ in range(g.randrange(3)):
@@ -313,12 +319,13 @@ async def frames_are_decided_and_worked_on_as_by_the_model(dut) -> None:
     """Old, lost, far tracks; left images lost, right ones missing, everything forgotten."""
     seen: set[str] = set()
     otherwise = 0
-    for seed, max_age, moved2 in ((1, 2, (1 << 32) - 1), (2, 200, 1 << 30), (3, 40, 1 << 22)):
-        bench = Bench(dut, seed, max_age, moved2)
+    far = (1 << 32) - 1
+    for seed, *limits in ((1, 2, far), (2, 200, 1 << 30), (3, 40, 1 << 22), (4, 2, far, 1 << 22)):
+        bench = Bench(dut, seed, *limits)
         await bench.start()
         otherwise += await _frames(dut, bench, int(str(cocotb.plusargs["frames"])), seen)
     dut._log.info("seen: %s; %d would be decided otherwise", sorted(seen), otherwise)
-    assert seen == {"aged", "moved", "few", "forgotten", "stereo", "dropped", "no tracks"}
+    assert seen == {"aged", "young", "moved", "few", "forgotten", "stereo", "dropped", "no tracks"}
     assert otherwise  # a wrong count of moved rays would be found
 
 
@@ -339,7 +346,7 @@ class FixedBench(Bench):
         for n, track in enumerate(self.tracks):
             at = 100 * 256 if n < alive else -(1 << 18)
             track.update(x=0, y=0, x_key=0, y_key=0, ahead=1, u=at, v=at)
-            track.update(tx=200_000 if n < moved else 0, ty=0)
+            track.update(tx=40_000 if n < moved else 0, ty=0)
         self.commits = 0
         d.s_held.value = d.s_rotation.value = d.s_stored.value = 1
         await _wait(self, "committed")
@@ -359,6 +366,17 @@ async def a_share_that_is_just_reached_makes_no_keyframe(dut) -> None:
         due = is_keyframe(1, 200, alive, 128, 4, moved, 4)
         assert due == (alive < 2 or moved > 2)
         assert await bench.decide(alive, moved) == due, (alive, moved)
+
+
+@cocotb.test()
+async def with_one_camera_an_old_keyframe_needs_parallax(dut) -> None:
+    """Half of four tracks beyond the limit are not enough."""
+    bench = FixedBench(dut, 1, 1, (1 << 32) - 1, 1 << 30)
+    await bench.start()
+    assert await bench.decide(0, 0)  # the first frame
+    for moved in (0, 1, 2, 3, 2, 4):
+        assert await bench.decide(4, moved) == (moved > 2), moved
+    assert await bench.decide(1, 0)  # few are alive
 
 
 @cocotb.test()

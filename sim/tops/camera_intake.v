@@ -90,6 +90,7 @@ module camera_intake #(
       .cfg_height(height),
       .cfg_timeout(20'd64),
       .cfg_stop(20'd62500),
+      .cfg_mono(1'b0),
       .armed(1'b1),
       .s_left_axis_tvalid(left_valid),
       .s_left_axis_tready(left_ready),

@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     """Run on one recording."""
     from vio.commands.console import progress
     from vio.commands.outcome import compile_first, config_from_arguments, finish
-    from vio.datasets import open_dataset
+    from vio.datasets import open_configured
     from vio.datasets.base import count_frames
     from vio.runs.execute import execute
     from vio.runs.folder import RunFolder, make_folder
@@ -93,13 +93,7 @@ def run(args: argparse.Namespace) -> int:
 
     use_threads(args)
     config = config_from_arguments(args)
-    offset_ms = config.dataset.right_offset_ms
-    dataset = open_dataset(
-        args.dataset,
-        right_offset_ms=offset_ms,
-        source=source(args),
-        mono=config.dataset.mono,
-    )
+    dataset = open_configured(args.dataset, config.dataset, source(args))
     print_notes(dataset.warnings)
     before = len(dataset.warnings)
     compile_first(config)

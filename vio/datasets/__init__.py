@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the readers import cameras and imu, which import datasets.base
+    from vio.config import DatasetConfig
     from vio.datasets.bags.source import Source
     from vio.datasets.base import Dataset
     from vio.datasets.files import Files
@@ -36,6 +37,15 @@ def open_dataset(
         return _alone(BagDataset(Path(path), images, right_offset_ms, source), mono)
     found = _found(Path(path), source.calibration if source else None)
     return EurocDataset(Path(path), images, right_offset_ms, found, mono)
+
+
+def open_configured(
+    path: str | Path, settings: "DatasetConfig", source: "Source | None" = None
+) -> "Dataset":
+    """Return the recording at path as the settings of [dataset] say; see `open_dataset`."""
+    return open_dataset(
+        path, right_offset_ms=settings.right_offset_ms, source=source, mono=settings.mono
+    )
 
 
 def _alone(dataset: "Dataset", mono: bool) -> "Dataset":

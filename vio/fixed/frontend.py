@@ -77,6 +77,7 @@ class FixedFrontEnd(KeyframeFrontEnd):
         self._stereo_threshold = round(c.stereo_ransac_px / rig.rectification.focal * 2**16)
         self._min_score = score_register(c.min_corner_score)
         self._moved2 = kf.parallax_register(config.keyframe.max_parallax_px, focal)
+        self._aged2 = kf.parallax_register(config.keyframe.mono_parallax_px, focal)
         tiles = -(-rig.left.width // hw.tile_px), -(-rig.left.height // hw.tile_px)
         self._cell = (-(-tiles[0] // c.grid_cols), -(-tiles[1] // c.grid_rows))
         self.unit_scale = 1 << hw.scale_frac
@@ -102,10 +103,12 @@ class FixedFrontEnd(KeyframeFrontEnd):
         """Return whether the tracks up to the last frame, the age and the gyroscope ask for one."""
         t = self._tracks
         alive = kf.count_inside(predicted, self._left, self.config.window // 2, self.hw.coord_frac)
-        moved = kf.count_moved(t.rays_key, t.rays, self._R_last_key, self._moved2, self._signals)
+        moved = self._count_moved(self._moved2)
+        mono = self.rig.is_mono
+        aged = self._count_moved(self._aged2) if mono else 0
         return bool(
             kf.is_keyframe(
-                self._age,
+                kf.counted_age(self._age, mono, aged, len(t)),
                 self.limits.max_age,
                 alive,
                 round(self.rules.min_alive * 256),
@@ -114,6 +117,10 @@ class FixedFrontEnd(KeyframeFrontEnd):
                 len(t),
             )
         )
+
+    def _count_moved(self, limit2: int) -> int:
+        t = self._tracks
+        return kf.count_moved(t.rays_key, t.rays, self._R_last_key, limit2, self._signals)
 
     def build(self, image: np.ndarray) -> Pyramid:
         """Return the pyramid of an image as it is read back from the frame buffer."""

@@ -42,6 +42,15 @@ def is_keyframe(
     return age >= max_age or alive << 8 < min_alive * tracks_at_key or 2 * moved > tracks
 
 
+def counted_age(age: int, mono: bool, aged: int, tracks: int) -> int:
+    """Return the age that `is_keyframe` compares: with one camera 0 until the tracks have moved.
+
+    Depths come from parallax then: age alone asks for no keyframe. aged: tracks beyond the limit of
+    keyframe.mono_parallax_px.
+    """
+    return age if not mono or 2 * aged > tracks else 0
+
+
 def parallax_register(limit_px: float, focal_px: float) -> int:
     """Return the squared parallax limit in ray units, 32 fraction bits."""
     return round_shift(round((limit_px / focal_px) ** 2 * 2**33), 1)

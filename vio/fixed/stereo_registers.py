@@ -39,7 +39,10 @@ class StereoRegisters(NamedTuple):
 
 
 def stereo_registers(rig: StereoRig, config: FrontEndConfig, hw: HwConfig) -> StereoRegisters:
-    """Return the registers; raises VioError when the search exceeds what the hardware holds."""
+    """Return the registers; raises VioError when the search exceeds what the hardware holds.
+
+    With one camera nothing is searched, and the search has one segment.
+    """
     r = rig.rectification
     disparity = r.focal * r.baseline_m / config.min_depth_m
     segments = int(np.ceil((disparity + 1.0) / SEGMENT))

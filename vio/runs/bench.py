@@ -39,7 +39,7 @@ def measure(path: str, config: Config, repeats: int, threads: int) -> dict[str, 
     from vio.environment import load_numba
 
     load_numba()
-    from vio.datasets import open_dataset
+    from vio.datasets import open_configured
     from vio.engines import make_odometry
     from vio.odometry import Odometry, run
     from vio.runs.execute import Watched, peak_memory_mb
@@ -48,7 +48,7 @@ def measure(path: str, config: Config, repeats: int, threads: int) -> dict[str, 
     from vio.workers import set_thread_count
 
     set_thread_count(threads)
-    dataset = open_dataset(path, right_offset_ms=config.dataset.right_offset_ms)
+    dataset = open_configured(path, config.dataset)
     first_ns = int(dataset.frame_t_ns[0])
 
     def odometry() -> Odometry:

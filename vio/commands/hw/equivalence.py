@@ -29,13 +29,13 @@ def run(args: argparse.Namespace) -> int:
 
     from vio.commands.console import print_table, progress
     from vio.config import load_config
-    from vio.datasets import open_dataset
+    from vio.datasets import open_configured
     from vio.engines import make_odometry
     from vio.exits import EXIT_NEGATIVE
     from vio.hw.cosim.equivalence import PairedFrontEnd, compare, summary
 
     config = load_config(args.preset, args.set)
-    dataset = open_dataset(args.dataset)
+    dataset = open_configured(args.dataset, config.dataset)
     frames = min(args.frames or len(dataset.frame_t_ns), len(dataset.frame_t_ns))
     done = 0
     with progress(dataset.name, frames) as advance:

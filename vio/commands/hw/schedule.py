@@ -134,7 +134,7 @@ def _recorded(args: argparse.Namespace) -> "list[Window]":
 
     from vio.commands.console import progress
     from vio.config import load_config
-    from vio.datasets import open_dataset
+    from vio.datasets import open_configured
     from vio.datasets.base import count_frames, end_ns
     from vio.engines import make_odometry
     from vio.errors import VioError
@@ -142,7 +142,7 @@ def _recorded(args: argparse.Namespace) -> "list[Window]":
     from vio.odometry import run as run_odometry
 
     config = load_config(args.preset, args.set)
-    dataset = open_dataset(args.dataset)
+    dataset = open_configured(args.dataset, config.dataset)
     kept: list[Window] = []
     odometry = make_odometry(dataset.rig, dataset.imu_noise, config)
     with progress(dataset.name, count_frames(dataset, args.until)) as done, traced_windows(kept):

@@ -24,12 +24,12 @@ def run(args: argparse.Namespace) -> int:
 
     from vio.commands.console import print_table, progress
     from vio.config import load_config
-    from vio.datasets import open_dataset
+    from vio.datasets import open_configured
     from vio.datasets.base import count_frames, end_ns
     from vio.runs.signals import row_of, trace_signals
 
     config = load_config(args.preset, args.set)
-    dataset = open_dataset(args.dataset)
+    dataset = open_configured(args.dataset, config.dataset)
     until_ns = end_ns(dataset, args.until)
     with progress(dataset.name, count_frames(dataset, args.until)) as on_frame:
         frames, uses = trace_signals(dataset, config, until_ns, on_frame)

@@ -61,12 +61,12 @@ def run(args: argparse.Namespace) -> int:
     if args.block is None or args.dataset is None:
         raise VioError("name a block and a recording, for example: vio hw vectors klt RECORDING")
     from vio.config import load_config
-    from vio.datasets import open_dataset
+    from vio.datasets import open_configured
 
     if args.block not in BLOCKS:
         raise VioError(f"block {args.block!r} is unknown; known: {', '.join(BLOCKS)}")
     config = load_config(args.preset, [*args.set, "frontend.engine=fixed"])
-    dataset = open_dataset(args.dataset)
+    dataset = open_configured(args.dataset, config.dataset)
     origin = {"preset": args.preset, "settings": args.set, "recording": dataset.name}
     sets = make_sets(args.block, dataset, config, origin, args.frame, args.count)
     out = Path(args.out or f"out/vectors/{args.block}")

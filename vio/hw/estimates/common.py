@@ -36,13 +36,13 @@ def measure(
 
     Raises VioError for a time that is not positive or has no recording.
     """
-    from vio.datasets import open_dataset
+    from vio.datasets import open_configured
     from vio.datasets.base import count_frames, end_ns
 
     check_until(path, until_s)
     if path is None:
         return None
-    dataset = open_dataset(path)
+    dataset = open_configured(path, config.dataset)
     until_ns = end_ns(dataset, until_s)
     with progress(dataset.name, count_frames(dataset, until_s)) as on_frame:
         return measure_work(dataset, config, make_odometry, until_ns, on_frame)

@@ -291,7 +291,8 @@ class Multipliers:
 
 
 def multipliers(config: Config) -> list[Multipliers]:
-    """Return the multipliers of each block."""
+    """Return the multipliers of each block; with dataset.mono there is no stereo search."""
+    search = Multipliers("stereo score", 4, "powers and squared cross sum, 11 in 3 cycles")
     return [
         Multipliers(
             "rows",
@@ -302,5 +303,5 @@ def multipliers(config: Config) -> list[Multipliers]:
         Multipliers("points", POINT_MULTIPLIERS, "lens, rotation, perspective; inverse sizes"),
         Multipliers("sampler", 3 * SAMPLES, "bilinear samples of warped templates"),
         Multipliers("corners", 15 + 2, "gradient products of 5 rows, eigenvalue"),
-        Multipliers("stereo score", 4, "powers and squared cross sum, 11 in 3 cycles"),
+        *([] if config.dataset.mono else [search]),
     ]

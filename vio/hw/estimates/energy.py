@@ -103,7 +103,8 @@ def cpu_pj(work: FrameWork, config: Config) -> dict[str, float]:
     count = sum(ops.values())
     products = sum(n for op, n in ops.items() if op[0] == "mul")
     pixels = config.hw.max_width * config.hw.max_height
-    passes = 3 + 2 * work.keyframe  # write, pyramid, windows; corners and the right image
+    # Write, pyramid, windows; at a keyframe corners and the right image.
+    passes = 3 + (1 if config.dataset.mono else 2) * work.keyframe
     pyramid = 2 * pixels / 3  # coarser levels, written and read
     return {
         ARITHMETIC: products * FLOAT_MULTIPLY_PJ + (count - products) * FLOAT_ADD_PJ,

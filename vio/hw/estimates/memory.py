@@ -122,7 +122,7 @@ def track_words(hw: HwConfig) -> int:
 
 
 def _frame_buffers(config: Config, g: Geometry) -> list[Memory]:
-    """Return the two rings of the left pyramid and the right image.
+    """Return the two rings of the left pyramid and the right image, if there is one.
 
     Block (row, column) of a level lies in bank (row * columns + column) mod 8: no bank is
     padded. Levels whose words have equal bits share banks.
@@ -140,25 +140,28 @@ def _frame_buffers(config: Config, g: Geometry) -> list[Memory]:
         get_codec(hw.codec_right).bits,
         BANKS,
     )
+    rights = [] if config.dataset.mono else [right]
     if bits[0] == bits[1] or hw.max_levels == 1:
-        return [Memory(LEFT, group, sum(ring), bits[0], 2 * BANKS), right]
+        return [Memory(LEFT, group, sum(ring), bits[0], 2 * BANKS), *rights]
     return [
         Memory(LEFT, group, ring[0], bits[0], 2 * BANKS),
         Memory(UPPER, group, sum(ring[1:]), bits[1], 2 * BANKS),
-        right,
+        *rights,
     ]
 
 
 def _lines(config: Config, g: Geometry) -> list[Memory]:
     """Return the line buffers: every block of the stream keeps its own, so that each can wait."""
     group, last = "line buffers", config.hw.max_levels - 1
+    right = Memory("encoder lines, right", group, g.widths[0], 8 * 3)
+    cameras = 1 if config.dataset.mono else 2
     return [
         *(Memory(f"pyramid lines, level {n}", group, g.widths[n], 8 * 4) for n in range(last)),
         *(Memory(f"encoder lines, level {n}", group, g.widths[n], 8 * 3) for n in range(last + 1)),
-        Memory("encoder lines, right", group, g.widths[0], 8 * 3),
+        *([right] if cameras == 2 else []),
         Memory("corner lines", group, g.widths[0], 8 * 6),  # 7 rows with the current one
         Memory("corner scores", group, g.widths[0], 2 * config.hw.score_bits),
-        Memory("pixel inputs", group, 16, 10, 2),
+        Memory("pixel inputs", group, 16, 10, cameras),
     ]
 
 
@@ -199,6 +202,8 @@ def _keyframe(config: Config) -> list[Memory]:
     stereo = 3 * form["point"].bits + 2 * form["ray"].bits + form["inverse_depth"].bits
     strip = -(-(hw.search_columns + hw.max_stereo_width) // 4) + 1
     height, rows = hw.max_stereo_height, search_rows(hw.max_stereo_width)
+    if config.dataset.mono:
+        return [Memory("RANSAC set", group, hw.max_tracks, mono)]
     return [
         Memory("RANSAC set", group, hw.max_tracks, max(mono, stereo)),
         Memory("stereo templates", group, 2 * -(-height // rows), 8 * hw.max_stereo_width * rows),
@@ -214,7 +219,10 @@ def search_rows(width: int) -> int:
 
 
 def inventory(config: Config) -> list[Memory]:
-    """Return every on-chip memory of the front end; raises VioError for an unknown codec."""
+    """Return every on-chip memory of the front end; raises VioError for an unknown codec.
+
+    With dataset.mono, those of a front end that is built for one camera.
+    """
     g = geometry(config)
     return [
         *_frame_buffers(config, g),

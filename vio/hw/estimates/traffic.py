@@ -61,7 +61,8 @@ def _streams(work: FrameWork, config: Config, g: Geometry) -> Accesses:
     out = {f"pyramid lines, level {level}": (p, p) for level, p in enumerate(pixels[:-1])}
     out |= {f"encoder lines, level {level}": (p, p) for level, p in enumerate(pixels)}
     out["encoder lines, right"] = out["corner lines"] = out["corner scores"] = (key, key)
-    out["pixel inputs"] = (pixels[0] + key, pixels[0] + key)
+    inputs = pixels[0] + (0.0 if config.dataset.mono else key)
+    out["pixel inputs"] = (inputs, inputs)
     s, verified = cy.selection_costs(config), work.keyframe * work.verified
     # While streaming, each row loads and stores the best of each tile that it crosses.
     runs = work.keyframe * g.heights[0] * g.tiles[0]
@@ -125,11 +126,12 @@ def _keyframe(work: FrameWork, config: Config) -> Accesses:
 
 
 def traffic(work: FrameWork, config: Config) -> Accesses:
-    """Return {memory: (reads, writes)} of a frame."""
+    """Return {memory: (reads, writes)} of a frame, of the memories that the front end has."""
     g = geometry(config)
-    return {
+    accesses = {
         **_frame_buffers(work, config, g),
         **_streams(work, config, g),
         **_tracking(work, config),
         **_keyframe(work, config),
     }
+    return {m.name: accesses[m.name] for m in inventory(config)}

@@ -42,8 +42,8 @@ class FrameWork:
 
     @property
     def stereo_tracks(self) -> float:
-        """Tracks that stereo is searched for."""
-        return self.tracks * self.keyframe
+        """Tracks that stereo is searched for: none without a right image."""
+        return self.tracks * self.keyframe if self.stereo_columns else 0.0
 
 
 def frame_work(tracks: Tracks, levels: int) -> FrameWork:
@@ -81,6 +81,7 @@ def worst_work(config: Config, keyframe: bool) -> FrameWork:
     """Return the most that one frame can ask for within the settings' bounds."""
     c, hw = config.frontend, config.hw
     n = c.max_tracks
+    stereo = n if keyframe and not config.dataset.mono else 0
     # Every window runs to its last iteration on every level, and all tracks survive. On a keyframe
     # all of them might be replaced as well; selection is charged for a full table of new corners.
     return FrameWork(
@@ -90,9 +91,9 @@ def worst_work(config: Config, keyframe: bool) -> FrameWork:
         verified=n,
         corners=n if keyframe else 0,
         tracks=n,
-        stereo_matched=n if keyframe else 0,
-        stereo_columns=n * hw.search_columns if keyframe else 0,
-        stereo_iterations=n * min(STEREO_ITERATIONS, c.max_iterations) if keyframe else 0,
+        stereo_matched=stereo,
+        stereo_columns=stereo * hw.search_columns,
+        stereo_iterations=stereo * min(STEREO_ITERATIONS, c.max_iterations),
         refetches=n * c.levels * (c.max_iterations - 1),  # a window may leave its region each time
         keyframe=float(keyframe),
     )

@@ -86,6 +86,7 @@ def register_values(config: Config, rig: StereoRig) -> dict[str, int]:
         "height": rig.left.height,
         "timeout": TIMEOUT_CYCLES,
         "stop": STOP_CYCLES,
+        "mono": int(rig.is_mono),
         "max_tracks": c.max_tracks,
         "border": c.window // 2 + 1,
         "min_score": golden._min_score,
@@ -116,6 +117,7 @@ def register_values(config: Config, rig: StereoRig) -> dict[str, int]:
         "max_age": golden.limits.max_age,
         "min_alive": round(rules.min_alive * 256),
         "moved2": golden._moved2,
+        "aged2": golden._aged2,
     }
 
 

@@ -111,6 +111,7 @@ _STATIC: list[tuple[str, int | str, str]] = [
     ("height", 11, "image height, pixels"),
     ("timeout", 20, "cycles that an image waits for that of the other camera"),
     ("stop", 20, "cycles without a pixel after which an image that is under way has stopped"),
+    ("mono", 1, "one camera: no right image is waited for, and none is taken"),
 ]
 _CONFIG: list[tuple[str, int | str, str]] = [
     ("max_tracks", "TRACK_W", "tracks kept over the whole image"),
@@ -143,6 +144,7 @@ _CONFIG: list[tuple[str, int | str, str]] = [
     ("max_age", 8, "frames after which a keyframe is due at the latest"),
     ("min_alive", 9, "fraction of the keyframe's tracks below which one is due, 8 fraction bits"),
     ("moved2", 32, "squared parallax limit, ray units, 32 fraction bits"),
+    ("aged2", 32, "the same, that a keyframe of the longest age needs with one camera"),
 ]
 _FAULTS: list[tuple[str, str]] = [
     ("short_left", "a line ended early"),
