@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from tests.test_camera import EQUIDISTANT
-from vio.camera import StereoRig
+from tools import study_fisheye
+from vio.camera import StereoRig, distort
 from vio.config import Config, FrontEndConfig, HwConfig
 from vio.data import StereoFrame
 from vio.engines import make_odometry
@@ -64,3 +65,13 @@ def test_the_hardware_refuses_a_lens_that_its_rays_do_not_reach() -> None:
         VioError, match=r"84 degrees off its axis.* end at 63; choose --engine float"
     ):
         make_odometry(RIG, ImuNoise(200.0, 1e-4, 1e-5, 1e-3, 1e-4), config("fixed"))
+
+
+def test_the_study_of_words_has_the_lens_of_the_camera_model() -> None:
+    k = study_fisheye.TUMVI[1]
+    params = replace(EQUIDISTANT, distortion=k).params
+    radius = np.array([1e-3, 0.3, 1.0, 3.7])
+    exact = [distort(params, r, 0.0)[0] for r in radius]
+    np.testing.assert_allclose(study_fisheye.distorted(k, radius), exact, rtol=1e-12)
+    few, many = (study_fisheye.errors_px(k, 191.0, 15, steps)[1] for steps in (64, 128))
+    assert 3.0 < few / many < 5.0  # chords err with the square of their length
