@@ -19,7 +19,7 @@ from vio.backend.landmarks import VisualArrays
 from vio.backend.normal import linearize_landmarks
 from vio.backend.relative import RigArrays
 from vio.backend.solve import add_gram, marginal_covariance, solve_normal
-from vio.backend.states import POSE_COLUMNS, POSITION, VELOCITY, sum_squares
+from vio.backend.states import POSE_COLUMNS, POSITION, VELOCITY, matvec, sum_squares
 from vio.backend.window import Prior, Window
 from vio.camera import StereoRig
 from vio.config import BackEndConfig
@@ -195,7 +195,7 @@ class CalibratedWindow(Window):
             return super().prior_residual()
         p = self.prior
         dx = self.local_difference(np.array(p.slots), np.array(p.dims))
-        return self.matvec(p.J, np.concatenate([self._step, dx])) + p.r
+        return matvec(p.J, np.concatenate([self._step, dx])) + p.r
 
     def _other_rows(
         self, col_of_slot: np.ndarray

@@ -9,8 +9,10 @@ import math
 
 import numpy as np
 
-from vio.backend.states import FULL_COLUMNS, POSE_COLUMNS, POSITION
-from vio.backend.window import ACTIVE, FREE, Prior, Window
+from vio.backend.landmarks import reduced_rows
+from vio.backend.solve import triangularize
+from vio.backend.states import FULL_COLUMNS, POSE_COLUMNS, POSITION, matvec
+from vio.backend.window import ACTIVE, FREE, ImuFactor, Prior, Window
 from vio.config import BackEndConfig
 from vio.geometry import log_so3, mulT33
 
@@ -23,9 +25,7 @@ def marginalize(window: Window, frames: list[int], to_poses: list[int]) -> None:
     frames: slots to remove, with the landmarks they host (whose observations go to the prior);
     other landmarks' observations in them are dropped. to_poses: slots that stay as poses only.
     """
-    slots, _, _ = window.columns()
     window.refresh_linearization_points()  # those of the kept states stay from now on
-    visual = window.visual_arrays(slots)
     leaving = set(frames) | set(to_poses)
     factors = [f for f in window.factors if f.slot_i in leaving or f.slot_j in leaving]
     is_leaving = np.zeros(len(window.t_ns), bool)
@@ -34,16 +34,44 @@ def marginalize(window: Window, frames: list[int], to_poses: list[int]) -> None:
     hosted = hosted[is_leaving[window.host[hosted]]]
 
     touched = leaving | {s for f in factors for s in (f.slot_i, f.slot_j)}
+    slots, _, _ = window.columns()
     touched |= set(slots[np.any(window.mask[hosted][:, slots] != 0, axis=0)].tolist())
-    prior = window.prior
-    if prior is not None:
-        touched |= set(prior.slots)
+    if window.prior is not None:
+        touched |= set(window.prior.slots)
     order = [s for s in window.order if s in touched]
-    extra = window.extra_columns
-    columns, gone, kept, kept_dims = _columns(window, order, frames, to_poses, extra)
-    n = gone + extra + sum(kept_dims)
-    own = np.arange(gone, gone + extra)
+    columns, gone, kept, kept_dims = _columns(window, order, frames, to_poses, window.extra_columns)
+    reduced = window.reduced_prior(frames, to_poses)
+    if reduced is None:
+        reduced = _by_qr(window, factors, hosted, order, columns, gone, sum(kept_dims))
+    window.prior = Prior(*reduced, kept, kept_dims)
+    window.linearized[kept] = True
+    window.is_full[list(to_poses)] = False
+    window.factors = [f for f in window.factors if f not in factors]
+    if frames:
+        window.free_landmarks(np.flatnonzero((window.lm_state != FREE) & is_leaving[window.host]))
+    for s in frames:
+        window.order.remove(s)
+        window.mask[:, s] = 0
 
+
+def _by_qr(
+    window: Window,
+    factors: list[ImuFactor],
+    hosted: np.ndarray,
+    order: list[int],
+    columns: dict[int, np.ndarray],
+    gone: int,
+    kept: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the new prior's J and r: a QR of all rows that touch what leaves.
+
+    hosted: rows of the landmarks that leave. order, columns: the slots and their columns, of which
+    the first `gone` leave and the last `kept` stay; between them lie those that all frames share.
+    """
+    extra = window.extra_columns
+    n = gone + extra + kept
+    own = np.arange(gone, gone + extra)
+    prior = window.prior
     bits = 2 * int(np.bitwise_count(window.mask[hosted]).sum())
     size = FULL_COLUMNS * len(factors) + bits + 1 + extra + (0 if prior is None else len(prior.r))
     A = np.zeros((size, n + 1), window.dtype)
@@ -64,7 +92,8 @@ def marginalize(window: Window, frames: list[int], to_poses: list[int]) -> None:
     if len(hosted):
         pose_column = np.full(len(window.t_ns), -1, np.int64)
         pose_column[order] = [columns[s][0] for s in order]
-        first, m = m, window.reduced_rows(hosted, visual, pose_column, A, m)
+        visual = window.visual_arrays(window.columns()[0])
+        first, m = m, reduced_rows(hosted, window.rig, visual, pose_column, A, m)
         window.add_shared_columns(A[first:m], pose_column, own)
 
     # The prior counts from the first estimates: r(lin) = r(current) - J (current - lin).
@@ -74,21 +103,11 @@ def marginalize(window: Window, frames: list[int], to_poses: list[int]) -> None:
         np.array(order, np.int64), sizes
     )
     dx[own] = window.shared_difference()
-    A[:m, n] -= window.matvec(np.ascontiguousarray(A[:m, :n]), dx)
+    A[:m, n] -= matvec(np.ascontiguousarray(A[:m, :n]), dx)
 
-    window.triangularize(A, m, n)
+    triangularize(A, m, n, n + 1)
     last = min(m, n)
-    window.prior = Prior(
-        np.ascontiguousarray(A[gone:last, gone:n]), A[gone:last, n].copy(), kept, kept_dims
-    )
-    window.linearized[kept] = True
-    window.is_full[list(to_poses)] = False
-    window.factors = [f for f in window.factors if f not in factors]
-    if frames:
-        window.free_landmarks(np.flatnonzero((window.lm_state != FREE) & is_leaving[window.host]))
-    for s in frames:
-        window.order.remove(s)
-        window.mask[:, s] = 0
+    return np.ascontiguousarray(A[gone:last, gone:n]), A[gone:last, n].copy()
 
 
 def _columns(

@@ -3,8 +3,8 @@
 
 Householder steps on a landmark's own columns [J_l | r] give three orthonormal columns Q_1. With
 J_1 = Q_1'J_p, what is left of the landmark is J_p'J_p - J_1'J_1 (docs/odometry/backend.md,
-section 4): J_l'J_l is not formed, and the long rows of the nullspace are not needed. The same form
-as in vio/float32/landmarks.py. J_p enters through vio/backend/relative.py.
+section 4): J_l'J_l is not formed, and the long rows of the nullspace are not needed. J_p enters
+through vio/backend/relative.py.
 """
 
 import math

@@ -226,36 +226,29 @@ class Window(SharedStates):
         assert self.prior is not None
         p = self.prior
         dx = self.local_difference(np.array(p.slots), np.array(p.dims))
-        return self.matvec(p.J, dx) + p.r
+        return matvec(p.J, dx) + p.r
 
-    # The arithmetic that vio/float32/window.py replaces ------------------------------------
+    # The arithmetic that vio/float32/window.py replaces, beside `linearize` ------------------
 
     def local_difference(self, slots: np.ndarray, dims: np.ndarray) -> np.ndarray:
         """Return the difference (n,) of the states in `slots` from their first estimates."""
         return local_difference(self.R, self.vec, self.R_lin, self.vec_lin, slots, dims)
 
-    def matvec(self, A: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """Return A x."""
-        return matvec(A, x)
-
-    def reduced_rows(
-        self,
-        rows: np.ndarray,
-        visual: VisualArrays,
-        col_of_slot: np.ndarray,
-        out: np.ndarray,
-        start: int,
-    ) -> int:
-        """Write the landmark-free rows of all blocks in `rows` to out (M, n + 1) from `start`."""
-        return reduced_rows(rows, self.rig, visual, col_of_slot, out, start)
-
-    def triangularize(self, A: np.ndarray, rows: int, columns: int) -> None:
-        """Make the first `columns` columns of A[:rows] upper triangular, in place."""
-        triangularize(A, rows, columns, A.shape[1])
+    def reduced_prior(
+        self, frames: list[int], to_poses: list[int]
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return J and r of the prior that a marginalisation leaves; None: by QR of its rows."""
+        return None
 
     def _solve(self, H: np.ndarray, g: np.ndarray, damping: float) -> tuple[bool, np.ndarray]:
         ok, dx, _ = solve_normal(H, g, damping)
         return ok, dx
+
+    def _update(self, dx: np.ndarray) -> None:
+        """Apply a step dx (n,) to states and landmarks."""
+        slots, dims, col_of_slot = self.columns()
+        self._retract(slots, dims, dx)
+        self._substitute(self.active_rows(), dx, col_of_slot)
 
     def _retract(self, slots: np.ndarray, dims: np.ndarray, dx: np.ndarray) -> None:
         retract(self.R, self.vec, slots, dims, dx)
@@ -325,11 +318,9 @@ class Window(SharedStates):
 
         The last accepted linearisation is kept for `covariance`.
         """
-        slots, dims, col_of_slot = self.columns()
         H, g, cost = self.linearize()
         damping = self.config.damping
         for iteration in range(iterations):
-            rows = self.active_rows()
             if self.config.solver == "qr":
                 dx = self._solve_qr()
             else:
@@ -338,8 +329,7 @@ class Window(SharedStates):
                     damping = max(10.0 * damping, 1e-6)
                     continue
             saved = self.save()
-            self._retract(slots, dims, dx)
-            self._substitute(rows, dx, col_of_slot)
+            self._update(dx)
             if iteration + 1 == iterations:
                 break
             H_new, g_new, cost_new = self.linearize()

@@ -117,9 +117,9 @@ def quaternion_from_matrix(r: np.ndarray) -> np.ndarray:
     q[1] = select(by_w, dx, select(by_z, sxz, select(y_over_x, sxy, major)))
     q[2] = select(by_w, dy, select(by_z, syz, select(y_over_x, major, sxy)))
     q[3] = select(by_w, dz, select(by_z, major, select(y_over_x, syz, sxz)))
-    if lt(q[0], _ZERO):
-        for k in range(4):
-            q[k] = neg(q[k])
+    negative = lt(q[0], _ZERO)
+    for k in range(4):
+        q[k] = select(negative, neg(q[k]), q[k])
     return q
 
 

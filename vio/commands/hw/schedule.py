@@ -9,7 +9,7 @@ from vio.commands import options
 if TYPE_CHECKING:
     from vio.hw.schedule.totals import Window
 
-HELP = "Schedule the back end's kernel calls; cycles, memory, energy."
+HELP = "List the calls of the back end's vector engine; cycles, memory, energy."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,89 +31,97 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--age", type=options.count, metavar="FRAMES", help="frames that see a track (default: all)"
     )
-    parser.add_argument(
-        "--batch",
-        type=options.count,
-        metavar="N",
-        help="landmarks eliminated at once: fewer take less memory and more cycles (10)",
-    )
-    parser.add_argument(
-        "--variant",
-        action="append",
-        help="qr, rows, landmark-rows or schur (repeatable; default: all)",
-    )
     parser.add_argument("--lanes", default="1,2,4,8", metavar="N[,N]", help="default: 1,2,4,8")
     parser.add_argument(
         "--calls", metavar="FILE", help="write the first window's calls, one a line"
     )
+    parser.add_argument("--kinds", action="store_true", help="also what each kind of call takes")
     parser.add_argument("--json", metavar="FILE", help="also write the costs to a file")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print what a keyframe of each window costs."""
-    from dataclasses import replace
-    from pathlib import Path
-
     from vio.commands.console import parse_range, print_table
-    from vio.errors import VioError
+    from vio.float32.calls import STAGES
     from vio.hw.estimates.common import check_until, write_json
     from vio.hw.schedule.machine import Machine
-    from vio.hw.schedule.schedule import STAGES, VARIANTS
-    from vio.hw.schedule.totals import calls_of, keyframe_costs
+    from vio.hw.schedule.totals import keyframe_costs
 
     check_until(args.dataset, args.until)
-    variants = args.variant or list(VARIANTS)
     machines = [Machine(lanes=lanes) for lanes in parse_range(args.lanes, "lanes", 1)]
     windows = _recorded(args) if args.dataset else _made_up(args)
-    if args.batch is not None:
-        windows = [replace(w, batch=args.batch) for w in windows]
-    rows, records = [], []
-    for w in windows:
-        for variant in variants:
-            for a in keyframe_costs(w, variant, machines):
-                c = a.total
-                rows.append(
-                    [
-                        f"{w.name}, {variant}",
-                        str(a.lanes),
-                        *(f"{a.stages[stage].cycles / 1e3:.0f}" for stage in STAGES),
-                        f"{c.cycles / 1e3:.0f}",
-                        f"{a.keyframes_s:.1f}",
-                        f"{c.mul / 1e6:.2f}",
-                        f"{(c.read + c.write) / 1e6:.2f}",
-                        f"{c.register / 1e6:.1f}",
-                        f"{a.memory_kib:.0f}",
-                        f"{a.energy_uj:.0f}",
-                    ]
-                )
-                records.append(a.record())
+    costs = [cost for w in windows for cost in keyframe_costs(w, machines)]
     m = machines[0]
     print_table(
         f"{args.dataset or 'worst cases'}; thousands of cycles of a keyframe; add {m.add}, "
         f"mul {m.mul}, div {m.div} cycles; Navion: 16-90 keyframes/s, 412.6 kB",
-        ("window, variant", "lanes", *STAGES, "total", "keyframes/s at 83.3 MHz", "M products",
-         "M words of memory", "M of registers", "kB", "uJ"),
-        rows,
+        ("window", "lanes", *STAGES, "total", "keyframes/s at 83.3 MHz", "calls", "M products",
+         "M words of memory", "M of files", "KiB", "block RAMs", "kB on the bus", "uJ"),
+        [
+            [
+                a.window,
+                str(a.lanes),
+                *(f"{a.stages[stage].cycles / 1e3:.0f}" for stage in STAGES),
+                f"{a.cycles / 1e3:.0f}",
+                f"{a.keyframes_s:.1f}",
+                str(a.calls),
+                f"{a.total.mul / 1e6:.2f}",
+                f"{(a.total.read + a.total.write) / 1e6:.2f}",
+                f"{a.total.register / 1e6:.1f}",
+                f"{a.memory_kib:.0f}",
+                str(a.block_rams),
+                f"{sum(a.bus.values()) * 4e-3:.1f}",
+                f"{a.energy_uj:.0f}",
+            ]
+            for a in costs
+        ],
     )  # fmt: skip
+    if args.kinds:
+        for a in costs:
+            print_table(
+                f"{a.window}, {a.lanes} lanes",
+                ("call", "number", "thousands of cycles"),
+                [[kind, str(n), f"{c / 1e3:.1f}"] for kind, (n, c) in a.kinds.items()],
+            )
+            print_table("memory", ("region", "words"), [[k, str(v)] for k, v in a.memory.items()])
     if args.calls is not None:
-        lines = [
-            f"{c.stage} {c.kernel} {' '.join(map(str, c.sizes))} | {' '.join(map(str, c.operands))}"
-            for c in calls_of(windows[0], variants[0])
-        ]
-        try:
-            Path(args.calls).write_text("\n".join(lines) + "\n")
-        except OSError as error:
-            raise VioError(f"--calls {args.calls}: {error.strerror}") from error
+        _write_calls(args.calls, windows[0])
     if args.json is not None:
-        write_json(args.json, {"keyframes": records})
+        write_json(args.json, {"keyframes": [a.record() for a in costs]})
     return 0
+
+
+def _write_calls(path: str, window: "Window") -> None:
+    """Write a window's calls, one a line: stage, kind, the other fields, the runs."""
+    from pathlib import Path
+
+    from vio.errors import VioError
+    from vio.float32 import calls as c
+    from vio.hw.schedule.totals import lists_of
+
+    lines = []
+    for _, calls in lists_of(window):
+        for call in calls.code.tolist():
+            runs = ""
+            if call[c.TRIANGULAR] > 0:
+                parts = ((c.ROWS, c.ROW_RUNS), (c.COLUMNS, c.COLUMN_RUNS))
+                runs = " | ".join(
+                    " ".join(":".join(map(str, run)) for run in calls.runs[call[a] :][: call[b]])
+                    for a, b in parts
+                )
+            fields = " ".join(map(str, call[c.DEST :]))
+            lines.append(f"{c.STAGES[call[c.STAGE]]} {c.NAMES[call[c.KIND]]} {fields} | {runs}")
+    try:
+        Path(path).write_text("\n".join(lines) + "\n")
+    except OSError as error:
+        raise VioError(f"--calls {path}: {error.strerror}") from error
 
 
 def _made_up(args: argparse.Namespace) -> "list[Window]":
     from vio.commands.console import parse_range
     from vio.errors import VioError
-    from vio.hw.schedule.structure import RECENT, worst_case
     from vio.hw.schedule.totals import Window
+    from vio.hw.schedule.worst_case import RECENT, worst_case
 
     out = []
     for frames in parse_range(args.frames, "frames"):

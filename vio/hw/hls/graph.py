@@ -270,6 +270,25 @@ def _leaves(value: Any) -> list[int]:
     return [value.number] if isinstance(value, _Value) else [n for v in value for n in _leaves(v)]
 
 
+def numbered(names: Sequence[str], keys: Sequence[tuple[Any, ...]], results: list[int]) -> Graph:
+    """Return the graph of values given by their keys, the inputs first; without unused ones."""
+    inputs = len(names)
+    needed = set(results)
+    for number in range(len(keys) - 1, inputs - 1, -1):
+        if number in needed and keys[number][0] != "constant":
+            needed.update(keys[number][1:])
+    constants = [n for n in sorted(needed) if n >= inputs and keys[n][0] == "constant"]
+    operations = [n for n in sorted(needed) if n >= inputs and keys[n][0] != "constant"]
+    order = [*range(inputs), *constants, *operations]
+    renamed = {number: k for k, number in enumerate(order)}
+    return Graph(
+        tuple(names),
+        tuple(keys[n][1] for n in constants),
+        tuple(Operation(keys[n][0], tuple(renamed[a] for a in keys[n][1:])) for n in operations),
+        tuple(renamed[n] for n in results),
+    )
+
+
 def graph_of(ir: str, function: str, module: str = "float") -> Graph:
     """Return the graph of a function (its mangled name) of an IR text.
 
@@ -281,20 +300,5 @@ def graph_of(ir: str, function: str, module: str = "float") -> Graph:
         raise VioError(f"there is no function {function}; there are: {', '.join(functions)}")
     walk = _Walk(functions, module)
     arguments = [walk.parameter(name, type_) for name, type_ in functions[function].parameters]
-    inputs = len(walk.names)
     results = _leaves(walk.call(function, arguments))
-    keys = list(walk.keys)
-    needed = set(results)
-    for number in range(len(keys) - 1, inputs - 1, -1):
-        if number in needed and keys[number][0] != "constant":
-            needed.update(keys[number][1:])
-    constants = [n for n in sorted(needed) if keys[n][0] == "constant"]
-    operations = [n for n in sorted(needed) if n >= inputs and keys[n][0] != "constant"]
-    order = [*range(inputs), *constants, *operations]
-    renamed = {number: k for k, number in enumerate(order)}
-    return Graph(
-        tuple(walk.names),
-        tuple(keys[n][1] for n in constants),
-        tuple(Operation(keys[n][0], tuple(renamed[a] for a in keys[n][1:])) for n in operations),
-        tuple(renamed[n] for n in results),
-    )
+    return numbered(walk.names, list(walk.keys), results)

@@ -30,29 +30,37 @@ MOST = 20_000  # operands that are kept of a kernel
 Operands = dict[str, np.ndarray]
 
 
-def _of_landmarks(A: np.ndarray) -> Operands:
-    """Return operands of landmarks (L, 4 F, 16): the rows of the first two frames that see each."""
-    blocks = A.reshape(len(A), -1, ROWS, A.shape[2])
-    seen = np.any(blocks != 0, axis=(2, 3))
-    k = np.flatnonzero(np.count_nonzero(seen, axis=1) > 1)
-    first = np.argsort(~seen[k], axis=1, kind="stable")[:, :2]
-    pairs = blocks[k[:, None], first]
+def _of_landmarks(rays: np.ndarray) -> Operands:
+    """Return operands of rays (O, 2, 16) one after another: the rows of four at a time."""
+    blocks = rays[: len(rays) // ROWS * ROWS].reshape(-1, 2 * ROWS, rays.shape[2])
     return {
-        "qr_householder": pairs[:, 0, :, :WIDTH].reshape(len(k), ROWS * WIDTH),
-        "qr_nullspace": pairs.reshape(len(k), -1),
+        "qr_householder": blocks[:, :ROWS, :WIDTH].reshape(len(blocks), ROWS * WIDTH),
+        "qr_nullspace": blocks.reshape(len(blocks), -1),
     }
 
 
-def _of_triangles(A: np.ndarray) -> Operands:
-    """Return operands of landmarks' triangles beside their right sides (L, 3, 4)."""
+def _of_systems(A: np.ndarray) -> Operands:
+    """Return operands of normal equations beside their right side, and of their decomposition.
+
+    A: (2, n, n + 1). Columns and triangles of some places of the diagonal.
+    """
+    H, U = A
+    n = len(H)
+    out: dict[str, list[np.ndarray]] = {"triangular": [], "qr_solve": [], "solve_step": []}
     i, j = np.triu_indices(3)
-    return {"qr_solve": np.concatenate([A[:, i, j], A[:, :, 3]], axis=1)}
+    for k in range(0, n - WIDTH - 1, WIDTH):
+        row, below = H[k, k + 1 :], H[k + 1, k + 1 :]
+        # The next unknown: (b - row[0] y) / diagonal, b and y in the last column.
+        unknown = [below[-1], row[0] * row[-1], below[0]]
+        words = [H[k, k], row[0], *below[:WIDTH], *row[:WIDTH], *unknown]
+        out["triangular"].append(np.array(words, np.float32))
+        out["solve_step"].append(np.array([U[k, -1], U[k, k + 1] * U[k + 1, -1], U[k, k]]))
+        out["qr_solve"].append(np.concatenate([U[k + i, k + j], U[k : k + 3, -1]]))
+    return {name: np.array(words, np.float32) for name, words in out.items() if words}
 
 
 def _of_rows(A: np.ndarray) -> Operands:
-    """Return operands of a step of a QR decomposition: the first rows of A (m >= 2, w)."""
-    if A.shape[1] < WIDTH:
-        return {}
+    """Return operands of a step of a QR decomposition: the first rows of A (m >= 2, w >= 4)."""
     columns = np.zeros((2, TERMS), np.float32)
     below = A[1 : 1 + TERMS]
     columns[:, : len(below)] = below[:, :2].T
@@ -62,22 +70,10 @@ def _of_rows(A: np.ndarray) -> Operands:
     return out
 
 
-def _of_column(A: np.ndarray) -> Operands:
-    """Return operands of a column of Cholesky: A (3, w) its row, the row below, its pivot."""
-    row, below, pivot = A[0], A[1, :-1], A[2, 0]
-    if len(below) < WIDTH:
-        return {}
-    # The next unknown: (b - row[0] y) / diagonal, b and y in the last column.
-    unknown = [A[1, -1], row[0] * row[-1], below[0]]
-    words = [pivot, row[0], *below[:WIDTH], *row[:WIDTH], *unknown]
-    return {"triangular": np.array([words], np.float32)}
-
-
 _PARTS: dict[str, Callable[[np.ndarray], Operands]] = {
     "landmarks": _of_landmarks,
-    "triangles": _of_triangles,
     "rows": _of_rows,
-    "column": _of_column,
+    "systems": _of_systems,
 }
 
 

@@ -1,260 +1,276 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a kernel call of the back end's schedule costs: cycles, operations, words of memory."""
+"""What a call takes: cycles by the ports and units that it needs, operations, words.
 
-from collections.abc import Callable, Sequence
+The calls are those that `--backend float32` executes (vio/float32/schedule.py). What their lane
+programs do is traced (lane_program.py) or recorded (`Recorder`) from the code that computes them.
+"""
 
-from vio.hw.schedule import landmark_cost
-from vio.hw.schedule.machine import (
-    Call,
-    Cost,
-    Machine,
-    runs_of,
-    triangle,
-    triangle_vectors,
-    vectors,
-)
+from collections.abc import Callable
+from functools import cache
+from types import SimpleNamespace
 
+import numpy as np
 
-def _gram_rows(m: Machine, s: tuple[int, ...]) -> Cost:
-    """J_p'J_p and J_p'r of rows with a host's and a target's six columns each."""
-    rows, frames = s
-    n = rows * 90
-    words = 63 * frames + 27
-    cycles = m.issue + 2 * m.memory + rows * max(-(-90 // m.lanes), m.add) + m.mul + m.add
-    cycles += 2 * -(-63 // m.lanes)
-    return Cost(cycles, n, n, 0, 0, rows * 13 + words, words, 3 * n)
+from vio.backend.states import FULL_COLUMNS
+from vio.float32 import calls as c
+from vio.float32 import memory_map as m
+from vio.float32.calls import CallList
+from vio.float32.execute import addresses, words_of
+from vio.float32.inertial import imu_rows, local_difference, retract
+from vio.float32.kernels import COMPOSITE, SIMPLE, Kernels
+from vio.float32.observe import moved, robust, ways
+from vio.float32.structure import Structure
+from vio.hw.schedule import lane_program
+from vio.hw.schedule.machine import Cost, Machine
 
-
-def _rank(m: Machine, s: tuple[int, ...]) -> Cost:
-    """H -+= X'X, g -+= X'r of `depth` dense rows over runs of columns: H is read once."""
-    depth, runs = s[0], s[1:]
-    n = sum(runs)
-    entries = triangle(n) + n
-    v = triangle_vectors(runs, m.lanes) + vectors(runs, m.lanes)
-    cycles = m.issue + 2 * m.memory + depth * m.add * -(-v // m.add) + m.mul + m.add
-    macs = depth * entries
-    read = entries + depth * (triangle(n) + n + n + 1)
-    return Cost(cycles, macs, macs, 0, 0, read, entries, 3 * macs)
+Batch = tuple[str, tuple[int, ...] | None, int]  # kernel, wanted results (None: all), operands
 
 
-def _factor(m: Machine, s: tuple[int, ...]) -> Cost:
-    """An inertial factor: residual, Jacobian and whitening by a triangle of 9 and a diagonal."""
-    mul, add, div, sqrt = FACTOR
-    whitening = 45 * 31 + 6 * 3
-    path = 6 * m.div + 4 * m.sqrt + 60 * (m.mul + m.add)
-    cycles = m.issue + 2 * m.memory + path + -(-(mul + whitening) // m.lanes)
-    cycles += m.mul + m.add + (div + sqrt) * m.every
-    return Cost(
-        cycles, mul + whitening, add + 45 * 31, div, sqrt, 180, 15 * 31, 3 * (mul + add + 2830)
-    )
+class Recorder(Kernels):
+    """Keep which kernels are called, on how many operands; results are zeros."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[Batch] = []
+
+    def run(self, kernel: str, words: np.ndarray) -> np.ndarray:
+        """Note a batch."""
+        self.batches.append((kernel, None, len(words)))
+        outputs = (SIMPLE[kernel] if kernel in SIMPLE else COMPOSITE[kernel])[1]
+        return np.zeros((len(words), outputs), np.float32)
 
 
-FACTOR = (600, 480, 100, 4)  # of residual and Jacobian: above the counted run (tests)
+def _recorded(work: Callable[[Kernels], object]) -> tuple[Batch, ...]:
+    recorder = Recorder()
+    work(recorder)
+    return tuple(recorder.batches)
 
 
-def _column(m: Machine, s: tuple[int, ...]) -> Cost:
-    """One column of Cholesky: root, its reciprocal, then multiples of the row from those below."""
-    runs = s
-    n = sum(runs)
-    updates = triangle(n)
-    v = triangle_vectors(runs, m.lanes)
-    scalar = m.sqrt + m.div + m.mul + 3 * m.memory
-    cycles = m.issue + scalar + 1 + vectors(runs, m.lanes) + v + m.mul + m.add
-    mul = updates + n + 1
-    return Cost(cycles, mul, updates, 1, 1, 1 + n + 2 * updates, 1 + n + updates, 3 * mul)
+def _still(frames: int) -> SimpleNamespace:
+    """Return what the lane programs of factors and states see of a window."""
+    R, vec = np.zeros((frames, 3, 3), np.float32), np.zeros((frames, 12), np.float32)
+    gravity = np.zeros(3, np.float32)
+    return SimpleNamespace(R=R, vec=vec, R_lin=R, vec_lin=vec, gravity=gravity)
 
 
-def _scale(m: Machine, s: tuple[int, ...]) -> Cost:
-    """H to a unit diagonal, with damping: n roots and reciprocals, two products an entry."""
-    (n,) = s
-    entries = triangle(n)
-    v = sum(-(-k // m.lanes) for k in range(1, n + 1))
-    cycles = m.issue + 2 * m.memory + 2 * n * m.every + m.sqrt + m.div
-    cycles += 2 * v + 2 * m.mul + m.add
-    return Cost(cycles, 2 * entries + n, n, n, n, 2 * n + 3 * entries, n + entries, 4 * entries)
+@cache
+def factor_batches() -> tuple[Batch, ...]:
+    """Return what one inertial factor takes."""
+    pre = SimpleNamespace(
+        dt_s=0.0, dR=np.zeros((3, 3), np.float32), J_bias=np.zeros((9, 6), np.float32),
+        dv=np.zeros(3, np.float32), dp=np.zeros(3, np.float32),
+    )  # fmt: skip
+    W, bias0 = np.zeros((FULL_COLUMNS, FULL_COLUMNS), np.float32), np.zeros(6, np.float32)
+    factor = SimpleNamespace(slot_i=0, slot_j=1, pre=pre, W=W, bias0=bias0)
+    return _recorded(lambda k: imu_rows(k, _still(2), [factor]))  # type: ignore[arg-type, list-item]
 
 
-def _forward(m: Machine, s: tuple[int, ...]) -> Cost:
-    """U'x = b: a division, then a multiple of U's row from the rest, for each row."""
-    total = Cost(m.issue)
-    for row in range(s[0]):
-        k = s[0] - 1 - row
-        v = -(-k // m.lanes)
-        total += Cost(m.div + v + m.mul + m.add + 2 * m.memory, k, k, 1, 0, 2 + 2 * k, 1 + k, 3 * k)
-    return total
+@cache
+def state_batches(kind: int, size: int) -> tuple[Batch, ...]:
+    """Return what the difference or the retraction of one state of `size` columns takes."""
+    slots, dims, dx = np.array([0]), np.array([size]), np.zeros(size, np.float32)
+    if kind == c.DIFFERENCE:
+        return _recorded(lambda k: local_difference(k, _still(1), slots, dims))  # type: ignore[arg-type]
+    return _recorded(lambda k: retract(k, _still(1), slots, dims, dx))  # type: ignore[arg-type]
 
 
-def _backward(m: Machine, s: tuple[int, ...]) -> Cost:
-    """U x = b: a dot product and a division for each row, from the last."""
-    total = Cost(m.issue)
-    for k in range(s[0]):
-        v = -(-k // m.lanes)
-        reduce = m.reduce + m.add if k else 0
-        total += Cost(v + reduce + m.div + 2 * m.memory, k, k, 1, 0, 2 + 2 * k, 1, 3 * k)
-    return total
+@cache
+def observe_batches(own: int, once: int, twice: int, is_moved: bool) -> tuple[Batch, ...]:
+    """Return what a landmark's rays take: those of the host, and the others.
 
-
-def _unscale(m: Machine, s: tuple[int, ...]) -> Cost:
-    n = s[0]
-    return Cost(m.issue + -(-n // m.lanes) + m.mul + 2 * m.memory, n, 0, 0, 0, 2 * n, n, 2 * n)
-
-
-def _retract(m: Machine, s: tuple[int, ...]) -> Cost:
-    """One state: R <- Exp(dtheta) R, everything else adds up."""
-    mul, add, div, sqrt = RETRACT
-    extra = s[0] - 3
-    cycles = m.issue + 2 * m.memory + 2 * m.div + m.sqrt + 20 * (m.mul + m.add)
-    cycles += -(-(mul + extra) // m.lanes)
-    return Cost(
-        cycles, mul, add + extra, div, sqrt, 9 + 2 * s[0], 6 + s[0], 3 * (mul + add + extra)
-    )
-
-
-RETRACT = (90, 70, 40, 1)  # above the counted run (tests)
-
-
-def _step(m: Machine, s: tuple[int, ...]) -> Cost:
-    """A Householder step: `rows` rows below a pivot row, over runs of columns after its own.
-
-    One pass sums the rows, each times its first word: the tail's norm and its product with every
-    column at once. A second pass adds the multiples.
+    twice: with a first estimate that is not the state of now; of its two runs of `linearize` only
+    what is wanted counts. is_moved: residuals take a step.
     """
-    rows, runs = s[0], s[1:]
-    w, v = sum(runs), vectors(runs, m.lanes)
-    cycles = m.issue + m.memory + rows * max(v + 1, m.add) + m.mul + m.add
-    cycles += m.mul + m.add + m.sqrt + m.add + m.mul + m.div  # beta, v0, t
-    cycles += 2 * v + 2 * m.mul + m.add  # w = t (tail'A + v0 pivot)
-    cycles += (rows + 1) * v + m.mul + m.add + m.memory  # A += v w
-    return Cost(
-        cycles,
-        mul=rows + 2 + 2 * (rows + 1) * w + w,
-        add=rows + 1 + (2 * rows + 1) * w,
-        div=1,
-        sqrt=1,
-        read=rows + 1 + 2 * (rows + 1) * w,
-        write=1 + (rows + 1) * w,
-        register=3 * 2 * (rows + 1) * w,
-    )
+    total = own + once + twice
+    residuals = lane_program.SEEN + lane_program.RESIDUALS
+    jacobians = lane_program.SEEN + lane_program.JACOBIANS
+    rays: list[Batch] = [
+        ("linearize_own", None, own), ("linearize", None, once),
+        ("linearize", residuals, twice), ("linearize", jacobians, twice),
+    ]  # fmt: skip
+    weights = _recorded(lambda k: robust(k, np.zeros((total, 2), np.float32), np.float32(1.0)))
+    weighted: Batch = ("mul", None, 8 * own + 32 * (once + twice))
+    rows, dx = np.zeros((once + twice, 2, 16), np.float32), np.zeros((once + twice, 12), np.float32)
+    steps = _recorded(lambda k: moved(k, rows, dx)) if is_moved else ()
+    return (*(batch for batch in rays if batch[2]), *weights, weighted, *steps)
 
 
-def _rotate(m: Machine, s: tuple[int, ...]) -> Cost:
-    """A Givens rotation of two rows over `w` columns after the one that it clears."""
-    w = s[0]
-    v = -(-w // m.lanes)
-    scalar = m.mul + 2 * m.add + m.sqrt + m.div
-    cycles = m.issue + 2 * m.memory + scalar + 4 * v + m.mul + m.add
-    return Cost(cycles, 2 + 4 * w, 1 + 2 * w, 2, 1, 2 + 2 * w, 1 + 2 * w, 12 * w)
+def lane_cost(machine: Machine, batch: Batch) -> Cost:
+    """Return what a batch of a kernel takes in the lanes, on operands that lie in their files."""
+    kernel, wanted, count = batch
+    graph = lane_program.program(kernel, wanted)
+    L, both = machine.lanes, machine.side_by_side
+    if kernel in SIMPLE:
+        units = machine.units
+        busy = max(
+            graph.count("mul"), graph.count("add", "sub"),
+            machine.divide_ii * graph.count("div", "sqrt"),
+        )  # fmt: skip
+        latency = lane_program.length(kernel, wanted, 1, units)
+        cycles = (-(-count // L) - 1) * max(busy, 1) + latency
+    else:
+        full, rest = divmod(count, L * both)
+        sizes = {times: lane_program.length(kernel, wanted, times, machine.units)
+                 for times in range(1, both + 1)}  # fmt: skip
+        cycles = full * sizes[both] + (sizes[-(-rest // L)] if rest else 0)
+    reads = sum(len(o.operands) for o in graph.operations)
+    ops = [count * graph.count(*kinds) for kinds in (("mul",), ("add", "sub"), ("div",), ("sqrt",))]
+    register = count * (reads + len(graph.operations))
+    return Cost(cycles, ops[0], ops[1], ops[2], ops[3], 0, 0, register)
 
 
-def _difference(m: Machine, s: tuple[int, ...]) -> Cost:
-    """One state's difference from its first estimate: Log(R R_lin'), and the rest."""
-    mul, add, div, sqrt = DIFFERENCE
-    extra = s[0] - 3
-    cycles = m.issue + 2 * m.memory + 4 * m.div + 2 * m.sqrt + 30 * (m.mul + m.add)
-    cycles += -(-(mul + extra) // m.lanes)
-    return Cost(cycles, mul, add + extra, div, sqrt, 12 + 2 * s[0], s[0], 3 * (mul + add + extra))
-
-
-DIFFERENCE = (120, 100, 40, 3)  # above the counted run (tests)
-
-
-def _product(m: Machine, s: tuple[int, ...]) -> Cost:
-    """r + J x over the rows of a triangle or trapezium: `rows` rows, row i of `width` - i."""
-    rows, width = s
-    total = Cost(m.issue + 2 * m.memory + m.reduce)
-    for i in range(rows):
-        k = width - i
-        total += Cost(max(-(-k // m.lanes), 1), k, k, 0, 0, 2 * k + 1, 1, 3 * k)
+def _in_lanes(machine: Machine, batches: tuple[Batch, ...], read: int, write: int) -> Cost:
+    """Return what a lane program takes with its words from and to the memory."""
+    L = machine.lanes
+    moved = machine.issue + machine.access + -(-read // L) + -(-write // L)
+    total = Cost(moved, read=read, write=write, register=read + write)
+    for batch in batches:
+        total += lane_cost(machine, batch)
     return total
 
 
-def _gram_triangle(m: Machine, s: tuple[int, ...]) -> Cost:
-    """H += J'J, g += J'r of the prior: `rows` rows, row i of `width` - i columns from column i."""
-    rows, width, *runs = s
-    total = Cost(m.issue + 2 * m.memory + m.mul + m.add)
-    columns = _positions(runs)
-    for i in range(rows):
-        n = width - i
-        entries = triangle(n) + n
-        rest = runs_of(columns[i:])
-        v = triangle_vectors(rest, m.lanes) + vectors(rest, m.lanes)
-        total += Cost(v, entries, entries, 0, 0, 2 * entries + n + 1, entries, 3 * entries)
-    return total
+_CONSTANTS = 2 * 26  # of the cameras, for every lane once a call
+_RAY = 3 + 2 + 2 * 12  # words of a ray: landmark, pixel, poses of host and target
 
 
-def _positions(runs: Sequence[int]) -> list[int]:
-    """Return columns with the given runs, one column left out between runs."""
-    out: list[int] = []
-    at = 0
-    for r in runs:
-        out += range(at, at + r)
-        at += r + 1
+def _lane_call(machine: Machine, s: Structure, kind: int, operand: object) -> Cost:
+    if kind == c.OBSERVE:
+        rays = ways(s, [operand])  # type: ignore[list-item]
+        own, twice = int(rays[:, 4].sum()), int(rays[:, 5].sum())
+        once = len(rays) - own - twice
+        is_moved = operand.moved is not None  # type: ignore[attr-defined]
+        read = _CONSTANTS * machine.lanes + 5 * own + _RAY * (once + twice) + 24 * twice
+        read += 12 * (once + twice) * is_moved
+        batches = observe_batches(own, once, twice, is_moved)
+        return _in_lanes(machine, batches, read, 2 * m.ROW_WORDS * len(rays))
+    if kind == c.FACTOR:
+        read = m.FACTOR_WORDS + 2 * m.STATE_WORDS
+        return _in_lanes(machine, factor_batches(), read, FULL_COLUMNS * (2 * FULL_COLUMNS + 1))
+    size = len(operand.columns)  # type: ignore[attr-defined]
+    words = m.STATE_WORDS if kind == c.DIFFERENCE else m.STATE_WORDS // 2 + size
+    return _in_lanes(machine, state_batches(kind, size), words, size)
+
+
+def _vectors(at: np.ndarray, lanes: int, runs: np.ndarray) -> int:
+    """Return the cycles of one port of the banks for words at addresses, `lanes` at a time.
+
+    runs: where a new vector begins; words of one bank in a vector take a cycle each.
+    """
+    start = np.concatenate([np.flatnonzero(runs), [len(at)]])
+    length = np.diff(start)
+    within = np.arange(len(at)) - np.repeat(start[:-1], length)
+    vector = np.cumsum(runs | (within % lanes == 0)) - 1
+    counts = np.bincount(vector * lanes + at % lanes, minlength=(vector[-1] + 1) * lanes)
+    return int(counts.reshape(-1, lanes).max(axis=1).sum())
+
+
+def _walked(m_: Machine, call: np.ndarray, runs: np.ndarray, scratch: np.ndarray) -> Cost:
+    """A product or a transfer: the source goes to the lanes' files row by row, a pass for each."""
+    n = addresses(call, runs, scratch)
+    d, y = scratch[0, :n], scratch[2, :n]
+    new = np.ones(n, bool)
+    new[1:] = np.diff(y) != 1  # another row, or another run
+    entries = n
+    if call[c.TRIANGULAR] == 2:  # a transfer
+        cycles = _vectors(y, m_.lanes, new) + _vectors(d, m_.lanes, new)
+        latency = m_.access + m_.add
+        total = m_.issue + cycles + latency
+        return Cost(total, 0, entries, 0, 0, 2 * entries, entries, 3 * entries)
+    # A lane keeps the columns of its own remainder of L, so that its file needs no rotator.
+    passes = _aligned(y, m_.lanes, new)
+    depth = int(call[c.DEPTH])
+    columns = runs[call[c.COLUMNS] : call[c.COLUMNS] + call[c.COLUMN_RUNS]]
+    words = int(columns[:, 2].sum())
+    load = int(sum(-(-int(k) // m_.lanes) for k in columns[:, 2]))
+    back = m_.memory + m_.rotator + m_.add + m_.rotator + m_.memory  # until a word is there again
+    cycles = m_.issue + m_.access + m_.mul + m_.add
+    cycles += depth * (load + max(passes, back if depth > 1 else 0))
+    if call[c.TRIANGULAR] == 3:  # an outer product: a scalar of the memory for each row
+        rows = int(runs[call[c.ROWS], 2])
+        words, cycles = words + rows, cycles + rows
+    macs = depth * entries
+    return Cost(cycles, macs, macs, 0, 0, depth * (words + entries), macs, depth * words + 2 * macs)
+
+
+def _aligned(y: np.ndarray, lanes: int, new: np.ndarray) -> int:
+    """Return the vectors of runs of words that begin at a multiple of L of their source."""
+    block = y // lanes
+    change = new.copy()
+    change[1:] |= block[1:] != block[:-1]
+    return int(np.count_nonzero(change))
+
+
+_USES = {  # operands that come from the memory; products, sums
+    c.MULTIPLY: (("x", "y"), 1, 0), c.ADD: (("x", "y"), 0, 1), c.SUBTRACT: (("x", "y"), 0, 1),
+    c.MULTIPLY_ADD: (("d", "x", "y"), 1, 1), c.MULTIPLY_SUBTRACT: (("d", "x", "y"), 1, 1),
+    c.COPY: (("x",), 0, 0), c.CLEAR: ((), 0, 0), c.AT_LEAST: (("x", "y"), 0, 0),
+}  # fmt: skip
+
+
+def _straight(m_: Machine, call: np.ndarray, runs: np.ndarray, scratch: np.ndarray) -> Cost:
+    """An element-wise call: its operands one after another through the read ports."""
+    n = addresses(call, runs, scratch)
+    kind = int(call[c.KIND])
+    first = np.zeros(n, bool)
+    first[0] = True
+    if kind in (c.PIVOT, c.DROP_PIVOT, c.REFLECT):
+        one = lane_cost(m_, ("reflector" if kind == c.REFLECT else "pivot", None, n))
+        reads, writes = 2 * n, (3 if kind == c.REFLECT else 2) * n
+        cycles = m_.issue + m_.access + reads + writes + 2 * m_.logic
+        return one + Cost(cycles, read=reads, write=writes)
+    uses, mul, add = _USES[kind]
+    rows = dict(zip("dxy", scratch[:, :n], strict=True))
+    words = cycles = 0
+    taken: list[np.ndarray] = []
+    for name in uses:
+        at = rows[name]
+        if n > 1 and at[1] == at[0]:  # one word for all
+            words, cycles = words + 1, cycles + 1
+        elif not any(np.array_equal(at, other) for other in taken):
+            words, cycles = words + n, cycles + _vectors(at, m_.lanes, first)
+            taken.append(at)
+    cycles = max(cycles, _vectors(rows["d"], m_.lanes, first))
+    latency = m_.issue + m_.access + mul * m_.mul + add * m_.add
+    return Cost(latency + cycles, n * mul, n * add, 0, 0, words, n, words + n)
+
+
+def costs_of(calls: CallList, s: Structure, machine: Machine) -> list[Cost]:
+    """Return what each call of a list takes; s: the structure that it is made for."""
+    size = max(1, int(words_of(calls.code, calls.runs).max(initial=0)))
+    scratch = np.empty((3, size), np.int64)
+    known: dict[tuple[object, ...], Cost] = {}
+    out = []
+    for call in calls.code:
+        kind, form = int(call[c.KIND]), int(call[c.TRIANGULAR])
+        key: tuple[object, ...]
+        if kind in c.LANE_PROGRAMS:
+            operand = calls.operands[call[c.X]]
+            key = kind, _shape(s, kind, operand)
+        elif form > 0:  # a walk depends on its place in the banks and on its runs
+            walk = tuple(
+                tuple(map(tuple, calls.runs[call[a] : call[a] + call[b]].tolist()))
+                for a, b in ((c.ROWS, c.ROW_RUNS), (c.COLUMNS, c.COLUMN_RUNS))
+            )
+            place = call[c.DEST] % 8, call[c.X] % 8
+            key = (kind, *place, *call[[c.DEST_WIDTH, c.DEST_STEP, c.X_STEP, c.DEPTH]], walk)
+        else:
+            steps = call[[c.DEST_STEP, c.X_STEP, c.Y_STEP, c.ROWS, c.TRIANGULAR]]
+            same = call[c.DEST] == call[c.X], call[c.X] == call[c.Y]
+            key = (kind, *steps, *same, *(call[[c.DEST, c.X, c.Y]] % 8))
+        if key not in known:
+            if kind in c.LANE_PROGRAMS:
+                known[key] = _lane_call(machine, s, kind, calls.operands[call[c.X]])
+            else:
+                one = _walked if form > 0 else _straight
+                known[key] = one(machine, call, calls.runs, scratch)
+        out.append(known[key])
     return out
 
 
-def _clear(m: Machine, s: tuple[int, ...]) -> Cost:
-    return Cost(m.issue + -(-s[0] // m.lanes) + m.memory, write=s[0])
-
-
-def _load(m: Machine, s: tuple[int, ...]) -> Cost:
-    """Spread `rows` rows of 13 words over a block's columns, the others zero."""
-    rows, width = s
-    v = rows * -(-width // m.lanes)
-    return Cost(m.issue + v + 2 * m.memory, read=13 * rows, write=rows * width)
-
-
-def _push(m: Machine, s: tuple[int, ...]) -> Cost:
-    """Leave the block's rows where they are, for a later call: an address."""
-    return Cost(m.issue)
-
-
-def _move(m: Machine, s: tuple[int, ...]) -> Cost:
-    """The block's first row becomes a row of the triangle."""
-    return Cost(m.issue + vectors(s, m.lanes) + 2 * m.memory, read=sum(s), write=sum(s))
-
-
-def _information(m: Machine, s: tuple[int, ...]) -> Cost:
-    """Add a prior in information form: H += L, g += L d + b."""
-    n, runs = s[0], s[1:]
-    v = 2 * triangle_vectors(runs, m.lanes) + vectors(runs, m.lanes)
-    entries = triangle(n)
-    cycles = m.issue + 2 * m.memory + v + m.mul + 2 * m.add
-    return Cost(
-        cycles, n * n, entries + n * n + n, 0, 0, 3 * entries + 3 * n, entries + n, 3 * n * n
-    )
-
-
-KERNELS: dict[str, Callable[[Machine, tuple[int, ...]], Cost]] = {
-    "clear": _clear,
-    "load": _load,
-    "push": _push,
-    "move": _move,
-    "information": _information,
-    "linearize": landmark_cost.linearize,
-    "relinearize": landmark_cost.relinearize,
-    "reflect": landmark_cost.reflect,
-    "orthonormal": landmark_cost.orthonormal,
-    "top": landmark_cost.top,
-    "gram_rows": _gram_rows,
-    "rank": _rank,
-    "schur": landmark_cost.schur,
-    "factor": _factor,
-    "gram_triangle": _gram_triangle,
-    "scale": _scale,
-    "column": _column,
-    "forward": _forward,
-    "backward": _backward,
-    "unscale": _unscale,
-    "retract": _retract,
-    "moved": landmark_cost.moved,
-    "substitute": landmark_cost.substitute,
-    "step": _step,
-    "rotate": _rotate,
-    "difference": _difference,
-    "product": _product,
-}
-
-
-def cost_of(call: Call, machine: Machine) -> Cost:
-    """Return what a call takes."""
-    return KERNELS[call.kernel](machine, call.sizes)
+def _shape(s: Structure, kind: int, operand: object) -> object:
+    """Return what the cost of a lane program depends on."""
+    if kind == c.OBSERVE:
+        rays = ways(s, [operand])  # type: ignore[list-item]
+        is_moved = operand.moved is not None  # type: ignore[attr-defined]
+        return len(rays), int(rays[:, 4].sum()), int(rays[:, 5].sum()), is_moved
+    return None if kind == c.FACTOR else len(operand.columns)  # type: ignore[attr-defined]

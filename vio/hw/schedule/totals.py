@@ -1,11 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a schedule takes in all: cycles by stage, keyframes a second, memory, energy."""
+"""What a keyframe's calls take in all: cycles by stage and kind, memory, bus words, energy."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from unittest import mock
 
+from vio.backend.states import FULL_COLUMNS
+from vio.float32.calls import DIFFERENCE, KIND, NAMES, RETRACT, STAGE, STAGES, CallList
+from vio.float32.kernels import SIMPLE
+from vio.float32.marginalize import marginalize
+from vio.float32.memory_map import (
+    FACTOR_WORDS,
+    STATE_WORDS,
+    marginal_columns,
+    memory_map,
+    step_columns,
+)
+from vio.float32.schedule import step
+from vio.float32.structure import Leaving, Structure, leaving_of, structure_of
 from vio.hw.estimates.energy import (
     FLOAT_ADD_PJ,
     FLOAT_MULTIPLY_PJ,
@@ -13,48 +27,48 @@ from vio.hw.estimates.energy import (
     access_pj,
     operation_pj,
 )
-from vio.hw.schedule.cost import cost_of
-from vio.hw.schedule.machine import Call, Cost, Machine
-from vio.hw.schedule.schedule import (
-    FRAME_ROWS,
-    GROUP,
-    LANDMARK_BATCH,
-    STAGES,
-    marginalize,
-    optimize,
-)
-from vio.hw.schedule.structure import Landmark, Leaving, Structure, leaving_of, structure_of
+from vio.hw.schedule.cost import costs_of, factor_batches, observe_batches, state_batches
+from vio.hw.schedule.lane_program import length
+from vio.hw.schedule.machine import Cost, Machine
 
 CLOCK_HZ = 83.3e6
 LANES = (1, 2, 4, 8)
 WORD = 4  # bytes
-MOST_ROWS = 4  # of a landmark in one frame: two cameras
+CALL_WORDS = 4  # of a host's call
+BLOCK_RAM_WORDS = 1024  # of 36 bits in two block RAMs of 18
 DIGITS = 26  # additions of 26 bits that a division or a root takes
 
 
 @dataclass(frozen=True)
 class Window:
-    """Hold a window to estimate: the structures of its step and of its marginalisations.
-
-    batch: landmarks that a schedule eliminates at once.
-    """
+    """Hold a window to estimate: the structures of its step and of its marginalisations."""
 
     name: str
     step: Structure
     leaving: tuple[Leaving, ...]
-    batch: int = LANDMARK_BATCH
+
+    @property
+    def structures(self) -> list[Structure]:
+        """All structures: of the step, then of the marginalisations."""
+        return [self.step, *(leaving.structure for leaving in self.leaving)]
 
 
 @dataclass(frozen=True)
 class KeyframeCost:
-    """Hold what a keyframe takes: one step and its marginalisations."""
+    """Hold what a keyframe takes: one step and its marginalisations.
+
+    calls: of the vector engine. kinds: how many there are of each kind, and their cycles. memory:
+    words by region. bus: words from and to the host. program: words of the lanes' programs.
+    """
 
     window: str
-    variant: str
     lanes: int
     calls: int
     stages: dict[str, Cost]
+    kinds: dict[str, tuple[int, int]]
     memory: dict[str, int]
+    bus: dict[str, int]
+    program: int
 
     @property
     def total(self) -> Cost:
@@ -64,7 +78,18 @@ class KeyframeCost:
     @property
     def keyframes_s(self) -> float:
         """Keyframes a second at 83.3 MHz."""
-        return CLOCK_HZ / self.total.cycles
+        return CLOCK_HZ / self.cycles
+
+    @property
+    def cycles(self) -> int:
+        """Cycles of all calls, and of the words on the bus, one a cycle."""
+        return self.total.cycles + sum(self.bus.values())
+
+    @property
+    def block_rams(self) -> int:
+        """Block RAMs of 18 kbit: of the banks, and of the lanes' files (two copies of 36 bits)."""
+        words = -(-sum(self.memory.values()) // self.lanes)
+        return self.lanes * (2 * -(-words // BLOCK_RAM_WORDS) + 2)
 
     @property
     def memory_kib(self) -> float:
@@ -94,105 +119,111 @@ class KeyframeCost:
         """Return the costs for JSON."""
         return {
             "window": self.window,
-            "variant": self.variant,
             "lanes": self.lanes,
             "calls": self.calls,
             "stages": {k: asdict(v) for k, v in self.stages.items()},
             "total": asdict(self.total),
+            "kinds": {k: {"calls": n, "cycles": cycles} for k, (n, cycles) in self.kinds.items()},
+            "cycles": self.cycles,
             "keyframes_s": round(self.keyframes_s, 2),
             "memory_words": self.memory,
             "memory_kib": round(self.memory_kib, 1),
+            "block_rams": self.block_rams,
+            "bus_words": self.bus,
+            "program_words": self.program,
             "energy_pj": {k: round(v) for k, v in self.energy_pj().items()},
         }
 
 
-def memory_map(w: Window, variant: str) -> dict[str, int]:
-    """Return the words of each region of the memory, in order of their addresses."""
-    s = w.step
-    n, frames = s.columns, len(s.dims)
-    landmarks = [lm for leaving in w.leaving for lm in leaving.structure.landmarks] or []
-    table = max(len(s.landmarks), len({lm.row for lm in landmarks}))
-    observations = max(
-        s.observations,
-        *(leaving.structure.observations for leaving in w.leaving),
-    ) if w.leaving else s.observations  # fmt: skip
-    hosted = [
-        [lm for lm in leaving.structure.landmarks if lm.host in leaving.frames]
-        for leaving in w.leaving
-    ]
-    by_host = [[lm for lm in s.landmarks if lm.host == h] for h in range(frames)]
-    updates = by_host + hosted if variant == "qr" else [] if variant == "schur" else hosted
-    largest = max((lm.rows for lm in [*s.landmarks, *landmarks]), default=0)
-    update = max((_batch_words(group, n, w.batch) for group in updates), default=0)
-    kept = s.observations * 3
-    prior = s.prior_rows * (s.prior_rows + 1) // 2 + s.prior_rows
+def memory_words(w: Window) -> dict[str, int]:
+    """Return the words of each region of the memory, in order of their addresses.
+
+    It has room for a step and for each marginalisation, one after the other.
+    """
+    columns = [step_columns(w.step), *(marginal_columns(leaving) for leaving in w.leaving)]
+    return memory_map(_together(w), columns).regions()
+
+
+def _together(w: Window) -> Structure:
+    """Return a structure with the landmarks of a step and of its marginalisations."""
+    rows = {lm.row: lm for s in w.structures for lm in s.landmarks}
+    return replace(w.step, landmarks=tuple(rows.values()))
+
+
+def program_words(machine: Machine) -> int:
+    """Return the words of the lanes' programs: each kernel's, as long as it takes."""
+    units, both = machine.units, machine.side_by_side
+    kernels: dict[tuple[str, tuple[int, ...] | None], None] = {}
+    batches = [*observe_batches(1, 1, 1, True), *factor_batches()]
+    for kind in (DIFFERENCE, RETRACT):
+        batches += state_batches(kind, FULL_COLUMNS)
+    for kernel, wanted, _ in batches:
+        kernels[kernel, wanted] = None
+    return sum(
+        length(kernel, wanted, 1 if kernel in SIMPLE else both, units) for kernel, wanted in kernels
+    )
+
+
+def bus_words(w: Window) -> dict[str, int]:
+    """Return the words that a host writes and reads for a frame, by what they are.
+
+    A landmark is one call of the host and becomes many here. Observations: of the newest frame.
+    """
+    newest = len(w.step.dims) - 1
+    seen = sum(mask.bit_count() for lm in w.step.landmarks for f, mask in lm.views if f == newest)
+    leaving = sum(sum(lm.host in one.frames for lm in one.structure.landmarks) for one in w.leaving)
+    landmarks = 2 * len(w.step.landmarks) + leaving
+    states = len(w.step.dims)
+    factors = len(w.step.factors) + sum(len(one.structure.factors) for one in w.leaving)
+    others = 3 * states + factors + 8
     return {
-        "states and first estimates": frames * 2 * (9 + 12) + frames,
-        "inertial factors": (len(s.factors) + 1) * (1 + 9 + 6 + 54 + 45 + 6 + 6),
-        "landmarks": table * 5,
-        "observations": observations * 2 + table * -(-frames * 2 // 32),
-        "prior": prior,
-        "H or R, g": n * (n + 1) // 2 + 2 * n,
-        "step, scales": 3 * n,
-        "a landmark's block": largest * 16
-        + 3 * (4 + 6 * frames)
-        + 3 * largest
-        + (largest * (4 + 6 * frames) if variant == "rows" else 0),
-        "inertial rows": 15 * 31,
-        # Residuals are for the substitution; QR updates, but for the variant qr, come after it.
-        "residuals and weights, QR update": (
-            kept + update if variant == "qr" else max(kept, update)
-        ),
-        "calls": 1024,
+        "calls": CALL_WORDS * (landmarks + others),
+        "observations": 2 * seen,
+        "preintegration": FACTOR_WORDS,
+        "states read": states * STATE_WORDS // 2,
     }
 
 
-def _batch_words(landmarks: Sequence[Landmark], n: int, most: int) -> int:
-    """Return the words to eliminate one host's landmarks: blocks, triangle, rows of frames."""
-    landmarks = sorted(landmarks, key=lambda lm: -lm.rows)[:most]  # at once; the largest
-    count = len(landmarks)
-    if not count:
-        return 0
-    frames = len({f for lm in landmarks for f, _ in lm.views})
-    blocks = sum(lm.rows * 16 for lm in landmarks)
-    triangle = (3 * count + 6) * (3 * count + n + 1)
-    return blocks + triangle + frames * 6 * (3 * count + 13) + waiting_words(count, n)
-
-
-def waiting_words(landmarks: int, n: int) -> int:
-    """Return the words of the rows that wait for a step, of so many landmarks and n columns.
-
-    Rows of one frame, which know its pose, the host's and the landmarks; or, freed of the landmarks
-    by their triangle, a group's, beside six that are not yet.
-    """
-    of_frame = (FRAME_ROWS + MOST_ROWS - 1) * (3 * landmarks + 13)
-    of_group = (GROUP - 1) * (n + 1) + 6 * (3 * landmarks + n + 1)
-    return max(of_frame, of_group)
-
-
-def calls_of(w: Window, variant: str) -> list[Call]:
-    """Return all calls of a keyframe."""
-    calls = optimize(w.step, variant, w.batch)
+def lists_of(w: Window) -> list[tuple[Structure, CallList]]:
+    """Return the lists of a keyframe, each with its structure, in order."""
+    one = step(w.step)
+    lists = [(w.step, part) for part in (one.linearize, one.solve, one.update)]
     for leaving in w.leaving:
-        calls += marginalize(leaving, variant, w.batch)
-    return calls
+        marginal = marginalize(leaving)
+        lists += [(leaving.structure, part) for part in (marginal.start, marginal.calls)]
+    return lists
 
 
-def keyframe_costs(w: Window, variant: str, machines: Sequence[Machine]) -> list[KeyframeCost]:
+def keyframe_costs(w: Window, machines: Sequence[Machine]) -> list[KeyframeCost]:
     """Return what a keyframe of a window costs on each machine."""
-    calls = calls_of(w, variant)
-    counted: dict[tuple[str, str, tuple[int, ...]], int] = {}
-    for call in calls:
-        key = (call.stage, call.kernel, call.sizes)
-        counted[key] = counted.get(key, 0) + 1
-    memory = memory_map(w, variant)
+    lists = lists_of(w)
+    memory = memory_words(w)
     out = []
-    for m in machines:
+    for machine in machines:
         stages = dict.fromkeys(STAGES, Cost())
-        for (stage, kernel, sizes), count in counted.items():
-            one = cost_of(Call(stage, kernel, sizes), m)
-            stages[stage] += Cost(*(count * v for v in asdict(one).values()))
-        out.append(KeyframeCost(w.name, variant, m.lanes, len(calls), stages, memory))
+        kinds: dict[str, tuple[int, int]] = {}
+        for s, calls in lists:
+            costs = costs_of(calls, s, machine)
+            counted = Counter(
+                zip(calls.code[:, KIND].tolist(), calls.code[:, STAGE].tolist(), costs, strict=True)
+            )
+            for (kind, stage, one), count in counted.items():
+                stages[STAGES[stage]] += one.times(count)
+                times, cycles = kinds.get(NAMES[kind], (0, 0))
+                kinds[NAMES[kind]] = times + count, cycles + count * one.cycles
+        calls_in_all = sum(len(calls) for _, calls in lists)
+        out.append(
+            KeyframeCost(
+                w.name,
+                machine.lanes,
+                calls_in_all,
+                stages,
+                kinds,
+                memory,
+                bus_words(w),
+                program_words(machine),
+            )
+        )
     return out
 
 
