@@ -21,8 +21,8 @@ module bank_memory #(
     input wire                                  r_valid,
     input wire [BANK_WORDS_LOG2+LANES_LOG2-1:0] r_address,
 
-    output reg                                m_valid,
-    output reg [(WIDTH << LANES_LOG2) - 1:0] m_data,
+    output wire                               m_valid,
+    output wire [(WIDTH << LANES_LOG2) - 1:0] m_data,
 
     input wire                                  w_valid,
     input wire [BANK_WORDS_LOG2+LANES_LOG2-1:0] w_address,
@@ -54,7 +54,8 @@ module bank_memory #(
   endgenerate
 
   // Cycle 1: addresses of the banks. Cycle 2: the words. Cycle 3: turned to the lanes.
-  reg r_valid_q, r_read_q;
+  reg r_valid_q, r_read_q, m_valid_q;
+  reg [LANES*WIDTH-1:0] m_data_q;
   reg [SHIFT_W-1:0] r_first_q, r_turn_q;
   reg w_valid_q;
   wire [LANES*WIDTH-1:0] read;
@@ -62,7 +63,7 @@ module bank_memory #(
   always @(posedge clk) begin
     r_valid_q <= r_valid && !rst;
     r_read_q  <= r_valid_q && !rst;
-    m_valid   <= r_read_q && !rst;
+    m_valid_q <= r_read_q && !rst;
     w_valid_q <= w_valid && !rst;
     r_first_q <= r_first;
     r_turn_q  <= r_first_q;
@@ -73,7 +74,7 @@ module bank_memory #(
     for (k = 0; k < LANES; k = k + 1) begin : g_bank
       localparam [SHIFT_W-1:0] BANK = k;
 
-      reg [WIDTH-1:0] words[0:(1<<BANK_WORDS_LOG2)-1];
+      reg [WIDTH-1:0] words_mem[0:(1<<BANK_WORDS_LOG2)-1];
       reg [WIDTH-1:0] read_q, write_q;
       reg [BANK_WORDS_LOG2-1:0] read_at_q, write_at_q;
       reg lane_writes_q;
@@ -87,11 +88,11 @@ module bank_memory #(
 
       always @(posedge clk) begin
         read_at_q <= r_row + {{(BANK_WORDS_LOG2 - 1) {1'b0}}, r_behind[SHIFT_W]};
-        read_q <= words[read_at_q];
+        read_q <= words_mem[read_at_q];
         write_at_q <= w_row + {{(BANK_WORDS_LOG2 - 1) {1'b0}}, w_behind[SHIFT_W]};
         write_q <= w_data[lane*WIDTH+:WIDTH];
         lane_writes_q <= w_lanes[lane];
-        if (w_valid_q && lane_writes_q) words[write_at_q] <= write_q;
+        if (w_valid_q && lane_writes_q) words_mem[write_at_q] <= write_q;
       end
 
       wire unused = &{1'b0, r_behind, w_behind};
@@ -103,9 +104,12 @@ module bank_memory #(
       localparam [SHIFT_W-1:0] LANE = k;
       wire [SHIFT_W-1:0] bank = LANE + r_turn_q;
 
-      always @(posedge clk) m_data[k*WIDTH+:WIDTH] <= read[bank*WIDTH+:WIDTH];
+      always @(posedge clk) m_data_q[k*WIDTH+:WIDTH] <= read[bank*WIDTH+:WIDTH];
     end
   endgenerate
+
+  assign m_valid = m_valid_q;
+  assign m_data = m_data_q;
 
 endmodule
 
