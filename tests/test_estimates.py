@@ -20,7 +20,16 @@ from vio.fixed.pyramid import build_pyramid, halve
 from vio.hw.estimates import cycles as cy
 from vio.hw.estimates.blockram import block_rams, in_luts, lut_rams
 from vio.hw.estimates.energy import VARIANTS, access_pj, energy_model, operation_pj
-from vio.hw.estimates.memory import BANKS, LEFT, REGION_PX, RIGHT, Memory, geometry, inventory
+from vio.hw.estimates.memory import (
+    BANKS,
+    CONTEXTS,
+    LEFT,
+    REGION_PX,
+    RIGHT,
+    Memory,
+    geometry,
+    inventory,
+)
 from vio.hw.estimates.traffic import blocks_across, traffic
 from vio.hw.estimates.work import FrameWork, mean_work, worst_work
 
@@ -322,39 +331,47 @@ def test_groups_of_points_take_what_a_simulation_takes() -> None:
 def simulate_klt(iterations: np.ndarray, window: int, warped: int, in_flight: int) -> int:
     """Return the cycles of tracks (N, levels) through one set of rows shared by some in flight.
 
-    Each pass asks for the rows when its track is ready, first come, first served.
+    Each pass asks for the rows when its track is ready, first come, first served. With several in
+    flight, the sampler makes the warped templates of one track after the other.
     """
     costs = cy.window_costs(window)
     ready = [0] * in_flight
     queue = [list(row) for row in iterations]
-    todo: list[list[tuple[int, int]]] = [[] for _ in ready]
+    todo: list[list[tuple[int, int, int]]] = [[] for _ in ready]
     rows_free = 0
+    sampled = 0.0  # when the sampler is done with the tracks that it was given
+    samples = [0.0] * in_flight
 
-    def passes(track: list[int]) -> list[tuple[int, int]]:
-        """Return (rows, cycles after them until the next pass may begin)."""
+    def passes(track: list[int]) -> list[tuple[int, int, int]]:
+        """Return (cycles before it asks for rows, rows, cycles after them)."""
         out = []
         for level in range(len(track) - 1, -1, -1):
             rows = costs.warped_rows if level < warped else costs.straight_rows
-            out.append((rows, cy.ROW_PIPELINE + cy.FETCH))
-            for k in range(track[level]):
-                scalars = cy.ROW_PIPELINE + cy.STEP
-                if k == 0:
-                    first = costs.iteration_rows + cy.ROW_PIPELINE
-                    scalars += max(cy.TEMPLATE_SCALARS - first, 0)
-                out.append((costs.iteration_rows, scalars))
-        out[-1] = (out[-1][0], out[-1][1] + cy.TRACK_END)
+            fetch = cy.LEVEL_START + 2 * cy.FETCH_ROWS + cy.DECODE
+            out.append((fetch, rows, cy.TEMPLATE_PIPELINE + cy.TEMPLATE_SCALARS))
+            out += [(0, costs.iteration_rows, cy.ROW_PIPELINE + cy.STEP)] * track[level]
+        out[-1] = (*out[-1][:2], out[-1][2] + cy.TRACK_END)
         return out
+
+    def wanted(i: int) -> float:
+        """Return when a track's next pass may begin."""
+        before, rows, _ = todo[i][0]
+        begin = ready[i] + before
+        is_warped = rows == costs.warped_rows and in_flight > 1
+        return max(begin, samples[i]) if is_warped else begin
 
     while True:
         for i in range(in_flight):
             if not todo[i] and queue:
                 todo[i] = passes(queue.pop(0))
+                sampled = max(sampled, ready[i]) + cy.sampler(window)
+                samples[i] = sampled
         busy = [i for i in range(in_flight) if todo[i]]
         if not busy:
             return max(ready)
-        i = min(busy, key=lambda j: (ready[j], j))
-        rows, after = todo[i].pop(0)
-        begin = max(ready[i], rows_free)
+        i = min(busy, key=lambda j: (wanted(j), j))
+        begin = int(max(wanted(i), rows_free))
+        _, rows, after = todo[i].pop(0)
         rows_free = begin + rows
         ready[i] = rows_free + after
 
@@ -378,11 +395,13 @@ def test_one_window_alone_takes_its_latency_exactly() -> None:
 def test_the_tracker_takes_what_an_event_simulation_takes(seed: int) -> None:
     config = load_config("navion")
     iterations, work = klt_case(seed)
-    simulated = simulate_klt(iterations, 15, 1, in_flight=1)
+    simulated = simulate_klt(iterations, 15, 1, in_flight=CONTEXTS)
     formula = cy.klt(work, config)
-    assert simulated <= formula <= 1.05 * simulated
-    # Negative test: two tracks in flight would take far less.
-    assert formula > 1.4 * simulate_klt(iterations, 15, 1, in_flight=2)
+    # The formula is the busiest unit's work alone; that units wait for each other comes on top:
+    # most here, where rows, latency over contexts and sampler are within 5 % of each other.
+    assert 0.85 * simulated <= formula <= simulated
+    # Negative test: one track in flight would take far more.
+    assert simulate_klt(iterations, 15, 1, in_flight=1) > 2 * formula
 
 
 def cleared_selection(

@@ -22,8 +22,8 @@
 //             a word a cycle in level 0 and right. All of any frame, or up to the next begin.
 // Memory:     per ring and bank LEFT_WORDS x 27 and UPPER_WORDS x 18 bits, per bank RIGHT_WORDS x 27;
 //             preset ecp5_85k: 2 x 48 + 40 DP16KD; no multiplier.
-// Latency:    2 cycles from a word to its bank (level 2: 3); from a request to its answer 10 (eight
-//             blocks, client 0) or 9 (one block, client 1).
+// Latency:    2 cycles from a word to its bank (level 2: 3); from a request to its answer 9 (one
+//             block, client 1, or the left four of eight, client 0, the right four a cycle later).
 //             Throughput: a request of client 0 in two cycles, of client 1 a cycle; 0 goes first.
 `default_nettype none
 
@@ -65,8 +65,9 @@ module frame_buffer (
     input  wire [   1:0] r0_level,
     input  wire [   8:0] r0_column,
     input  wire [   8:0] r0_row,
-    output wire          m0_valid,
-    output wire [1023:0] m0_pixels,
+    output wire          m0_valid,   // its left half, then its right one
+    output wire          m0_right,
+    output wire [ 511:0] m0_pixels,
     input  wire          r1_valid,
     output wire          r1_ready,
     input  wire [   1:0] r1_buffer,
@@ -297,6 +298,7 @@ module frame_buffer (
       .b_address(b_address),
       .b_words(words_q),
       .m0_valid(m0_valid),
+      .m0_right(m0_right),
       .m0_pixels(m0_pixels),
       .m1_valid(m1_valid),
       .m1_pixels(block)

@@ -8,9 +8,9 @@
 // Reads:      a bank is read only for a block that the frame has: blocks beyond the end of the row
 //             or below the last row are not read, and what is answered for them is undefined.
 // Clients:    0 gets eight blocks and goes first; 1 gets one.
-// Latency:    10 cycles from an accepted request of client 0 to its answer, 9 of client 1: request,
-//             number, addresses, banks, choice of the memory, turn, 3 in the decoder, for client 0
-//             all that twice. Throughput: a request of client 0 in two cycles, of client 1 a cycle.
+// Latency:    9 cycles from an accepted request to its answer, of client 0 to the first half of it, the
+//             second a cycle later: request, number, addresses, banks, choice of the memory, turn, 3 in
+//             the decoder. Throughput: a request of client 0 in two cycles, of client 1 a cycle.
 // Area:       no multiplier; four decoders for both codecs, most of it (codec_decoder_either).
 `default_nettype none
 
@@ -50,11 +50,13 @@ module window_reader #(
     output wire [8*A_W-1:0] b_address,
     input  wire [ 8*27-1:0] b_words,    // 0 of a bank that was not read
 
-    // Answers, in order: four pixel rows of 32 or 4, row 0 and its leftmost pixel in the low bits.
-    output wire          m0_valid,
-    output wire [1023:0] m0_pixels,
-    output wire          m1_valid,
-    output wire [ 127:0] m1_pixels
+    // Answers, in order: four pixel rows of 16 (the left half, then the right one) or 4, row 0 and its
+    // leftmost pixel in the low bits.
+    output wire         m0_valid,
+    output wire         m0_right,
+    output wire [511:0] m0_pixels,
+    output wire         m1_valid,
+    output wire [127:0] m1_pixels
 );
 
   `include "vio_params.vh"
@@ -173,7 +175,6 @@ module window_reader #(
   reg [3:0] short_q;  // of stages 3 to 6
   wire [4*27-1:0] pairs = b_words[107:0] | b_words[215:108];
   reg [4*27-1:0] words_q;
-  reg [511:0] first_half_q;  // pixels of blocks 0 to 3
 
   generate
     for (b = 0; b < 4; b = b + 1) begin : g_lane
@@ -193,10 +194,7 @@ module window_reader #(
       end
       genvar r;
       for (r = 0; r < 4; r = r + 1) begin : g_row
-        always @(posedge clk)
-          if (valid_q[8] && !second_half_q[8]) first_half_q[128*r+32*b+:32] <= block[32*r+:32];
-        assign m0_pixels[256*r+32*b+:32] = first_half_q[128*r+32*b+:32];
-        assign m0_pixels[256*r+128+32*b+:32] = block[32*r+:32];
+        assign m0_pixels[128*r+32*b+:32] = block[32*r+:32];
       end
     end
   endgenerate
@@ -206,7 +204,8 @@ module window_reader #(
     short_q <= {short_q[2:0], upper};
   end
 
-  assign m0_valid = valid_q[8] && second_half_q[8];
+  assign m0_valid = valid_q[8] && !client_q[8];
+  assign m0_right = second_half_q[8];
   assign m1_valid = valid_q[8] && client_q[8];
 
   wire unused = &{1'b0, cfg_width[3:0], cfg_height[3:0], number[2:0], padded[N_W+11:N_W+1], wrapped[N_W]};

@@ -1,27 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-// Follow one window through the levels of the pyramid, or refine one stereo match along its curve.
+// Follow windows through the levels of the pyramid, or refine stereo matches along their curve: several at a
+// time, each in a context, results in the order of the requests.
 //
-// Following (s_stereo 0): equals `track_windows` of vio/fixed/klt.py for one window; the template is cut
+// Following (s_stereo 0): equals `track_windows` of vio/fixed/klt.py for each window; the template is cut
 //             out of the key, the window out of the current frame.
 // Refining (1): equals `refine` of vio/fixed/stereo.py from `cut_template` on; the template is cut out
 //             of level 0 of the current frame at (u_key, v_key), the window out of the right image at
-//             column u of the curve. TRACKED: m_u, m_v; any other status: no match.
+//             column u of the curve. TRACKED: m_u, m_v; any other status: no match. One match at a time.
 // Reading:    r_* asks for block rows of a frame buffer (buffers 0 key, 1 current, 2 right), a_* answers in
-//             order after any latency. A region of 32x32 pixels is fetched for a level's template and one
-//             for its window; a window that leaves its region has it fetched anew. What was asked for
-//             before a reset must not be answered after it (the reader is reset as well).
+//             order after any latency, the left half and in the next cycle the right one. A region of 32x32
+//             pixels is fetched for a level's template and one for its window; a window that leaves its region
+//             has it fetched anew. What was asked for before a reset must not be answered after it (the reader
+//             is reset as well).
+// Barrel:     contexts share the units, each of which works for one after the other: klt_place decides where a
+//             context's window goes, klt_fetch fetches regions, the MAC array compares or forms a template, a job
+//             after the other without a pause, klt_solve has the arithmetic between sums and steps, the sampler
+//             warps a template. Where several contexts wait for a unit, the oldest goes first.
 // Q formats:  pixels sQ10.8 (start one bit more), map sQ1.14, slopes sQ0.12.
 // Overflow:   places saturate to sQ10.8 at the end of a level, as in the model.
-// Latency:    an iteration is WINDOW + 21 cycles (36 for a window of 15), 3 more along a curve; a template
-//             2 (WINDOW + 3) and 26 of arithmetic, partly under its first window. Throughput: one
-//             window at a time. Multipliers: MAC array 77, sampler 2, scalar unit 8. Block RAM: 5 in the sampler.
-// Length:     this is the sequence of steps over one set of registers (place, level, counts), which each
-//             step reads and writes in its cycle; what has a boundary of its own is in klt_*.v.
+// Latency:    an iteration is WINDOW + 43 cycles of a context (58 for a window of 15) if no unit is busy. Throughput: an
+//             iteration is WINDOW + 1 cycles of the MAC array, a template 2 (WINDOW + 3), a track's warped template
+//             (WINDOW + 2)^2 + 65 of the sampler. Multipliers: MAC array 77, sampler 2, scalar unit 8.
+//             Block RAM: 7 of the regions, 14 of the bases and samples.
+// Length:     it connects the units and holds what each context waits for, which all of them set and clear.
 `default_nettype none
 
 module klt #(
     parameter ITERATION_W = 4,  // ITERATION_BITS
-    parameter KNOTS       = 5   // STEREO_SEGMENTS + 1
+    parameter KNOTS       = 5,  // STEREO_SEGMENTS + 1
+    parameter CONTEXTS    = 4   // windows in flight, 2 .. 4
 ) (
     input wire clk,
     input wire rst,
@@ -53,7 +60,7 @@ module klt #(
     input  wire        [  KNOTS*19-1:0] s_knots_v,
     input  wire        [(KNOTS-1)*13-1:0] s_slopes,
 
-    // Result
+    // Result, in the order of the requests
     output wire                            m_valid,
     input  wire                            m_ready,
     output wire signed [             18:0] m_u,
@@ -68,8 +75,9 @@ module klt #(
     output wire [   1:0] r_level,
     output wire [   8:0] r_column,
     output wire [   8:0] r_row,
-    input  wire          a_valid,
-    input  wire [1023:0] a_pixels,
+    input  wire         a_valid,
+    input  wire         a_right,
+    input  wire [511:0] a_pixels,
 
     // Accesses: a row of the basis read, written, a sample out of its region, a row out of a region
     output wire [3:0] count_accesses
@@ -82,137 +90,176 @@ module klt #(
         || MAX_LEVELS > 3 || WINDOW > 15) begin : g_bad_preset
       klt_does_not_fit_this_preset bad_parameter ();
     end
+    if (CONTEXTS < 2 || CONTEXTS > 4) begin : g_bad_contexts
+      klt_CONTEXTS_must_be_2_to_4 bad_parameter ();
+    end
   endgenerate
 
   // As in vio/frontend/klt.py.
-  localparam [2:0] TRACKED = 3'd0, BORDER = 3'd1, FLAT = 3'd2, DIVERGED = 3'd3, RESIDUAL = 3'd4;
-  localparam [1:0] FOR_SAMPLER = 2'd2;  // of klt_fetch.v
+  localparam [2:0] TRACKED = 3'd0, BORDER = 3'd1, FLAT = 3'd2, RESIDUAL = 3'd4;
+  localparam [1:0] FOR_KEY = 2'd1, FOR_SAMPLER = 2'd2;  // of klt_fetch.v
   localparam [1:0] NORMAL_OP = 2'd0, STEP_OP = 2'd1, STEREO_OP = 2'd2, ACCEPT_OP = 2'd3;
-  localparam HALF_WINDOW = WINDOW / 2;
-  localparam WIDTH = 28;  // what is kept of a region's 32 columns
-  // Of a window in its region, at its left and top.
-  localparam MARGIN_X = (WIDTH - WINDOW - 1) / 2 - 2;
-  localparam MARGIN_Y = (32 - WINDOW - 1) / 2 - 2;
-  localparam POS_W = 22;
-  localparam PX_W = POS_W - 8;
-  localparam [4:0] PIXEL_ROWS = WINDOW[4:0] + 5'd3, VALUE_ROWS = WINDOW[4:0] + 5'd2;
+  localparam [1:0] LEVEL = 2'd0, STEP = 2'd1, ACCEPT = 2'd2, QUIT = 2'd3;  // of klt_place.v
+  localparam CW = $clog2(CONTEXTS);
+  localparam LAST_CONTEXT = CONTEXTS - 1;
+  localparam [CONTEXTS-1:0] NONE = {CONTEXTS{1'b0}}, ONE = {{(CONTEXTS - 1) {1'b0}}, 1'b1};
+  localparam IW = ITERATION_W;
 
-  // The steps of vio/fixed/klt.py under their names; form_normal and invert_normal run in klt_solve
-  // while the first window is sampled.
-  localparam [3:0] IDLE = 4'd0, LEVEL = 4'd1, CURVE = 4'd2, INSIDE = 4'd3, CUT_TEMPLATE = 4'd4;
-  localparam [3:0] SAMPLE_WINDOW = 4'd5, MISMATCH = 4'd6, SOLVE_STEP = 4'd7, UPDATE = 4'd8;
-  localparam [3:0] PLACE_WINDOW = 4'd9, END_LEVEL = 4'd10, ACCEPT = 4'd11, ACCEPTED = 4'd12;
-  localparam [3:0] RESULT = 4'd13;
-
-  reg [3:0] state_q;
-  reg stereo_q, ends_q;  // ends: the curve is asked for the row of the result
-  reg [1:0] level_q;
-  reg signed [18:0] u_key_q, v_key_q;
-  reg signed [19:0] u_q, v_q;
-  reg signed [POS_W-1:0] ul_q, vl_q, u0_q, v0_q;
-  reg [2:0] status_q;
-  reg [ITERATION_W-1:0] count_q, count_0_q, count_1_q, count_2_q;
-  reg [2:0] pieces_q;
-  reg [KNOTS*19-1:0] knots_u_q, knots_v_q;
-  reg [(KNOTS-1)*13-1:0] slopes_q;
-  reg signed [12:0] slope_q;
+  // ======== contexts: a ring; a request takes the next, the oldest gives its result ========
+  reg [CW-1:0] newest_q, oldest_q;  // the next to be taken, the next to be done
+  reg [CONTEXTS-1:0] busy_q, stereo_q, done_q, sampled_q;
+  reg match_q;  // a match is refined
   wire taken = s_valid && s_ready;
-  wire warped = level_q == 2'd0;
-  wire [1:0] level_below = warped ? 2'd0 : level_q - 2'd1;
+  wire given = m_valid && m_ready;
+  assign s_ready = !busy_q[newest_q] && !(s_stereo && match_q);
+  assign m_valid = done_q[oldest_q] && sampled_q[oldest_q];
 
-  // ---- the curve ----
-  reg curve_asked_q;
-  wire curve_valid;
-  wire signed [21:0] curve_v;
-  wire signed [12:0] curve_slope;
-  curve_row #(
-      .KNOTS(KNOTS),
-      .UV_W(19),
-      .U_W(20),
-      .ROW_W(22)
-  ) curve (
-      .clk(clk),
-      .rst(rst),
-      .s_valid(state_q == CURVE && !curve_asked_q),
-      .s_u(ul_q[19:0]),
-      .s_pieces(pieces_q),
-      .s_knots_u(knots_u_q),
-      .s_knots_v(knots_v_q),
-      .s_slopes(slopes_q),
-      .m_valid(curve_valid),
-      .m_v(curve_v),
-      .m_slope(curve_slope)
+  // What each waits for: its template's region or samples, its window's region, its sums or a decision.
+  reg [CONTEXTS-1:0] begins_q;  // a level is to be begun
+  reg [CONTEXTS-1:0] template_q, compare_q, warped_q;
+  reg [CONTEXTS-1:0] normal_q, step_q, accept_q;
+  reg [CONTEXTS-1:0] samples_ok_q;
+  wire [CONTEXTS-1:0] window_here, key_here;
+
+  // ======== where windows go ========
+  wire d_valid, d_again, d_accept, d_done, d_template, d_fetch, d_stereo, d_warped;
+  wire [CW-1:0] d_context;
+  wire [1:0] d_level;
+  wire [8:0] d_column, d_row;
+  wire [3:0] d_at_x;
+  wire [4:0] d_at_y;
+  wire [7:0] d_fraction_u, d_fraction_v, d_key_fraction_u, d_key_fraction_v;
+  wire [10:0] d_key_x, d_key_y;
+  wire [12:0] slope;
+  wire [19:0] d_u, d_v;
+  wire [2:0] d_status;
+  wire [3*IW-1:0] d_iterations;
+
+  // An event: the scalar unit's answer, else a context that begins a level or whose samples leave the image.
+  reg solving_q;  // the scalar unit has a context
+  reg [1:0] solve_op_q;
+  reg [CW-1:0] solve_context_q;
+  wire solve_valid, solve_ok, solve_small, solve_flat;
+  wire signed [13:0] solve_u, solve_v;
+  wire solved = solve_valid && !(solve_op_q == NORMAL_OP && solve_ok);
+  wire [CONTEXTS-1:0] fails = template_q & warped_q & window_here & sampled_q & ~samples_ok_q;
+  wire [CONTEXTS-1:0] waiting = begins_q | fails;
+  wire [CW-1:0] waiting_context;
+  klt_oldest #(
+      .CONTEXTS(CONTEXTS)
+  ) first_event (
+      .s_wanted (waiting),
+      .s_oldest (oldest_q),
+      .m_context(waiting_context)
   );
-
-  // ---- the key's side of a straight level: its place two cycles after key_level ----
-  reg [1:0] key_level_q;
-  reg key_changed_q, key_settling_q;
-  reg signed [18:0] uk_q, vk_q;
-  reg signed [10:0] key_x_q, key_y_q;  // the template's corner
-  reg key_inside_q;
-  wire [18:0] key_half = {17'd0, key_level_q};  // of a pixel of the level: 0, 1, 2
-  wire signed [18:0] uk_sum = u_key_q + $signed(key_half);
-  wire signed [18:0] vk_sum = v_key_q + $signed(key_half);
-  wire signed [10:0] key_x = $signed(uk_q[18:8]) - HALF_WINDOW[10:0] - 11'sd1;
-  wire signed [10:0] key_y = $signed(vk_q[18:8]) - HALF_WINDOW[10:0] - 11'sd1;
-  wire [10:0] key_width = cfg_width >> key_level_q;
-  wire [10:0] key_height = cfg_height >> key_level_q;
-  wire key_inside = !key_x[10] && !key_y[10] && {1'b0, key_x[9:0]} + {6'd0, VALUE_ROWS} < key_width
-      && {1'b0, key_y[9:0]} + {6'd0, VALUE_ROWS} < key_height;
-  wire key_settled = !key_changed_q && !key_settling_q;
-
+  wire event_waits = |waiting && !solved;
+  wire [CONTEXTS-1:0] event_taken = event_waits ? ONE << waiting_context : NONE;
+  reg e_valid_q, e_ok_q, e_small_q;
+  reg [1:0] e_op_q;
+  reg [CW-1:0] e_context_q;
+  reg [2:0] e_status_q;
+  reg signed [13:0] e_u_q, e_v_q;
   always @(posedge clk) begin
-    uk_q <= uk_sum >>> key_level_q;
-    vk_q <= vk_sum >>> key_level_q;
-    key_x_q <= key_x;
-    key_y_q <= key_y;
-    key_inside_q <= key_inside;
+    e_valid_q <= (solved || event_waits) && !rst;
+    e_context_q <= solved ? solve_context_q : waiting_context;
+    e_op_q <= !solved ? (begins_q[waiting_context] ? LEVEL : QUIT)
+        : solve_op_q == NORMAL_OP ? QUIT : solve_op_q == ACCEPT_OP ? ACCEPT : STEP;
+    e_ok_q <= solve_ok;
+    e_small_q <= solve_small;
+    e_status_q <= !solved ? BORDER : solve_op_q == NORMAL_OP ? FLAT
+        : solve_flat && !stereo_q[solve_context_q] ? FLAT : solve_ok ? TRACKED : RESIDUAL;
+    {e_u_q, e_v_q} <= {solve_u, solve_v};
   end
 
-  // ---- the window's side ----
-  wire signed [PX_W-1:0] x0 = $signed(ul_q[POS_W-1:8]) - $signed(HALF_WINDOW[PX_W-1:0]);
-  wire signed [PX_W-1:0] y0 = $signed(vl_q[POS_W-1:8]) - $signed(HALF_WINDOW[PX_W-1:0]);
-  wire [10:0] width = cfg_width >> level_q;
-  wire [10:0] height = cfg_height >> level_q;
-  wire inside = !x0[PX_W-1] && !y0[PX_W-1]
-      && {1'b0, x0[PX_W-2:0]} + WINDOW[PX_W-1:0] < {{(PX_W - 11) {1'b0}}, width}
-      && {1'b0, y0[PX_W-2:0]} + WINDOW[PX_W-1:0] < {{(PX_W - 11) {1'b0}}, height};
-  // The region begins at a block, the window somewhat right and below of that.
-  wire [10:0] begin_x = {1'b0, x0[9:0]} < MARGIN_X[10:0] ? 11'd0 : {1'b0, x0[9:0]} - MARGIN_X[10:0];
-  wire [10:0] begin_y = {1'b0, y0[9:0]} < MARGIN_Y[10:0] ? 11'd0 : {1'b0, y0[9:0]} - MARGIN_Y[10:0];
-  reg [8:0] column_q, row_q;  // of the region
-  wire [10:0] at_x = x0[10:0] - {column_q, 2'd0};
-  wire [10:0] at_y = y0[10:0] - {row_q, 2'd0};
-  localparam [10:0] LAST_X = WIDTH - WINDOW - 1 > 15 ? 15 : WIDTH - WINDOW - 1;
-  wire held = at_x <= LAST_X && at_y <= 11'd31 - WINDOW[10:0];
-
-  // ---- fetches ----
-  wire sets_region, changes_key, places;  // see control
-  reg gives_up_d;
-  wire [1:0] answer;
-  wire [2:0] answered;
-  wire window_ready, key_ready, sampler_ready, sampler_fetch;
-  wire [8:0] sampler_column, sampler_row;
-  klt_fetch fetch (
+  klt_place #(
+      .CONTEXTS(CONTEXTS),
+      .ITERATION_W(ITERATION_W),
+      .KNOTS(KNOTS)
+  ) decide (
       .clk(clk),
       .rst(rst),
-      .s_stereo(stereo_q),
-      .window_valid(sets_region),
-      .window_drop(gives_up_d),
-      .window_level(level_q),
-      .window_column(column_q),
-      .window_row(row_q),
-      .window_ready(window_ready),
-      .key_valid(changes_key),
-      .key_settled(key_settled),
-      .key_level(key_level_q),
-      .key_column(key_x_q[10:2]),
-      .key_row(key_y_q[10:2]),
-      .key_ready(key_ready),
-      .sampler_valid(sampler_fetch),
-      .sampler_column(sampler_column),
-      .sampler_row(sampler_row),
-      .sampler_ready(sampler_ready),
+      .cfg_width(cfg_width),
+      .cfg_height(cfg_height),
+      .cfg_levels(cfg_levels),
+      .cfg_max_iterations(cfg_max_iterations),
+      .cfg_max_shift(cfg_max_shift),
+      .cfg_stereo_iterations(cfg_stereo_iterations),
+      .cfg_max_refine(cfg_max_refine),
+      .t_valid(taken),
+      .t_context(newest_q),
+      .t_stereo(s_stereo),
+      .t_u_key(s_u_key),
+      .t_v_key(s_v_key),
+      .t_u(s_u),
+      .t_v(s_v),
+      .t_pieces(s_pieces),
+      .t_knots_u(s_knots_u),
+      .t_knots_v(s_knots_v),
+      .t_slopes(s_slopes),
+      .s_valid(e_valid_q),
+      .s_op(e_op_q),
+      .s_context(e_context_q),
+      .s_ok(e_ok_q),
+      .s_small(e_small_q),
+      .s_status(e_status_q),
+      .s_u(e_u_q),
+      .s_v(e_v_q),
+      .m_valid(d_valid),
+      .m_context(d_context),
+      .m_again(d_again),
+      .m_accept(d_accept),
+      .m_done(d_done),
+      .m_template(d_template),
+      .m_fetch(d_fetch),
+      .m_stereo(d_stereo),
+      .m_warped(d_warped),
+      .m_level(d_level),
+      .m_column(d_column),
+      .m_row(d_row),
+      .m_at_x(d_at_x),
+      .m_at_y(d_at_y),
+      .m_fraction_u(d_fraction_u),
+      .m_fraction_v(d_fraction_v),
+      .m_key_x(d_key_x),
+      .m_key_y(d_key_y),
+      .m_key_fraction_u(d_key_fraction_u),
+      .m_key_fraction_v(d_key_fraction_v),
+      .m_slope(slope),
+      .m_u(d_u),
+      .m_v(d_v),
+      .m_status(d_status),
+      .m_iterations(d_iterations)
+  );
+
+  // ======== regions ========
+  wire sampler_fetch, sampler_here;
+  wire [8:0] sampler_column, sampler_row;
+  wire [1:0] answer;
+  wire [CW-1:0] answer_context;
+  wire [2:0] answered;
+  reg [CW-1:0] sampling_context_q;
+  klt_fetch #(
+      .CONTEXTS(CONTEXTS)
+  ) fetch (
+      .clk(clk),
+      .rst(rst),
+      .s_oldest(oldest_q),
+      .p_valid(d_valid && d_fetch),
+      .p_context(d_context),
+      .p_stereo(d_stereo),
+      .p_level(d_level),
+      .p_column(d_column),
+      .p_row(d_row),
+      .p_key(d_template && !d_warped),
+      .p_key_column(d_key_x[10:2]),
+      .p_key_row(d_key_y[10:2]),
+      .window_here(window_here),
+      .key_here(key_here),
+      .f_valid(sampler_fetch),
+      .f_stereo(stereo_q[sampling_context_q]),
+      .f_column(sampler_column),
+      .f_row(sampler_row),
+      .f_ready(sampler_here),
       .r_valid(r_valid),
       .r_ready(r_ready),
       .r_buffer(r_buffer),
@@ -220,38 +267,78 @@ module klt #(
       .r_column(r_column),
       .r_row(r_row),
       .a_valid(a_valid),
+      .a_right(a_right),
       .m_target(answer),
+      .m_context(answer_context),
       .m_row(answered)
   );
 
-  // ---- regions, sampler, MAC array, scalar unit ----
-  // A window that is in its region is begun in the cycle in which its place is judged.
-  reg [4:0] issue_q;  // row that is issued
-  reg pause_q;  // a template's rows come every second cycle, the first of its window after a cycle
-  reg [4:0] address_q;  // of that row in the region
-  wire sampler_done, sampler_ok, count_sample;
-  wire cut_now = state_q == CUT_TEMPLATE && (warped ? sampler_done && sampler_ok : key_ready) && !pause_q;
-  wire begins_now = places && !gives_up_d && held && window_ready;
-  wire rows_now = (state_q == SAMPLE_WINDOW && window_ready && !pause_q) || begins_now;
-  wire cut_last = cut_now && issue_q == (warped ? VALUE_ROWS : PIXEL_ROWS) - 5'd1;
-  wire rows_last = rows_now && issue_q == WINDOW[4:0];
+  // ======== jobs of the MAC array: rows of a region or of samples ========
+  wire job_row, job_first, job_template, job_sampled, job_key;
+  wire [CW-1:0] job_context;
+  wire [4:0] job_address;
+  wire [3:0] job_column;
+  wire [7:0] job_fraction_u, job_fraction_v;
+  wire [CONTEXTS-1:0] job_taken;
+  klt_jobs #(
+      .CONTEXTS(CONTEXTS)
+  ) jobs (
+      .clk(clk),
+      .rst(rst),
+      .s_oldest(oldest_q),
+      .p_valid(d_valid),
+      .p_context(d_context),
+      .p_window({d_at_y, d_at_x, d_fraction_v, d_fraction_u}),
+      .p_template({d_key_y[1:0], d_key_x[1:0], d_key_fraction_v, d_key_fraction_u}),
+      .s_templates(template_q & window_here & ((warped_q & sampled_q & samples_ok_q) | (~warped_q & key_here))),
+      .s_windows(compare_q & window_here),
+      .s_warped(warped_q),
+      .s_taken(job_taken),
+      .m_valid(job_row),
+      .m_first(job_first),
+      .m_template(job_template),
+      .m_sampled(job_sampled),
+      .m_context(job_context),
+      .m_row(job_address),
+      .m_column(job_column),
+      .m_fraction_u(job_fraction_u),
+      .m_fraction_v(job_fraction_v)
+  );
+  assign job_key = job_template;
+
   wire [8*(WINDOW+3)-1:0] pixels;
   klt_region #(
-      .PIXELS(WINDOW + 3),
-      .WIDTH (WIDTH)
+      .PIXELS (WINDOW + 3),
+      .WIDTH  (28),
+      .REGIONS(2 << CW)
   ) region (
       .clk(clk),
       .s_valid(a_valid && answer != FOR_SAMPLER),
-      .s_slot(answer[0]),
+      .s_right(a_right),
+      .s_region({answer_context, answer == FOR_KEY}),
       .s_row(answered),
       .s_pixels(a_pixels),
-      .r_slot(state_q == CUT_TEMPLATE),
-      .r_row(places ? at_y[4:0] : address_q),
-      .r_column(state_q == CUT_TEMPLATE ? {2'd0, key_x_q[1:0]} : at_x[3:0]),
+      .r_region({job_context, job_key}),
+      .r_row(job_address),
+      .r_column(job_column),
       .m_pixels(pixels)
   );
 
+  // ======== samples: of the contexts in their order ========
+  reg [CW-1:0] sample_next_q;
+  reg sampling_q;
+  reg [101:0] sample_mem[0:CONTEXTS-1];
+  wire [101:0] sample = sample_mem[sample_next_q];
+  wire sample_done, sample_ok, count_sample;
+  wire sample_now = !sampling_q && busy_q[sample_next_q] && !sampled_q[sample_next_q];
+  wire sampled_now = sampling_q && sample_done;
+  wire sample_row;
+  wire [4:0] sample_index;
   wire [(WINDOW+2)*(PIXEL_FRAC+8)-1:0] values;
+  always @(posedge clk) begin
+    if (taken) sample_mem[newest_q] <= {s_u_key, s_v_key, s_warp};
+    if (sample_now) sampling_context_q <= sample_next_q;
+  end
   klt_sampler #(
       .SIDE(WINDOW),
       .FRAC(PIXEL_FRAC)
@@ -260,64 +347,71 @@ module klt #(
       .rst(rst),
       .cfg_width(cfg_width),
       .cfg_height(cfg_height),
-      .s_valid(taken),
-      .s_u(s_u_key),
-      .s_v(s_v_key),
-      .s_warp(s_warp),
+      .s_valid(sample_now),
+      .s_u(sample[101:83]),
+      .s_v(sample[82:64]),
+      .s_warp(sample[63:0]),
       .f_valid(sampler_fetch),
       .f_column(sampler_column),
       .f_row(sampler_row),
-      .f_done(sampler_ready),
+      .f_done(sampler_here),
       .a_valid(a_valid && answer == FOR_SAMPLER),
+      .a_right(a_right),
       .a_row(answered),
       .a_pixels(a_pixels),
-      .m_done(sampler_done),
-      .m_ok(sampler_ok),
-      .r_row(issue_q),
+      .m_done(sample_done),
+      .m_ok(sample_ok),
+      .m_valid(sample_row),
+      .m_row(sample_index),
       .m_values(values),
       .count_sample(count_sample)
   );
 
-  // What is read of the regions, and what they or the sampler give now.
-  reg read_q, read_template_q, pixels_q, values_q, first_q, pixels_first_q, template_q;
-  reg [7:0] fraction_u_q, fraction_v_q;
-  wire rows_valid, rows_template;
+  // ======== MAC array: its control comes four cycles after a row's address, a cycle before its pixels ========
+  localparam CONTROL_W = 4 + CW + 16;
+  reg [CONTROL_W-1:0] control1_q, control2_q, control3_q, control4_q;
+  reg read_q;
+  wire row_valid, row_first, row_template, row_sampled;
+  wire [CW-1:0] row_context, sums_context;
+  wire [7:0] row_fraction_u, row_fraction_v;
+  assign {row_valid, row_first, row_template, row_sampled, row_context, row_fraction_v, row_fraction_u} = control4_q;
+  always @(posedge clk) begin
+    control1_q <= {job_row && !rst, job_first, job_template, job_sampled, job_context, job_fraction_v, job_fraction_u};
+    control2_q <= rst ? {CONTROL_W{1'b0}} : control1_q;
+    control3_q <= rst ? {CONTROL_W{1'b0}} : control2_q;
+    control4_q <= rst ? {CONTROL_W{1'b0}} : control3_q;
+    read_q <= job_row && !job_sampled;
+  end
+  wire compared, formed;
   wire [1:0] count_basis;
   wire [27:0] x, y, g, one, square, xx, xy, yy, xg, yg, gg, sx, sy, sg;
-  always @(posedge clk) begin
-    read_q <= !rst && (rows_now || (cut_now && !warped));
-    values_q <= !rst && cut_now && warped;
-    first_q <= issue_q == 5'd0;
-    read_template_q <= state_q == CUT_TEMPLATE;
-    pixels_q <= !rst && read_q;
-    pixels_first_q <= first_q;
-    template_q <= read_template_q;
-    fraction_u_q <= read_template_q ? uk_q[7:0] : ul_q[7:0];
-    fraction_v_q <= read_template_q ? vk_q[7:0] : vl_q[7:0];
-  end
-
   klt_mac_array #(
       .SIDE(WINDOW),
-      .FRAC(PIXEL_FRAC)
+      .FRAC(PIXEL_FRAC),
+      .CONTEXTS(CONTEXTS)
   ) rows (
       .clk(clk),
       .rst(rst),
-      .s_valid(pixels_q),
-      .s_first(pixels_first_q),
-      .s_template(template_q),
+      .s_valid(row_valid),
+      .s_first(row_first),
+      .s_template(row_template),
+      .s_sampled(row_sampled),
+      .s_context(row_context),
+      .s_fraction_u(row_fraction_u),
+      .s_fraction_v(row_fraction_v),
       .s_pixels(pixels),
-      .s_fraction_u(fraction_u_q),
-      .s_fraction_v(fraction_v_q),
-      .p_valid(values_q),
-      .p_first(first_q),
-      .p_values(values),
-      .m_valid(rows_valid),
+      .w_valid(sample_row),
+      .w_context(sampling_context_q),
+      .w_row(sample_index),
+      .w_values(values),
+      .m_valid(compared),
+      .m_context(sums_context),
       .m_x(x),
       .m_y(y),
       .m_g(g),
       .m_1(one),
       .m_square(square),
-      .m_template(rows_template),
+      .m_template(formed),
       .m_xx(xx),
       .m_xy(xy),
       .m_yy(yy),
@@ -332,39 +426,71 @@ module klt #(
   reg [3:0] accesses_q;
   always @(posedge clk) accesses_q <= {count_basis, count_sample, read_q};
 
-  reg sums_q;  // sums of a window wait
-  reg normal_busy_q, normal_ok_q;  // the template's scalars are not known yet; they are good
-  wire solve_ready, solve_valid, solve_ok, solve_small, solve_flat;
-  wire signed [13:0] solve_u, solve_v;
-  wire sums_here = state_q == MISMATCH && (rows_valid || sums_q) && !normal_busy_q;
-  wire step_now = sums_here && normal_ok_q && solve_ready;
+  // ======== scalar unit: sums wait until it is their turn ========
+  // A template's sums of the second kind are those of a window: xg, yg, sy, gg, sg. Sums of the first order are short.
+  reg [129:0] sums_mem[0:CONTEXTS-1];
+  reg [101:0] template_sums_mem[0:CONTEXTS-1];
+  wire [129:0] sums = sums_mem[solve_context_q];
+  wire [101:0] template_sums = template_sums_mem[solve_context_q];
+  wire unused_sums = &{1'b0, xg, yg, sy, gg, sg, one[27:18], sx[27:18]};
+  wire [CONTEXTS-1:0] solvable = normal_q | step_q | accept_q;
+  wire [CW-1:0] first_solved;
+  klt_oldest #(
+      .CONTEXTS(CONTEXTS)
+  ) first_solve (
+      .s_wanted (solvable),
+      .s_oldest (oldest_q),
+      .m_context(first_solved)
+  );
+  reg offered_q;  // the scalar unit is offered its context
+  wire solve_ready;
+  wire solve_pick = !solving_q && |solvable;
+  wire [CONTEXTS-1:0] solve_taken = solve_pick ? ONE << first_solved : NONE;
+  always @(posedge clk) begin
+    if (compared || formed) sums_mem[sums_context] <= {x, y, g, square, one[17:0]};
+    if (formed) template_sums_mem[sums_context] <= {xx, xy, yy, sx[17:0]};
+    if (solve_pick) begin
+      solve_context_q <= first_solved;
+      solve_op_q <= normal_q[first_solved] ? NORMAL_OP : accept_q[first_solved] ? ACCEPT_OP
+          : stereo_q[first_solved] ? STEREO_OP : STEP_OP;
+    end
+    if (rst) {solving_q, offered_q} <= 2'd0;
+    else begin
+      solving_q <= solve_pick || (solving_q && !solve_valid);
+      offered_q <= solve_pick || (offered_q && !solve_ready);
+    end
+  end
+  wire [27:0] sum_x, sum_y, sum_g, sum_square, sum_xx, sum_xy, sum_yy;
+  wire [17:0] sum_1, sum_sx;
+  assign {sum_x, sum_y, sum_g, sum_square, sum_1} = sums;
+  assign {sum_xx, sum_xy, sum_yy, sum_sx} = template_sums;
   klt_solve #(
-      .CONTEXTS(1)
+      .CONTEXTS(CONTEXTS)
   ) solve (
       .clk(clk),
       .rst(rst),
       .cfg_step(cfg_step),
       .cfg_flat_min(cfg_flat_min),
-      .s_valid(rows_template || (sums_here && normal_ok_q) || state_q == ACCEPT),
+      .s_valid(offered_q),
       .s_ready(solve_ready),
-      .s_op(rows_template ? NORMAL_OP : state_q == ACCEPT ? ACCEPT_OP : stereo_q ? STEREO_OP : STEP_OP),
-      .s_context(2'd0),
-      .s_x(x),
-      .s_y(y),
-      .s_g(g),
-      .s_1(one),
-      .s_square(square),
-      .s_xx(xx),
-      .s_xy(xy),
-      .s_yy(yy),
-      .s_xg(xg),
-      .s_yg(yg),
-      .s_gg(gg),
-      .s_sx(sx),
-      .s_sy(sy),
-      .s_sg(sg),
-      .s_slope(slope_q),
-      .s_minimum(stereo_q ? cfg_stereo_correlation_min : cfg_correlation_min),
+      .s_op(solve_op_q),
+      .s_context(solve_context),
+      .s_x(sum_x),
+      .s_y(sum_y),
+      .s_g(sum_g),
+      .s_1({{10{sum_1[17]}}, sum_1}),
+      .s_square(sum_square),
+      .s_xx(sum_xx),
+      .s_xy(sum_xy),
+      .s_yy(sum_yy),
+      .s_xg(sum_x),
+      .s_yg(sum_y),
+      .s_gg(sum_square),
+      .s_sx({{10{sum_sx[17]}}, sum_sx}),
+      .s_sy({{10{sum_g[17]}}, sum_g[17:0]}),
+      .s_sg({{10{sum_1[17]}}, sum_1}),
+      .s_slope(slope),
+      .s_minimum(stereo_q[solve_context_q] ? cfg_stereo_correlation_min : cfg_correlation_min),
       .m_valid(solve_valid),
       .m_ok(solve_ok),
       .m_small(solve_small),
@@ -372,197 +498,71 @@ module klt #(
       .m_u(solve_u),
       .m_v(solve_v)
   );
+  wire [1:0] solve_context;
+  assign solve_context = {{(2 - CW) {1'b0}}, solve_context_q};
 
-  // ---- update: shift, stop rule, too far from the start ----
-  wire too_far;
-  wire signed [18:0] u_moved, v_moved;
-  klt_update #(
-      .POS_W(POS_W)
-  ) update (
-      .clk(clk),
-      .s_stereo(stereo_q),
-      .s_level(level_q),
-      .s_limit(stereo_q ? cfg_max_refine : cfg_max_shift),
-      .s_u(u_q),
-      .s_v(v_q),
-      .s_u_start(u0_q),
-      .s_v_start(v0_q),
-      .s_u_here(ul_q),
-      .s_v_here(vl_q),
-      .m_too_far(too_far),
-      .m_u_moved(u_moved),
-      .m_v_moved(v_moved),
-      .m_u(m_u),
-      .m_v(m_v)
-  );
-  wire all_done = count_q == (stereo_q ? cfg_stereo_iterations : cfg_max_iterations);
-  reg small_q;
-
-  // ---- control ----
-  wire signed [POS_W-1:0] u_wide = {{(POS_W - 20) {u_q[19]}}, u_q};
-  wire signed [POS_W-1:0] v_wide = {{(POS_W - 20) {v_q[19]}}, v_q};
-  wire signed [POS_W-1:0] half = {{(POS_W - 2) {1'b0}}, level_q};  // of a pixel: 0, 1, 2
-  wire signed [POS_W-1:0] ul = (u_wide + half) >>> level_q;
-  wire signed [POS_W-1:0] vl = (v_wide + half) >>> level_q;
-  // The next window's place is judged, in the cycle of the judgement of the step but for a curve.
-  assign places = state_q == PLACE_WINDOW || (state_q == UPDATE && !stereo_q && !small_q && !all_done);
-  // gives_up: the level is passed over; at the finest this ends the track.
-  reg [2:0] why_d;
-  always @* begin
-    gives_up_d = 1'b0;
-    why_d = BORDER;
-    case (state_q)
-      INSIDE: gives_up_d = !inside || (!warped && key_settled && !key_inside_q);
-      CUT_TEMPLATE: gives_up_d = warped && sampler_done && !sampler_ok;
-      MISMATCH: begin
-        gives_up_d = sums_here && !normal_ok_q;
-        why_d = FLAT;
-      end
-      UPDATE: begin
-        gives_up_d = too_far ? stereo_q || !small_q : places && !inside;
-        why_d = too_far ? DIVERGED : BORDER;
-      end
-      PLACE_WINDOW: gives_up_d = !inside;
-      END_LEVEL: gives_up_d = warped && !stereo_q && !inside;
-      default: ;
-    endcase
-  end
-  assign sets_region = (state_q == INSIDE && !gives_up_d && (warped || key_settled))
-      || (places && !gives_up_d && !held);
-  wire next_key = cut_last && level_q == 2'd2;
-  wire wrong_key = state_q == LEVEL && level_q != 2'd0 && key_level_q != level_q;
-  wire first_key = taken && !s_stereo && cfg_levels > 2'd1;
-  assign changes_key = next_key || wrong_key || first_key;
-
-  always @(posedge clk) begin
-    if (taken) begin
-      stereo_q <= s_stereo;
-      u_key_q <= s_u_key;
-      v_key_q <= s_v_key;
-      u_q <= s_u;
-      v_q <= s_v;
-      pieces_q <= s_pieces;
-      knots_u_q <= s_knots_u;
-      knots_v_q <= s_knots_v;
-      slopes_q <= s_slopes;
-      count_0_q <= {ITERATION_W{1'b0}};
-      count_1_q <= {ITERATION_W{1'b0}};
-      count_2_q <= {ITERATION_W{1'b0}};
-      ends_q <= 1'b0;
-    end
-    if (first_key) key_level_q <= cfg_levels - 2'd1;
-    else if (next_key) key_level_q <= 2'd1;
-    else if (wrong_key) key_level_q <= level_q;
-    key_changed_q <= changes_key;
-    key_settling_q <= key_changed_q;
-
-    if (state_q == LEVEL) begin
-      {ul_q, vl_q} <= {ul, vl};
-      {u0_q, v0_q} <= {ul, vl};
-      count_q <= {ITERATION_W{1'b0}};
-    end
-    curve_asked_q <= state_q == CURVE;
-    if (state_q == CURVE && curve_valid) begin
-      vl_q <= curve_v;
-      slope_q <= curve_slope;
-    end
-    if (sets_region) {column_q, row_q} <= {begin_x[10:2], begin_y[10:2]};
-    if (state_q == SOLVE_STEP && solve_valid) begin
-      ul_q <= ul_q - {{(POS_W - 14) {solve_u[13]}}, solve_u};
-      if (!stereo_q) vl_q <= vl_q - {{(POS_W - 14) {solve_v[13]}}, solve_v};
-      small_q <= solve_small;
-    end
-    if (step_now) count_q <= count_q + {{(ITERATION_W - 1) {1'b0}}, 1'b1};
-    if (state_q == SOLVE_STEP)
-      case (level_q)
-        2'd0: count_0_q <= count_q;
-        2'd1: count_1_q <= count_q;
-        default: count_2_q <= count_q;
-      endcase
-    if (state_q == END_LEVEL) begin
-      u_q <= {u_moved[18], u_moved};
-      v_q <= {v_moved[18], v_moved};
-    end
-    if (state_q == CURVE && curve_valid && ends_q) begin
-      u_q <= ul_q[19:0];
-      v_q <= curve_v[19:0];
-    end
-
-    if (cut_now || rows_now) issue_q <= cut_last || rows_last ? 5'd0 : issue_q + 5'd1;
-    pause_q <= cut_now && !(cut_last && warped);
-    if (cut_last) address_q <= at_y[4:0];
-    else if (places) address_q <= at_y[4:0] + {4'd0, window_ready};  // if at all, it begins now
-    else if (cut_now || rows_now) address_q <= address_q + 5'd1;
-    else if (state_q == CUT_TEMPLATE || state_q == INSIDE) begin
-      if (!pause_q) address_q <= {3'd0, key_y_q[1:0]};
-    end else address_q <= at_y[4:0];
-    if (rows_valid) sums_q <= 1'b1;
-    if (rows_template) normal_busy_q <= 1'b1;
-    else if (solve_valid) normal_busy_q <= 1'b0;
-    if (normal_busy_q && solve_valid) normal_ok_q <= solve_ok;
-    if (cut_last) normal_busy_q <= 1'b1;
-
+  // ======== what each context waits for ========
+  wire [CONTEXTS-1:0] decided = d_valid ? ONE << d_context : NONE;
+  wire [CONTEXTS-1:0] began = taken ? ONE << newest_q : NONE;
+  wire [CONTEXTS-1:0] ended = given ? ONE << oldest_q : NONE;
+  wire compares = d_valid && !d_again && !d_accept && !d_done && !d_template;
+  wire trackable = solve_valid && solve_op_q == NORMAL_OP && solve_ok;
+  always @(posedge clk)
     if (rst) begin
-      state_q <= IDLE;
-      issue_q <= 5'd0;
-      pause_q <= 1'b0;
-      sums_q <= 1'b0;
-      key_changed_q <= 1'b0;
-      key_settling_q <= 1'b0;
-    end else if (gives_up_d) begin
-      sums_q <= 1'b0;
-      status_q <= why_d;
-      level_q <= level_below;
-      state_q <= warped ? RESULT : LEVEL;
+      {newest_q, oldest_q, sample_next_q} <= {(3 * CW) {1'b0}};
+      {busy_q, done_q, sampled_q, begins_q, template_q, compare_q, normal_q, step_q, accept_q} <= {(9 * CONTEXTS) {1'b0}};
+      match_q <= 1'b0;
+      sampling_q <= 1'b0;
     end else begin
-      case (state_q)
-        IDLE:
-        if (s_valid) begin
-          level_q <= s_stereo ? 2'd0 : cfg_levels - 2'd1;
-          state_q <= LEVEL;
-        end
-        LEVEL: state_q <= stereo_q ? CURVE : INSIDE;
-        CURVE:
-        if (curve_valid) state_q <= ends_q ? RESULT : count_q == {ITERATION_W{1'b0}} ? INSIDE : PLACE_WINDOW;
-        INSIDE: if (warped || key_settled) state_q <= CUT_TEMPLATE;
-        CUT_TEMPLATE: if (cut_last) state_q <= SAMPLE_WINDOW;
-        SAMPLE_WINDOW: if (rows_last) state_q <= MISMATCH;
-        MISMATCH:
-        if (step_now) begin
-          sums_q <= 1'b0;
-          state_q <= SOLVE_STEP;
-        end
-        SOLVE_STEP:
-        if (solve_valid) begin
-          status_q <= DIVERGED;
-          state_q <= stereo_q && !solve_ok ? RESULT : UPDATE;
-        end
-        UPDATE: state_q <= small_q || all_done ? END_LEVEL : stereo_q ? CURVE : SAMPLE_WINDOW;
-        PLACE_WINDOW: state_q <= SAMPLE_WINDOW;
-        END_LEVEL: begin
-          level_q <= level_below;
-          state_q <= warped ? ACCEPT : LEVEL;
-        end
-        ACCEPT: if (solve_ready) state_q <= ACCEPTED;
-        ACCEPTED:
-        if (solve_valid) begin
-          ends_q <= 1'b1;
-          status_q <= solve_flat && !stereo_q ? FLAT : solve_ok ? TRACKED : RESIDUAL;
-          state_q <= stereo_q && solve_ok ? CURVE : RESULT;
-        end
-        RESULT: if (m_ready) state_q <= IDLE;
-        default: state_q <= IDLE;
-      endcase
+      if (taken) newest_q <= newest_q == LAST_CONTEXT[CW-1:0] ? {CW{1'b0}} : newest_q + {{(CW - 1) {1'b0}}, 1'b1};
+      if (given) oldest_q <= oldest_q == LAST_CONTEXT[CW-1:0] ? {CW{1'b0}} : oldest_q + {{(CW - 1) {1'b0}}, 1'b1};
+      if (sampled_now)
+        sample_next_q <= sample_next_q == LAST_CONTEXT[CW-1:0] ? {CW{1'b0}} : sample_next_q + {{(CW - 1) {1'b0}}, 1'b1};
+      busy_q <= (busy_q | began) & ~ended;
+      match_q <= (match_q && !(given && stereo_q[oldest_q])) || (taken && s_stereo);
+      done_q <= (done_q | (d_done ? decided : NONE)) & ~ended;
+      sampling_q <= sample_now || (sampling_q && !sample_done);
+      sampled_q <= (sampled_q | (sampled_now ? ONE << sample_next_q : NONE)) & ~began;
+      begins_q <= (begins_q & ~event_taken) | began | (d_again ? decided : NONE);
+      template_q <= (template_q & ~event_taken & ~job_taken) | (d_template ? decided : NONE);
+      compare_q <= (compare_q & ~job_taken) | (compares ? decided : NONE)
+          | (trackable ? ONE << solve_context_q : NONE);
+      normal_q <= (normal_q & ~solve_taken) | (formed ? ONE << sums_context : NONE);
+      step_q <= (step_q & ~solve_taken) | (compared ? ONE << sums_context : NONE);
+      accept_q <= (accept_q & ~solve_taken) | (d_accept ? decided : NONE);
     end
+  always @(posedge clk) begin
+    if (taken) stereo_q[newest_q] <= s_stereo;
+    if (sampled_now) samples_ok_q[sample_next_q] <= sample_ok;
+    if (d_valid) warped_q[d_context] <= d_warped;
   end
 
-  wire unused = &{1'b0, begin_x[1:0], begin_y[1:0], at_x[10:5],
-      at_y[10:5], x0[PX_W-2:11], y0[PX_W-2:11]};
-
-  assign s_ready = state_q == IDLE;
-  assign m_valid = state_q == RESULT;
-  assign m_status = status_q;
-  assign m_iterations = {count_2_q, count_1_q, count_0_q};
+  // ======== results ========
+  reg [42+3*IW:0] result_mem[0:CONTEXTS-1];
+  wire [42+3*IW:0] result = result_mem[oldest_q];
+  always @(posedge clk) if (d_valid && d_done) result_mem[d_context] <= {d_iterations, d_status, d_v, d_u};
+  wire [1:0] unused_saturated;
+  wire unused = &{1'b0, unused_saturated, unused_sums};
+  round_saturate #(
+      .IN_W (20),
+      .SHIFT(0),
+      .OUT_W(19)
+  ) narrow_u (
+      .s_data(result[19:0]),
+      .m_data(m_u),
+      .m_saturated(unused_saturated[0])
+  );
+  round_saturate #(
+      .IN_W (20),
+      .SHIFT(0),
+      .OUT_W(19)
+  ) narrow_v (
+      .s_data(result[39:20]),
+      .m_data(m_v),
+      .m_saturated(unused_saturated[1])
+  );
+  assign m_status = result[42:40];
+  assign m_iterations = result[43+:3*IW];
   assign count_accesses = accesses_q;
 
 endmodule

@@ -3,13 +3,13 @@
 //
 // A request (s_valid, taken at any time; it ends the one before) is answered by m_done, a level, with
 // m_ok; equals `sample_warped` of vio/fixed/klt.py with a reach of WINDOW / 2 + 1. It asks for its region by
-// f_valid (one cycle) with the block it begins at; the eight block rows come on a_*, then f_done.
+// f_valid (one cycle) with the block it begins at; the eight block rows come on a_* by halves, then f_done.
 // Q formats:  pixels sQ10.8, map sQ1.14; positions cut to 8 fraction bits; values sQ7.PIXEL_FRAC, less
 //             128, one rounding.
 // Growth:     positions of samples are kept modulo 32 px, the region's side, where they all lie.
-// Latency:    7 cycles to f_valid, up to 7 to a refusal; then (WINDOW + 2)^2 + 9 cycles from f_done to m_done.
-//             Throughput: a sample a cycle. Rows of samples are read with r_row, a cycle later.
-// Memory:     4 x 8 x 256 bits of LUT RAM, WINDOW + 2 rows of samples in block RAM. Multipliers: 2.
+// Latency:    7 cycles to f_valid, up to 7 to a refusal; then (WINDOW + 2)^2 + 12 cycles from f_done to m_done.
+//             Throughput: a sample a cycle. The last row of samples comes a cycle before m_done.
+// Memory:     4 x 8 x 256 bits of LUT RAM. Multipliers: 2.
 // Area:       the four pixels of a sample are taken out of 1024 bits by clearing the registers of all others
 //             and uniting them: a LUT4 for four, where a multiplexer takes three.
 `default_nettype none
@@ -24,25 +24,27 @@ module klt_sampler #(
     input wire [10:0] cfg_width,  // of the image
     input wire [10:0] cfg_height,
 
-    input wire               s_valid,
-    input wire signed [18:0] s_u,
-    input wire signed [18:0] s_v,
-    input wire        [63:0] s_warp,  // w11, w10, w01, w00 (low)
+    input wire                               s_valid,
+    input wire signed [                18:0] s_u,
+    input wire signed [                18:0] s_v,
+    input wire        [                63:0] s_warp,     // w11, w10, w01, w00 (low)
 
     output wire       f_valid,
     output wire [8:0] f_column,
     output wire [8:0] f_row,
     input  wire       f_done,    // all block rows are here (level; low at the end of f_valid's cycle)
 
-    input wire          a_valid,
-    input wire [   2:0] a_row,
-    input wire [1023:0] a_pixels,
+    input wire         a_valid,
+    input wire         a_right,   // pixels 16 to 31 of its rows
+    input wire [  2:0] a_row,
+    input wire [511:0] a_pixels,
 
     output wire m_done,
     output wire m_ok,
 
-    input  wire [                   4:0] r_row,
-    output wire [(SIDE+2)*(FRAC+8)-1:0] m_values,
+    output wire                         m_valid,   // a row of samples
+    output wire [                  4:0] m_row,
+    output wire [(SIDE+2)*(FRAC+8)-1:0] m_values,  // signed, less 128
 
     output wire count_sample  // two pixels of two rows are read
 );
@@ -179,13 +181,15 @@ module klt_sampler #(
   wire [3:0] even = x[4:1] + {3'd0, x[0]};  // half of the even column of x and x + 1
   wire [1:0] y_next = y[1:0] + 2'd1;
   wire unused_position = &{1'b0, at_x_q[5:0], at_y_q[5:0]};
-  reg [7:0] fraction_x2_q, fraction_x3_q, fraction_x4_q, fraction_x5_q, fraction_x6_q;
-  reg [7:0] fraction_y2_q, fraction_y3_q, fraction_y4_q, fraction_y5_q, fraction_y6_q, fraction_y7_q,
-      fraction_y8_q;
+  reg [8*6-1:0] fractions_x_q;  // of stages 2 to 7
+  reg [8*9-1:0] fractions_y_q;  // of stages 2 to 10
+  wire [7:0] fraction_x5 = fractions_x_q[31:24];
+  wire [7:0] fraction_x7 = fractions_x_q[47:40];
+  wire [7:0] fraction_y10 = fractions_y_q[71:64];
   reg [1:0] odd2_q;  // of the pair of columns, the odd one: its block's parity, its half of the block
   reg [1:0] even2_q;  // the even one
   reg [3:0] odd_x_q, odd_y_q;  // of stages 2 to 5
-  reg [7:0] valid_q, ends_q, last_q;  // of stages 2 to 9
+  reg [10:0] valid_q, ends_q, last_q;  // of stages 2 to 12
 
   // ---- 3: the blocks; all others are 0; 4: of even and odd blocks the wanted columns ----
   reg [3:0] takes_even_q, takes_odd_q;  // columns 0 and 2 of the even block and of the odd; 1 and 3
@@ -195,15 +199,18 @@ module klt_sampler #(
   generate
     for (b = 0; b < 4; b = b + 1) begin : g_bank
       localparam [1:0] SELF = b;
-      reg [255:0] rows_mem[0:7];
-      always @(posedge clk) if (a_valid) rows_mem[a_row] <= a_pixels[256*b+:256];
+      reg [127:0] left_mem[0:7], right_mem[0:7];
+      always @(posedge clk) begin
+        if (a_valid && !a_right) left_mem[a_row] <= a_pixels[128*b+:128];
+        if (a_valid && a_right) right_mem[a_row] <= a_pixels[128*b+:128];
+      end
       // Rows from y on: those that lie in an earlier bank are in the next block row.
       wire [1:0] unused_row;
       wire [2:0] index;
       assign {index, unused_row} = y + 5'd3 - {3'd0, SELF};
       wire unused = &{1'b0, unused_row};
       reg [2:0] index_q;
-      wire [255:0] word = rows_mem[index_q];
+      wire [255:0] word = {right_mem[index_q], left_mem[index_q]};
       reg [255:0] word_q;
       for (i = 0; i < 8; i = i + 1) begin : g_block
         localparam [2:0] BLOCK = i;
@@ -254,75 +261,76 @@ module klt_sampler #(
     end
   endgenerate
 
-  // ---- 6: in order; 7: across; 8: rise; 9: down, one rounding ----
+  // ---- 6: in order; 7, 8: across; 9: lines; 10: rise; 11: down, one rounding ----
   wire [15:0] lefts = odd_x_q[3] ? odd5_q : even5_q;
   wire [15:0] rights = odd_x_q[3] ? even5_q : odd5_q;
   reg [15:0] upper_q, lower_q;
+  reg [8:0] digits_q;
   wire [15:0] upper_line;
   klt_interpolate across_upper (
+      .clk(clk),
       .s_left(upper_q[7:0]),
       .s_right(upper_q[15:8]),
-      .s_fraction(fraction_x6_q),
+      .s_digits(digits_q),
       .m_blend(upper_line)
   );
-  wire signed [8:0] slope = $signed({1'b0, lower_q[15:8]}) - $signed({1'b0, lower_q[7:0]});
-  wire signed [17:0] run = {{9{slope[8]}}, slope} * $signed({10'd0, fraction_x6_q});
-  wire [15:0] lower_line = {lower_q[7:0], 8'd0} + run[15:0];
-  reg [15:0] upper_line_q, lower_line_q;
+  reg signed [8:0] slope_q;
+  wire signed [17:0] run = {{9{slope_q[8]}}, slope_q} * $signed({10'd0, fraction_x7});
+  reg [7:0] lower7_q, lower8_q;
+  reg [15:0] run_q;
+  wire [15:0] lower_line = {lower8_q, 8'd0} + run_q;
+  reg [15:0] upper_line_q, upper_line9_q, lower_line_q;
   // The upper line with half of what is rounded away, and the rise to the lower.
   reg [23:0] base_q;
   reg signed [16:0] rise_q;
-  wire signed [25:0] risen = {{9{rise_q[16]}}, rise_q} * $signed({18'd0, fraction_y8_q});
-  wire [23:0] down = base_q + risen[23:0];
+  wire signed [25:0] risen = {{9{rise_q[16]}}, rise_q} * $signed({18'd0, fraction_y10});
+  reg [23:0] base11_q, risen_q;
+  wire [23:0] down = base11_q + risen_q;
   wire unused = &{1'b0, risen[25:24], down[DROP-1:0], run[17:16]};
   always @(posedge clk) begin
     upper_q <= odd_y_q[3] ? {rights[15:8], lefts[15:8]} : {rights[7:0], lefts[7:0]};
     lower_q <= odd_y_q[3] ? {rights[7:0], lefts[7:0]} : {rights[15:8], lefts[15:8]};
+    digits_q <= {1'b0, fraction_x5} + 9'h055;
+    slope_q <= $signed({1'b0, lower_q[15:8]}) - $signed({1'b0, lower_q[7:0]});
+    lower7_q <= lower_q[7:0];
+    run_q <= run[15:0];
+    lower8_q <= lower7_q;
     upper_line_q <= upper_line;
+    upper_line9_q <= upper_line_q;
     lower_line_q <= lower_line;
-    base_q <= {upper_line_q, 8'd0} + HALF;
-    rise_q <= $signed({1'b0, lower_line_q}) - $signed({1'b0, upper_line_q});
+    base_q <= {upper_line9_q, 8'd0} + HALF;
+    rise_q <= $signed({1'b0, lower_line_q}) - $signed({1'b0, upper_line9_q});
+    base11_q <= base_q;
+    risen_q <= risen[23:0];
   end
 
-  // ---- 9: a row of samples; 10: stored ----
+  // ---- 11: a row of samples; 12: stored ----
   reg [ROWS*V_W-1:0] line_q;
   reg [4:0] store_q;
-  (* ram_style = "block" *) reg [ROWS*V_W-1:0] samples_mem[0:31];
-  reg [ROWS*V_W-1:0] values_q;
-  wire store = valid_q[7] && ends_q[7];
-  assign stored_last = store && last_q[7];
+  wire store = valid_q[10] && ends_q[10];
+  assign stored_last = store && last_q[10];
 
   always @(posedge clk) begin
-    fraction_x2_q <= at_x_q[13:6];
-    fraction_x3_q <= fraction_x2_q;
-    fraction_x4_q <= fraction_x3_q;
-    fraction_x5_q <= fraction_x4_q;
-    fraction_x6_q <= fraction_x5_q;
-    fraction_y2_q <= at_y_q[13:6];
-    fraction_y3_q <= fraction_y2_q;
-    fraction_y4_q <= fraction_y3_q;
-    fraction_y5_q <= fraction_y4_q;
-    fraction_y6_q <= fraction_y5_q;
-    fraction_y7_q <= fraction_y6_q;
-    fraction_y8_q <= fraction_y7_q;
+    fractions_x_q <= {fractions_x_q[39:0], at_x_q[13:6]};
+    fractions_y_q <= {fractions_y_q[63:0], at_y_q[13:6]};
     odd2_q <= x[2:1];
     even2_q <= even[1:0];
     takes_even_q <= 4'd1 << even2_q;
     takes_odd_q <= 4'd1 << odd2_q;
     odd_x_q <= {odd_x_q[2:0], x[0]};
     odd_y_q <= {odd_y_q[2:0], y[0]};
-    ends_q <= {ends_q[6:0], ends};
-    last_q <= {last_q[6:0], row_q == LAST};
-    if (valid_q[6]) line_q <= {~down[23], down[22:DROP], line_q[ROWS*V_W-1:V_W]};
-    if (store) samples_mem[store_q] <= line_q;
-    values_q <= samples_mem[r_row];
+    ends_q <= {ends_q[9:0], ends};
+    last_q <= {last_q[9:0], row_q == LAST};
+    if (valid_q[9]) line_q <= {~down[23], down[22:DROP], line_q[ROWS*V_W-1:V_W]};
     if (state_q == FETCH) store_q <= 5'd0;
     else if (store) store_q <= store_q + 5'd1;
-    if (rst || s_valid) valid_q <= 8'd0;
-    else valid_q <= {valid_q[6:0], state_q == SAMPLE};
+    if (rst || s_valid) valid_q <= 11'd0;
+    else valid_q <= {valid_q[9:0], state_q == SAMPLE};
   end
 
-  assign m_values = values_q;
+  assign m_valid = store;
+  assign m_row = store_q;
+  assign m_values = line_q;
   assign count_sample = state_q == SAMPLE;
 
 endmodule

@@ -2,8 +2,8 @@
 // Add the lanes of a row, and rows to one of two sums.
 //
 // Q formats:  signed IN_W bits a lane -> signed SUM_W bits, exact while it fits.
-// Latency:    2 cycles from s_data to the sums: four lanes each, then the rest and the sum.
-//             Throughput: a row a cycle. s_add_* and s_begins come a cycle after their s_data.
+// Latency:    3 cycles from s_data to the sums: four lanes each, the rest, the sum.
+//             Throughput: a row a cycle. s_add_* and s_begins come two cycles after their s_data.
 //             A row belongs to one of the sums.
 `default_nettype none
 
@@ -74,11 +74,13 @@ module klt_sum #(
   wire [EIGHT_W-1:0] high = eights[EIGHT_W+:EIGHT_W];
   wire [ROW_W-1:0] row = {low[EIGHT_W-1], low[EIGHT_W-1:1], low[0] && high[0]}
       + {high[EIGHT_W-1], high[EIGHT_W-1:1], low[0] || high[0]};
+  reg [ROW_W-1:0] row_q;
+  always @(posedge clk) row_q <= row;
   wire [SUM_W-1:0] row_wide;
-  assign row_wide[ROW_W-1:0] = row;
+  assign row_wide[ROW_W-1:0] = row_q;
   generate
     if (SUM_W > ROW_W) begin : g_wide
-      assign row_wide[SUM_W-1:ROW_W] = {(SUM_W - ROW_W) {row[ROW_W-1]}};
+      assign row_wide[SUM_W-1:ROW_W] = {(SUM_W - ROW_W) {row_q[ROW_W-1]}};
     end
   endgenerate
 

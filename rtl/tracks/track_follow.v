@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Follow all tracks into the new frame: prediction, tracker, new ray, and the table made dense.
 //
-// `_advance` of vio/fixed/frontend.py. While the tracker is at work on one track, the projection unit
+// `_advance` of vio/fixed/frontend.py. While the tracker is at work on some tracks, the projection unit
 // predicts the next one. Tracks that are lost leave the table; the others move up, in their order.
 // Latency:    the tracker's for all tracks, and the prediction of the first.
-// Throughput: one track a tracker's time; the projection unit needs about 400 cycles a track.
+// Throughput: as many tracks in flight as the tracker takes, up to IN_FLIGHT; the projection unit needs about 400
+//             cycles a track.
+// Memory:     IN_FLIGHT x 38 bits of LUT RAM.
 `default_nettype none
 
 module track_follow #(
+    parameter IN_FLIGHT = 4,  // tracks that the tracker has at most, a power of two
 `define PORT_WIDTHS
 `include "vio_params.vh"
     ,
@@ -55,6 +58,7 @@ module track_follow #(
     output wire [19:0] k_v,
     output wire [63:0] k_warp,
     input  wire        k_done,
+    output wire        k_done_ready,
     input  wire [18:0] k_found_u,
     input  wire [18:0] k_found_v,
     input  wire [ 2:0] k_status,
@@ -79,6 +83,8 @@ module track_follow #(
   localparam [CW-1:0] ONE = {{(CW - 1) {1'b0}}, 1'b1};
   localparam [2:0] TRACKED = 3'd0;
 
+  wire k_taken = k_valid && k_ready;
+
   // ---- ahead of the tracker: read, predict, hold ----
   localparam [2:0] A_IDLE = 3'd0, A_READ = 3'd1, A_ROW = 3'd2, A_ASK = 3'd3, A_PREDICT = 3'd4, A_HELD = 3'd5;
   reg [2:0] ahead_q;
@@ -90,7 +96,7 @@ module track_follow #(
   reg [63:0] warp_q;
 
   // ---- behind it: ray, read again, write ----
-  localparam [2:0] B_IDLE = 3'd0, B_WAIT = 3'd1, B_RAY = 3'd2, B_RAY_SENT = 3'd3, B_READ = 3'd4,
+  localparam [2:0] B_WAIT = 3'd1, B_RAY = 3'd2, B_RAY_SENT = 3'd3, B_READ = 3'd4,
                    B_ROW = 3'd5, B_WRITE = 3'd6;
   reg [2:0] behind_q;
   reg [CW-1:0] index_q, kept_q;
@@ -113,13 +119,33 @@ module track_follow #(
   assign q_y_key = y_key_q;
   assign q_scale = scale_q;
 
-  assign k_valid = ahead_q == A_HELD && behind_q == B_IDLE;
+  // What was predicted of the tracks that the tracker has.
+  wire queue_ready, unused_queued;
+  wire [18:0] predicted_u, predicted_v;
+  wire [$clog2(IN_FLIGHT):0] unused_level;
+  wire taken_back = k_done && k_done_ready;
+  fifo #(
+      .WIDTH(38),
+      .DEPTH(IN_FLIGHT)
+  ) predictions (
+      .clk(clk),
+      .rst(rst),
+      .s_valid(k_taken),
+      .s_ready(queue_ready),
+      .s_data({next_v_q, next_u_q}),
+      .m_valid(unused_queued),
+      .m_ready(taken_back),
+      .m_data({predicted_v, predicted_u}),
+      .level(unused_level)
+  );
+
+  assign k_valid = ahead_q == A_HELD && queue_ready;
+  assign k_done_ready = behind_q == B_WAIT;
   assign k_u_key = {1'b0, u_key_q};
   assign k_v_key = {1'b0, v_key_q};
   assign k_u = {next_u_q[18], next_u_q} + {{4{drift_u_q[15]}}, drift_u_q};
   assign k_v = {next_v_q[18], next_v_q} + {{4{drift_v_q[15]}}, drift_v_q};
   assign k_warp = warp_q;
-  wire k_taken = k_valid && k_ready;
   wire ends = index_q == last_q;
 
   assign p_valid = behind_q == B_RAY;
@@ -135,13 +161,13 @@ module track_follow #(
       .s_data({v_q[18], v_q} - {predicted_v_q[18], predicted_v_q}), .m_data(drift_v), .m_saturated(unused_v)
   );
   wire [14:0] age = a_row[ROW_AGE+:15];
-  wire unused = &{1'b0, p_ray_x[18], p_ray_y[18], unused_u, unused_v};
+  wire unused = &{1'b0, p_ray_x[18], p_ray_y[18], unused_u, unused_v, unused_queued, unused_level};
 
   always @(posedge clk) begin
     done_q <= 1'b0;
     if (rst) begin
       ahead_q <= A_IDLE;
-      behind_q <= B_IDLE;
+      behind_q <= B_WAIT;
     end else begin
       if (start) begin
         ahead_q <= A_READ;
@@ -163,12 +189,10 @@ module track_follow #(
         default: ;
       endcase
       case (behind_q)
-        B_IDLE: if (k_taken) behind_q <= B_WAIT;
         B_WAIT:
         if (k_done) begin
           if (k_status == TRACKED) behind_q <= B_RAY;
           else begin
-            behind_q <= B_IDLE;
             index_q <= index_q + ONE;
             done_q <= ends;
           end
@@ -179,7 +203,7 @@ module track_follow #(
         B_ROW: if (a_valid) behind_q <= B_WRITE;
         B_WRITE:
         if (w_ready) begin
-          behind_q <= B_IDLE;
+          behind_q <= B_WAIT;
           index_q <= index_q + ONE;
           kept_q <= kept_q + ONE;
           done_q <= ends;
@@ -203,11 +227,8 @@ module track_follow #(
       next_v_q <= q_v;
       warp_q <= q_warp;
     end
-    if (k_taken) begin
-      predicted_u_q <= next_u_q;
-      predicted_v_q <= next_v_q;
-    end
-    if (k_done) begin
+    if (taken_back) begin
+      {predicted_v_q, predicted_u_q} <= {predicted_v, predicted_u};
       u_q <= k_found_u;
       v_q <= k_found_v;
     end
@@ -234,7 +255,7 @@ module track_follow #(
   assign w_mask = kept_q == index_q ? 6'b001011 : 6'b011111;
   assign done = done_q;
   assign kept = kept_q;
-  assign event_result = behind_q == B_WAIT && k_done;
+  assign event_result = taken_back;
   assign event_status = k_status;
 
 endmodule

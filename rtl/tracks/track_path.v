@@ -92,7 +92,8 @@ module track_path #(
     output wire [   8:0] k_r_column,
     output wire [   8:0] k_r_row,
     input  wire          k_a_valid,
-    input  wire [1023:0] k_a_pixels,
+    input  wire          k_a_right,
+    input  wire [ 511:0] k_a_pixels,
     output wire          s_r_valid,
     input  wire          s_r_ready,
     output wire [   1:0] s_r_buffer,
@@ -271,7 +272,7 @@ module track_path #(
     else active_q <= start | (active_q & ~done);
 
   // ======== the passes over the tracks ========
-  wire fq_valid, fk_valid, fk_ready, fk_done, fp_valid, fp_ready, fp_done;
+  wire fq_valid, fk_valid, fk_ready, fk_done, fk_done_ready, fp_valid, fp_ready, fp_done;
   wire [17:0] fq_x, fq_y, fq_x_key, fq_y_key;
   wire [10:0] fq_scale;
   wire [18:0] fk_u_key, fk_v_key, fp_x, fp_y, found_u, found_v;
@@ -315,6 +316,7 @@ module track_path #(
       .k_v(fk_v),
       .k_warp(fk_warp),
       .k_done(fk_done),
+      .k_done_ready(fk_done_ready),
       .k_found_u(found_u),
       .k_found_v(found_v),
       .k_status(k_status),
@@ -743,7 +745,7 @@ module track_path #(
       .s_knots_v(sk_knots_v),
       .s_slopes(sk_slopes),
       .m_valid(klt_valid),
-      .m_ready(matching ? sk_result_ready : 1'b1),
+      .m_ready(matching ? sk_result_ready : fk_done_ready),
       .m_u(found_u),
       .m_v(found_v),
       .m_status(k_status),
@@ -755,6 +757,7 @@ module track_path #(
       .r_column(k_r_column),
       .r_row(k_r_row),
       .a_valid(k_a_valid),
+      .a_right(k_a_right),
       .a_pixels(k_a_pixels),
       .count_accesses(count_tracker)
   );
@@ -838,7 +841,7 @@ module track_path #(
   wire [5:0] iterations0 = {{(6 - IW) {1'b0}}, k_iterations[0+:IW]};
   wire [5:0] iterations1 = {{(6 - IW) {1'b0}}, k_iterations[IW+:IW]};
   wire [5:0] iterations2 = {{(6 - IW) {1'b0}}, k_iterations[2*IW+:IW]};
-  assign count_iterations = fk_done ? iterations0 + iterations1 + iterations2 : 6'd0;
+  assign count_iterations = fk_done && fk_done_ready ? iterations0 + iterations1 + iterations2 : 6'd0;
   assign count_points = {1'b0, pu_valid && pu_ready} + {1'b0, pb_valid && pb_ready};
   assign count_stereo_columns = match_valid && match_ready ? match_columns : 8'd0;
   assign count_stereo_iterations = match_valid && match_ready ? match_iterations : 4'd0;

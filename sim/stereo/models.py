@@ -90,6 +90,33 @@ class Reader:
         lines[: part.shape[0], : part.shape[1]] = part
         return int.from_bytes(lines.tobytes(), "little")
 
+    async def run_by_halves(self) -> None:
+        """Serve for ever as client 0: a request in two cycles, an answer by its halves."""
+        dut, mask = self.dut, (1 << 128) - 1
+        under_way: deque[int | None] = deque([None] * self.latency)
+        right = asked = None
+        while True:
+            busy = asked is not None or self.generator.random() < self.busy
+            dut.r_ready.value = int(not busy)
+            answer = under_way.popleft()
+            dut.a_valid.value = int(answer is not None or right is not None)
+            dut.a_right.value = int(right is not None)
+            if right is not None:
+                dut.a_pixels.value, right = right, None
+            elif answer is not None:
+                lines = [answer >> 128 * n & mask for n in range(8)]
+                left, right = (sum(lines[2 * n + h] << 128 * n for n in range(4)) for h in (0, 1))
+                dut.a_pixels.value = left
+            await ReadOnly()
+            asked = None
+            if dut.r_valid.value and dut.r_ready.value:
+                ports = (dut.r_buffer, dut.r_level, dut.r_column, dut.r_row)
+                request = tuple(int(port.value) for port in ports)
+                self.requests.append(request)  # type: ignore[arg-type]
+                asked = self.answer(*request)  # type: ignore[arg-type]
+            under_way.append(asked)
+            await RisingEdge(dut.clk)
+
     async def run(self) -> None:
         """Serve for ever."""
         dut = self.dut

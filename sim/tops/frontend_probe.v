@@ -144,7 +144,7 @@ module frontend_probe (
                               && !dut.track_side.corner_end;
   assign probe_corner = {{(42 - CORNER_SCORE_BITS) {1'b0}}, dut.track_side.corner_score,
                          dut.track_side.corner_v, dut.track_side.corner_u};
-  assign probe_klt_valid = dut.track_side.fk_done;
+  assign probe_klt_valid = dut.track_side.fk_done && dut.track_side.fk_done_ready;
   assign probe_klt_uv = {26'd0, dut.track_side.found_v, dut.track_side.found_u};
   localparam GAP = 8 - ITERATION_BITS;
   assign probe_klt_status = {

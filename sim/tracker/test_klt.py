@@ -45,9 +45,11 @@ class Bench:
         self.generator, self.noise = random.Random(seed), np.random.default_rng(seed)
         self.images: dict[tuple[int, int], np.ndarray] = {}
         self.pipe: deque[int | None] = deque([None] * LATENCY)
+        self.right: int | None = None  # half of the last answer, still to be given
         self.busy_share = 0.0  # of the cycles in which the reader is not ready
         self.cycles = 0
         self.fetches = 0
+        self.most = 0  # requests in flight
         # Rows out of a region, samples, rows of the basis written and read.
         self.accesses = np.zeros(4, np.int64)
 
@@ -63,6 +65,7 @@ class Bench:
         d.cfg_stereo_iterations.value, d.cfg_max_refine.value = 1, 0
         await reset(d)
         self.pipe = deque([None] * LATENCY)
+        self.right, self.asked = None, False
 
     def pixels(self, buffer: int, level: int, column: int, row: int) -> int:
         """Return a block row; what lies outside of the image is noise."""
@@ -70,16 +73,23 @@ class Bench:
         block = self.noise.integers(0, 256, (4, 32), dtype=np.uint8)
         inside = image[4 * row : 4 * row + 4, 4 * column : 4 * column + 32]
         block[: inside.shape[0], : inside.shape[1]] = inside
-        return int.from_bytes(block.tobytes(), "little")
+        left, right = (int.from_bytes(block[:, n : n + 16].tobytes(), "little") for n in (0, 16))
+        return left | right << 512
 
     async def tick(self) -> None:
         """Pass a cycle with the reader's part of it."""
         d = self.dut
         answer = self.pipe.popleft()
-        d.a_valid.value = int(answer is not None)
-        if answer is not None:
-            d.a_pixels.value = answer
-        ready = self.generator.random() >= self.busy_share
+        d.a_valid.value = int(answer is not None or self.right is not None)
+        d.a_right.value = int(self.right is not None)
+        if self.right is not None:
+            d.a_pixels.value, self.right = self.right, None
+        elif answer is not None:
+            d.a_pixels.value, self.right = answer & ((1 << 512) - 1), answer >> 512
+        else:
+            d.a_pixels.value = self.generator.getrandbits(512)
+        # A request takes two cycles of the reader.
+        ready = not self.asked and self.generator.random() >= self.busy_share
         d.r_ready.value = int(ready)
         await ReadOnly()
         counted = int(d.count_accesses.value)
@@ -90,6 +100,7 @@ class Bench:
             request = self.pixels(buffer, level, int(d.r_column.value), int(d.r_row.value))
             self.fetches += 1
         self.pipe.append(request)
+        self.asked = request is not None
         self.done = bool(d.m_valid.value) and bool(d.m_ready.value)
         self.taken = bool(d.s_valid.value) and bool(d.s_ready.value)
         if self.done:
@@ -125,6 +136,31 @@ class Bench:
             if self.done:
                 return self.result
         raise AssertionError(f"no result within 5000 cycles for {fields}")
+
+    async def stream(self, requests: list[dict[str, int]], waits: float) -> list[tuple]:
+        """Return the results of requests, each offered as soon as the tracker is ready for it.
+
+        waits: share of the cycles in which the next request is not there yet.
+        """
+        d, results, offered = self.dut, [], 0
+        d.s_valid.value = 0
+        for _ in range(2000 * len(requests) + 5000):
+            if not d.s_valid.value and offered < len(requests) and self.generator.random() >= waits:
+                for name, value in requests[offered].items():
+                    port = getattr(d, f"s_{name}")
+                    port.value = int(value) & ((1 << len(port)) - 1)
+                d.s_valid.value = 1
+            d.m_ready.value = int(self.generator.random() >= self.busy_share)
+            await self.tick()
+            if self.taken:
+                offered += 1
+                d.s_valid.value = 0
+            self.most = max(self.most, offered - len(results))
+            if self.done:
+                results.append(self.result)
+            if len(results) == len(requests):
+                return results
+        raise AssertionError(f"{len(results)} of {len(requests)} results; {offered} were taken")
 
 
 def _packed(values, bits: int) -> int:
@@ -242,6 +278,57 @@ def _accesses(k: KltRegisters, windows: int) -> list[int]:
         k.levels * k.window,
         windows * k.window,
     ]
+
+
+def _requests(keys: np.ndarray, starts: np.ndarray, maps: np.ndarray) -> list[dict[str, int]]:
+    """Return the requests to follow windows."""
+    return [
+        {
+            "stereo": 0,
+            "u_key": u_key,
+            "v_key": v_key,
+            "u": u,
+            "v": v,
+            "warp": _packed(warp.ravel(), 16),
+        }
+        for (u_key, v_key), (u, v), warp in zip(keys, starts, maps, strict=True)
+    ]
+
+
+@cocotb.test()
+async def windows_in_flight_do_not_mix_and_come_in_the_order_of_their_requests(dut) -> None:
+    """As many as there are contexts, of all kinds; reader, source and sink wait or do not."""
+    config = _config()
+    signals = signal_table(formats(config.hw), trace=False)
+    width, height = int(str(cocotb.plusargs["width"])), int(str(cocotb.plusargs["height"]))
+    contexts, count = (int(str(cocotb.plusargs[name])) for name in ("contexts", "tracks"))
+    generator = np.random.default_rng(14)
+    for round_, (busy, waits) in enumerate(((0.0, 0.0), (0.4, 0.0), (0.0, 0.995), (0.7, 0.98))):
+        k = klt_registers(config.frontend, config.hw)
+        if round_ == 1:  # many windows diverge
+            k = k._replace(max_shift=600, max_iterations=3)
+        key, current = _scene(generator, width, height, k.levels)
+        keys, starts, maps = _tracks(generator, count if round_ == 0 else 24, width, height)
+        uv, status, iterations = track_windows(key, current, keys, starts, maps, k, signals)
+        bench = Bench(dut, k, 20 + round_)
+        for level in range(k.levels):
+            bench.images[KEY, level], bench.images[CURRENT, level] = key[level], current[level]
+        bench.busy_share = busy
+        await bench.start(width, height)
+        got = await bench.stream(_requests(keys, starts, maps), waits)
+        more = (0,) * (3 - k.levels)
+        wanted = [
+            (int(u), int(v), int(s), (*(int(x) for x in done), *more))
+            for (u, v), s, done in zip(uv, status, iterations, strict=True)
+        ]
+        assert got == wanted, round_
+        assert got[::-1] != wanted  # another order would show
+        assert bench.most == contexts or waits
+        dut._log.info(
+            "%.1f cycles and %.1f windows a track",
+            bench.cycles / len(keys),
+            iterations.sum() / len(keys),
+        )
 
 
 class Match:
@@ -372,8 +459,40 @@ async def a_reset_at_any_time_leaves_nothing_behind(dut) -> None:
         dut.rst.value = 0
         got = await bench.ask(**fields)
         assert got[:3] == (int(uv[n, 0]), int(uv[n, 1]), int(status[n]))
+    # The same with all contexts at work: 30 resets at any step of any of them.
+    requests = _requests(keys, starts, maps)
+    for n in range(30):
+        dut.m_ready.value = int(n % 3 > 0)  # some results wait
+        dut.s_valid.value = 0
+        stop = int(generator.integers(100, 900))
+        for request in requests:
+            if stop > 0:
+                before = bench.cycles
+                for name, value in request.items():
+                    port = getattr(dut, f"s_{name}")
+                    port.value = int(value) & ((1 << len(port)) - 1)
+                dut.s_valid.value = 1
+                while stop > 0:
+                    await bench.tick()
+                    stop -= 1
+                    if bench.taken:
+                        break
+                assert bench.cycles > before
+        dut.s_valid.value, dut.rst.value = 0, 1
+        for _ in range(
+            1 + n % 4
+        ):  # short: whatever is under way must end by the reset, not by time
+            bench.pipe, bench.right = deque([None] * LATENCY), None
+            await bench.tick()
+        bench.pipe = deque([None] * LATENCY)
+        dut.rst.value = 0
+        at = n % 16
+        got = await bench.stream(requests[at : at + 4], 0.0)
+        wanted = [(int(u), int(v), int(s)) for (u, v), s in zip(uv, status, strict=True)]
+        assert [x[:3] for x in got] == wanted[at : at + 4], n
 
 
+CONTEXTS = {"tiny": 3, "ecp5_85k": 4}
 SIZES = {"tiny": (96, 64, 120, 20), "ecp5_85k": (192, 128, 60, 25)}
 
 
@@ -390,5 +509,14 @@ def test_klt(simulator: str, preset: str) -> None:
         "height": height,
         "tracks": tracks,
         "matches": matches,
+        "contexts": CONTEXTS[preset],
     }
-    simulate("klt", __name__, plusargs=plusargs, simulator=simulator, preset=preset)
+    parameters = {"CONTEXTS": CONTEXTS[preset]}
+    simulate(
+        "klt",
+        __name__,
+        parameters=parameters,
+        plusargs=plusargs,
+        simulator=simulator,
+        preset=preset,
+    )

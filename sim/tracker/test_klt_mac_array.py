@@ -22,6 +22,7 @@ pytestmark = pytest.mark.skipif(
 SUMS = ("x", "y", "g", "1", "square")
 TEMPLATE = ("xx", "xy", "yy", "xg", "yg", "gg", "sx", "sy", "sg")
 SIZE = 24
+CONTEXTS = {"tiny": 3, "ecp5_85k": 4}
 
 
 def _packed(values: np.ndarray, bits: int) -> int:
@@ -65,78 +66,119 @@ class Case:
         return tuple(int(x) for x in sums)
 
 
+class Bench:
+    """Give the array rows of jobs, each part in its cycle, and collect its sums."""
+
+    def __init__(self, dut, k, generator: np.random.Generator) -> None:
+        self.dut, self.k, self.generator = dut, k, generator
+        self.pixels: list[int] = []  # of the cycles to come
+        self.samples: list[tuple[int, int, int]] = []  # context, row, values, still to be given
+        self.since = 0  # cycles since the last of them
+        self.got: list[tuple[int, ...]] = []
+
+    async def cycle(self, row: dict[str, int], pixels: int = 0) -> None:
+        """Pass a cycle: control now, pixels in the next cycle; samples at any time."""
+        dut = self.dut
+        for name in ("valid", "first", "template", "sampled", "fraction_u", "fraction_v"):
+            getattr(dut, f"s_{name}").value = row.get(name, int(self.generator.integers(2)))
+        dut.s_valid.value = row.get("valid", 0)
+        dut.s_context.value = row.get("context", int(self.generator.integers(2)))
+        dut.s_pixels.value = self.pixels.pop() if self.pixels else 0
+        self.pixels.append(pixels)
+        self.since += 1
+        gives = bool(self.samples) and self.since > 1
+        dut.w_valid.value = int(gives)
+        if gives:
+            context, index, values = self.samples.pop(0)
+            dut.w_context.value, dut.w_row.value, dut.w_values.value = context, index, values
+            self.since = 0
+        await ReadOnly()
+        for pulse, names in ((dut.m_template, TEMPLATE), (dut.m_valid, SUMS)):
+            if pulse.value:
+                sums = (getattr(dut, f"m_{x}").value.to_signed() for x in names)
+                self.got.append((int(dut.m_context.value), *sums))
+        await RisingEdge(dut.clk)
+
+    async def sampled(self, case: Case, context: int, pause) -> None:
+        """Give a template of the sampler's values."""
+        while self.samples or self.since < 3:
+            await self.cycle({})
+        for index in range(self.k.window + 2):
+            row = {"valid": 1, "first": int(index == 0), "template": 1, "sampled": 1}
+            await self.cycle(row | {"context": context})
+            await self.cycle({})
+            await pause(2)
+        await self.cycle({})
+
+    def sample(self, case: Case, context: int) -> None:
+        """Have the rows of a sampled template given while other rows are worked on."""
+        n, frac = self.k.window, self.k.pixel_frac
+        for index in range(n + 2):
+            values = case.patch[index, : n + 2] - (128 << frac)
+            self.samples.append((context, index, _packed(values, frac + 8)))
+
+    async def rows(self, case: Case, context: int, template: bool, pause) -> None:
+        """Give a straight template's pixel rows or those of a window."""
+        n = self.k.window
+        image = case.key if template else case.image
+        u, v = (case.u_key, case.v_key) if template else (case.u, case.v)
+        reach = n // 2 + int(template)
+        for index in range(n + 1 + 2 * template):
+            y, x = (v >> 8) - reach + index, (u >> 8) - reach
+            pixels = image[y, x : x + n + 1 + 2 * template]
+            noise = self.generator.integers(0, 256, n + 3)
+            noise[: len(pixels)] = pixels
+            row = {"valid": 1, "first": int(index == 0), "template": int(template), "sampled": 0}
+            row |= {"fraction_u": u & 255, "fraction_v": v & 255, "context": context}
+            await self.cycle(row, pixels=_packed(noise, 8))
+            if template:
+                await self.cycle({})
+            await pause(1 + template)
+        if template:
+            await self.cycle({})
+
+
 @cocotb.test()
 async def sums_are_those_of_the_model(dut) -> None:
-    """Templates of pixels and of samples, each with windows behind it, with and without pauses."""
+    """Templates of pixels and of samples, windows of any context, with and without pauses."""
     generator, dice = np.random.default_rng(1), random.Random(1)
     config = load_config(str(cocotb.plusargs["preset"]))
     k = klt_registers(config.frontend, config.hw)
     signals = signal_table(formats(config.hw), trace=False)
-    cases = [Case(generator, k, signals, n % 4) for n in range(40)]
-    n, half = k.window, k.window // 2
-    dut.s_valid.value, dut.p_valid.value = 0, 0
+    contexts = int(str(cocotb.plusargs["contexts"]))
+    bench = Bench(dut, k, generator)
+    dut.s_valid.value = 0
     await reset(dut)
-    got: list[tuple[int, ...]] = []
+    expected: list[tuple[int, ...]] = []
+    held: dict[int, Case] = {}
+    for number in range(60):
+        case = Case(generator, k, signals, number % 4)
 
-    async def collect() -> None:
-        while True:
-            await ReadOnly()
-            for pulse, names in ((dut.m_template, TEMPLATE), (dut.m_valid, SUMS)):
-                if pulse.value:
-                    got.append(tuple(getattr(dut, f"m_{x}").value.to_signed() for x in names))
-            await RisingEdge(dut.clk)
+        async def pause(cycles: int, share: float = 0.3 * (number >= 30)) -> None:
+            while dice.random() < share:
+                for _ in range(cycles):
+                    await bench.cycle({})
 
-    collector = cocotb.start_soon(collect())
-    expected = []
-
-    async def row(case: Case, template: bool, index: int) -> None:
-        image = case.key if template else case.image
-        u, v = (case.u_key, case.v_key) if template else (case.u, case.v)
-        reach = half + int(template)
-        y, x = (v >> 8) - reach + index, (u >> 8) - reach
-        dut.s_valid.value, dut.s_first.value = 1, int(index == 0)
-        dut.s_template.value = int(template)
-        pixels = image[y, x : x + n + 1 + 2 * template]
-        noise = generator.integers(0, 256, n + 3)
-        noise[: len(pixels)] = pixels
-        dut.s_pixels.value = _packed(noise, 8)
-        dut.s_fraction_u.value, dut.s_fraction_v.value = u & 255, v & 255
-        await RisingEdge(dut.clk)
-        dut.s_valid.value = 0
-
-    for number, case in enumerate(cases):
-        pauses = number >= 20
-
-        async def wait(least: int, pauses: bool = pauses) -> None:
-            while least or (pauses and dice.random() < 0.3):
-                await RisingEdge(dut.clk)
-                least = max(least - 1, 0)
-
-        if number % 2:
-            for index in range(n + 2):
-                dut.p_valid.value, dut.p_first.value = 1, int(index == 0)
-                values = case.patch[index, : n + 2] - (128 << k.pixel_frac)
-                dut.p_values.value = _packed(values, k.pixel_frac + 8)
-                await RisingEdge(dut.clk)
-                dut.p_valid.value = 0
-                await wait(int(index < n + 1))
+        context, sampled = dice.randrange(contexts), dice.random() < 0.5
+        if sampled:
+            bench.sample(case, context)
+        for _ in range(dice.randrange(4) if held else 0):  # windows of whatever contexts there are
+            other = dice.choice(sorted(held))
+            await bench.rows(held[other], other, False, pause)
+            expected.append((other, *held[other].sums))
+        if sampled:
+            for _ in range(3):
+                await bench.cycle({})
+            await bench.sampled(case, context, pause)
         else:
-            for index in range(n + 3):
-                await row(case, True, index)
-                await wait(1)
-        expected.append(case.template)
-        for _ in range(1 + number % 3):
-            for index in range(n + 1):
-                await row(case, False, index)
-                await wait(0)
-            expected.append(case.sums)
-        if number % 5 == 0 or not number % 2:
-            await wait(4)
-    for _ in range(10):
-        await RisingEdge(dut.clk)
-    collector.cancel()
-    assert got == expected
-    case = cases[1]
+            await bench.rows(case, context, True, pause)
+        held[context] = case
+        expected.append((context, *case.template))
+    for _ in range(16):
+        await bench.cycle({})
+    assert bench.got == expected
+    assert len({word[0] for word in expected}) == contexts
+    case = held[0]
     changed = case.image.copy()
     changed[(case.v >> 8) + 2, (case.u >> 8) - 3] ^= 1
     assert case.compared(changed) != case.sums
@@ -149,8 +191,12 @@ def test_klt_mac_array(simulator: str, preset: str) -> None:
     simulate(
         "klt_mac_array",
         __name__,
-        parameters={"SIDE": config.frontend.window, "FRAC": config.hw.pixel_frac},
-        plusargs={"preset": preset},
+        parameters={
+            "SIDE": config.frontend.window,
+            "FRAC": config.hw.pixel_frac,
+            "CONTEXTS": CONTEXTS[preset],
+        },
+        plusargs={"preset": preset, "contexts": CONTEXTS[preset]},
         simulator=simulator,
         preset=preset,
     )

@@ -71,8 +71,8 @@ class Answers:
 class Bench:
     """Hold the partners of the pass: the table, prediction, tracker and rays, each at its pace."""
 
-    def __init__(self, dut, seed: int) -> None:
-        self.dut, self.generator = dut, random.Random(seed)
+    def __init__(self, dut, seed: int, room: int = 4) -> None:
+        self.dut, self.generator, self.room = dut, random.Random(seed), room
         self.rows: list[int] = []
         self.answers: list[Answers] = []
         self.due: list[tuple[int, str, int]] = []  # cycles left, partner, track
@@ -80,7 +80,10 @@ class Bench:
         self.read: list[int] = []
         self.writes: list[tuple[int, int, int]] = []  # index, row, mask
         self.results: list[int] = []
-        self.following = 0  # the track that the tracker was given last
+        self.following = 0  # the track that the tracker was done with last
+        self.in_flight: list[int] = []  # that the tracker has
+        self.most = 0  # at a time
+        self.ripe = 0  # cycles until the first of them is done
         self.done = False
 
     def draw(self, count: int) -> None:
@@ -149,12 +152,14 @@ class Bench:
                 d.a_valid.value, d.a_row.value = 1, self.rows[track]
             elif partner == "pixel":
                 d.q_done.value, d.q_u.value, d.q_v.value, d.q_warp.value = 1, a.u, a.v, a.warp
-            elif partner == "track":
-                d.k_done.value, d.k_status.value = 1, a.status
-                d.k_found_u.value, d.k_found_v.value = a.found_u, a.found_v
             else:
                 d.p_done.value, d.p_ray_x.value, d.p_ray_y.value = 1, a.ray_x, a.ray_y
         self.due = [x for x in self.due if x[0] > 0]
+        self.ripe -= 1
+        if self.in_flight and self.ripe <= 0:  # it waits until it is taken
+            a = self.answers[self.in_flight[0]]
+            d.k_done.value, d.k_status.value = 1, a.status
+            d.k_found_u.value, d.k_found_v.value = a.found_u, a.found_v
 
     def ask(self, partner: str, track: int, limit: int) -> None:
         """Note a request; a partner has one at a time."""
@@ -167,7 +172,12 @@ class Bench:
         self.answer()
         for name in ("q_ready", "k_ready", "p_ready", "w_ready"):
             getattr(d, name).value = int(g.random() < 0.6)
+        if len(self.in_flight) >= self.room:
+            d.k_ready.value = 0
         await ReadOnly()
+        if d.k_done.value and d.k_done_ready.value:
+            self.following = self.in_flight.pop(0)
+            self.ripe = g.randrange(1, 30)
         if d.r_valid.value:
             self.ask("row", int(d.r_index.value), 4)
             self.read.append(int(d.r_index.value))
@@ -181,14 +191,15 @@ class Bench:
             self.ask("pixel", track, 12)
             self.asked["pixel"] += 1
         if d.k_valid.value and d.k_ready.value:
-            self.following = track = self.asked["track"]
+            track = self.asked["track"]
             row, a = self.rows[track], self.answers[track]
             assert int(d.k_u_key.value) == field(row, "u_key")
             assert int(d.k_v_key.value) == field(row, "v_key")
             assert int(d.k_u.value) == (a.u + field(row, "drift_u", True)) % (1 << 20)
             assert int(d.k_v.value) == (a.v + field(row, "drift_v", True)) % (1 << 20)
             assert int(d.k_warp.value) == a.warp
-            self.ask("track", track, 30)
+            self.in_flight.append(track)
+            self.most = max(self.most, len(self.in_flight))
             self.asked["track"] += 1
         if d.p_valid.value and d.p_ready.value:
             a = self.answers[self.following]
@@ -236,8 +247,10 @@ async def tracks_are_followed_in_order_and_what_is_left_moves_up(dut) -> None:
     await bench.start()
     beyond = {"below": 0, "inside": 0, "above": 0}
     lost = 0
-    for count in (1, 1, 2, 3, 17, 40, 9, 5):
+    for count, room in ((1, 4), (1, 1), (2, 4), (3, 4), (17, 8), (40, 4), (9, 2), (5, 1)):
+        bench.room, bench.most = room, 0
         await bench.follow(count)
+        assert bench.most == min(room, 4) or count < 9  # the block's own limit is 4
         for a in bench.answers:
             for error in bench.errors(a) if a.status == TRACKED else ():
                 side = "below" if error < -32768 else "above" if error > 32767 else "inside"

@@ -10,7 +10,7 @@ golden model (tests count them).
 from dataclasses import dataclass
 
 from vio.config import Config
-from vio.hw.estimates.memory import MULTIPLIERS_OF_ROWS, REGION_PX, geometry
+from vio.hw.estimates.memory import CONTEXTS, MULTIPLIERS_OF_ROWS, REGION_PX, geometry
 from vio.hw.estimates.work import FrameWork
 
 MULTIPLY = 2  # operands to rounded, narrowed product
@@ -19,12 +19,15 @@ RECIPROCAL = 10  # normalise, then 18 quotient bits at 2 a cycle
 SLOPE_DIVIDE = 8  # 13 quotient bits at 2 a cycle
 POINT_MULTIPLIERS = 4
 DECODE = 9  # request, address, block RAM, decoder, write
-ROW_PIPELINE = 8  # row out of the region to its products' sums
-STEP = 11  # sums to the next window's address: mean, share, shift, cross, step, test
-TEMPLATE_SCALARS = 39  # sums to the reciprocal of the determinant: two divisions
-TRACK_END = 14  # flatness, correlation, write back
+ROW_PIPELINE = 17  # a window's last row out of its region to its sums
+TEMPLATE_PIPELINE = 20  # the same of a template
+STEP = 25  # sums to the next window's first row: mean, share, shift, cross, step, place, test
+TEMPLATE_SCALARS = 30  # sums to the first window's first row: the first of two divisions
+LEVEL_START = 13  # end of a level to the next one's fetches
+TRACK_END = 36  # flatness, correlation, result
 PASS = 30  # a track read from its table, passed on, decided, written back
-SAMPLES = 2  # warped samples a cycle
+SAMPLES = 1  # warped samples a cycle
+SAMPLER_START = 19  # corners, bounds, pipeline
 SEARCH_PAIR = 9  # two columns of the stereo search: a bit of their pixels' sums a cycle
 SEARCH_TABLE = 16  # entries of the search's tables, written a row of the window at a time
 SEARCH_START = 12  # the last columns' bits, before the tables may be written again
@@ -68,7 +71,8 @@ TURN = Chain(2 * MULTIPLY + RECIPROCAL, 8, 1)  # rotation and perspective divisi
 PROJECT = Chain(4 * MULTIPLY + LOOKUP, 12)
 BACK = UNPROJECT + TURN + PROJECT  # of the map of a window: current pixel to the keyframe's
 TO_LEFT = UNPROJECT + TURN + TURN + PROJECT  # of the map of a stereo window: right to left pixel
-FETCH = REGION_PX // 4 + DECODE  # one region, a row of blocks a cycle
+FETCH_ROWS = REGION_PX + 2  # one region, a row of pixels a cycle
+FETCH = FETCH_ROWS + DECODE
 
 
 def window_points() -> float:
@@ -85,7 +89,7 @@ def stereo_points(segments: int) -> float:
 
 def sampler(window: int) -> float:
     """Return the cycles of one warped template."""
-    return (window + 2) ** 2 / SAMPLES
+    return SAMPLER_START + FETCH + (window + 2) ** 2 / SAMPLES
 
 
 @dataclass(frozen=True)
@@ -102,18 +106,18 @@ class WindowCosts:
         return self.iteration_rows + ROW_PIPELINE + STEP
 
     def template(self, warped: bool) -> int:
-        """Latency of a template; the first window's sums are formed under its scalars."""
+        """Latency of a template: rows, pipeline, scalars."""
         rows = self.warped_rows if warped else self.straight_rows
-        first = self.iteration_rows + ROW_PIPELINE
-        return rows + ROW_PIPELINE + max(TEMPLATE_SCALARS - first, 0)
+        return rows + TEMPLATE_PIPELINE + TEMPLATE_SCALARS
 
 
 def window_costs(window: int) -> WindowCosts:
     """Return the costs: a template needs a pixel more on each side, bilinear rows one more.
 
-    A template's nine sums take two passes over the four multipliers of a lane.
+    A template's nine sums take two passes over the four multipliers of a lane. A warped one waits
+    for three cycles, either keeps the rows for one more.
     """
-    return WindowCosts(2 * (window + 3), 2 * (window + 3), window + 1)
+    return WindowCosts(2 * (window + 2) + 4, 2 * (window + 3) + 1, window + 1)
 
 
 def klt_rows(work: FrameWork, config: Config) -> float:
@@ -129,7 +133,7 @@ def klt_latency(work: FrameWork, config: Config) -> float:
     costs, c = window_costs(config.frontend.window), config.frontend
     templates = sum(costs.template(level < config.hw.warp_levels) for level in range(c.levels))
     return (
-        work.windows * (templates + c.levels * FETCH + TRACK_END)
+        work.windows * (templates + c.levels * (LEVEL_START + 2 * FETCH_ROWS + DECODE) + TRACK_END)
         + sum(work.iterations) * costs.iteration
         + work.refetches * FETCH
     )
@@ -140,10 +144,10 @@ def klt(work: FrameWork, config: Config) -> float:
     if not work.windows:
         return 0.0
     c = config.frontend
-    fetches = (2 * c.levels * work.windows + work.refetches) * (REGION_PX // 4)
+    fetches = (2 * c.levels * work.windows + work.refetches) * FETCH_ROWS
     steady = max(
         klt_rows(work, config),
-        klt_latency(work, config),
+        klt_latency(work, config) / CONTEXTS,
         work.windows * window_points(),
         work.windows * sampler(c.window),
         fetches,
@@ -235,7 +239,7 @@ def stereo(work: FrameWork, config: Config) -> float:
         strip_fetch(work, config),
     )
     last = costs.template(True) + work.stereo_iterations / n * costs.iteration
-    return steady + points + FETCH + sampler(c.window) + last
+    return steady + points + sampler(c.window) + last
 
 
 def stereo_ransac(work: FrameWork, config: Config) -> float:
@@ -301,7 +305,7 @@ def multipliers(config: Config) -> list[Multipliers]:
         ),
         Multipliers("scalars", 8, "template and step; correlation, flatness, refinement"),
         Multipliers("points", POINT_MULTIPLIERS, "lens, rotation, perspective; inverse sizes"),
-        Multipliers("sampler", 3 * SAMPLES, "bilinear samples of warped templates"),
+        Multipliers("sampler", 2, "bilinear samples of warped templates; one product is additions"),
         Multipliers("corners", 15 + 2, "gradient products of 5 rows, eigenvalue"),
         *([] if config.dataset.mono else [search]),
     ]

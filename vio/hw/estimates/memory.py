@@ -15,6 +15,8 @@ from vio.hw.estimates.blockram import block_rams, in_luts, lut_rams
 BANKS = 8  # of a frame buffer: a row of 8 neighbouring blocks is read in one cycle
 MULTIPLIERS_OF_ROWS = 6 * LANES  # 2 bilinear and 4 products a lane
 REGION_PX = 32  # side of the part of an image that a window is cut from
+REGION_COLUMNS = 28  # of its columns that are kept for a window or a straight template
+CONTEXTS = 4  # windows in flight in the tracker (rtl/tracker/klt.v)
 TRACK_WORD = 36  # bits of a word of the track table: a block RAM's
 ID_BITS, AGE_BITS = 32, 16
 
@@ -178,17 +180,16 @@ def _features(config: Config, g: Geometry) -> list[Memory]:
 
 
 def _tracking(config: Config) -> list[Memory]:
-    """Return the track table and the memories of the Lucas-Kanade unit (two tracks in flight)."""
+    """Return the track table and the memories of the Lucas-Kanade unit, of all its contexts."""
     hw, form, group = config.hw, formats(config.hw), "tracking data"
-    side = hw.max_window + 2
-    region = (2 * REGION_PX // 4, 8 * REGION_PX, 4)  # rows mod 4 in 4 banks, two regions
+    basis = 3 * hw.max_window * form["weighted"].bits
     return [
         Memory("track table", group, hw.max_tracks * track_words(hw), TRACK_WORD),
-        Memory("current regions", group, *region),
-        Memory("key regions, straight", group, *region),
-        Memory("key regions, sampler", group, *region, readers=2),
-        Memory("patches", group, 2 * side, side * form["patch"].bits),
-        Memory("template basis", group, 2 * hw.max_window, 3 * LANES * form["weighted"].bits),
+        # Of each context one of the window and one of the straight template.
+        Memory("regions", group, 2 * CONTEXTS * REGION_PX, 8 * REGION_COLUMNS),
+        Memory("sampler region", group, REGION_PX // 4, 8 * REGION_PX, 4),  # rows mod 4 in 4 banks
+        # The rows of a basis, and behind them those of the samples.
+        Memory("template basis", group, 2 * CONTEXTS * (hw.max_window + 1), basis),
         Memory("window weights", group, hw.max_window, LANES * hw.weight_bits),
         Memory("lens tables", group, 4 * (hw.lens_table + 1), form["radius2"].bits, readers=2),
         Memory("track output", group, 32, 36),

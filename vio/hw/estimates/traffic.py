@@ -98,11 +98,16 @@ def _tracking(work: FrameWork, config: Config) -> Accesses:
             # uv, ray, drift, age; size; new rows; copies for the keyframe.
             5 * work.tracked + work.verified + work.corners * row + 4 * stereo,
         ),
-        "current regions": (all_iterations * (c.window + 1), fetches * REGION_PX),
-        "key regions, straight": (n * straight * (c.window + 3), n * straight * fresh),
-        "key regions, sampler": (templates * 2 * (c.window + 2) ** 2, templates * REGION_PX),
-        "patches": (templates * (c.window + 2), templates * (c.window + 2)),
-        "template basis": (all_iterations * c.window, all_templates * c.window),
+        "regions": (
+            all_iterations * (c.window + 1) + n * straight * (c.window + 3),
+            fetches * REGION_PX + n * straight * fresh,
+        ),
+        "sampler region": (templates * 2 * (c.window + 2) ** 2, templates * REGION_PX),
+        # Of bases and of samples.
+        "template basis": (
+            all_iterations * c.window + templates * (c.window + 2),
+            all_templates * c.window + templates * (c.window + 2),
+        ),
         "window weights": ((all_iterations + all_templates) * c.window, 0.0),
         "lens tables": (2 * lookups, 0.0),
         "track output": (5 * work.tracks, 5 * work.tracks),

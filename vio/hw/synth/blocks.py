@@ -103,10 +103,8 @@ BLOCKS: dict[str, SynthBlock] = {
         1,
         {"ITERATION_W": "ITERATION_BITS", "KNOTS": "KNOTS"},
         (
-            "current regions",
-            "key regions, straight",
-            "key regions, sampler",
-            "patches",
+            "regions",
+            "sampler region",
             "template basis",
             "window weights",
         ),
