@@ -464,6 +464,8 @@ module klt #(
   wire [17:0] sum_1, sum_sx;
   assign {sum_x, sum_y, sum_g, sum_square, sum_1} = sums;
   assign {sum_xx, sum_xy, sum_yy, sum_sx} = template_sums;
+  wire [1:0] solve_context;
+  assign solve_context = {{(2 - CW) {1'b0}}, solve_context_q};
   klt_solve #(
       .CONTEXTS(CONTEXTS)
   ) solve (
@@ -498,8 +500,6 @@ module klt #(
       .m_u(solve_u),
       .m_v(solve_v)
   );
-  wire [1:0] solve_context;
-  assign solve_context = {{(2 - CW) {1'b0}}, solve_context_q};
 
   // ======== what each context waits for ========
   wire [CONTEXTS-1:0] decided = d_valid ? ONE << d_context : NONE;
