@@ -240,7 +240,7 @@ def test_the_sum_counts_copies_and_names_what_fails() -> None:
     copies = sum(block.copies for block in BLOCKS.values() if not block.container)
     total = next(line for line in lines if line[0] == "sum")
     assert total[2:5] == [str(10 * copies), str(20 * copies), str(copies)]
-    assert total[5] == "163"  # DP16KD that `vio hw memory` plans
+    assert total[5] == "184"  # DP16KD that `vio hw memory` plans
     assert total[7] == "135"
     assert failures == []
     entries[0] = entry(next(iter(BLOCKS)), s1=70.0, s2=62.4)
