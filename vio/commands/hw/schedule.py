@@ -9,7 +9,7 @@ from vio.commands import options
 if TYPE_CHECKING:
     from vio.hw.schedule.totals import Window
 
-HELP = "List the calls of the back end's vector engine; cycles, memory, energy."
+HELP = "List the calls of the vector engine; cycles, memory, energy."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
