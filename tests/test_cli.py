@@ -138,8 +138,8 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         ("hw", "schedule", "--until", "3"),
         ("hw", "schedule", "--lanes", "0"),
         ("hw", "schedule", "--frames", "3"),
-        ("hw", "schedule", "--frames", "6", "--batch", "0"),
-        ("hw", "schedule", "--frames", "6", "--variant", "lu"),
+        ("hw", "schedule", "--frames", "6", "--tracks", "0"),
+        ("hw", "schedule", "--frames", "6", "--tracks", "5", "--calls", "no/such.txt"),
         ("hw", "schedule", "--frames", "6", "--tracks", "5", "--json", "no/such.json"),
     ],
 )
