@@ -108,14 +108,23 @@ class Reader:
                 left, right = (sum(lines[2 * n + h] << 128 * n for n in range(4)) for h in (0, 1))
                 dut.a_pixels.value = left
             await ReadOnly()
-            asked = None
-            if dut.r_valid.value and dut.r_ready.value:
-                ports = (dut.r_buffer, dut.r_level, dut.r_column, dut.r_row)
-                request = tuple(int(port.value) for port in ports)
-                self.requests.append(request)  # type: ignore[arg-type]
-                asked = self.answer(*request)  # type: ignore[arg-type]
+            asked = self._asked()
             under_way.append(asked)
             await RisingEdge(dut.clk)
+
+    def _asked(self) -> int | None:
+        """Return the answer to the request that is taken in this cycle, if there is one."""
+        dut = self.dut
+        if not (dut.r_valid.value and dut.r_ready.value):
+            return None
+        request = (
+            int(dut.r_buffer.value),
+            int(dut.r_level.value),
+            int(dut.r_column.value),
+            int(dut.r_row.value),
+        )
+        self.requests.append(request)
+        return self.answer(*request)
 
     async def run(self) -> None:
         """Serve for ever."""
@@ -128,12 +137,7 @@ class Reader:
             if answer is not None:
                 dut.a_pixels.value = answer
             await ReadOnly()
-            asked = None
-            if dut.r_valid.value and dut.r_ready.value:
-                ports = (dut.r_buffer, dut.r_level, dut.r_column, dut.r_row)
-                request = tuple(int(port.value) for port in ports)
-                self.requests.append(request)  # type: ignore[arg-type]
-                asked = self.answer(*request)  # type: ignore[arg-type]
+            asked = self._asked()
             under_way.append(asked)
             await RisingEdge(dut.clk)
 

@@ -172,7 +172,7 @@ class Estimator:
             vision, inertial = VisionCheck(visible, float("nan"), True), 0.0
         else:
             if self._rests(self.window, frame):
-                return self._hold(self.window, frame)
+                return self._hold(frame)
             if self._carried is not None:
                 self._carried.add(frame)
             self._blind_time.add(frame)
@@ -206,7 +206,7 @@ class Estimator:
             return False
         return self._rest.holds(w, self.slot, self._last, frame)
 
-    def _hold(self, w: Window, frame: FrameInput) -> Estimate:
+    def _hold(self, frame: FrameInput) -> Estimate:
         """Return the last estimate as that of a frame at rest, which does not enter the window."""
         assert self._estimated is not None
         self._newest = None  # its inertial data end before the rest
@@ -216,7 +216,7 @@ class Estimator:
             self._estimated,
             t_ns=frame.t_ns,
             is_first=False,
-            visible=len(known_rows(w, frame.ids)),
+            visible=self._rest.visible,
             vision_innovation=self._rest.moved_sigmas,
         )
         return self._estimated

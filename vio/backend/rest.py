@@ -36,6 +36,7 @@ class Rest:
         """Begin anew, as after a frame in motion."""
         self._span_s = 0.0  # of rest
         self.held_s = 0.0  # of it since frames are no longer processed
+        self.visible = 0  # landmarks in view of the newest frame
         self.moved_sigmas = 0.0  # movement of the image since the rest began
         self._ids = np.zeros(0, np.int64)
         self._rays = np.zeros((0, 2))
@@ -74,8 +75,10 @@ class Rest:
             not np.linalg.norm(rate) < c.rest_gyro_rad_s
             or not np.linalg.norm(accel) < c.rest_accel_m_s2
             or not speed < c.rest_speed_m_s
-            or len(known_rows(w, frame.ids)) < self._least_landmarks
         ):
+            return False
+        self.visible = len(known_rows(w, frame.ids))
+        if self.visible < self._least_landmarks:
             return False
         _, here, there = np.intersect1d(frame.ids, self._ids, return_indices=True)
         if len(here) < LEAST_TRACKS:

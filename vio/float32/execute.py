@@ -171,10 +171,10 @@ def words_of(code: np.ndarray, runs: np.ndarray) -> np.ndarray:
         return sums[code[:, first] + code[:, count]] - sums[code[:, first]]
 
     walked = code[:, c.TRIANGULAR] > 0
-    safe = np.where(walked[:, None], code, 0)
-    code, plain = safe, code
-    both = length(c.ROWS, c.ROW_RUNS) * length(c.COLUMNS, c.COLUMN_RUNS)
-    return np.where(walked, both, plain[:, c.ROWS])
+    words = code[:, c.ROWS].copy()  # those of a straight call
+    code = code[walked]
+    words[walked] = length(c.ROWS, c.ROW_RUNS) * length(c.COLUMNS, c.COLUMN_RUNS)
+    return words
 
 
 def run(calls: CallList, memory: np.ndarray, kernels: Kernels, results: Results) -> int:
