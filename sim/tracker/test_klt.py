@@ -263,9 +263,9 @@ async def windows_are_followed_as_by_the_model(dut) -> None:
         dut._log.info("%.1f cycles a track", bench.cycles / len(keys))
         assert differs
     dut._log.info("statuses %s, %d fetched anew", seen, refetched)
-    assert refetched
     assert counted > count // 3, counted
-    # Few windows diverge or are flat: only the longer runs must have seen each status.
+    # Few windows leave their region, diverge or are flat: the longer runs must have seen all of it.
+    assert refetched or count < 60
     assert set(seen) >= ({0, 1, 2, 3, 4} if count >= 60 else {0, 1, 4}), seen
 
 
