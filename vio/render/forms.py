@@ -4,7 +4,7 @@
 A rectangle seen at one instant is five numbers linear in the ray (x, y, 1): the inverse depth W,
 and U = u W, V = v W with (u, v) the place on the rectangle. A sample hits where 0 < W and
 0 <= U, V <= W; the largest W is nearest. Boxes of rays bound these forms by interval arithmetic
-over the box and the exposure.
+over the box and the exposure, and boxes around the corners bound the rectangle's own rays.
 """
 
 import math
@@ -93,6 +93,43 @@ def make_bounds(forms: np.ndarray) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
+def make_outlines(forms: np.ndarray) -> np.ndarray:
+    """Return ray boxes (Q, 4), centre and half sides, around rectangles over the exposure.
+
+    A corner is the ray on which two of its linear forms vanish. The box of a rectangle that is
+    not in front of the camera with all corners in all slots has no bounds. forms: (S, Q, 12).
+    """
+    S, Q = forms.shape[0], forms.shape[1]
+    out = np.zeros((Q, 4))
+    a, b = np.empty(3), np.empty(3)
+    for q in range(Q):
+        x0, x1, y0, y1 = 1e30, -1e30, 1e30, -1e30
+        for slot in range(4 * S):
+            f, corner = forms[slot // 4, q], slot % 4
+            for j in range(3):
+                a[j] = f[6 + j] - f[j] if corner & 1 else f[j]
+                b[j] = f[6 + j] - f[3 + j] if corner & 2 else f[3 + j]
+            dx = a[1] * b[2] - a[2] * b[1]
+            dy = a[2] * b[0] - a[0] * b[2]
+            dz = a[0] * b[1] - a[1] * b[0]
+            if abs(dz) <= 1e-9 * (abs(dx) + abs(dy)):
+                x1 = 1e30
+                break
+            x, y = dx / dz, dy / dz
+            if f[6] * x + f[7] * y + f[8] <= 0.0:
+                x1 = 1e30
+                break
+            x0, x1, y0, y1 = min(x0, x), max(x1, x), min(y0, y), max(y1, y)
+        if x1 < 1e30:
+            # Samples are placed with single precision.
+            out[q, 0], out[q, 2] = (x0 + x1) / 2, (x1 - x0) / 2 + 1e-6 * (1.0 + max(-x0, x1))
+            out[q, 1], out[q, 3] = (y0 + y1) / 2, (y1 - y0) / 2 + 1e-6 * (1.0 + max(-y0, y1))
+        else:
+            out[q, 2] = out[q, 3] = 1e30
+    return out
+
+
+@njit(cache=True, nogil=True)
 def bound(
     bounds: np.ndarray, q: int, x: float, y: float, hx: float, hy: float
 ) -> tuple[float, float, bool]:
@@ -119,6 +156,7 @@ def bound(
 @njit(cache=True, nogil=True)
 def candidates(
     bounds: np.ndarray,
+    outlines: np.ndarray,
     pool: np.ndarray,
     n_pool: int,
     box: np.ndarray,
@@ -127,14 +165,19 @@ def candidates(
 ) -> tuple[int, bool]:
     """Fill `out` with the rectangles a ray box can hit, nearest first; return (count, single).
 
-    bounds: (Q, 5, 6) of make_bounds. box: (x, y, half x, half y). nearest: (Q,) scratch, receives
-    each one's largest W. single: the only candidate covers the whole box during the whole exposure.
+    bounds: (Q, 5, 6) of make_bounds. outlines: (Q, 4) of make_outlines. Together they separate a
+    box from a rectangle along the sides of both. box: (x, y, half x, half y). nearest: (Q,)
+    scratch, receives each one's largest W. single: the only candidate covers the whole box during
+    the whole exposure.
     """
     n = 0
     wall = -1.0
     wall_q = -1
     for i in range(n_pool):
         q = pool[i]
+        o = outlines[q]
+        if abs(box[0] - o[0]) > box[2] + o[2] or abs(box[1] - o[1]) > box[3] + o[3]:
+            continue
         top, low, covers = bound(bounds, q, box[0], box[1], box[2], box[3])
         if top <= wall:
             continue

@@ -7,7 +7,7 @@ Tiles of 16 x 16 pixels are culled by interval arithmetic, so most test one rect
 import numpy as np
 from numba import njit
 
-from vio.render.forms import candidates, hull, make_bounds
+from vio.render.forms import candidates, hull, make_bounds, make_outlines
 from vio.render.shade import level_of_detail, shade_many, shade_single
 
 TILE = 16
@@ -54,8 +54,8 @@ def render_radiance(
     pool = np.empty(Q, np.int64)
     nearest = np.empty(Q)
     lod_of = np.empty(Q)
-    bounds = make_bounds(forms64)
-    n_all, _ = candidates(bounds, everything, Q, hull(block_box), seen, nearest)
+    bounds, outlines = make_bounds(forms64), make_outlines(forms64)
+    n_all, _ = candidates(bounds, outlines, everything, Q, hull(block_box), seen, nearest)
     for i in range(n_all):
         k = seen[i]
         lod_of[k] = level_of_detail(
@@ -75,16 +75,22 @@ def render_radiance(
         c0 = region % -(-cols // REGION) * REGION
         if inside == 0:
             around = hull(block_box[r0 : r0 + REGION, c0 : c0 + REGION])
-            n_region, _ = candidates(bounds, seen, n_all, around, region_pool, nearest)
+            n_region, _ = candidates(bounds, outlines, seen, n_all, around, region_pool, nearest)
         brow, bcol = r0 + inside // REGION, c0 + inside % REGION
         if brow < rows and bcol < cols:
             n_block, _ = candidates(
-                bounds, region_pool, n_region, block_box[brow, bcol], block_pool, nearest
+                bounds, outlines, region_pool, n_region, block_box[brow, bcol], block_pool, nearest
             )
             for trow in range(brow * BLOCK, min(tile_box.shape[0], brow * BLOCK + BLOCK)):
                 for tcol in range(bcol * BLOCK, min(tile_box.shape[1], bcol * BLOCK + BLOCK)):
                     n_tile, single = candidates(
-                        bounds, block_pool, n_block, tile_box[trow, tcol], tile_pool, nearest
+                        bounds,
+                        outlines,
+                        block_pool,
+                        n_block,
+                        tile_box[trow, tcol],
+                        tile_pool,
+                        nearest,
                     )
                     # A tile that sees several rectangles is cut into four parts.
                     cut = 1 if single or n_tile <= 1 else 2
@@ -99,7 +105,13 @@ def render_radiance(
                         alone = single
                         if cut == 2:
                             count, alone = candidates(
-                                bounds, tile_pool, n_tile, part_box[prow, pcol], pool, nearest
+                                bounds,
+                                outlines,
+                                tile_pool,
+                                n_tile,
+                                part_box[prow, pcol],
+                                pool,
+                                nearest,
                             )
                         else:
                             pool[:n_tile] = tile_pool[:n_tile]

@@ -6,6 +6,8 @@ import math
 import numpy as np
 from numba import njit
 
+POINTS_OFF_M = 0.01  # at most, of the points from their face
+
 
 @njit(cache=True, nogil=True)
 def _shadowers(
@@ -49,6 +51,13 @@ def bake_face(
     out[:] = ambient * (0.7 + 0.3 * normal[2])
     casts = np.empty(len(quad), np.int64)
     for k in range(len(lamps)):
+        # No point of the face sees a lamp behind it, or one that is too far to matter.
+        ax, ay, az = lamps[k, 0] - centre[0], lamps[k, 1] - centre[1], lamps[k, 2] - centre[2]
+        if ax * normal[0] + ay * normal[1] + az * normal[2] <= 0.0:
+            continue
+        near = max(0.0, math.sqrt(ax * ax + ay * ay + az * az) - reach - POINTS_OFF_M)
+        if lamps[k, 3] / (near * near + 3.0) < 0.02 * ambient:
+            continue
         count = _shadowers(centre, reach, lamps[k], spheres, casts)
         for i in range(len(points)):
             px, py, pz = points[i, 0], points[i, 1], points[i, 2]

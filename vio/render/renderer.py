@@ -137,9 +137,8 @@ class Renderer:
         shutter = self.exposures[which][index].shutter_s
         rate = float(np.linalg.norm(self.trajectory.at(np.array([t])).w_body[0]))
         blur = rate * shutter * self.cameras[which].fx
-        samples = self.sensor.samples
-        while blur > 1.5 * samples and samples < 32:
-            samples *= 2
+        counts = self.sensor.sample_counts
+        samples = next((n for n in counts if blur <= 1.5 * n), counts[-1])
         steps = (np.arange(samples) + 0.5) / samples - 0.5
         return t + np.rint(steps * shutter * 1e9).astype(np.int64), blur / samples
 

@@ -10,6 +10,7 @@ from vio.camera import Camera, unproject_pixels
 from vio.render.kernel import BLOCK, TILE
 
 WHITE = 250.0  # grey level that counts as saturated
+MAX_SAMPLES = 32  # of a pixel, unless the model has more
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,14 @@ class SensorModel:
     delay: int = 2
     spread_px: float = 0.5
     vignette: float = 0.45
+
+    @property
+    def sample_counts(self) -> tuple[int, ...]:
+        """Samples of a pixel: the least, then doubled up to MAX_SAMPLES as the image moves."""
+        counts = [self.samples]
+        while counts[-1] < MAX_SAMPLES:
+            counts.append(2 * counts[-1])
+        return tuple(counts)
 
 
 @dataclass(frozen=True)
@@ -114,7 +123,10 @@ def ray_table(camera: Camera, model: SensorModel, seed: int, stride: int = 1) ->
         rays[..., 2 + 2 * axis], rays[..., 3 + 2 * axis] = du, dv
     solid = np.abs(rays[..., 2] * rays[..., 5] - rays[..., 3] * rays[..., 4])
     rays[..., 6] = 0.5 * np.log2(np.maximum(solid, np.float32(1e-12)))
-    margin = 1.0 + 3.0 * model.spread_px
+    # The farthest place of a sample, and a little for rounding.
+    margin = 0.1 + max(
+        float(np.abs(sample_pattern(n, model.spread_px)).max()) for n in model.sample_counts
+    )
     # Light falls off towards the corners as a polynomial of the image radius.
     r2 = ((u - camera.cx) ** 2 + (v - camera.cy) ** 2) / (
         max(camera.cx, camera.width - camera.cx) ** 2

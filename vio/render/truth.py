@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from vio.camera import Camera, project_rays, unproject_pixels
-from vio.render.forms import candidates, make_bounds
+from vio.render.forms import candidates, make_bounds, make_outlines
 from vio.render.renderer import Renderer
 
 SAME_DEPTH = 1e-6  # relative; what differs more is another surface, even paper on a wall
@@ -71,7 +71,7 @@ def _cast_groups(
     (G + 1,) cuts it into groups, whose box of rays is culled first.
     """
     Q = forms.shape[1]
-    bounds = make_bounds(forms)
+    bounds, outlines = make_bounds(forms), make_outlines(forms)
     everything, pool, nearest = np.arange(Q), np.empty(Q, np.int64), np.empty(Q)
     for g in range(len(starts) - 1):
         x0, x1, y0, y1 = 1e30, -1e30, 1e30, -1e30
@@ -79,7 +79,7 @@ def _cast_groups(
             x0, x1 = min(x0, rays[k, 0]), max(x1, rays[k, 0])
             y0, y1 = min(y0, rays[k, 1]), max(y1, rays[k, 1])
         box = np.array([(x0 + x1) / 2, (y0 + y1) / 2, (x1 - x0) / 2 + 1e-9, (y1 - y0) / 2 + 1e-9])
-        n, _ = candidates(bounds, everything, Q, box, pool, nearest)
+        n, _ = candidates(bounds, outlines, everything, Q, box, pool, nearest)
         for k in order[starts[g] : starts[g + 1]]:
             hit, w, u, v = _cast(forms[0], pool, n, rays[k, 0], rays[k, 1])
             quad[k] = hit
