@@ -23,7 +23,7 @@ from vio.streams import complain, discard_output, prepare_streams
 GROUPS = {
     "odometry": ("demo", "run", "report", "eval", "suite"),
     "data": ("calibration", "convert", "datasets", "export", "render"),
-    "hardware": ("hw",),
+    "hardware": ("hw", "explore"),
     "diagnosis": ("doctor", "bench"),
 }
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)

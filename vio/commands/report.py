@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`vio report`: write report.html of a run, suite or fault table, or of several runs."""
+"""`vio report`: write report.html of a run, suite, fault table, exploration, or of runs."""
 
 import argparse
 from pathlib import Path
 
-HELP = "Write report.html of a run, a suite, or several runs."
+HELP = "Write report.html of a run, a suite, an exploration, or several runs."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "runs",
         nargs="+",
         metavar="RUN",
-        help="folders: runs (several: beside each other), or one suite or fault table",
+        help="folders: runs (several: beside each other), or one suite, fault table, exploration",
     )
     parser.add_argument(
         "--out",

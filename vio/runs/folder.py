@@ -21,7 +21,12 @@ from vio.runs.lock import LOCK
 from vio.runs.log import pose_std
 
 RUNS = Path("runs")
-RESULTS = ("config.toml", "suite.json", "bench.json")  # one of them marks a folder of ours
+RESULTS = (
+    "config.toml",
+    "suite.json",
+    "bench.json",
+    "explore.sqlite",
+)  # one of them marks a folder of ours
 WRITTEN_LAST = (
     *("metrics.json", "landmarks.ply", "ground_truth_tum.txt", FEATURES, SIGNALS, "report.html"),
 )

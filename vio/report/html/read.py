@@ -94,7 +94,9 @@ def is_run(path: Path) -> bool:
 def read_run(path: Path, name: str) -> RunData:
     """Return what a run's folder holds; raises VioError when there is nothing of a run."""
     if not is_run(path):
-        raise VioError(f"{path} holds no run, suite or fault table; give a folder in runs/")
+        raise VioError(
+            f"{path} holds no run, suite, fault table or exploration; give a folder in runs/"
+        )
     run = RunData(path, name)
     run.metrics = _attempt(run, "metrics.json", _record) or {}
     run.settings = _attempt(run, "config.toml", _settings) or {}

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write the page of whatever a folder holds: a run, a suite, a fault table; or of several runs."""
+"""Write the page of what a folder holds: a run, suite, fault table, exploration; or of runs."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from vio.errors import VioError
-from vio.report.html import faults, runs, suite
+from vio.report.html import explore, faults, runs, suite
 from vio.report.html.page import MAX_BYTES, Page
 from vio.runs.files import replace_file
 
@@ -32,7 +32,8 @@ Make = Callable[[int, int], tuple[Page, list[str]]]
 
 
 def _maker(folders: Sequence[Path], page_folder: Path) -> Make:
-    tables = [f for f in folders if (f / suite.RECORD).is_file() or (f / faults.RECORD).is_file()]
+    records = (suite.RECORD, faults.RECORD, explore.RECORD)
+    tables = [f for f in folders if any((f / record).is_file() for record in records)]
     if not tables:
         found = runs.read_runs(folders)
         return lambda points, images: runs.runs_page(found, points, images, page_folder)
@@ -41,4 +42,6 @@ def _maker(folders: Sequence[Path], page_folder: Path) -> Make:
     (folder,) = folders
     if (folder / suite.RECORD).is_file():
         return lambda points, images: suite.suite_page(folder, page_folder, points // 5)
+    if (folder / explore.RECORD).is_file():
+        return lambda points, images: (explore.explore_page(folder), [])
     return lambda points, images: (faults.faults_page(folder), [])

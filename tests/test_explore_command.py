@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`vio explore` from end to end, its page, and what a user gets wrong."""
+
+import csv
+import json
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.exploring import Here, make_plan, needs_explore
+from tests.report_pages import HOSTILE, Parsed, trace
+from tests.run_folders import needs_plotly
+from vio import cli
+from vio.config import load_config
+from vio.exits import EXIT_BAD_INPUT
+from vio.explore.explore import explore
+from vio.report.html import plots, write
+
+
+@needs_plotly
+def test_the_page_shows_every_setting_the_front_and_the_steps(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    found = explore(make_plan(tmp_path), out, lambda: nullcontext(Here()))
+    assert write.write_report([out], out / "report.html") == []
+    page = Parsed((out / "report.html").read_text())
+    figure = page.data["figures"]["kib"]
+    counted = sum(len(plots.unpacked(t["x"])) for t in figure["data"])
+    assert counted == sum(1 for row in found["rows"] if not row["failure"])
+    (default,) = [row for row in found["rows"] if row["is_default"]]
+    np.testing.assert_allclose(
+        plots.unpacked(trace(figure, "default")["x"]), [default["costs"]["kib"]]
+    )
+    for row in found["rows"]:
+        name = ", ".join(f"{k} {v}" for k, v in row["changed"].items()) or "default"
+        cells = [cells for cells in page.rows if cells[0] == name and len(cells) == 15]
+        assert len(cells) == 1, name
+        assert cells[0][7] == f"{row['costs']['kib']:.1f}"
+    assert len([cells for cells in page.rows if cells[0].isdigit()]) == len(found["moves"])
+
+
+@needs_plotly
+def test_texts_of_a_damaged_record_are_text(tmp_path: Path) -> None:
+    row = {"changed": {HOSTILE: HOSTILE}, "failure": HOSTILE, "costs": [], "presets": [HOSTILE],
+           "ate_ratio": {"ratio": "x"}}  # fmt: skip
+    record = {"rows": [row, 7], "moves": [{"knob": HOSTILE}, None], "knobs": {HOSTILE: []},
+              "held_back": [row], "cases": [HOSTILE]}  # fmt: skip
+    (tmp_path / "explore.json").write_text(json.dumps(record))
+    write.write_report([tmp_path], tmp_path / "report.html")
+    page = Parsed((tmp_path / "report.html").read_text())
+    assert HOSTILE in page.text
+    assert len([tag for tag, _ in page.tags if tag == "script"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--knobs", "colour"], "'colour' is no knob"),
+        (["--set", "hw.colour=3"], "unknown key hw.colour"),
+        (["--seeds", "5-1"], "empty range"),
+        (["--insecure"], "name one"),
+        (["--tls-ca", "ca.pem"], "name one"),
+        (["--scheduler", "tcp://192.0.2.7:8786"], "plain tcp"),
+        (["--scheduler", "tcp://127.0.0.1:8786", "--jobs", "2"], "--jobs is of this machine"),
+        (["--budget", "1"], "not a whole number"),
+    ],
+)
+@needs_explore
+def test_what_a_user_gets_wrong_is_said_in_one_line(
+    words: list[str], message: str, recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    out = ["--out", str(tmp_path / "out"), "--no-report", "--until", "1"]
+    assert cli.main(["explore", str(recording), *words, *out]) == EXIT_BAD_INPUT
+    said = capsys.readouterr().err
+    assert message in said
+    assert len(said.splitlines()) == 1
+
+
+@needs_explore
+@pytest.mark.slow
+def test_an_exploration_of_a_rendered_flight(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """A true one: rendered images, the golden model, two processes; then nothing runs again."""
+    flight, out = tmp_path / "flight", tmp_path / "out"
+    assert cli.main(["render", "handheld", "--seconds", "2.5", "--out", str(flight)]) == 0
+    words = ["explore", str(flight), "--until", "2.5", "--budget", "4", "--jobs", "2"]
+    words += ["--knobs", "tracks,spare_rows", "--objective", "cycles", "--out", str(out)]
+    words += ["--no-report"]
+    assert cli.main(words) == 0
+    first = capsys.readouterr().out
+    assert "4 settings" in first or "3 settings" in first
+    table = list(csv.DictReader((out / "explore.csv").open()))
+    (default,) = [row for row in table if row["default"] == "1"]
+    fastest = load_config(str(out / "fastest.toml"))
+    assert fastest.frontend.max_tracks < 200
+    (best,) = [row for row in table if "fastest" in row["presets"]]
+    assert best["tracks"] == str(fastest.frontend.max_tracks)
+    assert float(best["cycles_worst"]) < float(default["cycles_worst"])
+    assert 0.0 < float(default["ate_m"]) < 0.2
+    kept = (out / "explore.json").read_bytes()
+    assert cli.main(words) == 0
+    assert " 0 runs, " in capsys.readouterr().out
+    assert (out / "explore.json").read_bytes() == kept
+    run = ["run", str(flight), "--preset", str(out / "fastest.toml"), "--no-figures"]
+    assert cli.main([*run, "--no-report", "--until", "2.5", "--out", str(tmp_path / "run")]) == 0
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    ate = metrics["accuracy"]["absolute"]["se3"]["translation_m"]["rmse"]
+    assert ate == pytest.approx(float(best["ate_m"]), rel=1e-9)  # as `vio run` has it

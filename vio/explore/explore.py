@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An exploration from its default to its files; what is already known is not run again."""
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from vio.config import Config, dump_config
+from vio.explore.cost import OBJECTIVES, PRESETS
+from vio.explore.evaluate import Case, Evaluation, Evaluator
+from vio.explore.knobs import make_knobs, values_of
+from vio.explore.netadapt import Move, netadapt
+from vio.explore.results import (
+    RECORD,
+    TABLE,
+    complete,
+    csv_text,
+    difference,
+    presets,
+    record,
+)
+from vio.explore.sampler import sample
+from vio.explore.store import open_store
+from vio.runs.files import replace_file
+
+SEARCHES = ("netadapt", "sampler")
+MakeRunner = Callable[[], AbstractContextManager[Any]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Hold what to explore.
+
+    base, preset: the settings to start from, and their name. cases, held_back: to search on, and to
+    run the presets on afterwards. knobs: names. buildable: only values that today's Verilog takes.
+    budget: settings to evaluate. objectives: of NetAdapt, words of OBJECTIVES. most_ratio: of a
+    preset's ATE to the default's.
+    """
+
+    base: Config
+    preset: str
+    cases: tuple[Case, ...]
+    held_back: tuple[Case, ...]
+    knobs: tuple[str, ...]
+    buildable: bool
+    until_s: float
+    budget: int
+    search: str
+    objectives: tuple[str, ...]
+    seed: int
+    most_ratio: float
+
+
+def explore(
+    plan: Plan,
+    out: Path,
+    make_runner: MakeRunner,
+    progress: Callable[..., None] = lambda done, note="": None,
+) -> dict[str, Any]:
+    """Run an exploration and return its record; also written to `out`, with table and presets.
+
+    progress: called with the number of settings and a note. Raises VioError for a default that
+    fails, and for a cluster that cannot be used; all results until then are kept.
+    """
+    knobs = make_knobs(plan.base, plan.knobs, plan.buildable)
+    with open_store(out) as store, make_runner() as runner:
+        evaluator = Evaluator(
+            plan.base,
+            knobs,
+            plan.cases,
+            plan.until_s,
+            store,
+            runner,
+            plan.budget,
+            lambda runs: progress(len(evaluator.points), f"{runs} runs"),
+        )
+        runner.check(evaluator.base_tasks())
+        evaluator.prepare()
+        moves = _search(plan, evaluator)
+        found = record(evaluator, moves, plan.most_ratio, plan.search, plan.preset)
+        chosen = presets(complete(evaluator), plan.most_ratio)
+        if plan.held_back:
+            found["held_back"] = _held_back(plan, evaluator, chosen, store, runner)
+        counts = {"runs": evaluator.runs, "known": evaluator.known}
+    for name in PRESETS:
+        path = out / f"{name}.toml"
+        if name in chosen:
+            replace_file(path, dump_config(chosen[name].config))
+        else:
+            path.unlink(missing_ok=True)
+    replace_file(out / RECORD, json.dumps(found, indent=2, allow_nan=False) + "\n")
+    replace_file(out / TABLE, csv_text(found))
+    return found | counts
+
+
+def _search(plan: Plan, evaluator: Evaluator) -> list[dict[str, Any]]:
+    if plan.search == "sampler":
+        sample(evaluator, plan.seed)
+        return []
+    moves: list[Move] = []
+    for k, word in enumerate(plan.objectives):
+        # What one objective leaves of its share goes to the next ones.
+        share = -(-evaluator.remaining // (len(plan.objectives) - k))
+        moves += netadapt(evaluator, OBJECTIVES[word], share)
+    return [_move(evaluator, move) for move in moves]
+
+
+def _move(evaluator: Evaluator, move: Move) -> dict[str, Any]:
+    e = move.evaluation
+    return {
+        "objective": move.objective,
+        "target": move.target,
+        "knob": move.knob,
+        "cost": getattr(e.costs, move.objective),
+        "ate_ratio": e.ratio,
+        "changed": values_of(evaluator.knobs, e.point),
+    }
+
+
+def _held_back(
+    plan: Plan,
+    evaluator: Evaluator,
+    chosen: dict[str, Evaluation],
+    store: Any,
+    runner: Any,
+) -> list[dict[str, Any]]:
+    """Return how the presets do on recordings that the search has not seen."""
+    points = list(dict.fromkeys(e.point for e in chosen.values()))
+    fresh = Evaluator(
+        plan.base,
+        evaluator.knobs,
+        plan.held_back,
+        plan.until_s,
+        store,
+        runner,
+        len(points) + 1,
+    )
+    default = fresh.default()
+    found = dict(zip(points, fresh.evaluate(points, plan.until_s), strict=True))
+    evaluator.runs += fresh.runs
+    evaluator.known += fresh.known
+    rows = []
+    for name, e in (("default", default), *((n, found[c.point]) for n, c in chosen.items())):
+        rows.append(
+            {
+                "preset": name,
+                "cases": [case.name for case in plan.held_back],
+                "ates_m": [r.get("ate_m") for r in e.results],
+                "ate_ratio": asdict(difference(e.ratios)) if e.ratios else None,
+                "failure": e.failure,
+                "costs": None if e.costs is None else asdict(e.costs),
+            }
+        )
+    return rows
+
+
+def cases_of(paths: Sequence[str], seeds: Sequence[int]) -> tuple[Case, ...]:
+    """Return a case for each recording and seed."""
+    return tuple(Case(path, seed) for path in paths for seed in seeds)
