@@ -78,9 +78,9 @@ def _summary(record: Row, rows: list[Row]) -> str:
         f"{shown(record.get('until_s'), 1, 's')}. {shown(record.get('only_on_short_clips'), 0)} "
         f"went no further than short clips, {failed} failed.</p>"
         f"<p class=note>Costs are those of the models (docs/chip/budgets.md) with the work that "
-        f"the golden model counted. A preset has an ATE of at most {ratio} times the default's. The "
-        f"interval is of the paired ratio; with one case there is none. Verilog: whether today's "
-        f"takes these settings.</p>"
+        f"the golden model counted. A preset has an ATE of at most {ratio} times the default's. "
+        f"The interval is of the paired ratio; with one case there is none. Verilog: whether "
+        f"today's takes these settings.</p>"
     )
 
 
