@@ -195,7 +195,7 @@ class Batch:
             graph.add(factor)
         params = gtsam.LevenbergMarquardtParams()
         params.setMaxIterations(MAX_STEPS)
-        params.setRelativeErrorTol(1e-6)
+        params.setRelativeErrorTol(1e-5)
         values = self._values(states, points, seen)
         result = gtsam.LevenbergMarquardtOptimizer(graph, values, params).optimize()
         return self._states(result), self._points(result, points, seen)
