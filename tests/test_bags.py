@@ -296,6 +296,15 @@ def test_kalibrs_files_beside_a_bag_calibrate_it_and_name_its_topics(
         assert data.frame_t_ns.tolist() == folder.frame_t_ns.tolist()
         assert data.rig.left.rate_hz == 20.0
         assert np.allclose(data.rig.right.T_body_cam, folder.rig.right.T_body_cam)
+    shift = "  timeshift_cam_imu: -0.012\n"
+    moved = chain.replace("cam0:\n", f"cam0:\n{shift}").replace("cam1:\n", f"cam1:\n{shift}")
+    (place / "camchain-x.yaml").write_text(moved)
+    data = open_dataset(path, source=Source(calibration=place))
+    assert data.frame_t_ns.tolist() == (folder.frame_t_ns - 12_000_000).tolist()
+    first, wanted = next(iter(data.frames())), next(iter(folder.frames()))
+    assert first.left is not None
+    assert np.array_equal(first.left, wanted.left)
+    (place / "camchain-x.yaml").write_text(chain)
     named = {"left": "/d", "right": "/b", "imu": "/e", "truth": TRUTH}
     data = open_dataset(path, source=Source(calibration=place, topics=named))
     assert data.frame_t_ns.tolist() == folder.frame_t_ns.tolist()

@@ -122,18 +122,45 @@ def test_a_wrong_camchain_is_named(
         open_dataset(recording)
 
 
-def test_a_camchain_that_contradicts_itself_or_shifts_time_is_noted(
-    recording: Path, edit: Edit
-) -> None:
+def test_a_camchain_that_contradicts_itself_is_noted(recording: Path) -> None:
     as_kalibr(recording, ".")
     path = recording / "camchain.yaml"
     text = path.read_text()
     path.write_text(re.sub(r"(T_cn_cnm1: \[\[1\.0, 0\.0, 0\.0, )[-.\d]+", r"\g<1>-0.2", text))
-    edit(path, "cam1:\n", "cam1:\n  timeshift_cam_imu: 0.0123\n")
-    warnings = open_dataset(recording).warnings
-    assert len(warnings) == 2
-    assert "T_cn_cnm1 differs by 0.09 from" in warnings[0]
-    assert "timeshift_cam_imu is 12.3 ms; it is not applied" in warnings[1]
+    (warning,) = open_dataset(recording).warnings
+    assert "T_cn_cnm1 differs by 0.09 from" in warning
+
+
+def test_the_time_shift_of_a_camchain_moves_stamps_onto_the_inertial_clock(
+    recording: Path, edit: Edit
+) -> None:
+    """Kalibr: t_imu = t_cam + shift. The cameras fired together, with clocks of their own."""
+    as_kalibr(recording, ".")
+    wanted = open_dataset(recording)
+    images = [(f.t_ns, f.left, f.right) for f in wanted.frames()]
+    for name, late_ns in (("cam0", 3_000_000), ("cam1", -14_000_000)):
+        path = recording / name / "data.csv"
+        rows = [
+            f"{int(row.split(',')[0]) + late_ns},{row.split(',')[1].strip()}"
+            for row in path.read_text().splitlines()
+            if row[:1].isdigit()
+        ]
+        path.write_text("\n".join(["#timestamp [ns],filename", *rows]) + "\n")
+        shift_s = -late_ns * 1e-9
+        edit(
+            recording / "camchain.yaml", f"{name}:\n", f"{name}:\n  timeshift_cam_imu: {shift_s}\n"
+        )
+    data = open_dataset(recording)
+    np.testing.assert_array_equal(data.frame_t_ns, wanted.frame_t_ns)
+    for frame, (t_ns, left, right) in zip(data.frames(), images, strict=True):
+        assert frame.t_ns == t_ns
+        np.testing.assert_array_equal(frame.left, left)
+        np.testing.assert_array_equal(frame.right, right)
+    (note,) = data.warnings
+    assert "timeshift_cam_imu: cam0 -3.000 ms, cam1 +14.000 ms" in note
+    edit(recording / "camchain.yaml", "timeshift_cam_imu: -0.003", "timeshift_cam_imu: soon")
+    with pytest.raises(VioError, match=r"camchain.*cam0.*timeshift_cam_imu"):
+        open_dataset(recording)
 
 
 @pytest.mark.parametrize("folder", ["mocap0", "vicon0"])

@@ -45,10 +45,12 @@ def _of_camchain(path: Path, warnings: list[str]) -> tuple[Calibration, Topics]:
     chain, inertial = kalibr.Found(files, path.name), kalibr.find_imu(files)
     if inertial is None:
         raise VioError(f"{path.parent} holds no imu*.yaml of Kalibr beside {path.name}")
-    rig = rig_of(kalibr.read_camchain(chain, warnings, count=kalibr.camera_count(chain)))
+    count = kalibr.camera_count(chain)
+    rig = rig_of(kalibr.read_camchain(chain, warnings, count=count))
     check_rig(rig, chain.where)
     noise, T_B_imu = kalibr.read_imu(inertial)
-    return Calibration(rig, noise, T_B_imu, False, False), _topics(chain, inertial)
+    shift_ns = kalibr.read_shifts(chain, count)
+    return Calibration(rig, noise, T_B_imu, False, False, shift_ns), _topics(chain, inertial)
 
 
 def _topics(chain: kalibr.Found | None, inertial: kalibr.Found | None) -> Topics:

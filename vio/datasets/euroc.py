@@ -14,7 +14,13 @@ from vio.datasets.csv_table import Table, check_times, data_rows, parse_table, w
 from vio.datasets.files import Files, find_asl, read_text
 from vio.datasets.ground_truth import left_out, read_ground_truth
 from vio.datasets.images import SIDES, Pair, StereoStream, check_first_image
-from vio.datasets.pairing import check_against_imu, pair_cameras, shifted, single_camera
+from vio.datasets.pairing import (
+    check_against_imu,
+    on_imu_clock,
+    pair_cameras,
+    shifted,
+    single_camera,
+)
 from vio.datasets.repair import rows_to_keep
 from vio.datasets.rig import CAMERAS, cameras_of, note_single, read_calibration, rig_of
 from vio.errors import VioError
@@ -70,6 +76,7 @@ class EurocDataset:
         )
         if not calibration.asl_cameras:  # a camchain states no rate
             cameras = tuple(with_rate(c, t) for c, t in zip(cameras, times, strict=True))
+        times = on_imu_clock(times, calibration.shift_ns, self.warnings)
         self.rig = rig_of(cameras)
         if self.rig.is_mono:
             if not mono:

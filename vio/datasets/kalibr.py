@@ -21,6 +21,8 @@ from vio.limits import MAX_SETTINGS_BYTES, quoted
 _CAMCHAIN = re.compile(r".*camchain.*\.ya?ml|.*imucam_chain\.ya?ml")
 _IMU = re.compile(r"imu(_config|0)?\.ya?ml|kalibr_imu_chain\.ya?ml|imu-.*\.ya?ml")
 _FOLDERS = ("", "dso", "calib", "calibration")
+_SHIFT = "timeshift_cam_imu"
+MAX_SHIFT_S = 1e9  # between clocks that count from different events
 RATE_HZ = 20.0
 _AGREE = 1e-3  # T_cn_cnm1 and the two T_cam_imu may differ by their printed digits
 
@@ -129,15 +131,27 @@ def read_camchain(
             coefficients = "distortion_coeffs"
             camera = camera_from_entries(node, coefficients, T_body_cam, RATE_HZ, where)
         chain.append(camera)
-        if node.get("timeshift_cam_imu") is not None:
-            shift = numbers(node, "timeshift_cam_imu", 1, where)[0]
-            if abs(shift) > 1e-3:
-                add_warning(
-                    warnings,
-                    f"{where}: timeshift_cam_imu is {shift * 1e3:.1f} ms; it is not applied: "
-                    "correct the time stamps by it",
-                )
     return chain
+
+
+def read_shifts(found: Found, count: int = 2) -> tuple[int, ...]:
+    """Return timeshift_cam_imu of the first cameras in ns: inertial time less the image's stamp.
+
+    0 where a camera states none. Raises VioError for one that is no number of seconds.
+    """
+    entries = _entries(found, "the calibration of the cameras")
+    shifts = []
+    for index in range(count):
+        where = f"{found.where}, cam{index}"
+        node, shift_s = _table(entries, f"cam{index}", found.where), 0.0
+        if node.get(_SHIFT) is not None:
+            shift_s = numbers(node, _SHIFT, 1, where)[0]
+            if abs(shift_s) > MAX_SHIFT_S:
+                raise VioError(
+                    f"{where}: {_SHIFT} is {shift_s:g} s; give seconds, at most {MAX_SHIFT_S:g}"
+                )
+        shifts.append(round(shift_s * 1e9))
+    return tuple(shifts)
 
 
 def read_imu(found: Found) -> tuple[ImuNoise, np.ndarray]:

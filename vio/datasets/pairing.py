@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Check and pair the clocks of a recording: left and right, images, inertial data and truth."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,6 +94,24 @@ def single_camera(t_ns: np.ndarray) -> Pairing:
     """Return the frames of one camera with the stamps t_ns (N,)."""
     count = len(t_ns)
     return Pairing(t_ns, np.arange(count), np.full(count, -1), np.empty(0, np.int64))
+
+
+def on_imu_clock(
+    times: Sequence[np.ndarray], shift_ns: tuple[int, ...], warnings: list[str]
+) -> list[np.ndarray]:
+    """Return the stamps (N,) of each camera with its shift to the inertial clock added.
+
+    One warning gives the shifts, where they are longer than NOTED_NS: poses then have other stamps
+    than the images.
+    """
+    if max(map(abs, shift_ns), default=0) > NOTED_NS:
+        of = ", ".join(f"cam{i} {s / 1e6:+.3f} ms" for i, s in enumerate(shift_ns[: len(times)]))
+        add_warning(
+            warnings,
+            f"the images' stamps are moved onto the inertial clock by the camchain's "
+            f"timeshift_cam_imu: {of}; poses have the moved stamps",
+        )
+    return [t + s for t, s in zip(times, shift_ns, strict=False)]
 
 
 def shifted(right_t_ns: np.ndarray, late_ms: float) -> np.ndarray:

@@ -25,7 +25,8 @@ class Calibration:
     """Hold a recording's calibration; T_B_imu (4, 4) takes IMU coordinates to the frame B.
 
     The cameras of the rig sit on the inertial sensor, which is our body; B is the frame of the
-    poses in the recording's own files. asl_cameras, asl_imu: from sensor.yaml.
+    poses in the recording's own files. asl_cameras, asl_imu: from sensor.yaml. shift_ns: of each
+    camera, what its stamps are before the inertial sensor's clock.
     """
 
     rig: StereoRig
@@ -33,6 +34,7 @@ class Calibration:
     T_B_imu: np.ndarray
     asl_cameras: bool
     asl_imu: bool
+    shift_ns: tuple[int, ...] = (0, 0)
 
 
 def cameras_of(files: Files) -> tuple[str, ...]:
@@ -70,17 +72,18 @@ def read_calibration(
         noise, T_B_imu = parse_imu(text, f"{files.root}/imu0/{SENSOR}")
     else:
         noise, T_B_imu = kalibr.read_imu(found)
-    chain = None
+    chain, shift_ns = None, (0,) * len(cameras)
     if not any(SENSOR in files.list(camera) for camera in CAMERAS):
         chain = kalibr.find_camchain(files)
     if chain is not None:  # on the inertial sensor, wherever that is
         rig = rig_of(kalibr.read_camchain(chain, warnings, count=len(cameras)))
+        shift_ns = kalibr.read_shifts(chain, len(cameras))
         where = chain.where
     else:
         rig = rig_of([_read_camera(files, name, T_B_imu) for name in cameras])
         where = files.root
     check_rig(rig, where)
-    return Calibration(rig, noise, T_B_imu, chain is None, found is None)
+    return Calibration(rig, noise, T_B_imu, chain is None, found is None, shift_ns)
 
 
 def check_rig(rig: StereoRig, where: str) -> None:

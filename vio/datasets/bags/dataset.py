@@ -22,6 +22,7 @@ from vio.datasets.images import UNDECODABLE, Pair, StereoStream
 from vio.datasets.pairing import (
     check_against_imu,
     check_overlap,
+    on_imu_clock,
     pair_cameras,
     shifted,
     single_camera,
@@ -72,11 +73,12 @@ class BagDataset:
         self.imu_noise = noise
         self.imu = found.imu
         left_t, right_t = found.image_t_ns[0], found.image_t_ns[-1]
+        times = on_imu_clock(found.image_t_ns, calibration.shift_ns, self.warnings)
         if self.rig.is_mono:
             note_single(str(path), self.warnings)
-            pairs = single_camera(left_t)
+            pairs = single_camera(times[0])
         else:
-            both = left_t, shifted(right_t, right_offset_ms)
+            both = times[0], shifted(times[1], right_offset_ms)
             pairs = pair_cameras(both, str(path), self.warnings)
         self.stereo_apart_ns = pairs.apart_ns  # right stamp - left stamp, of the frames with both
         check_against_imu(pairs.t_ns, self.imu.t_ns, str(path), self.warnings)

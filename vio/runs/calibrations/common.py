@@ -21,11 +21,15 @@ NOISE = (
 
 @dataclass(frozen=True)
 class Rig:
-    """Hold a calibration whatever its form; notes: what was fitted, assumed or left out."""
+    """Hold a calibration whatever its form; notes: what was fitted, assumed or left out.
+
+    shift_ns: what the stamps of each camera are before the inertial sensor's clock.
+    """
 
     rig: StereoRig
     noise: ImuNoise
     notes: list[str]
+    shift_ns: tuple[int, ...] = (0, 0)
 
 
 def checked(rig: StereoRig, noise: ImuNoise, notes: list[str], where: str) -> Rig:

@@ -2,6 +2,7 @@
 """Kalibr's camchain and inertial yaml, with the lens models that are fitted."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,13 @@ def read(chain: kalibr.Found, imu: kalibr.Found) -> Rig:
 
     left, right = kalibr.read_camchain(chain, notes, lens)
     noise, _ = kalibr.read_imu(imu)
-    return checked(StereoRig(left, right), noise, notes, chain.where)
+    shift_ns = kalibr.read_shifts(chain)
+    if any(shift_ns):
+        notes.append(
+            f"{chain.where}: timeshift_cam_imu is {shift_ns[0] / 1e6:g} and {shift_ns[1] / 1e6:g} "
+            "ms; of the forms written, only Kalibr's keeps it"
+        )
+    return replace(checked(StereoRig(left, right), noise, notes, chain.where), shift_ns=shift_ns)
 
 
 def _rows(T: np.ndarray) -> str:
@@ -56,13 +63,14 @@ def write(rig: Rig) -> dict[str, str]:
         text += f"cam{index}:\n  T_cam_imu:\n{_rows(invert_transform(camera.T_body_cam))}"
         if index:
             text += f"  T_cn_cnm1:\n{_rows(rig.rig.T_right_left)}"
+        shift_s = rig.shift_ns[index] * 1e-9
         model = "radtan" if camera.model == MODELS[0] else "equidistant"
         text += (
             f"  cam_overlaps: [{1 - index}]\n  camera_model: pinhole\n"
             f"  distortion_coeffs: {_list(camera.distortion)}\n  distortion_model: {model}\n"
             f"  intrinsics: {_list(pinhole_of(camera))}\n"
             f"  resolution: [{camera.width}, {camera.height}]\n"
-            f"  rostopic: /cam{index}/image_raw\n  timeshift_cam_imu: 0.0\n"
+            f"  rostopic: /cam{index}/image_raw\n  timeshift_cam_imu: {shift_s!r}\n"
         )
     imu = noise_lines(rig.noise) + f"update_rate: {float(rig.noise.rate_hz)!r}\nrostopic: /imu0\n"
     return {"camchain.yaml": text, "imu.yaml": imu}
