@@ -16,13 +16,13 @@ from vio.cli import main
 from vio.datasets.base import is_rendered
 from vio.datasets.euroc import EurocDataset
 from vio.errors import VioError
-from vio.geometry import invert_transform
+from vio.geometry import invert_transform, log_so3
 from vio.render import open_hybrid, open_scenario, write_sequence
 from vio.render.noise import expose
 from vio.render.renderer import DarkSpell, Renderer
 from vio.render.sensor import ExposureControl, SensorModel
 from vio.render.truth import flow
-from vio.trajectory import Trajectory
+from vio.trajectory import Trajectory, rotation_matrices
 
 
 @pytest.fixture(scope="module")
@@ -187,6 +187,45 @@ def test_a_hybrids_ground_truth_is_the_motion_that_its_images_follow(
     assert raw is not None
     np.testing.assert_allclose(sequence.truth.p_world_body, raw.p_world_body, atol=2e-3)
     np.testing.assert_array_equal(sequence.truth.gyro_bias_rad_s, raw.gyro_bias_rad_s)
+
+
+@pytest.mark.slow
+def test_a_hybrid_with_simulated_inertial_data_feels_the_motion_that_its_images_follow(
+    scenario: Path, tmp_path: Path
+) -> None:
+    """Readings less their biases are derivatives of the ground truth, taken numerically."""
+    flight = make_recording(scenario, tmp_path)
+    out = tmp_path / "hybrid"
+    words = ["render", "--hybrid", str(flight), "--seed", "4", "--seconds", "0.1"]
+    assert main([*words, "--simulated-imu", "--out", str(out)]) == 0
+    recording = EurocDataset(out)
+    assert recording.warnings == []
+    source = EurocDataset(flight, images=False)
+    assert recording.imu_noise == source.imu_noise
+    np.testing.assert_array_equal(recording.rig.right.params, source.rig.right.params)
+    assert not np.array_equal(recording.imu.gyro_rad_s, source.imu.gyro_rad_s[: len(recording.imu)])
+    truth, imu = recording.ground_truth, recording.imu
+    assert truth is not None
+    assert truth.v_world_body is not None
+    assert truth.gyro_bias_rad_s is not None
+    assert truth.accel_bias_m_s2 is not None
+    # Sensor and truth have the same instants, but for the end.
+    np.testing.assert_array_equal(imu.t_ns[:-1], truth.t_ns[: len(imu) - 1])
+    at = slice(1, len(imu) - 2)
+    R = rotation_matrices(truth.q_world_body[: len(imu)])
+    dt = np.diff(imu.t_ns[:3]).mean() * 1e-9
+    turned = np.array([log_so3(a.T @ b) for a, b in zip(R[:-2], R[2:], strict=True)]) / (2 * dt)
+    v = truth.v_world_body[: len(imu)]
+    force = (v[2:] - v[:-2]) / (2 * dt) + np.array([0.0, 0.0, 9.81])
+    force = np.einsum("nji,nj->ni", R[1:-1], force)
+    for reading, bias, wanted, density in (
+        (imu.gyro_rad_s, truth.gyro_bias_rad_s, turned, source.imu_noise.gyro_noise),
+        (imu.accel_m_s2, truth.accel_bias_m_s2, force, source.imu_noise.accel_noise),
+    ):
+        error = (reading - bias[: len(reading)])[at] - wanted[: len(reading[at])]
+        deviation = density * np.sqrt(source.imu_noise.rate_hz)
+        assert np.sqrt(np.mean(error**2)) < 1.5 * deviation
+        assert np.sqrt(np.mean(error**2)) > 0.5 * deviation
 
 
 @pytest.mark.slow

@@ -44,6 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--imu-rate", type=options.hertz, metavar="HZ", help="of a scenario (default: its own)"
     )
     parser.add_argument(
+        "--simulated-imu",
+        action="store_true",
+        help="with --hybrid: inertial data simulated along the images' motion, not the recording's",
+    )
+    parser.add_argument(
         "--place",
         choices=("auto", "hall", "room", "corridor"),
         default="auto",
@@ -65,6 +70,10 @@ def run(args: argparse.Namespace) -> int:
             "--camera-rate and --imu-rate are of scenarios; along a recording, images have its "
             "time stamps and the inertial data are its own"
         )
+    if args.simulated_imu and not args.hybrid:
+        from vio.errors import VioError
+
+        raise VioError("--simulated-imu is for --hybrid; a scenario's inertial data always are")
     if args.compare:
         return _compare(args)
     import time
@@ -73,7 +82,13 @@ def run(args: argparse.Namespace) -> int:
     from vio.render.sequence import open_hybrid, open_scenario, write_sequence
 
     if args.hybrid:
-        sequence = open_hybrid(args.hybrid, args.seed, args.seconds, place=args.place)
+        sequence = open_hybrid(
+            args.hybrid,
+            args.seed,
+            args.seconds,
+            place=args.place,
+            simulated_imu=args.simulated_imu,
+        )
     else:
         sequence = open_scenario(
             args.scenario,

@@ -36,9 +36,10 @@ PATH_STEP_NS = 20_000_000  # the path is checked for clearance at this step
 class Sequence:
     """Hold a sequence ready to be rendered: its renderer, its ground truth, where it came from.
 
-    source: the recording of a hybrid sequence, else None; imu: (t_ns, gyro, accel, noise) of a
-    scenario, else None (the recording's file is copied). noise: of a recording without sensor.yaml
-    of its own, which are then written; else None (they are copied). notes: what a user should know.
+    source: the recording of a hybrid sequence, else None; imu: (t_ns, gyro, accel, noise) where it
+    is simulated, else None (the recording's file is copied). noise: of a recording without
+    sensor.yaml of its own, which are then written; else None (they are copied). notes: what a user
+    should know.
     """
 
     name: str
@@ -92,15 +93,17 @@ def open_hybrid(
     seconds: float | None = None,
     sensor: SensorModel | None = None,
     place: str = "auto",
+    simulated_imu: bool = False,
 ) -> Sequence:
     """Return the hybrid sequence of a recording in ASL layout (a folder or a zip).
 
     seconds: cut after so many seconds of images. place: hall, room, corridor, or auto: a hall for
-    flights that span more than 7 m, else a room. Raises VioError when the recording has no
-    ground truth, or it covers no camera time stamp.
+    flights that span more than 7 m, else a room. simulated_imu: inertial data that agree with the
+    images' motion exactly but for a sensor's noise, instead of the recording's. Raises VioError
+    when the recording has no ground truth, or it covers no camera time stamp.
     """
     _check(seed, seconds)
-    return _hybrid(Path(recording), seed, seconds, sensor, place)
+    return _hybrid(Path(recording), seed, seconds, sensor, place, simulated_imu)
 
 
 def render_scenario(
@@ -137,7 +140,12 @@ def _path(trajectory: SplineTrajectory, rig: StereoRig) -> np.ndarray:
 
 
 def _hybrid(
-    source: Path, seed: int, seconds: float | None, sensor: SensorModel | None, place: str
+    source: Path,
+    seed: int,
+    seconds: float | None,
+    sensor: SensorModel | None,
+    place: str,
+    simulated_imu: bool,
 ) -> Sequence:
     recording = EurocDataset(source, images=False)
     raw = recording.ground_truth
@@ -162,19 +170,26 @@ def _hybrid(
         raise VioError(f"{source}: the ground truth covers none of the camera's time stamps")
     if seconds is not None:
         t_ns = t_ns[t_ns <= t_ns[0] + round(seconds * 1e9)]
+    readings = None
+    gyro_bias, accel_bias = raw.gyro_bias_rad_s, raw.accel_bias_m_s2
+    if simulated_imu:
+        imu = make_imu(trajectory, ImuModel(recording.imu_noise), seed)
+        readings = (imu.t_ns, imu.gyro_rad_s, imu.accel_m_s2, recording.imu_noise)
+        at = np.clip(np.searchsorted(imu.t_ns, raw.t_ns), 0, len(imu.t_ns) - 1)
+        gyro_bias, accel_bias = imu.gyro_bias_rad_s[at], imu.accel_bias_m_s2[at]
     motion = trajectory.at(raw.t_ns)
     truth = Trajectory(
         raw.t_ns,
         motion.p_world_body,
         motion.q_world_body,
         motion.v_world_body,
-        raw.gyro_bias_rad_s,
-        raw.accel_bias_m_s2,
+        gyro_bias,
+        accel_bias,
     )
     world = build_place(place, _path(trajectory, recording.rig), seed)
     renderer = Renderer(world, recording.rig, trajectory, t_ns, seed, sensor)
     noise = None if recording.has_sensor_yaml else recording.imu_noise
-    return Sequence(recording.name, renderer, truth, source, None, noise, tuple(notes))
+    return Sequence(recording.name, renderer, truth, source, readings, noise, tuple(notes))
 
 
 def seconds_between(whole: Trajectory, part: Trajectory) -> str:
