@@ -5,10 +5,10 @@
 
 FLIGHT: a hybrid sequence as `vio suite --hybrid ... --keep DIR` keeps it, DIR/<NAME>-seed<N>, of
 the recording NAME in --recordings. Its inertial data are replaced in memory by simulated ones along
-the motion of the images: a recording's own disagree with its ground truth by milliseconds and tenths
-of a degree. Then an offset of the images' stamps, or a turned and moved rig, is planted, and each is
-run with estimation, and without a plant also without it. Printed are the ATE, what is left of the
-plant 30 s after the start and at the end, and NEES of the pose / 6 (1: the covariance is right).
+the motion of the images: a recording's own disagree with its ground truth by milliseconds and by
+tenths of a degree. Then an offset of the images' stamps, or a turned and moved rig, is planted, and
+each is run with estimation, and without a plant also without it. Printed are the ATE, what is left
+of the plant 30 s after the start and at the end, and NEES of the pose / 6 (1: the covariance fits).
 """
 
 import argparse
