@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from vio.config import Config, config_from_dict, load_config
+from vio.explore.backend import BackEnd
 from vio.explore.cluster import Outcome
 from vio.explore.cost import Work
 from vio.explore.evaluate import Case, Evaluator
@@ -50,7 +51,11 @@ def stand_in(task: Task) -> tuple[Result, float]:
     means = [replace(w, refetches=0.0, iterations=tuple(x / 3 for x in w.iterations))
              for w in halves]  # fmt: skip
     keyframes = max(1, round(frames / (20 * config.keyframe.max_age_s)))
-    work = Work(*means, frames - keyframes, keyframes, task.until_s)
+    frames_in_window = config.backend.keyframes + config.backend.recent_frames
+    share = 0.3 + 0.7 * config.frontend.max_tracks / 200  # more than the model expects
+    uj = 5.0 * frames_in_window * share
+    steps = BackEnd(frames - 8, 2e5 * frames_in_window, uj, 80.0)
+    work = Work(*means, frames - keyframes, keyframes, task.until_s, steps)
     return {
         "error": None,
         "ate_m": error_m(config, task.until_s),
@@ -107,7 +112,7 @@ def make_plan(folder: Path, **changes: object) -> Plan:
         knobs=KNOBS,
         buildable=False,
         until_s=8.0,
-        budget=40,
+        budget=24,
         search="netadapt",
         objectives=("memory", "energy", "cycles"),
         seed=1,

@@ -6,7 +6,10 @@ import dataclasses
 import io
 import json
 import math
+import signal
 import sqlite3
+import subprocess
+import sys
 from contextlib import nullcontext
 from dataclasses import replace
 from itertools import pairwise
@@ -20,6 +23,8 @@ from tests.exploring import BASE, Here, make_evaluator, make_plan, needs_explore
 from vio.config import load_config
 from vio.errors import VioError
 from vio.explore import knobs as kn
+from vio.explore.backend import BackEnd, back_end
+from vio.explore.backend import predict as predict_steps
 from vio.explore.cost import OBJECTIVES, PRESETS, costs, predict, together, work_from
 from vio.explore.explore import explore
 from vio.explore.identity import data_identity
@@ -28,6 +33,9 @@ from vio.explore.store import open_store
 from vio.explore.task import Task, evaluate, make_task
 from vio.hw.estimates.work import FrameWork, mean_work, worst_work
 from vio.hw.params import verilog_text
+from vio.hw.schedule.machine import Machine
+from vio.hw.schedule.totals import Window, keyframe_costs
+from vio.hw.schedule.worst_case import worst_case
 
 
 @pytest.mark.parametrize("preset", ["ecp5_85k", "navion", "euroc"])
@@ -47,6 +55,8 @@ def test_every_value_of_every_knob_is_a_configuration_and_the_first_one_is_the_b
 
 # Registers of the keyframe decision and of the distance: no parameter of the Verilog.
 REGISTERS = {"distance", "keyframe_age", "keyframe_alive", "keyframe_parallax"}
+# The back end's window is a list of calls for its engine.
+REGISTERS |= {"window_keyframes", "window_recent"}
 
 
 @pytest.mark.parametrize("name", kn.NAMES)
@@ -69,7 +79,7 @@ def test_no_further_value_of_a_knob_costs_more_memory_or_worst_cycles(preset: st
             kn.configure(base, knobs, kn.moved(kn.base_of(knobs), position, index))
             for index in range(len(knob.values))
         ]
-        found = [costs(predict(work, config), config) for config in configs]
+        found = [costs(predict(work, base, config), config) for config in configs]
         for one, other in pairwise(found):
             assert other.kib <= 1.0005 * one.kib, knob.name  # rows of a window packed into words
             assert other.cycles_worst <= one.cycles_worst, knob.name
@@ -81,7 +91,8 @@ def whole_work(config):  # type: ignore[no-untyped-def]
     """Return the work of frames that do all that the sizes allow."""
     from vio.explore.cost import Work
 
-    return Work(worst_work(config, False), worst_work(config, True), 36, 10, 2.3)
+    steps = BackEnd(40, 2e6, 70.0, 90.0)
+    return Work(worst_work(config, False), worst_work(config, True), 36, 10, 2.3, steps)
 
 
 def test_an_unknown_knob_and_one_that_cannot_turn_are_refused() -> None:
@@ -102,7 +113,9 @@ def test_the_costs_are_those_of_the_documentation() -> None:
         assert (round(found.kib, 1), found.block_rams) == (kib, rams)
         assert round(found.cycles_worst / 1e3) == worst
         assert found.cycles_worst == found.cycles_keyframe  # this work is the worst
-        assert found.mean_uw == pytest.approx(found.keyframe_uj * 10 / 2.3)
+        assert found.frontend_uw == pytest.approx(found.keyframe_uj * 10 / 2.3)
+        assert found.backend_uw == pytest.approx(40 * 70.0 / 2.3)
+        assert found.mean_uw == pytest.approx(found.frontend_uw + found.backend_uw)
         assert found.frames_s == pytest.approx(62.5e6 / (752 * 480 + found.cycles_worst))
 
 
@@ -120,7 +133,11 @@ def test_the_work_of_runs_together_is_that_of_all_their_frames() -> None:
     from vio.explore.cost import Work
 
     parts = [(frames(3, 1), frames(2, 2)), (frames(9, 3), frames(5, 4))]
-    works = [Work(mean_work(a), mean_work(b), len(a), len(b), 1.5) for a, b in parts]
+    steps = BackEnd(10, 1e6, 40.0, 80.0), BackEnd(30, 2e6, 80.0, 70.0)
+    works = [
+        Work(mean_work(a), mean_work(b), len(a), len(b), 1.5, s)
+        for (a, b), s in zip(parts, steps, strict=True)
+    ]
     found = together([work_from(json.loads(json.dumps(w.record()))) for w in works])
     for kind, k in (("tracking", 0), ("keyframe", 1)):
         every = mean_work([w for part in parts for w in part[k]])
@@ -129,6 +146,7 @@ def test_the_work_of_runs_together_is_that_of_all_their_frames() -> None:
                 getattr(getattr(found, kind), field.name), getattr(every, field.name)
             )
     assert (found.tracking_frames, found.keyframes, found.seconds) == (12, 7, 3.0)
+    assert found.back_end == BackEnd(40, 1.75e6, 70.0, 80.0)
 
 
 def test_a_paired_difference_has_students_interval() -> None:
@@ -142,6 +160,7 @@ def test_a_paired_difference_has_students_interval() -> None:
     assert (alone.ratio, alone.low, alone.high) == (pytest.approx(1.2), None, None)
 
 
+ROOT = Path(__file__).parents[1]
 TASK = Task("somewhere", "d1", {"frontend": {"seed": 1, "window": 15}}, 5.0, "code", "libraries")
 
 
@@ -328,3 +347,45 @@ def test_held_back_recordings_are_run_with_the_presets_only(tmp_path: Path) -> N
     mine = [t for t in runner.ran if t.path == str(other)]
     points = {json.dumps(row["changed"]) for row in found["rows"] if row["presets"]}
     assert len(mine) == 2 * (1 + len(points))
+
+
+def test_what_was_added_outlives_a_process_that_is_killed(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys; from pathlib import Path; from tests.test_explore import TASK;"
+        "from vio.explore.store import open_store\n"
+        "with open_store(Path(sys.argv[1])) as store:\n"
+        "    store.add(TASK, {'ate_m': 0.5}, 1.0); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, check=False)
+    assert done.returncode == -signal.SIGKILL
+    with open_store(tmp_path) as store:
+        assert store.get(TASK.key) == {"ate_m": 0.5}
+
+
+def test_the_back_end_is_charged_as_by_its_schedule() -> None:
+    """Three steps without and two with marginalisation, by median; the largest sets the memory."""
+    windows = []
+    for tracks in (20, 60, 40):
+        step, leaving = worst_case(6, tracks)
+        windows += [Window("", step, ()), Window("", step, (leaving,))]
+    windows = windows[:5]  # with: 20, 60; without: 20, 60, 40
+    found = back_end(windows)
+    (plain,) = keyframe_costs(windows[4], [Machine(lanes=4)])
+    (leaving,) = keyframe_costs(windows[3], [Machine(lanes=4)])
+    assert found.steps == 5
+    assert found.uj == pytest.approx((3 * plain.energy_uj + 2 * leaving.energy_uj) / 5)
+    assert found.cycles == pytest.approx((3 * plain.cycles + 2 * leaving.cycles) / 5)
+    assert found.kib == pytest.approx(leaving.memory_kib)
+    assert back_end([]) is None
+
+
+def test_fewer_tracks_and_shorter_windows_are_expected_to_cost_less() -> None:
+    steps = BackEnd(40, 2e6, 70.0, 90.0)
+    fewer = replace(BASE, frontend=replace(BASE.frontend, max_tracks=100))
+    shorter = replace(BASE, backend=replace(BASE.backend, keyframes=5))
+    assert predict_steps(steps, BASE, BASE) == steps
+    for config in (fewer, shorter):
+        found = predict_steps(steps, BASE, config)
+        assert found.uj < 0.9 * steps.uj
+        assert found.cycles < 0.9 * steps.cycles
+        assert found.kib < steps.kib

@@ -32,8 +32,9 @@ def test_each_step_reaches_its_cost_by_the_knob_that_loses_least(
             e = move.evaluation
             assert getattr(e.costs, objective) <= move.target
             assert sum(a != b for a, b in zip(e.point, before.point, strict=True)) == 1
-            rivals = candidates(evaluator, before, objective, move.target)
-            assert e.ratio == min(evaluator.evaluate([p], 8.0)[0].ratio for p in rivals)
+            if objective != "mean_uw":  # whose cost is not known before a run
+                rivals = candidates(evaluator, before, objective, move.target)
+                assert e.ratio == min(evaluator.evaluate([p], 8.0)[0].ratio for p in rivals)
             before = e
         assert all(m.evaluation.ratio <= STOP_RATIO for m in moves[:-1])
 
@@ -72,10 +73,10 @@ def test_each_round_keeps_the_better_half(tmp_path: Path) -> None:
         evaluator = make_evaluator(tmp_path, store, runner)
         points = [(n, 0, 0, 0, 0) for n in (1, 2, 3, 4, 5, 6)]
         best = halving(evaluator, points)
-        assert best.point == (1, 0, 0, 0, 0)
+        assert [e.point for e in best] == points[:2]
         lengths = [t.until_s for t in runner.ran]
         assert [lengths.count(s) for s in (2.0, 4.0, 8.0)] == [7, 4, 3]  # the default at each
-        assert halving(evaluator, [(8, 0, 0, 0, 0)]) is None  # lost
+        assert halving(evaluator, [(8, 0, 0, 0, 0)]) == []  # lost
 
 
 def test_rounds_have_no_clips_that_are_too_short() -> None:

@@ -166,7 +166,7 @@ def make_scheduler(args: argparse.Namespace) -> "Scheduler | None":
 
 
 HEADER = ("settings", "ATE m", "ATE ratio", "95 %", "life", "KiB", "DP16KD", "cycles", "keyframe",
-          "worst", "frames/s", "uJ keyframe", "uW", "")  # fmt: skip
+          "worst", "frames/s", "uJ keyframe", "uW front", "uW back", "uW", "")  # fmt: skip
 
 
 def print_results(found: dict[str, Any]) -> None:
@@ -211,7 +211,7 @@ def table_row(row: dict[str, Any]) -> list[str]:
         f"{cost['cycles_worst']:.0f}",
         f"{cost['frames_s']:.0f}",
         f"{cost['keyframe_uj']:.1f}",
-        f"{cost['mean_uw']:.1f}",
+        *(f"{cost[name]:.0f}" for name in ("frontend_uw", "backend_uw", "mean_uw")),
         ", ".join(marks).replace("_", " "),
     ]
 

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from vio.config import Config
+from vio.explore import backend
+from vio.explore.backend import BackEnd
 from vio.hw.estimates import cycles as cy
 from vio.hw.estimates.energy import VARIANTS, frame_pj
 from vio.hw.estimates.memory import inventory, total_kib
@@ -17,13 +19,14 @@ from vio.hw.estimates.work import FrameWork, worst_work
 
 @dataclass(frozen=True)
 class Costs:
-    """Hold what a front end costs; all but `pause_cycles` are what a search may lower.
+    """Hold what a chip costs; all but `pause_cycles` are what a search may lower.
 
-    kib, block_rams (DP16KD): on-chip memory. cycles_*: from a frame's last pixel to its last track;
-    of mean frames, and the most that the sizes allow. frames_s: frames a second when each waits for
-    the last track of a worst keyframe before it. keyframe_uj: a keyframe with its tracking frames.
-    mean_uw: microjoule a second of flight. pause_cycles: what the next frame must wait at worst so
-    that its spare rows suffice.
+    kib, block_rams (DP16KD): on-chip memory of the front end. cycles_*: from a frame's last pixel
+    to its last track; of mean frames, and the most that the sizes allow. frames_s: frames a second
+    when each waits for the last track of a worst keyframe before it. keyframe_uj: the front end's,
+    of a keyframe with its tracking frames. frontend_uw, backend_uw, mean_uw: microjoule a second of
+    flight, of each and of both. backend_kib, backend_cycles: of the vector engine, and of a mean
+    step on it. pause_cycles: what the next frame must wait at worst so that its spare rows suffice.
     """
 
     kib: float
@@ -33,7 +36,11 @@ class Costs:
     cycles_worst: float
     frames_s: float
     keyframe_uj: float
+    frontend_uw: float
+    backend_uw: float
     mean_uw: float
+    backend_kib: float
+    backend_cycles: float
     pause_cycles: float
 
 
@@ -46,7 +53,7 @@ PRESETS = {"smallest": "kib", "coolest": "mean_uw", "fastest": "cycles_worst"}
 class Work:
     """Hold the work of runs: of a mean tracking frame and a mean keyframe, and how many of each.
 
-    frames: that both kinds stand for. seconds: of flight.
+    seconds: of flight. back_end: of the steps of the window.
     """
 
     tracking: FrameWork
@@ -54,6 +61,7 @@ class Work:
     tracking_frames: int
     keyframes: int
     seconds: float
+    back_end: BackEnd
 
     def record(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -66,7 +74,7 @@ def work_from(record: dict[str, Any]) -> Work:
         kind: FrameWork(**{**record[kind], "iterations": tuple(record[kind]["iterations"])})
         for kind in ("tracking", "keyframe")
     }
-    return Work(**{**record, **kinds})
+    return Work(**{**record, **kinds, "back_end": BackEnd(**record["back_end"])})
 
 
 def together(works: Sequence[Work]) -> Work:
@@ -78,6 +86,7 @@ def together(works: Sequence[Work]) -> Work:
         sum(counts[0]),
         sum(counts[1]),
         sum(w.seconds for w in works),
+        backend.together([w.back_end for w in works]),
     )
 
 
@@ -106,7 +115,8 @@ def costs(work: Work, config: Config) -> Costs:
     pixels = config.hw.max_width * config.hw.max_height
     on_chip = VARIANTS[0]
     pj = [sum(frame_pj(w, config, on_chip).values()) for w in (work.tracking, work.keyframe)]
-    flight_uj = (work.tracking_frames * pj[0] + work.keyframes * pj[1]) * 1e-6
+    frontend_uj = (work.tracking_frames * pj[0] + work.keyframes * pj[1]) * 1e-6
+    backend_uj = work.back_end.steps * work.back_end.uj
     return Costs(
         kib=total_kib(memories),
         block_rams=sum(m.block_rams for m in memories),
@@ -114,14 +124,18 @@ def costs(work: Work, config: Config) -> Costs:
         cycles_keyframe=keyframe,
         cycles_worst=worst,
         frames_s=config.hw.clock_mhz * 1e6 / (pixels + worst),
-        keyframe_uj=flight_uj / work.keyframes,
-        mean_uw=flight_uj / work.seconds,
+        keyframe_uj=frontend_uj / work.keyframes,
+        frontend_uw=frontend_uj / work.seconds,
+        backend_uw=backend_uj / work.seconds,
+        mean_uw=(frontend_uj + backend_uj) / work.seconds,
+        backend_kib=work.back_end.kib,
+        backend_cycles=work.back_end.cycles,
         pause_cycles=max(0.0, tracker - cy.spare_cycles(config)),
     )
 
 
-def predict(work: Work, config: Config) -> Work:
-    """Return the work to expect of other settings: no more than their sizes allow.
+def predict(work: Work, base: Config, config: Config) -> Work:
+    """Return the work to expect of other settings than `base`: no more than their sizes allow.
 
     A search turns knobs by it before anything has run; what is reported is counted in a run.
     """
@@ -129,6 +143,7 @@ def predict(work: Work, config: Config) -> Work:
         work,
         tracking=_within(work.tracking, worst_work(config, False)),
         keyframe=_within(work.keyframe, worst_work(config, True)),
+        back_end=backend.predict(work.back_end, base, config),
     )
 
 

@@ -119,7 +119,9 @@ class Evaluator:
             return None
 
     def expected(self, point: Point, near: Evaluation) -> Costs | None:
-        """Return what a point should cost by the work of another one; None for no settings.
+        """Return what a point costs if that is known, else what it should by another one's work.
+
+        None where its settings contradict each other.
 
         None too where the next frame would have to wait longer than with the base: it would be
         dropped, which no run of the model shows.
@@ -127,10 +129,13 @@ class Evaluator:
         config = self.config(point)
         if config is None or near.work is None:
             return None
+        known = self.done.get((point, self.lengths[-1]))
         try:
-            found = costs(predict(near.work, config), config)
+            found = costs(predict(near.work, near.config, config), config)
         except VioError:
             return None
+        if known is not None and known.costs is not None:
+            found = known.costs
         return found if found.pause_cycles <= self._pause else None
 
     @property

@@ -13,7 +13,7 @@ from vio.errors import VioError
 
 # Rooms of vio/ that no result of a run depends on. Of explore, only what makes a result counts.
 BESIDE = ("commands", "report", "render", "explore")
-MAKING = ("explore/task.py",)
+MAKING = ("explore/task.py", "explore/backend.py")
 LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "pillow", "PyYAML", "opencv-python-headless")
 READ_WHOLE = 16 * 2**20  # bytes; of a larger file of a folder, its size stands for it
 IMAGES = (".png", ".jpg", ".jpeg", ".pgm", ".bmp", ".tif", ".tiff")

@@ -97,6 +97,8 @@ RECIPES = (
     Recipe("keyframe_age", "keyframe.max_age_s", Step(add=0.25, end=2.0), 2.0),
     Recipe("keyframe_alive", "keyframe.min_alive", Step(add=-0.1, end=0.3), 0.3),
     Recipe("keyframe_parallax", "keyframe.max_parallax_px", Step(add=10.0, end=80.0), 80.0),
+    Recipe("window_keyframes", "backend.keyframes", Step(add=-1, end=3), 3),
+    Recipe("window_recent", "backend.recent_frames", Step(add=-1, end=2), 2),
     Recipe("warp_levels", "hw.warp_levels", Step(add=-1), None),
     Recipe("lens_table", "hw.lens_table", Step(times=0.5), 16),
     Recipe("pixel_bits", "hw.pixel_frac", Step(add=-1), None),

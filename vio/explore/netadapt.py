@@ -55,11 +55,16 @@ def netadapt(
         if len([p for p in points if p not in evaluator.points]) > evaluator.remaining - last:
             break
         try:
-            best = halving(evaluator, points)
+            whole = halving(evaluator, points)
         except OverBudget:
             break
-        if best is None or best.costs is None:
+        if not whole:
             break
+        # Those that cost more than expected are known now, and no candidates of this step again.
+        reached = [e for e in whole if _cost(e.costs, objective) <= target]
+        if not reached:
+            continue
+        best = min(reached, key=_rank)
         knob = _changed(evaluator, current.point, best.point)
         moves.append(Move(objective, target, knob, best))
         on_move(moves[-1])
@@ -97,8 +102,8 @@ def candidates(
     return found
 
 
-def halving(evaluator: Evaluator, points: Sequence[Point]) -> Evaluation | None:
-    """Return the best of points on the whole clip, None when all fail.
+def halving(evaluator: Evaluator, points: Sequence[Point]) -> list[Evaluation]:
+    """Return those of points that come as far as the whole clip and do not fail there.
 
     Each round keeps the better half; equal ones in the order of their points.
     """
@@ -107,10 +112,8 @@ def halving(evaluator: Evaluator, points: Sequence[Point]) -> Evaluation | None:
         found = evaluator.evaluate(left, until_s)
         ranked = sorted((e for e in found if math.isfinite(e.ratio)), key=_rank)
         left = [e.point for e in ranked[: math.ceil(KEEP * len(found))]]
-        if not left:
-            return None
-    whole = [e for e in evaluator.evaluate(left, evaluator.lengths[-1]) if math.isfinite(e.ratio)]
-    return min(whole, key=_rank) if whole else None
+    whole = evaluator.evaluate(left, evaluator.lengths[-1])
+    return [e for e in whole if math.isfinite(e.ratio)]
 
 
 def _rank(evaluation: Evaluation) -> tuple[float, Point]:

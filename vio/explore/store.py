@@ -13,6 +13,9 @@ from vio.explore.task import Result, Task
 from vio.limits import reason
 
 NAME = "explore.sqlite"
+# Commits need not wait for the disk: whatever ends the process, what was added is there. The last
+# ones may be missing after a loss of power, and are then run again.
+WITHOUT_WAITING = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL")
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS results "
     "(key TEXT PRIMARY KEY, task TEXT NOT NULL, result TEXT NOT NULL, seconds REAL NOT NULL)"
@@ -20,7 +23,7 @@ SCHEMA = (
 
 
 class Store:
-    """Keep results by the keys of their tasks; each is on disk when `add` returns."""
+    """Keep results by the keys of their tasks; they outlive the process once `add` returns."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
@@ -66,7 +69,8 @@ def open_store(folder: Path) -> Iterator[Store]:
         connection = sqlite3.connect(path)
     with closing(connection):
         with _explained(path), connection:
-            connection.execute(SCHEMA)
+            for statement in (*WITHOUT_WAITING, SCHEMA):
+                connection.execute(statement)
         yield Store(connection, path)
 
 

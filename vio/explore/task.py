@@ -15,6 +15,7 @@ import numpy as np
 
 from vio.config import config_from_dict
 from vio.errors import VioError
+from vio.explore.backend import BackEnd
 from vio.explore.cost import Work
 from vio.explore.identity import code_version, data_identity, library_versions
 
@@ -99,7 +100,7 @@ def run_once(task: Task) -> Result:
 
     ate_m: RMSE after SE(3) alignment of the segment with most poses, or None. lost: whether the
     track was lost at least once, or there is no pose. track_life: mean frames that see a track.
-    work: as of `Work`, None where a kind of frame does not occur.
+    work: as of `Work`, None where a kind of frame does not occur or nothing was solved.
     """
     from vio.environment import load_numba
 
@@ -107,7 +108,9 @@ def run_once(task: Task) -> Result:
     from vio.datasets import open_configured
     from vio.datasets.base import end_ns
     from vio.engines import make_odometry
+    from vio.explore.backend import back_end, traced
     from vio.hw.estimates.work import FrameWork, frame_work
+    from vio.hw.schedule.totals import Window
     from vio.odometry import run
     from vio.runs.log import RunLog
     from vio.runs.summary import accuracy, segment_rows
@@ -116,11 +119,13 @@ def run_once(task: Task) -> Result:
     dataset = open_configured(task.path, config.dataset)
     odometry = make_odometry(dataset.rig, dataset.imu_noise, config)
     log, works, seen = RunLog(), list[FrameWork](), list[np.ndarray]()
-    for state in run(dataset, odometry, end_ns(dataset, task.until_s)):
-        log.append(state, {})
-        if state.tracks is not None:
-            works.append(frame_work(state.tracks, config.frontend.levels))
-            seen.append(state.tracks.ids)
+    windows: list[Window] = []
+    with traced(windows):
+        for state in run(dataset, odometry, end_ns(dataset, task.until_s)):
+            log.append(state, {})
+            if state.tracks is not None:
+                works.append(frame_work(state.tracks, config.frontend.levels))
+                seen.append(state.tracks.ids)
     if not len(log):
         raise VioError(f"{dataset.name} has no frame before {task.until_s:g} s; run longer")
     found = accuracy(dataset, log) or {}
@@ -135,7 +140,7 @@ def run_once(task: Task) -> Result:
         "poses": int(log.has_pose().sum()),
         "lost": len(segments) != 1 or bool((status == _lost_code()).any()),
         "track_life": len(ids) / max(len(np.unique(ids)), 1),
-        "work": _work(works, log, config.frontend.engine == "fixed"),
+        "work": _work(works, log, back_end(windows), config.frontend.engine == "fixed"),
     }
 
 
@@ -146,16 +151,18 @@ def _lost_code() -> int:
     return STATUSES.index(Status.LOST)
 
 
-def _work(works: list[Any], log: Any, counted: bool) -> dict[str, Any] | None:
+def _work(
+    works: list[Any], log: Any, steps: BackEnd | None, counted: bool
+) -> dict[str, Any] | None:
     """Return the mean work; an engine that does not count it has only its frames of each kind."""
     from vio.hw.estimates.work import mean_work
 
     kinds = [[w for w in works if w.windows and bool(w.keyframe) == key] for key in (False, True)]
-    if not all(kinds):
+    if steps is None or not all(kinds):
         return None
     t_ns = log.t_ns
     seconds = float(t_ns[-1] - t_ns[0]) * 1e-9 * len(t_ns) / max(len(t_ns) - 1, 1)
     tracking, keyframes = kinds
     means = mean_work(tracking), mean_work(keyframes)
-    record = Work(*means, len(tracking), len(keyframes), seconds).record()
+    record = Work(*means, len(tracking), len(keyframes), seconds, steps).record()
     return record | {"counted": counted}

@@ -16,7 +16,7 @@ Row = dict[str, Any]
 # What an axis shows: the cost, its title, and decimals.
 AXES = {
     "kib": ("memory of the front end [KiB]", 1),
-    "mean_uw": ("energy of the front end [µW in flight]", 1),
+    "mean_uw": ("energy of front end and back end [µW in flight]", 1),
     "cycles_worst": ("worst frame [cycles]", 0),
 }
 KINDS = (
@@ -26,7 +26,8 @@ KINDS = (
     ("preset", plots.RUNS[2], "star", 15),
 )
 HEAD = ("settings", "", "Verilog", "ATE m", "ATE ratio", "95 %", "track life", "KiB", "DP16KD",
-        "cycles", "keyframe", "worst", "frames/s", "µJ a keyframe", "µW")  # fmt: skip
+        "cycles", "keyframe", "worst", "frames/s", "µJ a keyframe", "µW front end", "µW back end",
+        "µW", "KiB back end")  # fmt: skip
 MOVES = ("step", "lowers", "knob", "target", "reached", "ATE ratio", "settings")
 
 
@@ -98,7 +99,11 @@ def _table(rows: list[Row]) -> str:
             *(shown(dig(cost, k), d) for k, d in (("kib", 1), ("block_rams", 0))),
             *(shown(dig(cost, f"cycles_{k}"), 0) for k in ("tracking", "keyframe", "worst")),
             shown(dig(cost, "frames_s"), 0),
-            *(shown(dig(cost, k), 1) for k in ("keyframe_uj", "mean_uw")),
+            *(
+                shown(dig(cost, k), 1)
+                for k in ("keyframe_uj", "frontend_uw", "backend_uw", "mean_uw")
+            ),
+            shown(dig(cost, "backend_kib"), 1),
         ]
         cells.append(
             [

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the back end costs on its vector engine, from the windows that a run solved.
+
+By the model of vio.hw.schedule (docs/chip/engine.md): each frame is a step, and some steps come
+with marginalisations. Median windows stand for the others, the largest one sets the memory.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from vio.config import Config
+from vio.hw.schedule.machine import Machine
+from vio.hw.schedule.totals import Window, keyframe_costs, memory_words, traced_windows
+from vio.hw.schedule.worst_case import worst_case
+
+MACHINE = Machine()  # four lanes
+WORDS_A_KIB = 256
+
+
+@dataclass(frozen=True)
+class BackEnd:
+    """Hold what steps of the back end took: how many, their mean cycles and energy, the memory."""
+
+    steps: int
+    cycles: float
+    uj: float
+    kib: float
+
+
+def traced(kept: list[Window]) -> AbstractContextManager[None]:
+    """Append each step's window to `kept` while it is entered."""
+    return traced_windows(kept)
+
+
+def back_end(kept: Sequence[Window]) -> BackEnd | None:
+    """Return the cost of a run's windows; None when nothing was solved."""
+    if not kept:
+        return None
+    kinds = [[w for w in kept if bool(w.leaving) == leaving] for leaving in (False, True)]
+    cycles = uj = 0.0
+    for kind in filter(None, kinds):
+        ordered = sorted(kind, key=lambda w: w.step.observations)
+        (cost,) = keyframe_costs(ordered[len(kind) // 2], [MACHINE])
+        cycles += len(kind) * cost.cycles
+        uj += len(kind) * cost.energy_uj
+    largest = max(kept, key=lambda w: sum(s.observations for s in w.structures))
+    words = sum(memory_words(largest).values())
+    return BackEnd(len(kept), cycles / len(kept), uj / len(kept), words / WORDS_A_KIB)
+
+
+def together(parts: Sequence[BackEnd]) -> BackEnd:
+    """Return the cost of one or more runs as that of one."""
+    steps = sum(p.steps for p in parts)
+    return BackEnd(
+        steps,
+        sum(p.steps * p.cycles for p in parts) / steps,
+        sum(p.steps * p.uj for p in parts) / steps,
+        max(p.kib for p in parts),
+    )
+
+
+def predict(known: BackEnd, base: Config, config: Config) -> BackEnd:
+    """Return the cost to expect of other settings, in proportion to that of full windows."""
+    before, after = (_full(_frames(c), c.frontend.max_tracks) for c in (base, config))
+    steps = [c.backend.iterations for c in (base, config)]
+    share = steps[1] / steps[0]
+    return replace(
+        known,
+        cycles=known.cycles * share * after.cycles / before.cycles,
+        uj=known.uj * share * after.uj / before.uj,
+        kib=known.kib * after.kib / before.kib,
+    )
+
+
+def _frames(config: Config) -> int:
+    return config.backend.keyframes + config.backend.recent_frames + 1
+
+
+@lru_cache(maxsize=512)
+def _full(frames: int, tracks: int) -> BackEnd:
+    """Return the cost of a full window's step with its marginalisation."""
+    step, leaving = worst_case(frames, tracks)
+    found = back_end([Window("full", step, (leaving,))])
+    assert found is not None
+    return found
