@@ -88,8 +88,12 @@ def test_rounds_have_no_clips_that_are_too_short() -> None:
 def test_a_search_ends_with_its_budget(tmp_path: Path) -> None:
     with open_store(tmp_path) as store:
         evaluator = make_evaluator(tmp_path, store, budget=7)
-        netadapt(evaluator, "mean_uw", 99)
-        assert 1 < len(evaluator.points) <= 7
+        moves = netadapt(evaluator, "cycles_worst", 3)
+        assert len(evaluator.points) == 4
+        assert 0 < len(moves) <= 3
+        netadapt(evaluator, "cycles_worst", 99)
+        assert len(evaluator.points) == 7
+        evaluator.budget = 9
         new = [(n, 1, 1, 1, 1) for n in range(evaluator.remaining + 1)]
         with pytest.raises(OverBudget):
             evaluator.evaluate(new, 8.0)

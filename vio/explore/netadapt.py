@@ -52,7 +52,8 @@ def netadapt(
         if not points:
             step /= 2
             continue
-        if len([p for p in points if p not in evaluator.points]) > evaluator.remaining - last:
+        points = _affordable(evaluator, current.point, points, evaluator.remaining - last)
+        if not points:
             break
         try:
             whole = halving(evaluator, points)
@@ -79,6 +80,19 @@ def _cost(costs: Costs | None, objective: str) -> float:
     assert costs is not None
     value: float = getattr(costs, objective)
     return value
+
+
+def _affordable(
+    evaluator: Evaluator, current: Point, points: Sequence[Point], budget: int
+) -> list[Point]:
+    """Return the points that a number of new ones allows: those first that move least."""
+
+    def steps(point: Point) -> int:
+        return sum(abs(a - b) for a, b in zip(point, current, strict=True))
+
+    known = [p for p in points if p in evaluator.points]
+    new = sorted((p for p in points if p not in evaluator.points), key=steps)
+    return known + new[: max(budget, 0)]
 
 
 def _changed(evaluator: Evaluator, before: Point, after: Point) -> str:

@@ -28,7 +28,7 @@ KINDS = (
 HEAD = ("settings", "", "Verilog", "ATE m", "ATE ratio", "95 %", "track life", "KiB", "DP16KD",
         "cycles", "keyframe", "worst", "frames/s", "µJ a keyframe", "µW front end", "µW back end",
         "µW", "KiB back end")  # fmt: skip
-MOVES = ("step", "lowers", "knob", "target", "reached", "ATE ratio", "settings")
+MOVES = ("step", "lowers", "knob", "settings", "target", "reached", "ATE ratio")
 
 
 def explore_page(folder: Path) -> Page:
@@ -117,7 +117,7 @@ def _table(rows: list[Row]) -> str:
                 *figures,
             ]
         )
-    return plots.table(HEAD, cells, 3)
+    return f"<div class=figures>{plots.table(HEAD, cells, 3)}</div>"
 
 
 def _scatter(
@@ -156,8 +156,8 @@ def _scatter(
          "line": {"color": "#999999", "dash": "dot", "width": 1}}
     ]  # fmt: skip
     axes = {
-        "xaxis": plots.axis(title, rangemode="tozero"),
-        "yaxis": plots.axis("ATE over the default's", rangemode="tozero"),
+        "xaxis": plots.axis(title),
+        "yaxis": plots.axis("ATE over the default's"),
     }
     return {"data": traces, "layout": plots.layout(380, **axes, shapes=shapes)}
 
@@ -185,14 +185,14 @@ def _moves(moves: list[Row]) -> str:
             k + 1,
             AXES.get(str(move.get("objective")), (str(move.get("objective")), 0))[0],
             str(move.get("knob")),
+            _name(move),
             shown(move.get("target"), 1),
             shown(move.get("cost"), 1),
             shown(move.get("ate_ratio"), 2),
-            _name(move),
         ]
         for k, move in enumerate(moves)
     ]
-    return plots.table(MOVES, cells, 3) if cells else ""
+    return plots.table(MOVES, cells, 4) if cells else ""
 
 
 def _knobs(knobs: Any) -> str:
