@@ -5,13 +5,16 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.exploring import Here, make_plan
 from tests.run_folders import FIXED, fixed_states, has, needs_plotly, write_run
 from tests.states import make_run
+from vio.explore.explore import explore
 from vio.report.html import write
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -249,3 +252,15 @@ def test_a_legend_hides_a_curve(browser: Any, folders: Path) -> None:
     ActionChains(browser).move_to_element(entry).click().perform()
     hidden = "return document.getElementById('stages').data[0].visible"
     until(lambda: browser.execute_script(hidden) == "legendonly")
+
+
+def test_the_page_of_an_exploration_draws_each_cost(browser: Any, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    explore(make_plan(tmp_path, budget=8), out, lambda: nullcontext(Here()))
+    show(browser, tmp_path, "out")
+    assert faults(browser) == []
+    plots = browser.find_elements("css selector", ".plot")
+    assert [p.get_attribute("id") for p in plots] == ["kib", "mean_uw", "cycles_worst"]
+    for plot in plots:
+        assert plot.find_elements("css selector", ".scatterlayer .points path")
