@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 
@@ -171,3 +173,26 @@ def test_a_scheduler_behind_certificates_runs_tasks_for_who_has_them(tmp_path: P
             remote_runner(Scheduler(address.replace("tls", "tcp")), stand_in),
         ):
             pass
+
+
+@needs_explore
+@pytest.mark.slow
+def test_a_local_cluster_listens_on_loopback_only_and_has_no_dashboard() -> None:
+    import psutil
+
+    with local_runner(2, stand_in) as runner:
+        me = psutil.Process()
+        found = [
+            connection.laddr
+            for process in (me, *me.children(recursive=True))
+            for connection in process.net_connections("inet")
+            if connection.status == psutil.CONN_LISTEN
+        ]
+        assert len(found) >= 5  # scheduler, two nannies and two workers
+        assert {address.ip for address in found} == {"127.0.0.1"}
+        assert 8787 not in {address.port for address in found}
+        services = runner._client.cluster.scheduler.services
+        port = services["dashboard"].port
+        for page in ("status", "health", "metrics", "info/main/workers.html", "json/counts.json"):
+            with pytest.raises(HTTPError, match="404"):
+                urlopen(f"http://127.0.0.1:{port}/{page}", timeout=10)

@@ -155,6 +155,9 @@ def local_runner(jobs: int, evaluate: Evaluate = evaluate) -> Iterator[DaskRunne
         "distributed.nanny.pre-spawn-environ": ONE_THREAD,
         "distributed.scheduler.allowed-failures": DEATHS - 1,
         "distributed.worker.daemon": True,
+        # Their HTTP servers cannot be left out: they answer nothing.
+        "distributed.scheduler.http.routes": [],
+        "distributed.worker.http.routes": [],
         # The processes share this machine's memory with others: none is paused or ended for it.
         "distributed.worker.memory.pause": False,
         "distributed.worker.memory.terminate": False,
@@ -168,6 +171,7 @@ def local_runner(jobs: int, evaluate: Evaluate = evaluate) -> Iterator[DaskRunne
             host="127.0.0.1",
             dashboard_address=None,
             worker_dashboard_address=None,
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
             silence_logs=50,
         ) as cluster,
         Client(cluster) as client,
