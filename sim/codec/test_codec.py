@@ -9,6 +9,7 @@ import pytest
 from cocotb.clock import Clock
 from cocotb.triggers import ReadOnly, RisingEdge
 
+from sim.needs import needs_simulator
 from sim.runner import simulate, simulators
 from sim.streams import never, reset, sometimes
 from tools.codec.codec_rtl import codec_files
@@ -17,9 +18,6 @@ from vio.fixed.codecs.transform import LIMIT_DIAGONAL, LIMIT_FIRST, LIMIT_SECOND
 from vio.hw.verilog_sources import RTL
 
 LATENCY = 11  # of the encoder, from a block's last pixel
-needs_simulator = pytest.mark.skipif(
-    not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
-)
 
 
 def _image(height: int, width: int, seed: int) -> np.ndarray:

@@ -7,12 +7,9 @@ import cocotb
 import pytest
 from cocotb.triggers import ReadOnly, RisingEdge
 
+from sim.needs import needs_simulator
 from sim.runner import lint, simulate, simulators
 from sim.streams import reset
-
-needs_simulator = pytest.mark.skipif(
-    not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
-)
 
 
 async def _run(dut, seed: int, ask: float, take: float, cycles: int) -> list[tuple[int, list]]:

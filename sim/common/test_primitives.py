@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from cocotb.triggers import RisingEdge, Timer
 
+from sim.needs import needs_simulator
 from sim.runner import simulate, simulators
 from sim.streams import never, receive, reset, send, sometimes
 from vio.config import HwConfig
@@ -15,9 +16,7 @@ from vio.fixed.formats import formats
 from vio.fixed.qformat import divide, round_shift, signal_table, square_root
 from vio.fixed.ransac import draw_below
 
-pytestmark = pytest.mark.skipif(
-    not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
-)
+pytestmark = needs_simulator
 SIGNALS = signal_table(formats(HwConfig()), trace=False)
 STALLS = {"none": (0.0, 0.0), "source": (0.5, 0.0), "sink": (0.0, 0.5), "both": (0.5, 0.5)}
 

@@ -7,11 +7,10 @@ import cocotb
 import pytest
 from cocotb.triggers import Timer
 
+from sim.needs import needs_simulator
 from sim.runner import simulate, simulators
 
-pytestmark = pytest.mark.skipif(
-    not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
-)
+pytestmark = needs_simulator
 
 
 @cocotb.test()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from cocotb.triggers import ReadOnly, RisingEdge
 
+from sim.needs import needs_simulator
 from sim.runner import simulate, simulators
 from sim.streams import reset
 from vio.fixed.keyframe import counted_age, is_keyframe
@@ -396,9 +397,7 @@ async def a_reset_at_any_time_leaves_nothing_behind(dut) -> None:
         await _frames(dut, again, 4, set())
 
 
-@pytest.mark.skipif(
-    not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
-)
+@needs_simulator
 @pytest.mark.parametrize("simulator", simulators())
 def test_keyframe(simulator: str) -> None:
     """With the widths of the preset; Icarus runs fewer frames."""

@@ -11,6 +11,7 @@ from cocotb.triggers import ReadOnly, RisingEdge
 from cocotb.utils import get_sim_time
 
 from sim.axil import OKAY, SLVERR, Axil
+from sim.needs import needs_simulator
 from sim.runner import lint, simulate, simulators
 from sim.streams import reset
 from tests.simulation import make_rig
@@ -29,9 +30,7 @@ from vio.hw.registers.map import (
     register_map,
 )
 
-pytestmark = pytest.mark.skipif(
-    not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
-)
+pytestmark = needs_simulator
 MAP = {r.name: r for r in register_map()}
 CONFIG = load_config("ecp5_85k")
 HW: HwConfig = CONFIG.hw

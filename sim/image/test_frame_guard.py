@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 from cocotb.triggers import ReadOnly, RisingEdge
 
+from sim.needs import needs_simulator
 from sim.runner import simulate, simulators
 from sim.streams import never, pixels, receive, reset, send, sometimes
 
-pytestmark = pytest.mark.skipif(
-    not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
-)
+pytestmark = needs_simulator
 NAMES = ("data", "user", "last")
 ERRORS = ("short", "long", "start", "cut", "stop")
 H, W, STOP = 5, 8, 40

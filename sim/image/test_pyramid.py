@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 from cocotb.triggers import RisingEdge
 
+from sim.needs import needs_simulator
 from sim.runner import simulate, simulators
 from sim.streams import never, pixels, receive, reset, send, sometimes
 from vio.fixed.pyramid import halve
 
-pytestmark = pytest.mark.skipif(
-    not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
-)
+pytestmark = needs_simulator
 SIZES = [(10, 24), (9, 23), (8, 9), (13, 8)]  # height, width
 NAMES = ("data", "user", "last")
 

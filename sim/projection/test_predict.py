@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 from cocotb.utils import get_sim_time
 
+from sim.needs import needs_simulator
 from sim.points import HW, LATENCY, SIGNALS, Setup, serve, setup, unpack, word
 from sim.runner import simulate, simulators
 from sim.streams import never, receive, reset, send, sometimes
 from vio.fixed.predict import OUTSIDE, predict_pixel, window_map
 
-pytestmark = pytest.mark.skipif(
-    not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
-)
+pytestmark = needs_simulator
 IDENTITY = [1 << HW.warp_frac, 0, 0, 1 << HW.warp_frac]
 
 

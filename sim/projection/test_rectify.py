@@ -9,14 +9,13 @@ import pytest
 from cocotb.triggers import ReadOnly, RisingEdge
 from cocotb.utils import get_sim_time
 
+from sim.needs import needs_simulator
 from sim.points import SIGNALS, Setup, configure, ready, setup, unpack, word
 from sim.runner import simulate, simulators
 from sim.streams import reset
 from vio.fixed.rectify import compose, project, rotate_ray, rotate_ray_back, unproject
 
-pytestmark = pytest.mark.skipif(
-    not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
-)
+pytestmark = needs_simulator
 UNPROJECT, PROJECT, TURN, TURN_BACK, COMPOSE, COPY, IDENTITY = range(7)
 LONGEST = {UNPROJECT: 29, PROJECT: 12, TURN: 14, TURN_BACK: 14, COMPOSE: 45, COPY: 5, IDENTITY: 5}
 Request = tuple[int, int, int, int, int]  # op, camera, matrix, x, y

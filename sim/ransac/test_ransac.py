@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from cocotb.triggers import ReadOnly, RisingEdge
 
+from sim.needs import needs_simulator
 from sim.runner import simulate, simulators
 from sim.streams import Stall, never, receive, reset, send, sometimes
 from vio.config import HwConfig
@@ -22,9 +23,7 @@ from vio.fixed.ransac import (
 )
 from vio.geometry import exp_so3
 
-pytestmark = pytest.mark.skipif(
-    not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
-)
+pytestmark = needs_simulator
 SIGNALS = signal_table(formats(HwConfig()), trace=False)
 SCALE_FRAC = HwConfig().scale_frac
 LOOSE2, TIGHT2 = 73000, 11500  # 3.8 px and 1.5 px at a focal length of 458 px

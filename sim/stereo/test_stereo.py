@@ -9,6 +9,7 @@ import pytest
 from cocotb.triggers import ReadOnly, RisingEdge, Timer
 from cocotb.utils import get_sim_time
 
+from sim.needs import needs_simulator
 from sim.points import Setup, serve
 from sim.points import configure as write_tables
 from sim.runner import simulate, simulators
@@ -24,9 +25,7 @@ from vio.fixed.stereo import match_rows
 from vio.fixed.stereo_registers import stereo_registers
 from vio.fixed.stereo_search import NO_MATCH
 
-pytestmark = pytest.mark.skipif(
-    not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
-)
+pytestmark = needs_simulator
 CONFIG = load_config("tiny")
 SIGNALS = signal_table(formats(CONFIG.hw), trace=False)
 COUNTS, SIGNED = ("matched", "columns", "iterations"), ("u", "v", "x", "y")

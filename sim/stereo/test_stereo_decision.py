@@ -8,12 +8,11 @@ import cocotb
 import pytest
 from cocotb.triggers import ReadOnly, RisingEdge
 
+from sim.needs import needs_simulator
 from sim.runner import simulate, simulators
 from sim.streams import reset
 
-pytestmark = pytest.mark.skipif(
-    not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
-)
+pytestmark = needs_simulator
 
 
 def decide(scores: list[int], power: int, share: int, uniqueness: int, apart: int = 2) -> int:

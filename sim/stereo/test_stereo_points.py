@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from cocotb.utils import get_sim_time
 
+from sim.needs import needs_simulator
 from sim.points import HW, RIG, SIGNALS, Setup, serve, setup, signed, unpack, word
 from sim.runner import simulate, simulators
 from sim.streams import never, receive, reset, send, sometimes
@@ -18,9 +19,7 @@ from vio.fixed.stereo import left_pixel, rectified_ray
 from vio.fixed.stereo_curve import segment_slopes, trace_curve
 from vio.fixed.stereo_registers import StereoRegisters, stereo_registers
 
-pytestmark = pytest.mark.skipif(
-    not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
-)
+pytestmark = needs_simulator
 MAP, RAY = 0, 1
 
 

