@@ -5,8 +5,8 @@
 //             as signed or, when s_unsigned, without its highest bit; m_unsigned as unsigned, only
 //             when s_unsigned. s_half, below 2^17, is added to both: what rounds them.
 // Overflow:   none.
-// Latency:    1 cycle; the sum of the parts follows the registers. Throughput: one a cycle.
-//             Multipliers: 2.
+// Latency:    2 cycles: the parts' products, their sum; what makes it unsigned follows the registers. Throughput:
+//             one a cycle. Multipliers: 2.
 `default_nettype none
 
 module wide_product (
@@ -27,22 +27,24 @@ module wide_product (
   wire signed [17:0] high = s_b[34:17];
 
   reg signed [35:0] low_q, high_q;
-  reg signed [34:0] further_q;
+  reg signed [34:0] further_q, further2_q;
   reg [16:0] half_q;
+  reg signed [53:0] sum_q;
+
+  // Where the high product has no bits there is room for the half.
+  wire signed [53:0] upper = {{high_q[35]}, high_q, half_q};
 
   always @(posedge clk) begin
     low_q <= a * low;
     high_q <= a * high;
     half_q <= s_half;
     further_q <= s_a[17] ? s_b : 35'sd0;
+    sum_q <= upper + {{18{low_q[35]}}, low_q};
+    further2_q <= further_q;
   end
 
-  // Where the high product has no bits there is room for the half.
-  wire signed [53:0] upper = {{high_q[35]}, high_q, half_q};
-  wire signed [53:0] further = {{2{further_q[34]}}, further_q, 17'd0};
-
-  assign m_signed   = upper + {{18{low_q[35]}}, low_q};
-  assign m_unsigned = m_signed + further;
+  assign m_signed   = sum_q;
+  assign m_unsigned = sum_q + {{2{further2_q[34]}}, further2_q, 17'd0};
 
 endmodule
 

@@ -5,7 +5,7 @@
 //             bits with f -> v ROW_W bits with f, slope sQ0.12. Equals `row_at` of
 //             vio/fixed/stereo.py: the end segments are prolonged.
 // Growth:     v is not narrowed: |v| <= |breakpoint v| + |u - breakpoint u|, one bit more than the larger.
-// Latency:    3 cycles. Throughput: one a cycle. No multiplier: the slope's low 12 bits are written in six digits
+// Latency:    4 cycles. Throughput: one a cycle. No multiplier: the slope's low 12 bits are written in six digits
 //             of -1, 0, 1 and 2, a LUT4 each for a bit of the product.
 //             Knots, slopes and their number are held until the result is out.
 `default_nettype none
@@ -39,35 +39,44 @@ module curve_row #(
 
   localparam RUN_W = U_W + 1;
 
-  // ---- 1: the piece: one further for each inner breakpoint that the column is left of ----
-  reg [UV_W-1:0] knot_u_d, knot_v_d;
-  reg [12:0] slope_d;
-  reg left_d;
+  // ---- 1: which breakpoints it is left of ----
+  reg [KNOTS-1:0] less_d, less_q;
   reg signed [U_W:0] knot_d;
+  reg signed [U_W-1:0] u1_q;
   integer k;
   always @* begin
-    knot_u_d = s_knots_u[UV_W-1:0];
-    knot_v_d = s_knots_v[UV_W-1:0];
-    slope_d = s_slopes[12:0];
-    left_d = 1'b1;
+    less_d = {KNOTS{1'b0}};
+    less_d[0] = 1'b1;  // of the first anyway, of the last never
     knot_d = {(U_W + 1) {1'b0}};
     for (k = 1; k < KNOTS - 1; k = k + 1) begin
       knot_d = {{(U_W + 1 - UV_W) {s_knots_u[UV_W*k+UV_W-1]}}, s_knots_u[UV_W*k+:UV_W]};
-      left_d = left_d && (k[2:0] + 3'd1 < s_pieces) && ($signed({s_u[U_W-1], s_u}) < knot_d);
-      if (left_d) begin
-        knot_u_d = s_knots_u[UV_W*k+:UV_W];
-        knot_v_d = s_knots_v[UV_W*k+:UV_W];
-        slope_d  = s_slopes[13*k+:13];
-      end
+      less_d[k] = (k[2:0] + 3'd1 < s_pieces) && ($signed({s_u[U_W-1], s_u}) < knot_d);
     end
   end
 
-  reg [2:0] valid_q;
+  // ---- 2: the piece: one further for each inner breakpoint that the column is left of; the others are 0 ----
+  reg [UV_W-1:0] knot_u_d, knot_v_d;
+  reg [12:0] slope_d;
+  reg here_d;
+  integer piece;
+  always @* begin
+    knot_u_d = {UV_W{1'b0}};
+    knot_v_d = {UV_W{1'b0}};
+    slope_d = 13'd0;
+    for (piece = 0; piece < KNOTS - 1; piece = piece + 1) begin
+      here_d = &(less_q | ({KNOTS{1'b1}} << (piece + 1))) && !less_q[piece+1];
+      knot_u_d = knot_u_d | (s_knots_u[UV_W*piece+:UV_W] & {UV_W{here_d}});
+      knot_v_d = knot_v_d | (s_knots_v[UV_W*piece+:UV_W] & {UV_W{here_d}});
+      slope_d = slope_d | (s_slopes[13*piece+:13] & {13{here_d}});
+    end
+  end
+
+  reg [3:0] valid_q;
   reg signed [U_W-1:0] u_q;
   reg signed [UV_W-1:0] knot_u_q, knot_v_q, base_q;
   reg [12:0] slope_q, slope_2_q, slope_3_q;
 
-  // ---- 2: the slope's digits, and the products with two of them each ----
+  // ---- 3: the slope's digits, and the products with two of them each ----
   localparam PAIR_W = RUN_W + 4;
   localparam SUM_W = ROW_W + 12;
   wire signed [RUN_W-1:0] run = {u_q[U_W-1], u_q} - {{(RUN_W - UV_W) {knot_u_q[UV_W-1]}}, knot_u_q};
@@ -95,7 +104,7 @@ module curve_row #(
     end
   endgenerate
 
-  // ---- 3: v of the breakpoint + rounded rise: half of its unit and what the digits lack stand below v ----
+  // ---- 4: v of the breakpoint + rounded rise: half of its unit and what the digits lack stand below v ----
   reg [PAIR_W-1:0] pair_0_q, pair_1_q, pair_2_q;
   reg signed [RUN_W-1:0] run_q;
   reg plus_q, minus_q;  // the run itself is added, subtracted
@@ -116,7 +125,10 @@ module curve_row #(
   wire unused = &{1'b0, lacking[11], start[0], risen[11:0]};
 
   always @(posedge clk) begin
-    u_q <= s_u;
+    less_q <= less_d;
+    u1_q <= s_u;
+
+    u_q <= u1_q;
     knot_u_q <= knot_u_d;
     knot_v_q <= knot_v_d;
     slope_q <= slope_d;
@@ -131,10 +143,10 @@ module curve_row #(
 
     v_q <= risen[SUM_W-1:12];
     slope_3_q <= slope_2_q;
-    valid_q <= rst ? 3'd0 : {valid_q[1:0], s_valid};
+    valid_q <= rst ? 4'd0 : {valid_q[2:0], s_valid};
   end
 
-  assign m_valid = valid_q[2];
+  assign m_valid = valid_q[3];
   assign m_v = v_q;
   assign m_slope = slope_3_q;
 

@@ -18,7 +18,7 @@
 //             warps a template. Where several contexts wait for a unit, the oldest goes first.
 // Q formats:  pixels sQ10.8 (start one bit more), map sQ1.14, slopes sQ0.12.
 // Overflow:   places saturate to sQ10.8 at the end of a level, as in the model.
-// Latency:    an iteration is WINDOW + 43 cycles of a context (58 for a window of 15) if no unit is busy. Throughput: an
+// Latency:    an iteration is WINDOW + 55 cycles of a context (70 for a window of 15) if no unit is busy. Throughput: an
 //             iteration is WINDOW + 1 cycles of the MAC array, a template 2 (WINDOW + 3), a track's warped template
 //             (WINDOW + 2)^2 + 65 of the sampler. Multipliers: MAC array 77, sampler 2, scalar unit 8.
 //             Block RAM: 7 of the regions, 14 of the bases and samples.
@@ -107,10 +107,20 @@ module klt #(
 
   // ======== contexts: a ring; a request takes the next, the oldest gives its result ========
   reg [CW-1:0] newest_q, oldest_q;  // the next to be taken, the next to be done
+  reg [CONTEXTS-1:0] from_q;  // from the oldest to the last
+  reg [CONTEXTS*CONTEXTS-1:0] before_q;  // the one is older than the other, of klt_oldest.v
   reg [CONTEXTS-1:0] busy_q, stereo_q, done_q, sampled_q;
   reg match_q;  // a match is refined
   wire taken = s_valid && s_ready;
   wire given = m_valid && m_ready;
+  wire [CONTEXTS-1:0] from_d = rst || (given && oldest_q == LAST_CONTEXT[CW-1:0]) ? {CONTEXTS{1'b1}}
+      : given ? from_q << 1 : from_q;
+  reg [CONTEXTS*CONTEXTS-1:0] before_d;
+  integer j, k;
+  always @*
+    for (j = 0; j < CONTEXTS; j = j + 1)
+      for (k = 0; k < CONTEXTS; k = k + 1) before_d[CONTEXTS*j+k] = j < k ? from_d[j] || !from_d[k] : from_d[j] && !from_d[k];
+  always @(posedge clk) {from_q, before_q} <= {from_d, before_d};
   assign s_ready = !busy_q[newest_q] && !(s_stereo && match_q);
   assign m_valid = done_q[oldest_q] && sampled_q[oldest_q];
 
@@ -136,38 +146,42 @@ module klt #(
   wire [3*IW-1:0] d_iterations;
 
   // An event: the scalar unit's answer, else a context that begins a level or whose samples leave the image.
-  reg solving_q;  // the scalar unit has a context
-  reg [1:0] solve_op_q;
-  reg [CW-1:0] solve_context_q;
   wire solve_valid, solve_ok, solve_small, solve_flat;
+  wire [1:0] solve_op;
+  wire [2:0] solve_wide;
+  wire [CW-1:0] solve_context = solve_wide[CW-1:0];
   wire signed [13:0] solve_u, solve_v;
-  wire solved = solve_valid && !(solve_op_q == NORMAL_OP && solve_ok);
+  wire solved = solve_valid && !(solve_op == NORMAL_OP && solve_ok);
   wire [CONTEXTS-1:0] fails = template_q & warped_q & window_here & sampled_q & ~samples_ok_q;
-  wire [CONTEXTS-1:0] waiting = begins_q | fails;
+  reg [CONTEXTS-1:0] fails_q;
+  wire [CONTEXTS-1:0] waiting = begins_q | fails_q;
+  wire [CONTEXTS-1:0] waiting_one;
   wire [CW-1:0] waiting_context;
   klt_oldest #(
       .CONTEXTS(CONTEXTS)
   ) first_event (
       .s_wanted (waiting),
-      .s_oldest (oldest_q),
+      .s_before(before_q),
+      .m_one    (waiting_one),
       .m_context(waiting_context)
   );
   wire event_waits = |waiting && !solved;
-  wire [CONTEXTS-1:0] event_taken = event_waits ? ONE << waiting_context : NONE;
+  wire [CONTEXTS-1:0] event_taken = event_waits ? waiting_one : NONE;
   reg e_valid_q, e_ok_q, e_small_q;
   reg [1:0] e_op_q;
   reg [CW-1:0] e_context_q;
   reg [2:0] e_status_q;
   reg signed [13:0] e_u_q, e_v_q;
   always @(posedge clk) begin
-    e_valid_q <= (solved || event_waits) && !rst;
-    e_context_q <= solved ? solve_context_q : waiting_context;
-    e_op_q <= !solved ? (begins_q[waiting_context] ? LEVEL : QUIT)
-        : solve_op_q == NORMAL_OP ? QUIT : solve_op_q == ACCEPT_OP ? ACCEPT : STEP;
+    fails_q <= rst ? NONE : fails & ~event_taken;
+    e_valid_q <= (solved || |waiting) && !rst;
+    e_context_q <= solved ? solve_context : waiting_context;
+    e_op_q <= !solved ? (|(begins_q & waiting_one) ? LEVEL : QUIT)
+        : solve_op == NORMAL_OP ? QUIT : solve_op == ACCEPT_OP ? ACCEPT : STEP;
     e_ok_q <= solve_ok;
     e_small_q <= solve_small;
-    e_status_q <= !solved ? BORDER : solve_op_q == NORMAL_OP ? FLAT
-        : solve_flat && !stereo_q[solve_context_q] ? FLAT : solve_ok ? TRACKED : RESIDUAL;
+    e_status_q <= !solved ? BORDER : solve_op == NORMAL_OP ? FLAT
+        : solve_flat && !stereo_q[solve_context] ? FLAT : solve_ok ? TRACKED : RESIDUAL;
     {e_u_q, e_v_q} <= {solve_u, solve_v};
   end
 
@@ -243,7 +257,7 @@ module klt #(
   ) fetch (
       .clk(clk),
       .rst(rst),
-      .s_oldest(oldest_q),
+      .s_before(before_q),
       .p_valid(d_valid && d_fetch),
       .p_context(d_context),
       .p_stereo(d_stereo),
@@ -285,7 +299,7 @@ module klt #(
   ) jobs (
       .clk(clk),
       .rst(rst),
-      .s_oldest(oldest_q),
+      .s_before(before_q),
       .p_valid(d_valid),
       .p_context(d_context),
       .p_window({d_at_y, d_at_x, d_fraction_v, d_fraction_u}),
@@ -430,42 +444,40 @@ module klt #(
   // A template's sums of the second kind are those of a window: xg, yg, sy, gg, sg. Sums of the first order are short.
   reg [129:0] sums_mem[0:CONTEXTS-1];
   reg [101:0] template_sums_mem[0:CONTEXTS-1];
-  wire [129:0] sums = sums_mem[solve_context_q];
-  wire [101:0] template_sums = template_sums_mem[solve_context_q];
+  reg [1:0] offer_op_q;
+  reg [CW-1:0] offer_context_q;
+  wire [129:0] sums = sums_mem[offer_context_q];
+  wire [101:0] template_sums = template_sums_mem[offer_context_q];
   wire unused_sums = &{1'b0, xg, yg, sy, gg, sg, one[27:18], sx[27:18]};
   wire [CONTEXTS-1:0] solvable = normal_q | step_q | accept_q;
+  wire [CONTEXTS-1:0] solve_one;
   wire [CW-1:0] first_solved;
   klt_oldest #(
       .CONTEXTS(CONTEXTS)
   ) first_solve (
       .s_wanted (solvable),
-      .s_oldest (oldest_q),
+      .s_before(before_q),
+      .m_one    (solve_one),
       .m_context(first_solved)
   );
-  reg offered_q;  // the scalar unit is offered its context
+  reg offered_q;  // the scalar unit is offered a context
   wire solve_ready;
-  wire solve_pick = !solving_q && |solvable;
-  wire [CONTEXTS-1:0] solve_taken = solve_pick ? ONE << first_solved : NONE;
+  wire solve_pick = (!offered_q || solve_ready) && |solvable;
+  wire [CONTEXTS-1:0] solve_taken = solve_pick ? solve_one : NONE;
   always @(posedge clk) begin
     if (compared || formed) sums_mem[sums_context] <= {x, y, g, square, one[17:0]};
     if (formed) template_sums_mem[sums_context] <= {xx, xy, yy, sx[17:0]};
     if (solve_pick) begin
-      solve_context_q <= first_solved;
-      solve_op_q <= normal_q[first_solved] ? NORMAL_OP : accept_q[first_solved] ? ACCEPT_OP
-          : stereo_q[first_solved] ? STEREO_OP : STEP_OP;
+      offer_context_q <= first_solved;
+      offer_op_q <= |(normal_q & solve_one) ? NORMAL_OP : |(accept_q & solve_one) ? ACCEPT_OP
+          : |(stereo_q & solve_one) ? STEREO_OP : STEP_OP;
     end
-    if (rst) {solving_q, offered_q} <= 2'd0;
-    else begin
-      solving_q <= solve_pick || (solving_q && !solve_valid);
-      offered_q <= solve_pick || (offered_q && !solve_ready);
-    end
+    offered_q <= (solve_pick || (offered_q && !solve_ready)) && !rst;
   end
   wire [27:0] sum_x, sum_y, sum_g, sum_square, sum_xx, sum_xy, sum_yy;
   wire [17:0] sum_1, sum_sx;
   assign {sum_x, sum_y, sum_g, sum_square, sum_1} = sums;
   assign {sum_xx, sum_xy, sum_yy, sum_sx} = template_sums;
-  wire [1:0] solve_context;
-  assign solve_context = {{(2 - CW) {1'b0}}, solve_context_q};
   klt_solve #(
       .CONTEXTS(CONTEXTS)
   ) solve (
@@ -475,8 +487,8 @@ module klt #(
       .cfg_flat_min(cfg_flat_min),
       .s_valid(offered_q),
       .s_ready(solve_ready),
-      .s_op(solve_op_q),
-      .s_context(solve_context),
+      .s_op(offer_op_q),
+      .s_context({{(3 - CW) {1'b0}}, offer_context_q}),
       .s_x(sum_x),
       .s_y(sum_y),
       .s_g(sum_g),
@@ -492,8 +504,10 @@ module klt #(
       .s_sy({{10{sum_g[17]}}, sum_g[17:0]}),
       .s_sg({{10{sum_1[17]}}, sum_1}),
       .s_slope(slope),
-      .s_minimum(stereo_q[solve_context_q] ? cfg_stereo_correlation_min : cfg_correlation_min),
+      .s_minimum(stereo_q[offer_context_q] ? cfg_stereo_correlation_min : cfg_correlation_min),
       .m_valid(solve_valid),
+      .m_op(solve_op),
+      .m_context(solve_wide),
       .m_ok(solve_ok),
       .m_small(solve_small),
       .m_flat(solve_flat),
@@ -506,7 +520,7 @@ module klt #(
   wire [CONTEXTS-1:0] began = taken ? ONE << newest_q : NONE;
   wire [CONTEXTS-1:0] ended = given ? ONE << oldest_q : NONE;
   wire compares = d_valid && !d_again && !d_accept && !d_done && !d_template;
-  wire trackable = solve_valid && solve_op_q == NORMAL_OP && solve_ok;
+  wire trackable = solve_valid && solve_op == NORMAL_OP && solve_ok;
   always @(posedge clk)
     if (rst) begin
       {newest_q, oldest_q, sample_next_q} <= {(3 * CW) {1'b0}};
@@ -526,7 +540,7 @@ module klt #(
       begins_q <= (begins_q & ~event_taken) | began | (d_again ? decided : NONE);
       template_q <= (template_q & ~event_taken & ~job_taken) | (d_template ? decided : NONE);
       compare_q <= (compare_q & ~job_taken) | (compares ? decided : NONE)
-          | (trackable ? ONE << solve_context_q : NONE);
+          | (trackable ? ONE << solve_context : NONE);
       normal_q <= (normal_q & ~solve_taken) | (formed ? ONE << sums_context : NONE);
       step_q <= (step_q & ~solve_taken) | (compared ? ONE << sums_context : NONE);
       accept_q <= (accept_q & ~solve_taken) | (d_accept ? decided : NONE);
@@ -542,7 +556,7 @@ module klt #(
   wire [42+3*IW:0] result = result_mem[oldest_q];
   always @(posedge clk) if (d_valid && d_done) result_mem[d_context] <= {d_iterations, d_status, d_v, d_u};
   wire [1:0] unused_saturated;
-  wire unused = &{1'b0, unused_saturated, unused_sums};
+  wire unused = &{1'b0, unused_saturated, unused_sums, solve_wide};
   round_saturate #(
       .IN_W (20),
       .SHIFT(0),

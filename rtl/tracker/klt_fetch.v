@@ -16,7 +16,7 @@ module klt_fetch #(
     input wire clk,
     input wire rst,
 
-    input wire [$clog2(CONTEXTS)-1:0] s_oldest,
+    input wire [CONTEXTS*CONTEXTS-1:0] s_before,  // of klt_oldest.v
 
     input wire                        p_valid,
     input wire [$clog2(CONTEXTS)-1:0] p_context,
@@ -73,11 +73,13 @@ module klt_fetch #(
   wire any_window = |window_wanted_q;
   wire any_key = |key_wanted_q;
   wire [CW-1:0] first;
+  wire [CONTEXTS-1:0] one;
   klt_oldest #(
       .CONTEXTS(CONTEXTS)
   ) choose (
       .s_wanted(any_window ? window_wanted_q : key_wanted_q),
-      .s_oldest(s_oldest),
+      .s_before(s_before),
+      .m_one(one),
       .m_context(first)
   );
   wire pick = !picked_q && !fetching_q && (sampler_wanted_q || any_window || any_key);
@@ -126,9 +128,9 @@ module klt_fetch #(
       if (picked_q) order_in_q <= order_in_q + 3'd1;
       if (a_valid && a_right) answered_q <= answered_q + 3'd1;
       if (whole) order_out_q <= order_out_q + 3'd1;
-      window_wanted_q <= (window_wanted_q & ~(pick_window ? ONE << first : {CONTEXTS{1'b0}}))
+      window_wanted_q <= (window_wanted_q & ~(pick_window ? one : {CONTEXTS{1'b0}}))
           | (p_valid ? ONE << p_context : {CONTEXTS{1'b0}});
-      key_wanted_q <= (key_wanted_q & ~(pick_key ? ONE << first : {CONTEXTS{1'b0}}))
+      key_wanted_q <= (key_wanted_q & ~(pick_key ? one : {CONTEXTS{1'b0}}))
           | (p_valid && p_key ? ONE << p_context : {CONTEXTS{1'b0}});
       window_here_q <= (window_here_q & ~(p_valid ? ONE << p_context : {CONTEXTS{1'b0}}))
           | (whole && answer == FOR_WINDOW ? ONE << answer_context : {CONTEXTS{1'b0}});

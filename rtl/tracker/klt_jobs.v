@@ -8,7 +8,7 @@
 // Words:      p_window is row (5) and column (4) of a window's corner in its region and its fractions down and
 //             across (8 each), p_template row (2) and column (2) of a template's and its fractions; both are noted
 //             at each p_valid.
-// Latency:    2 cycles from a ready context to its first row. Throughput: a row a cycle.
+// Latency:    3 cycles from a ready context to its first row. Throughput: a row a cycle.
 `default_nettype none
 
 module klt_jobs #(
@@ -17,7 +17,7 @@ module klt_jobs #(
     input wire clk,
     input wire rst,
 
-    input wire [$clog2(CONTEXTS)-1:0] s_oldest,
+    input wire [CONTEXTS*CONTEXTS-1:0] s_before,  // of klt_oldest.v
 
     input wire                        p_valid,
     input wire [$clog2(CONTEXTS)-1:0] p_context,
@@ -43,7 +43,7 @@ module klt_jobs #(
   `include "vio_params.vh"
 
   localparam CW = $clog2(CONTEXTS);
-  localparam [CONTEXTS-1:0] NONE = {CONTEXTS{1'b0}}, ONE = {{(CONTEXTS - 1) {1'b0}}, 1'b1};
+  localparam [CONTEXTS-1:0] NONE = {CONTEXTS{1'b0}};
   localparam [4:0] LAST_OF_WINDOW = WINDOW, LAST_OF_PIXELS = WINDOW + 2, LAST_OF_VALUES = WINDOW + 1;
 
   reg [24:0] window_mem[0:CONTEXTS-1];
@@ -56,17 +56,21 @@ module klt_jobs #(
   // ---- the next job ----
   reg next_q, next_template_q, next_sampled_q;
   reg [CW-1:0] next_context_q;
-  wire [CONTEXTS-1:0] ready = s_templates | s_windows;
+  // Known a cycle later: of the one that was chosen it is out of date in the next cycle, in which none is chosen.
+  reg [CONTEXTS-1:0] templates_q, windows_q;
+  wire [CONTEXTS-1:0] ready = templates_q | windows_q;
   wire [CW-1:0] first;
+  wire [CONTEXTS-1:0] one;
   klt_oldest #(
       .CONTEXTS(CONTEXTS)
   ) choose (
       .s_wanted (ready),
-      .s_oldest (s_oldest),
+      .s_before(s_before),
+      .m_one    (one),
       .m_context(first)
   );
   wire pick = !next_q && |ready;
-  assign s_taken = pick ? ONE << first : NONE;
+  assign s_taken = pick ? one : NONE;
 
   // ---- the one that runs ----
   reg running_q, pause_q, rest_q, template_q, sampled_q;
@@ -86,8 +90,8 @@ module klt_jobs #(
   always @(posedge clk) begin
     if (pick) begin
       next_context_q  <= first;
-      next_template_q <= s_templates[first];
-      next_sampled_q  <= s_warped[first];
+      next_template_q <= |(templates_q & one);
+      next_sampled_q  <= |(s_warped & one);
     end
     if (load) begin
       context_q  <= next_context_q;
@@ -100,6 +104,7 @@ module klt_jobs #(
       index_q <= index_q + 5'd1;
       row_q   <= row_q + 5'd1;
     end
+    {templates_q, windows_q} <= rst ? {(2 * CONTEXTS) {1'b0}} : {s_templates, s_windows};
     if (rst) {next_q, running_q, pause_q, rest_q, ran_q} <= 6'd0;
     else begin
       ran_q <= {ran_q[0], running_q};

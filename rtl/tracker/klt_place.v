@@ -167,6 +167,35 @@ module klt_place #(
   assign context2 = pass2_q[PASS_W-2-:CW];
   wire signed [POS_W-1:0] ul2 = !begins2 ? ul2_q : level2[1] ? ul2_q >>> 2 : level2[0] ? ul2_q >>> 1 : ul2_q;
   wire signed [POS_W-1:0] vl2 = !begins2 ? vl2_q : level2[1] ? vl2_q >>> 2 : level2[0] ? vl2_q >>> 1 : vl2_q;
+  // The curve's answer is there in 6; a match is on level 0, where the column is known here.
+  wire stereo2 = pass2_q[PASS_W-CW-4];
+  reg [2:0] pieces_q;
+  reg [KNOTS*19-1:0] knots_u_q, knots_v_q;
+  reg [(KNOTS-1)*13-1:0] slopes_q;
+  always @(posedge clk)
+    if (t_valid && t_stereo) {pieces_q, knots_u_q, knots_v_q, slopes_q} <= {t_pieces, t_knots_u, t_knots_v, t_slopes};
+  wire unused_curve;
+  wire signed [21:0] curve_v;
+  wire signed [12:0] curve_slope;
+  curve_row #(
+      .KNOTS(KNOTS),
+      .UV_W(19),
+      .U_W(20),
+      .ROW_W(22)
+  ) curve (
+      .clk(clk),
+      .rst(rst),
+      .s_valid(pass2_q[PASS_W-1] && stereo2),
+      .s_u(ul2_q[19:0]),
+      .s_pieces(pieces_q),
+      .s_knots_u(knots_u_q),
+      .s_knots_v(knots_v_q),
+      .s_slopes(slopes_q),
+      .m_valid(unused_curve),
+      .m_v(curve_v),
+      .m_slope(curve_slope)
+  );
+
   reg [2*POS_W-1:0] start_mem[0:CONTEXTS-1];
   reg signed [POS_W-1:0] ul3_q, vl3_q, u_start3_q, v_start3_q;
   reg signed [18:0] uk3_q, vk3_q;
@@ -184,35 +213,8 @@ module klt_place #(
     count3_q <= count2_q;
   end
 
-  // ---- 3: the curve, its answer in 6; how far it has moved; corners of window and template ----
+  // ---- 3: how far it has moved; corners of window and template; how far it may ----
   wire stereo3 = pass3_q[PASS_W-CW-4];
-  reg [2:0] pieces_q;
-  reg [KNOTS*19-1:0] knots_u_q, knots_v_q;
-  reg [(KNOTS-1)*13-1:0] slopes_q;
-  always @(posedge clk)
-    if (t_valid && t_stereo) {pieces_q, knots_u_q, knots_v_q, slopes_q} <= {t_pieces, t_knots_u, t_knots_v, t_slopes};
-  wire unused_curve;
-  wire signed [21:0] curve_v;
-  wire signed [12:0] curve_slope;
-  curve_row #(
-      .KNOTS(KNOTS),
-      .UV_W(19),
-      .U_W(20),
-      .ROW_W(22)
-  ) curve (
-      .clk(clk),
-      .rst(rst),
-      .s_valid(pass3_q[PASS_W-1] && stereo3),
-      .s_u(ul3_q[19:0]),
-      .s_pieces(pieces_q),
-      .s_knots_u(knots_u_q),
-      .s_knots_v(knots_v_q),
-      .s_slopes(slopes_q),
-      .m_valid(unused_curve),
-      .m_v(curve_v),
-      .m_slope(curve_slope)
-  );
-
   reg signed [POS_W-1:0] ul4_q, vl4_q, moved_u4_q, moved_v4_q;
   reg signed [19:0] u4_q, v4_q;
   reg signed [PX_W-1:0] x4_q;
@@ -220,6 +222,9 @@ module klt_place #(
   reg [15:0] key_fractions4_q;
   reg [IW-1:0] count4_q;
   reg all_done4_q;
+  wire [13:0] limit3 = stereo3 ? cfg_max_refine : cfg_max_shift;
+  reg [13:0] limit4_q;
+  reg [14:0] opposite4_q;
   always @(posedge clk) begin
     pass4_q <= pass3_q;
     if (rst) pass4_q[PASS_W-1] <= 1'b0;
@@ -232,15 +237,16 @@ module klt_place #(
     key_y4_q <= $signed(vk3_q[18:8]) - HALF_WINDOW[10:0] - 11'sd1;
     key_fractions4_q <= {vk3_q[7:0], uk3_q[7:0]};
     count4_q <= count3_q;
+    limit4_q <= limit3;
+    opposite4_q <= -{1'b0, limit3};
     all_done4_q <= count3_q == (stereo3 ? cfg_stereo_iterations : cfg_max_iterations);
   end
 
   // ---- 4: too far from the start; place on level 0; does the window fit across, the template ----
-  wire stereo4 = pass4_q[PASS_W-CW-4];
   wire [1:0] level4 = pass4_q[2:1];
   assign context4 = pass4_q[PASS_W-2-:CW];
-  wire signed [POS_W-1:0] limit4 = {{(POS_W - 14) {1'b0}}, stereo4 ? cfg_max_refine : cfg_max_shift};
-  wire signed [POS_W-1:0] opposite4 = -limit4;
+  wire signed [POS_W-1:0] limit4 = {{(POS_W - 14) {1'b0}}, limit4_q};
+  wire signed [POS_W-1:0] opposite4 = {{(POS_W - 15) {opposite4_q[14]}}, opposite4_q};
   wire [10:0] width4 = cfg_width >> level4;
   wire [10:0] height4 = cfg_height >> level4;
   reg [17:0] regions_mem[0:CONTEXTS-1];  // column, row of the region that is held

@@ -7,7 +7,7 @@
 // Q formats:  pixels sQ10.8, map sQ1.14; positions cut to 8 fraction bits; values sQ7.PIXEL_FRAC, less
 //             128, one rounding.
 // Growth:     positions of samples are kept modulo 32 px, the region's side, where they all lie.
-// Latency:    7 cycles to f_valid, up to 7 to a refusal; then (WINDOW + 2)^2 + 12 cycles from f_done to m_done.
+// Latency:    9 cycles to f_valid, up to 9 to a refusal; then (WINDOW + 2)^2 + 12 cycles from f_done to m_done.
 //             Throughput: a sample a cycle. The last row of samples comes a cycle before m_done.
 // Memory:     4 x 8 x 256 bits of LUT RAM. Multipliers: 2.
 // Area:       the four pixels of a sample are taken out of 1024 bits by clearing the registers of all others
@@ -67,10 +67,10 @@ module klt_sampler #(
   localparam P_W = 27;  // of a position in the image: sQ12.14
   localparam [4:0] LAST = ROWS[4:0] - 5'd1;
 
-  // ---- setting up: the columns, then the rows, in the same three steps ----
-  localparam [2:0] IDLE = 3'd0, REACHES = 3'd1, BOUNDS = 3'd2, JUDGE = 3'd3, ASK = 3'd4, FETCH = 3'd5,
-      SAMPLE = 3'd6, DRAIN = 3'd7;
-  reg [2:0] state_q;
+  // ---- setting up: the columns, then the rows, in the same four steps ----
+  localparam [3:0] IDLE = 4'd0, REACHES = 4'd1, BOUNDS = 4'd2, FITS = 4'd3, JUDGE = 4'd4, ASK = 4'd5, FETCH = 4'd6,
+      SAMPLE = 4'd7, DRAIN = 4'd8;
+  reg [3:0] state_q;
   reg down_q;  // rows
   reg signed [18:0] u_q, v_q;
   reg signed [15:0] w00_q, w01_q, w10_q, w11_q;
@@ -101,6 +101,7 @@ module klt_sampler #(
   reg [8:0] column_q, row_begin_q;  // of the region, blocks
   wire signed [12:0] room = $signed({2'd0, down_q ? cfg_height : cfg_width}) - 13'sd1;
   wire signed [12:0] extent = most_q - least_q + 13'sd2;
+  reg fits_q;
   wire fits = least_q >= 13'sd0 && most_q < room && extent <= $signed(REGION_PX[12:0]);
 
   // ---- 1: walking: positions within the region, uQ5.14; a row's first is a row ahead ----
@@ -119,6 +120,7 @@ module klt_sampler #(
     corner_q <= corner[18:0];
     least_q <= least[P_W-1:14];
     most_q <= most[P_W-1:14];
+    fits_q <= fits;
     if (s_valid) begin
       u_q <= s_u;
       v_q <= s_v;
@@ -148,11 +150,12 @@ module klt_sampler #(
     end else begin
       case (state_q)
         REACHES: state_q <= BOUNDS;
-        BOUNDS: state_q <= JUDGE;
+        BOUNDS: state_q <= FITS;
+        FITS: state_q <= JUDGE;
         JUDGE: begin
-          ok_q <= fits;
-          done_q <= !fits;
-          state_q <= !fits ? IDLE : down_q ? ASK : REACHES;
+          ok_q <= fits_q;
+          done_q <= !fits_q;
+          state_q <= !fits_q ? IDLE : down_q ? ASK : REACHES;
         end
         ASK: state_q <= FETCH;
         FETCH: if (f_done) state_q <= SAMPLE;

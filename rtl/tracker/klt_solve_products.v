@@ -5,9 +5,9 @@
 //             that is kept of a product is added to it (see klt_solve.v), else it is exact: 2^11 to
 //             means and to what the slope gives, 2^3 to means by sums and the offset's part, 2^13 to the
 //             grey value's part, 2^7 to the first of the two products of a difference (SOLVE).
-// Latency:    s_round comes a cycle ahead of its round, the products a cycle after it. Throughput: a
-//             round a cycle. Multipliers: 8.
-// Each multiplier has its own few choices of factors, so that their selection is shallow.
+// Latency:    s_round comes a cycle ahead of its round, the products three cycles after it: factors, parts, sums.
+//             Throughput: a round a cycle. Multipliers: 8.
+// Each multiplier has its own few choices of factors, so that their selection is shallow, and registers behind it.
 `default_nettype none
 
 module klt_solve_products (
@@ -45,7 +45,8 @@ module klt_solve_products (
 
   `include "vio_params.vh"
 
-  // Rounds, as in klt_solve.v; any other forms the means of the first-order sums.
+  // Rounds, as in klt_solve.v.
+  localparam [3:0] MEANS = 4'd1;  // of the first-order sums
   localparam [3:0] MOMENTS = 4'd2;  // means by sums
   localparam [3:0] MOMENTS_Y = 4'd3;
   localparam [3:0] SCALE = 4'd4;  // by a reciprocal or the minimum
@@ -75,9 +76,14 @@ module klt_solve_products (
   localparam [16:0] PLACE_7 = 17'd1 << 7;
   localparam [16:0] PLACE_11 = 17'd1 << 11;
   localparam [16:0] PLACE_13 = 17'd1 << 13;
-  reg [2:0] select_0_q, select_1_q, select_2_q, select_3_q;
-  reg scales_q;
+  // A bit for each choice.
+  reg [5:0] select_0_q;
+  reg [6:0] select_1_q;
+  reg [5:0] select_2_q;
+  reg [4:0] select_3_q;
+  reg scales_q, scales2_q;
   reg [16:0] half_0_q, half_1_q, half_2_q, half_3_q;
+  reg [16:0] half2_0_q, half2_1_q, half2_2_q, half2_3_q;
 
   always @(posedge clk) begin
     scales_q <= s_round == SCALE;
@@ -93,94 +99,57 @@ module klt_solve_products (
       SOLVE: half_3_q <= 17'd0;
       default: half_3_q <= PLACE_11;
     endcase
-    case (s_round)
-      MOMENTS, OFFSET: select_0_q <= 3'd1;
-      SCALE: select_0_q <= 3'd2;
-      EXPLAIN: select_0_q <= 3'd3;
-      SQUARES: select_0_q <= 3'd4;
-      SOLVE: select_0_q <= 3'd5;
-      default: select_0_q <= 3'd0;
-    endcase
-    case (s_round)
-      MOMENTS: select_1_q <= 3'd1;
-      MOMENTS_Y, OFFSET: select_1_q <= 3'd2;
-      SCALE: select_1_q <= 3'd3;
-      EXPLAIN: select_1_q <= 3'd4;
-      SQUARES: select_1_q <= 3'd5;
-      SOLVE: select_1_q <= 3'd6;
-      default: select_1_q <= 3'd0;
-    endcase
-    case (s_round)
-      MOMENTS: select_2_q <= 3'd1;
-      MOMENTS_Y: select_2_q <= 3'd2;
-      OFFSET: select_2_q <= 3'd3;
-      EXPLAIN: select_2_q <= 3'd4;
-      SOLVE: select_2_q <= 3'd5;
-      default: select_2_q <= 3'd0;
-    endcase
-    case (s_round)
-      EXPLAIN: select_3_q <= 3'd1;
-      ALONG: select_3_q <= 3'd2;
-      SOLVE: select_3_q <= 3'd3;
-      OFFSET: select_3_q <= 3'd4;
-      default: select_3_q <= 3'd0;
-    endcase
+    select_0_q <= {s_round == MEANS, s_round == MOMENTS || s_round == OFFSET, s_round == SCALE, s_round == EXPLAIN,
+                   s_round == SQUARES, s_round == SOLVE};
+    select_1_q <= {s_round == MEANS, s_round == MOMENTS, s_round == MOMENTS_Y || s_round == OFFSET,
+                   s_round == SCALE, s_round == EXPLAIN, s_round == SQUARES, s_round == SOLVE};
+    select_2_q <= {s_round == MEANS, s_round == MOMENTS, s_round == MOMENTS_Y, s_round == OFFSET,
+                   s_round == EXPLAIN, s_round == SOLVE};
+    select_3_q <= {s_round == MOMENTS || s_round == MOMENTS_Y, s_round == EXPLAIN, s_round == ALONG,
+                   s_round == SOLVE, s_round == OFFSET};
   end
 
-  // ---- factors ----
-  reg [17:0] a0_d, a1_d, a2_d, a3_d;
-  reg signed [34:0] b0_d, b1_d, b2_d, b3_d;
+  // ---- factors: those that are not chosen are 0 ----
+  reg [17:0] a0_q, a1_q, a2_q, a3_q;
+  reg signed [34:0] b0_q, b1_q, b2_q, b3_q;
+  wire [52:0] factors_0 = ({53{select_0_q[5]}} & {MEAN_FACTOR, first_x}) | ({53{select_0_q[4]}} & {mean_x, first_x})
+      | ({53{select_0_q[3]}} & {s_factor, s_scaled_u}) | ({53{select_0_q[2]}} & {s_share_x, xg})
+      | ({53{select_0_q[1]}} & {s_normal_xx, normal_yy}) | ({53{select_0_q[0]}} & {s_normal_yy, error_u});
+  wire [52:0] factors_1 = ({53{select_1_q[6]}} & {MEAN_FACTOR, first_y}) | ({53{select_1_q[5]}} & {mean_x, first_y})
+      | ({53{select_1_q[4]}} & {mean_y, first_y}) | ({53{select_1_q[3]}} & {s_factor, s_scaled_v})
+      | ({53{select_1_q[2]}} & {s_share_x, yg}) | ({53{select_1_q[1]}} & {s_normal_xy, normal_xy})
+      | ({53{select_1_q[0]}} & {s_normal_xy, error_v});
+  wire [52:0] factors_2 = ({53{select_2_q[5]}} & {MEAN_FACTOR, first_g}) | ({53{select_2_q[4]}} & {mean_x, first_g})
+      | ({53{select_2_q[3]}} & {mean_y, first_g}) | ({53{select_2_q[2]}} & {mean_g, first_g})
+      | ({53{select_2_q[1]}} & {s_share_y, yg}) | ({53{select_2_q[0]}} & {s_normal_xx, error_v});
+  wire [52:0] factors_3 = ({53{select_3_q[4]}} & {mean_g, first_g}) | ({53{select_3_q[3]}} & {slope, s_scaled_u})
+      | ({53{select_3_q[2]}} & {slope, error_v}) | ({53{select_3_q[1]}} & {s_normal_xy, error_u})
+      | ({53{select_3_q[0]}} & {slope, normal_yy});
 
-  always @* begin
-    case (select_0_q)
-      3'd1: {a0_d, b0_d} = {mean_x, first_x};
-      3'd2: {a0_d, b0_d} = {s_factor, s_scaled_u};
-      3'd3: {a0_d, b0_d} = {s_share_x, xg};
-      3'd4: {a0_d, b0_d} = {s_normal_xx, normal_yy};
-      3'd5: {a0_d, b0_d} = {s_normal_yy, error_u};
-      default: {a0_d, b0_d} = {MEAN_FACTOR, first_x};
-    endcase
-    case (select_1_q)
-      3'd1: {a1_d, b1_d} = {mean_x, first_y};
-      3'd2: {a1_d, b1_d} = {mean_y, first_y};
-      3'd3: {a1_d, b1_d} = {s_factor, s_scaled_v};
-      3'd4: {a1_d, b1_d} = {s_share_x, yg};
-      3'd5: {a1_d, b1_d} = {s_normal_xy, normal_xy};
-      3'd6: {a1_d, b1_d} = {s_normal_xy, error_v};
-      default: {a1_d, b1_d} = {MEAN_FACTOR, first_y};
-    endcase
-    case (select_2_q)
-      3'd1: {a2_d, b2_d} = {mean_x, first_g};
-      3'd2: {a2_d, b2_d} = {mean_y, first_g};
-      3'd3: {a2_d, b2_d} = {mean_g, first_g};
-      3'd4: {a2_d, b2_d} = {s_share_y, yg};
-      3'd5: {a2_d, b2_d} = {s_normal_xx, error_v};
-      default: {a2_d, b2_d} = {MEAN_FACTOR, first_g};
-    endcase
-    case (select_3_q)
-      3'd1: {a3_d, b3_d} = {slope, s_scaled_u};
-      3'd2: {a3_d, b3_d} = {slope, error_v};
-      3'd3: {a3_d, b3_d} = {s_normal_xy, error_u};
-      3'd4: {a3_d, b3_d} = {slope, normal_yy};
-      default: {a3_d, b3_d} = {mean_g, first_g};
-    endcase
+  always @(posedge clk) begin
+    {a0_q, b0_q} <= factors_0;
+    {a1_q, b1_q} <= factors_1;
+    {a2_q, b2_q} <= factors_2;
+    {a3_q, b3_q} <= factors_3;
+    {half2_0_q, half2_1_q, half2_2_q, half2_3_q} <= {half_0_q, half_1_q, half_2_q, half_3_q};
+    scales2_q <= scales_q;
   end
 
   wide_product product_0 (
       .clk(clk),
-      .s_unsigned(scales_q),
-      .s_a(a0_d),
-      .s_b(b0_d),
-      .s_half(half_0_q),
+      .s_unsigned(scales2_q),
+      .s_a(a0_q),
+      .s_b(b0_q),
+      .s_half(half2_0_q),
       .m_signed(m_0),
       .m_unsigned(m_scaled_0)
   );
   wide_product product_1 (
       .clk(clk),
-      .s_unsigned(scales_q),
-      .s_a(a1_d),
-      .s_b(b1_d),
-      .s_half(half_1_q),
+      .s_unsigned(scales2_q),
+      .s_a(a1_q),
+      .s_b(b1_q),
+      .s_half(half2_1_q),
       .m_signed(m_1),
       .m_unsigned(m_scaled_1)
   );
@@ -190,18 +159,18 @@ module klt_solve_products (
   wide_product product_2 (
       .clk(clk),
       .s_unsigned(1'b0),
-      .s_a(a2_d),
-      .s_b(b2_d),
-      .s_half(half_2_q),
+      .s_a(a2_q),
+      .s_b(b2_q),
+      .s_half(half2_2_q),
       .m_signed(m_2),
       .m_unsigned(unused_unsigned_2)
   );
   wide_product product_3 (
       .clk(clk),
       .s_unsigned(1'b0),
-      .s_a(a3_d),
-      .s_b(b3_d),
-      .s_half(half_3_q),
+      .s_a(a3_q),
+      .s_b(b3_q),
+      .s_half(half2_3_q),
       .m_signed(m_3),
       .m_unsigned(unused_unsigned_3)
   );
