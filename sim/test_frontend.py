@@ -323,7 +323,7 @@ def test_the_status_is_that_of_one_frame(frames: list[StereoFrame]) -> None:
     last = -1
     for k in range(5):
         rtl.offer(frames[k], TURNS[k])
-        for _ in range(600):
+        for _ in range(1200):
             status, number = rtl.driver.read("status"), rtl.driver.read("done_frame")["done_frame"]
             if number != last:  # two reads: they may lie on either side of the change
                 status, last = rtl.driver.read("status"), number
