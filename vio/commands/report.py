@@ -4,7 +4,7 @@
 import argparse
 from pathlib import Path
 
-HELP = "Write report.html of a run, a suite, an exploration, or several runs."
+HELP = "Write report.html of runs, a suite, or an exploration."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
