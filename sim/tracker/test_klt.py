@@ -11,7 +11,8 @@ import pytest
 from cocotb.triggers import ReadOnly, RisingEdge
 from scipy.ndimage import gaussian_filter, shift
 
-from sim.runner import simulate, simulators, simulators_for
+from sim.needs import needs_simulator
+from sim.runner import simulate, simulators_for
 from sim.streams import reset
 from tests.plane_scene import HEIGHT, WIDTH, PlaneScene, make_rig
 from vio.config import Config, HwConfig, load_config
@@ -25,9 +26,6 @@ from vio.fixed.rectify import lens_registers
 from vio.fixed.stereo_registers import stereo_registers
 from vio.frontend.klt import TRACKED
 
-needs_simulator = pytest.mark.skipif(
-    not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
-)
 KEY, CURRENT, RIGHT = 0, 1, 2
 LATENCY = 8  # of the reader
 KNOTS = 5

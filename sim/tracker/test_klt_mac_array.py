@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from cocotb.triggers import ReadOnly, RisingEdge
 
-from sim.runner import simulate, simulators, simulators_for
+from sim.needs import needs_simulator
+from sim.runner import simulate, simulators_for
 from sim.streams import reset
 from vio.config import load_config
 from vio.fixed.formats import formats
@@ -16,9 +17,7 @@ from vio.fixed.klt import LANES, klt_registers
 from vio.fixed.patch import form_basis, sample_window, window_sums
 from vio.fixed.qformat import signal_table
 
-pytestmark = pytest.mark.skipif(
-    not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
-)
+pytestmark = needs_simulator
 SUMS = ("x", "y", "g", "1", "square")
 TEMPLATE = ("xx", "xy", "yy", "xg", "yg", "gg", "sx", "sy", "sg")
 SIZE = 24

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from cocotb.triggers import ReadOnly, RisingEdge, Timer
 
+from sim.needs import needs_simulator
 from sim.runner import simulate, simulators
 from sim.streams import receive, reset, send, sometimes
 from vio.config import HwConfig
@@ -16,9 +17,7 @@ from vio.fixed.qformat import clamp, divide, round_shift, signal_table
 from vio.fixed.rectify import reciprocal
 from vio.fixed.stereo_curve import row_at, segment_slopes
 
-pytestmark = pytest.mark.skipif(
-    not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
-)
+pytestmark = needs_simulator
 SIGNALS = signal_table(formats(HwConfig()), trace=False)
 KNOTS = 5
 

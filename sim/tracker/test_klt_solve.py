@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from cocotb.triggers import ReadOnly, RisingEdge
 
+from sim.needs import needs_simulator
 from sim.runner import simulate, simulators
 from sim.streams import reset
 from vio.config import load_config
@@ -15,9 +16,7 @@ from vio.fixed.patch import form_basis, sample_window, window_sums
 from vio.fixed.qformat import narrow, round_shift, signal_table
 from vio.fixed.rectify import reciprocal
 
-pytestmark = pytest.mark.skipif(
-    not simulators(), reason="no simulator; install one with: pip install 'kestrel-vio[hw]'"
-)
+pytestmark = needs_simulator
 NORMAL, STEP_OP, STEREO, ACCEPT = range(4)
 LATENCY = {NORMAL: 42, STEP_OP: 22, STEREO: 28, ACCEPT: 24}
 SCALARS = {

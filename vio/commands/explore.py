@@ -112,11 +112,8 @@ def run(args: argparse.Namespace) -> int:
         write_page(out)
     print_results(found)
     print(out)
-    return (
-        0
-        if any(row["costs"] and not row["is_default"] for row in found["rows"])
-        else (EXIT_NEGATIVE)
-    )
+    told_apart = any(row["costs"] and not row["is_default"] for row in found["rows"])
+    return 0 if told_apart else EXIT_NEGATIVE
 
 
 def make_plan(args: argparse.Namespace) -> "Plan":
