@@ -249,14 +249,14 @@ def test_a_recording_without_ground_truth_is_refused(scenario: Path, tmp_path: P
         open_hybrid(flight, 1)
 
 
-def pose_only(flight: Path, gap: bool = False) -> Trajectory:
-    """Move a recording's ground truth to mocap0 as poses only; gap: without a tenth of a second."""
+def pose_only(flight: Path, gap: slice | None = None) -> Trajectory:
+    """Move a recording's ground truth to mocap0 as poses only; gap: rows to leave out."""
     old = flight / "mav0" / "state_groundtruth_estimate0"
     raw = EurocDataset(flight, images=False).ground_truth
     assert raw is not None
     rows = [",".join(r.split(",")[:8]) for r in (old / "data.csv").read_text().splitlines()]
     if gap:
-        rows[-30:-10] = []
+        rows[gap] = []
     shutil.rmtree(old)
     (flight / "mav0" / "mocap0").mkdir()
     (flight / "mav0" / "mocap0" / "data.csv").write_text("\n".join(rows) + "\n")
@@ -298,12 +298,30 @@ def test_a_hybrid_is_rendered_along_poses_alone_with_kalibrs_calibration(
 @pytest.mark.slow
 def test_a_hybrid_ends_where_the_poses_have_a_gap(scenario: Path, tmp_path: Path) -> None:
     flight = make_recording(scenario, tmp_path)
-    raw = pose_only(flight, gap=True)
+    raw = pose_only(flight, gap=slice(-30, -10))
     sequence = open_hybrid(flight, 4)
     (note,) = sequence.notes
     assert "gaps longer than 0.06 s" in note
     assert len(sequence.truth) == len(raw) - 30
     assert sequence.t_ns[-1] <= sequence.truth.t_ns[-1]
+
+
+@pytest.mark.slow
+def test_every_part_between_gaps_can_be_rendered(
+    scenario: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flight = make_recording(scenario, tmp_path)
+    pose_only(flight, gap=slice(105, 119))
+    first, second = open_hybrid(flight, 4), open_hybrid(flight, 4, span=2)
+    assert "number 2 by length of 2 parts" in second.notes[0]
+    assert len(second.truth) < len(first.truth)
+    assert not set(first.t_ns) & set(second.t_ns)
+    for span, words in (("3", "has 2 part(s)"), ("0", "count from 1 on")):
+        out = str(tmp_path / "none")
+        assert main(["render", "--hybrid", str(flight), "--span", span, "--out", out]) == 2
+        assert words in capsys.readouterr().err
+    assert main(["render", str(scenario), "--span", "1"]) == 2
+    assert "is for --hybrid" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -31,7 +31,7 @@ from vio.eval.metrics import evaluate
 from vio.geometry import exp_so3, log_so3, matrix_from_quaternion, transform_from
 from vio.odometry import run
 from vio.render.inertial import ImuModel, make_imu
-from vio.render.smoothing import fuse_truth, longest_span
+from vio.render.smoothing import fuse_truth, gap_free_spans
 from vio.trajectory import Trajectory, interpolate, rotation_matrices
 
 AXIS = np.array([0.6, -0.48, 0.64])  # of the planted turn and the planted shift
@@ -87,7 +87,7 @@ def simulate_imu(recording: Path, seed: int) -> ImuData:
     if truth is None:
         raise VioError(f"{recording} has no ground truth; give the flight's recording")
     if truth.accel_bias_m_s2 is None:
-        truth = longest_span(truth)
+        truth = gap_free_spans(truth)[0]
     made = make_imu(fuse_truth(truth, source.imu), ImuModel(source.imu_noise), seed)
     return ImuData(made.t_ns, made.gyro_rad_s, made.accel_m_s2)
 

@@ -49,6 +49,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --hybrid: inertial data simulated along the images' motion, not the recording's",
     )
     parser.add_argument(
+        "--span",
+        type=int,
+        metavar="N",
+        help="with --hybrid, where motion capture has gaps: render the Nth longest part "
+        "without one (default: 1)",
+    )
+    parser.add_argument(
         "--place",
         choices=("auto", "hall", "room", "corridor"),
         default="auto",
@@ -74,6 +81,10 @@ def run(args: argparse.Namespace) -> int:
         from vio.errors import VioError
 
         raise VioError("--simulated-imu is for --hybrid; a scenario's inertial data always are")
+    if args.span is not None and not args.hybrid:
+        from vio.errors import VioError
+
+        raise VioError("--span is for --hybrid: only a recording's ground truth has gaps")
     if args.compare:
         return _compare(args)
     import time
@@ -88,6 +99,7 @@ def run(args: argparse.Namespace) -> int:
             args.seconds,
             place=args.place,
             simulated_imu=args.simulated_imu,
+            span=1 if args.span is None else args.span,
         )
     else:
         sequence = open_scenario(

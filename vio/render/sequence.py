@@ -23,7 +23,7 @@ from vio.render.renderer import DarkSpell, Renderer
 from vio.render.scenario import LEAD_S, Scenario, load_scenario, scenario_trajectory
 from vio.render.scenario_values import CAMERA_RATES_HZ, IMU_RATES_HZ
 from vio.render.sensor import SensorModel
-from vio.render.smoothing import MAX_GAP_S, fuse_truth, longest_span
+from vio.render.smoothing import MAX_GAP_S, fuse_truth, gap_free_spans
 from vio.render.spline import SplineTrajectory
 from vio.render.truth import depth_image, flow_image
 from vio.trajectory import Trajectory
@@ -94,16 +94,18 @@ def open_hybrid(
     sensor: SensorModel | None = None,
     place: str = "auto",
     simulated_imu: bool = False,
+    span: int = 1,
 ) -> Sequence:
     """Return the hybrid sequence of a recording in ASL layout (a folder or a zip).
 
     seconds: cut after so many seconds of images. place: hall, room, corridor, or auto: a hall for
     flights that span more than 7 m, else a room. simulated_imu: inertial data that agree with the
-    images' motion exactly but for a sensor's noise, instead of the recording's. Raises VioError
-    when the recording has no ground truth, or it covers no camera time stamp.
+    images' motion exactly but for a sensor's noise, instead of the recording's. span: of the parts
+    of a ground truth of poses between its gaps, which to render; 1: the longest. Raises VioError
+    when the recording has no ground truth or no such span, or no camera time stamp is in it.
     """
     _check(seed, seconds)
-    return _hybrid(Path(recording), seed, seconds, sensor, place, simulated_imu)
+    return _hybrid(Path(recording), seed, seconds, sensor, place, simulated_imu, span)
 
 
 def render_scenario(
@@ -146,6 +148,7 @@ def _hybrid(
     sensor: SensorModel | None,
     place: str,
     simulated_imu: bool,
+    span: int,
 ) -> Sequence:
     recording = EurocDataset(source, images=False)
     raw = recording.ground_truth
@@ -156,13 +159,27 @@ def _hybrid(
             "mav0/state_groundtruth_estimate0/data.csv or mav0/mocap0/data.csv"
         )
     notes = []
+    if span < 1:
+        raise VioError(f"--span {span}: the parts between gaps count from 1 on, the longest")
     if raw.accel_bias_m_s2 is None:
-        whole, raw = raw, longest_span(raw)
-        if len(raw) < len(whole):
-            notes.append(
-                f"the ground truth has gaps longer than {MAX_GAP_S:g} s: rendered is the longest "
-                f"part without one, {seconds_between(whole, raw)}"
+        whole, spans = raw, gap_free_spans(raw)
+        if span > len(spans):
+            raise VioError(
+                f"--span {span}: the ground truth of {source} has {len(spans)} part(s) without a "
+                f"gap longer than {MAX_GAP_S:g} s"
             )
+        raw = spans[span - 1]
+        if len(spans) > 1:
+            which = "the longest" if span == 1 else f"number {span} by length"
+            notes.append(
+                f"the ground truth has gaps longer than {MAX_GAP_S:g} s: rendered is {which} of "
+                f"{len(spans)} parts without one, {seconds_between(whole, raw)}"
+            )
+    elif span > 1:
+        raise VioError(
+            f"--span {span}: the ground truth of {source} was estimated and has no gaps; leave "
+            "--span away"
+        )
     trajectory = fuse_truth(raw, recording.imu)
     t_ns = recording.frame_t_ns
     t_ns = t_ns[(t_ns >= raw.t_ns[0]) & (t_ns <= raw.t_ns[-1])]

@@ -68,16 +68,15 @@ def remove_jumps(truth: Trajectory) -> np.ndarray:
     return p - np.vstack([np.zeros(3), shift])
 
 
-def longest_span(truth: Trajectory) -> Trajectory:
-    """Return the longest part of a measured trajectory without a gap above MAX_GAP_S.
+def gap_free_spans(truth: Trajectory) -> list[Trajectory]:
+    """Return the parts of a measured trajectory without a gap above MAX_GAP_S, longest first.
 
     Of what happened in a gap nothing is known, so that no images can be rendered there.
     """
     cuts = np.flatnonzero(np.diff(truth.t_ns) > MAX_GAP_S * 1e9) + 1
     edges = [0, *cuts.tolist(), len(truth)]
-    spans = [(truth.t_ns[b - 1] - truth.t_ns[a], a, b) for a, b in itertools.pairwise(edges)]
-    _, first, last = max(spans, key=lambda span: span[0])
-    return truth.take(np.arange(first, last))
+    spans = [truth.take(np.arange(a, b)) for a, b in itertools.pairwise(edges)]
+    return sorted(spans, key=lambda span: int(span.t_ns[0] - span.t_ns[-1]))
 
 
 def fuse_truth(truth: Trajectory, imu: ImuData) -> SplineTrajectory:
