@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,21 @@ def test_the_board_becomes_a_bitstream_that_meets_its_clocks(built: Path) -> Non
     assert "logic_of_board.imu" in text
 
 
+def test_the_router_is_the_boards(built: Path, tmp_path: Path) -> None:
+    # The placement's file names a router, too, which outranks that of the routing step.
+    folder = tmp_path / "run"
+    shutil.copytree(_run_folder(built), folder)
+    (top,) = json.loads((folder / "placed-1.json").read_text())["modules"].values()
+    assert top["settings"]["router"] == BOARD.router == "router1"
+    assert "Running router2" not in (folder / "route-1.log").read_text()
+    for name in ("placed-1.json", "routed-1.config", "1.bit"):
+        (folder / name).unlink()
+    other = replace(BOARD, router="router2")
+    flow.place(folder, other, 1, lambda line: None)
+    flow.route(folder, other, 1, lambda line: None)
+    assert "Running router2" in (folder / "route-1.log").read_text()
+
+
 def test_a_run_that_was_stopped_goes_on_from_its_placement(built: Path, tmp_path: Path) -> None:
     build = tmp_path / "build"
     shutil.copytree(built, build)
@@ -109,8 +125,7 @@ def test_the_stop_at_the_placement_costs_no_part_of_the_configuration(
     folder = tmp_path / "run"
     shutil.copytree(_run_folder(built), folder)
     command = flow.nextpnr(
-        BOARD, 1, "--json", "netlist.json", "--router", "router2", *flow.ROUTER,
-        "--textcfg", "whole.config",
+        BOARD, 1, "--json", "netlist.json", *flow.ROUTER, "--textcfg", "whole.config"
     )  # fmt: skip
     flow.run_step(folder, "whole", command, lambda line: None)
     whole = {(t, w): v for t, w, v in _tiles(folder / "whole.config")}

