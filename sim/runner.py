@@ -185,11 +185,13 @@ def lint(
     """Return what `verilator -Wall` says of a module, empty when it is clean.
 
     module: a stem of rtl/, or a file. parameter: NAME=VALUE of the module. folders: where other
-    modules and included files lie (by default rtl/ and its wings). waivers: .vlt files. Raises
-    VioError when there is no such file.
+    modules and included files lie (by default rtl/, its wings and hls/gen, with the latter's
+    waivers). waivers: .vlt files. Raises VioError when there is no such file.
     """
     path = source(module) if isinstance(module, str) else module
-    folders = verilog_sources.folders() if folders is None else folders
+    if folders is None:
+        folders = [*verilog_sources.folders(), verilog_sources.UNITS]
+        waivers = [verilog_sources.UNIT_WAIVERS, *waivers]
     if not path.is_file():
         raise VioError(f"{path} is not there; modules are the .v files of rtl/")
     environment = {**os.environ, **_environment()}

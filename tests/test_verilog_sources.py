@@ -28,6 +28,8 @@ def test_a_module_is_found_in_its_wing_and_a_top_of_tests_beside_them() -> None:
     assert wing_of(source("fifo")) == "common"
     assert wing_of(source("frontend")) == ""
     assert source("stereo_chip").parent.name == "tops"
+    assert source("unit_mul").parent.name == "gen"
+    assert needed("vector_lane") == ["float_less", "unit_mul", "unit_add", "vector_lane"]
     assert needed("camera_pair") == ["async_fifo", "camera_input", "camera_pair"]
     with pytest.raises(VioError, match=r"is_not_there\.v is not there"):
         source("is_not_there")

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the Verilog lies: modules of rtl/ and its wings by their stems, headers, tops of tests."""
+"""Where the Verilog lies: modules of rtl/ and its wings by their stems, headers, tops of tests.
+
+Beside them the units that XLS compiles (hls/gen), which the back end's engine has.
+"""
 
 import hashlib
 import re
@@ -11,6 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 RTL = ROOT / "rtl"
 TOPS = ROOT / "sim" / "tops"
 FPGA = ROOT / "fpga"
+UNITS = ROOT / "hls" / "gen"  # checked in; `vio hw hls --write` makes them
+UNIT_WAIVERS = UNITS.parent / "lint.vlt"
 MODELS = FPGA / "models"  # of the device's cells, for simulations of netlists alone
 PROOFS = "formal"  # below rtl/, and no wing: the proofs' own modules
 
@@ -56,6 +61,11 @@ def board_modules() -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
+def unit_modules() -> dict[str, Path]:
+    """Return {stem: file} of what XLS compiles, in the order of the stems."""
+    return {path.stem: path for path in sorted(UNITS.glob("*.v"))}
+
+
 def digests(rtl: Path | None = None) -> dict[str, str]:
     """Return {stem: digest of the text without its comments} of all modules of rtl/."""
     return {stem: code_digest(path.read_text()) for stem, path in modules(rtl).items()}
@@ -79,21 +89,25 @@ def wing_of(path: Path, rtl: Path | None = None) -> str:
 
 
 def source(stem: str) -> Path:
-    """Return the file of a module: of rtl/, of a board (fpga/), or of sim/tops/.
+    """Return the file of a module: of rtl/, of a board (fpga/), of hls/gen/ or of sim/tops/.
 
     Raises VioError when there is none.
     """
     top = TOPS / f"{stem}.v"
     path = top if top.is_file() else modules().get(stem) or board_modules().get(stem)
+    path = path or unit_modules().get(stem)
     if path is None:
         raise VioError(f"{stem}.v is not there; modules are the .v files of rtl/ and its folders")
     return path
 
 
 def needed(module: str) -> list[str]:
-    """Return the stems of rtl/ and fpga/ that a module instantiates, all the way; itself last."""
+    """Return the stems of rtl/, fpga/ and hls/gen/ that a module instantiates, all the way.
+
+    The module itself is the last.
+    """
     found: list[str] = []
-    known = modules() | board_modules()
+    known = modules() | board_modules() | unit_modules()
 
     def visit(stem: str) -> None:
         text = re.sub(r"//[^\n]*", "", (known.get(stem) or source(stem)).read_text())
