@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run folders made of hand-made states, for tests of what reads them."""
 
+import json
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -108,3 +110,22 @@ def fixed_states() -> list[State]:
         replace(s, tracks=replace(s.tracks, counters=counted(i, s.is_keyframe)))
         for i, s in enumerate(make_run())
     ]
+
+
+def write_equivalence(folder: Path, name: str) -> None:
+    """Write a co-simulation of three tracking frames, one unlike, and a keyframe; name: of both."""
+
+    def frame(index: int, klt: int, keyframe: bool = False) -> dict[str, Any]:
+        counters = {"klt": klt, "output": 100, "stereo": 900 if keyframe else 0}
+        return {"index": index, "keyframe": keyframe, "tracks": 9, "cycles": klt + 110,
+                "different": [name] if index == 2 else [], "counters": counters}  # fmt: skip
+
+    record = {
+        "recording": name, "preset": "tiny", "clock_mhz": 50.0, "frames": 4, "equal": 3,
+        "blocks": {"tracks": {"compared": 4, "equal": 3}},
+        "tracking_counters": {"klt": 3000.4, "output": 100.0},
+        "keyframe_counters": {"klt": 4000.0, "output": 100.0, "stereo": 900.0},
+        "each_frame": [frame(0, 1000), frame(1, 3000), frame(2, 5000), frame(3, 4000, True)],
+        "simulation": {"cycles_per_second": 12345.6, "seconds_per_frame": 0.25},
+    }  # fmt: skip
+    (folder / "equivalence.json").write_text(json.dumps(record))

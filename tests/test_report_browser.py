@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.exploring import Here, make_plan
-from tests.run_folders import FIXED, fixed_states, has, needs_plotly, write_run
+from tests.run_folders import FIXED, fixed_states, has, needs_plotly, write_equivalence, write_run
 from tests.states import make_run
 from vio.explore.explore import explore
 from vio.report.html import write
@@ -252,6 +252,18 @@ def test_a_legend_hides_a_curve(browser: Any, folders: Path) -> None:
     ActionChains(browser).move_to_element(entry).click().perform()
     hidden = "return document.getElementById('stages').data[0].visible"
     until(lambda: browser.execute_script(hidden) == "legendonly")
+
+
+def test_the_page_of_a_co_simulation_draws_every_figure(browser: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    write_equivalence(folder, "<b>clip")
+    show(browser, tmp_path, "out")
+    drawn = browser.find_elements("css selector", ".plot")
+    assert len(drawn) == 5
+    for plot in drawn:
+        draw(browser, plot)
+    assert faults(browser) == []
 
 
 def test_the_page_of_an_exploration_draws_each_cost(browser: Any, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.report_pages import HOSTILE, Parsed, strings, trace
-from tests.run_folders import needs_plotly, write_run
+from tests.run_folders import needs_plotly, write_equivalence, write_run
 from tests.states import make_run
 from tools.faults import measure
 from vio.commands import suite as suite_command
@@ -95,7 +95,7 @@ def test_a_suites_names_are_text_and_never_lead_out_of_its_folder(tmp_path: Path
     assert not [s for s in strings(page.data["figures"]) if "<img" in s]
 
 
-@pytest.mark.parametrize("name", ["suite.json", "faults.json"])
+@pytest.mark.parametrize("name", ["suite.json", "faults.json", "equivalence.json"])
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"rows": 3}', "{", "[" * 100_000, "\0"])
 def test_a_damaged_table_is_refused_in_one_line(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
@@ -146,6 +146,30 @@ def test_a_fault_tables_page_holds_ratios_bounds_and_what_is_missed(tmp_path: Pa
     np.testing.assert_allclose(plots.unpacked(trace(shares, "lost")["x"]), [0.0, 100.0])
     assert len(page.scripts) == 3
     assert not [s for s in strings(page.data["figures"]) if "<img" in s]
+
+
+def test_a_co_simulations_page_holds_what_differs_and_the_blocks_of_a_frame(tmp_path: Path) -> None:
+    write_equivalence(tmp_path, HOSTILE)
+    page = page_of(tmp_path)
+    assert "3 of 4 frames" in page.text
+    assert f"frame 2: {HOSTILE}" in page.text
+    assert page.row("tracks") == ["4", "3"]
+    assert page.row("klt") == ["4,000", "3,000"]
+    assert page.row("stereo") == ["900", "–"]
+    figures = page.data["figures"]
+    by_frame = figures["cycles-by-frame"]
+    np.testing.assert_allclose(plots.unpacked(trace(by_frame, "tracking frames")["x"]), [0, 1, 2])
+    np.testing.assert_allclose(plots.unpacked(trace(by_frame, "keyframes")["y"]), [4110])
+    np.testing.assert_allclose(plots.unpacked(trace(by_frame, "different")["x"]), [2])
+    for name, klt in (("tracking-median", 3000), ("tracking-longest", 5000)):
+        (bars,) = figures[f"blocks-{name}"]["data"]
+        assert bars["y"] == ["klt", "output"]
+        np.testing.assert_allclose(plots.unpacked(bars["x"]), [klt, 100])
+    (bars,) = figures["blocks-keyframe-median"]["data"]
+    np.testing.assert_allclose(plots.unpacked(bars["base"]), [0, 4000, 4900])
+    axis = figures["blocks-keyframe-median"]["layout"]["xaxis"]
+    assert "0.08 ms at 50 MHz" in axis["title"]["text"]
+    assert not [s for s in strings(figures) if "<img" in s]
 
 
 def test_a_suite_ends_with_a_page_unless_told_otherwise(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`vio report`: write report.html of a run, suite, fault table, exploration, or of runs."""
+"""`vio report`: write report.html of runs, a suite, fault table, exploration or co-simulation."""
 
 import argparse
 from pathlib import Path
@@ -13,7 +13,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "runs",
         nargs="+",
         metavar="RUN",
-        help="folders: runs (several: beside each other), or one suite, fault table, exploration",
+        help="folders: runs (several: beside each other), or one suite, fault table, exploration, "
+        "co-simulation",
     )
     parser.add_argument(
         "--out",

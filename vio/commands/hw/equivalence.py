@@ -20,6 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--frames", type=options.count, metavar="N", help="the first N (default: all)"
     )
     parser.add_argument("--json", metavar="FILE", help="write the figures")
+    parser.add_argument(
+        "--out", metavar="DIR", help="write equivalence.json and report.html into this folder"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -35,6 +38,8 @@ def run(args: argparse.Namespace) -> int:
     from vio.hw.cosim.equivalence import PairedFrontEnd, compare, summary
 
     config = load_config(args.preset, args.set)
+    if args.out:  # before the hours of a flight
+        Path(args.out).mkdir(parents=True, exist_ok=True)
     dataset = open_configured(args.dataset, config.dataset)
     frames = min(args.frames or len(dataset.frame_t_ns), len(dataset.frame_t_ns))
     done = 0
@@ -47,7 +52,12 @@ def run(args: argparse.Namespace) -> int:
 
         paired = PairedFrontEnd(dataset.rig, config)
         odometry = make_odometry(dataset.rig, dataset.imu_noise, config, frontend=paired)
-        figures = summary(compare(dataset, odometry, paired, frames, count))
+        figures = {
+            "recording": dataset.name,
+            "preset": args.preset,
+            "clock_mhz": config.hw.clock_mhz,
+            **summary(compare(dataset, odometry, paired, frames, count)),
+        }
     print_table(
         f"preset {args.preset}: the Verilog against the golden model, {dataset.name}, "
         f"{figures['frames']} frames",
@@ -73,6 +83,13 @@ def run(args: argparse.Namespace) -> int:
     )
     for index, names in list(figures["different"].items())[:10]:
         print(f"frame {index} differs: {', '.join(names)}")
+    record = json.dumps(figures, indent=1) + "\n"
     if args.json:
-        Path(args.json).write_text(json.dumps(figures, indent=1) + "\n")
+        Path(args.json).write_text(record)
+    if args.out:
+        from vio.commands.outcome import write_page
+        from vio.report.html.equivalence import RECORD
+
+        (Path(args.out) / RECORD).write_text(record)
+        write_page(Path(args.out))
     return 0 if not figures["different"] else EXIT_NEGATIVE

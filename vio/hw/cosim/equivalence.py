@@ -105,7 +105,8 @@ def compare(
 def summary(results: list[FrameResult]) -> dict[str, Any]:
     """Return the figures of a comparison: equal frames, cycles by kind of frame, speed.
 
-    Cycles count from the last pixel to the last track; counters are the chip's own, mean a frame.
+    Cycles count from the last pixel to the last track; counters are the chip's own, mean a frame,
+    and of each frame.
     """
     blocks = sorted({name for r in results for name in r.compared})
     out: dict[str, Any] = {
@@ -130,6 +131,21 @@ def summary(results: list[FrameResult]) -> dict[str, Any]:
                 for name in counted[0]
                 if name.startswith("rtl_")
             }
+    out["each_frame"] = [
+        {
+            "index": r.index,
+            "keyframe": r.keyframe,
+            "tracks": r.tracks,
+            "cycles": r.cycles,
+            "different": r.different,
+            "counters": {
+                name.removeprefix("rtl_"): value
+                for name, value in r.counters.items()
+                if name.startswith("rtl_")
+            },
+        }
+        for r in results
+    ]
     seconds = sum(r.seconds for r in results)
     out["simulation"] = {
         "cycles_per_second": sum(r.simulated for r in results) / seconds,

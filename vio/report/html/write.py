@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write the page of what a folder holds: a run, suite, fault table, exploration; or of runs."""
+"""Write the page of what a folder holds: a run, suite, fault table and others; or of runs."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from vio.errors import VioError
-from vio.report.html import explore, faults, runs, suite
+from vio.report.html import equivalence, explore, faults, runs, suite
 from vio.report.html.page import MAX_BYTES, Page
 from vio.runs.files import replace_file
 
@@ -32,7 +32,7 @@ Make = Callable[[int, int], tuple[Page, list[str]]]
 
 
 def _maker(folders: Sequence[Path], page_folder: Path) -> Make:
-    records = (suite.RECORD, faults.RECORD, explore.RECORD)
+    records = (suite.RECORD, faults.RECORD, explore.RECORD, equivalence.RECORD)
     tables = [f for f in folders if any((f / record).is_file() for record in records)]
     if not tables:
         found = runs.read_runs(folders)
@@ -44,4 +44,6 @@ def _maker(folders: Sequence[Path], page_folder: Path) -> Make:
         return lambda points, images: suite.suite_page(folder, page_folder, points // 5)
     if (folder / explore.RECORD).is_file():
         return lambda points, images: (explore.explore_page(folder), [])
+    if (folder / equivalence.RECORD).is_file():
+        return lambda points, images: (equivalence.equivalence_page(folder), [])
     return lambda points, images: (faults.faults_page(folder), [])
