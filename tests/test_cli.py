@@ -359,7 +359,8 @@ def test_suite_jobs_are_all_sequences_with_all_seeds() -> None:
     args = parser.parse_args(["real/MH_01", "--hybrid", "x/V1_02/", "--seeds", "1-2"])
     jobs = suite_command.make_jobs(args)
     assert [j.name for j in jobs] == ["MH_01", "V1_02-seed1", "V1_02-seed2"]
-    assert jobs[2].render == ("--hybrid", "x/V1_02/", "--seed", "2", "--threads", "1")
+    flight = str(Path("x/V1_02").resolve())
+    assert jobs[2].render == ("--hybrid", flight, "--seed", "2", "--threads", "1")
 
 
 def test_a_failed_job_is_a_row_with_the_last_line_of_its_complaint(tmp_path: Path) -> None:

@@ -27,7 +27,6 @@ from vio.explore.backend import BackEnd, back_end
 from vio.explore.backend import predict as predict_steps
 from vio.explore.cost import OBJECTIVES, PRESETS, costs, predict, together, work_from
 from vio.explore.explore import explore
-from vio.explore.identity import data_identity
 from vio.explore.results import complete, difference, front, presets
 from vio.explore.store import open_store
 from vio.explore.task import Task, evaluate, make_task
@@ -36,6 +35,7 @@ from vio.hw.params import verilog_text
 from vio.hw.schedule.machine import Machine
 from vio.hw.schedule.totals import Window, keyframe_costs
 from vio.hw.schedule.worst_case import worst_case
+from vio.identity import data_identity
 
 
 @pytest.mark.parametrize("preset", ["ecp5_85k", "navion", "euroc"])

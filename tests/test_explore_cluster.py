@@ -16,14 +16,9 @@ from urllib.request import urlopen
 import pytest
 
 from tests.exploring import BASE, Here, dying, make_plan, needs_explore, stand_in
+from vio.cluster import Scheduler, check_scheduler, is_loopback
 from vio.errors import VioError
-from vio.explore.cluster import (
-    Scheduler,
-    check_scheduler,
-    is_loopback,
-    local_runner,
-    remote_runner,
-)
+from vio.explore.cluster import local_runner, remote_runner
 from vio.explore.explore import explore
 from vio.explore.task import make_task
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vio.commands import options
+from vio.commands.scheduler import add_scheduler_arguments, make_scheduler
 
 if TYPE_CHECKING:
-    from vio.explore.cluster import Scheduler
     from vio.explore.explore import Plan
 
 HELP = "Explore settings by accuracy, memory, cycles and energy."
@@ -78,21 +78,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--jobs", type=options.threads, metavar="N", help="processes (default: one a core)"
     )
     parser.add_argument("--no-report", action="store_true", help="write no report.html")
-    group = parser.add_argument_group("other machines")
-    group.add_argument(
-        "--scheduler", metavar="ADDRESS", help="of Dask: tls://HOST:PORT, tcp://127.0.0.1:PORT"
-    )
-    for name, what in (("ca", "authority"), ("cert", "certificate"), ("key", "private key")):
-        group.add_argument(f"--tls-{name}", metavar="FILE", help=f"{what} (PEM)")
-    group.add_argument("--insecure", action="store_true", help="allow plain tcp to another machine")
+    add_scheduler_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Explore; return 3 when no setting could be told apart from the default."""
+    from vio.cluster import usable_jobs
     from vio.commands.console import progress
     from vio.commands.outcome import compile_first, write_page
     from vio.exits import EXIT_NEGATIVE
-    from vio.explore.cluster import local_runner, remote_runner, require, usable_jobs
+    from vio.explore.cluster import local_runner, remote_runner, require
     from vio.explore.explore import explore
     from vio.runs.folder import make_folder
     from vio.runs.lock import locked
@@ -142,24 +137,6 @@ def make_plan(args: argparse.Namespace) -> "Plan":
         seed=args.seed,
         most_ratio=args.ate_ratio,
     )
-
-
-def make_scheduler(args: argparse.Namespace) -> "Scheduler | None":
-    """Return the scheduler that the arguments name, or None; raises VioError for an unsafe one."""
-    from vio.errors import VioError
-    from vio.explore.cluster import Scheduler, check_scheduler
-
-    ca, cert, key = (None if f is None else Path(f)
-                     for f in (args.tls_ca, args.tls_cert, args.tls_key))  # fmt: skip
-    if args.scheduler is None:
-        if ca or cert or key or args.insecure:
-            raise VioError("--tls-* and --insecure are of a --scheduler: name one")
-        return None
-    if args.jobs is not None:
-        raise VioError("--jobs is of this machine, and --scheduler has workers of its own")
-    scheduler = Scheduler(args.scheduler, ca, cert, key, args.insecure)
-    check_scheduler(scheduler)
-    return scheduler
 
 
 HEADER = ("settings", "ATE m", "ATE ratio", "95 %", "life", "KiB", "DP16KD", "cycles", "keyframe",

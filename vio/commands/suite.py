@@ -3,13 +3,19 @@
 
 import argparse
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from vio.commands import options
 from vio.commands.run import add_config_arguments
+from vio.commands.scheduler import add_scheduler_arguments, make_scheduler
 
 if TYPE_CHECKING:
-    from vio.runs.suite import Job
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from vio.cluster import Scheduler
+    from vio.runs.suite import Job, Runner
 
 HELP = "Run many sequences in parallel; write one table and suite.json."
 
@@ -48,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", metavar="DIR", help="folder for the runs and suite.json (default: new, in runs/)"
     )
     parser.add_argument("--no-report", action="store_true", help="write no report.html")
+    add_scheduler_arguments(parser)
 
 
 def make_jobs(args: argparse.Namespace) -> "list[Job]":
@@ -58,9 +65,12 @@ def make_jobs(args: argparse.Namespace) -> "list[Job]":
     from vio.errors import VioError
     from vio.runs.suite import Job
 
-    jobs = [Job(Path(d).resolve().stem, None, Path(d)) for d in args.datasets]
-    sources = [(Path(f).resolve().name, ["--hybrid", f]) for f in args.hybrid]
-    sources += [(Path(s).stem, [s]) for s in args.scenario]
+    # Absolute, as a worker of a scheduler is in another folder.
+    jobs = [Job(Path(d).resolve().stem, None, Path(d).resolve()) for d in args.datasets]
+    sources = [(Path(f).resolve().name, ["--hybrid", str(Path(f).resolve())]) for f in args.hybrid]
+    sources += [
+        (Path(s).stem, [str(Path(s).resolve()) if Path(s).is_file() else s]) for s in args.scenario
+    ]
     for name, source in sources:
         for seed in parse_range(args.seeds):
             words = [*source, "--seed", str(seed), "--threads", "1"]
@@ -88,6 +98,7 @@ def run(args: argparse.Namespace) -> int:
     from vio.runs.lock import locked
     from vio.runs.suite import run_suite
 
+    scheduler = make_scheduler(args)
     config_from_arguments(args)  # a wrong setting is said once, before any work
     jobs = make_jobs(args)
     out = make_folder("suite", args.out)
@@ -97,8 +108,12 @@ def run(args: argparse.Namespace) -> int:
     words += [] if args.imu is None else ["--imu", args.imu]
     words += [] if args.backend is None else ["--backend", args.backend]
     words += [] if args.until is None else ["--until", str(args.until)]
-    with locked(out), progress("suite", len(jobs)) as done:
-        result = run_suite(jobs, words, out, args.jobs or os.cpu_count() or 1, done)
+    with (
+        locked(out),
+        _runner(args, scheduler, words, out) as runner,
+        progress("suite", len(jobs)) as done,
+    ):
+        result = run_suite(jobs, words, out, runner, done)
     if not args.no_report:
         write_page(out)
     summary = result["summary"]
@@ -110,6 +125,24 @@ def run(args: argparse.Namespace) -> int:
             print(f"{row['sequence']} (seed {row['seed']}): {row['error']}")
     print(out / "suite.json")
     return EXIT_NEGATIVE if summary["lost"] else 0
+
+
+@contextmanager
+def _runner(
+    args: argparse.Namespace, scheduler: "Scheduler | None", words: list[str], out: "Path"
+) -> "Iterator[Runner]":
+    """Give what runs the jobs: processes of this machine, or the workers of a scheduler."""
+    if scheduler is None:
+        from vio.runs.suite import Workers
+
+        yield Workers(args.jobs or os.cpu_count() or 1, words, out)
+        return
+    from vio.cluster import remote_client, require
+    from vio.runs.suite_tasks import FarWorkers
+
+    require("vio suite --scheduler")
+    with remote_client(scheduler) as client:
+        yield FarWorkers(client, words, out)
 
 
 HEADER = (

@@ -17,7 +17,7 @@ from vio.config import config_from_dict
 from vio.errors import VioError
 from vio.explore.backend import BackEnd
 from vio.explore.cost import Work
-from vio.explore.identity import code_version, data_identity, library_versions
+from vio.identity import code_version, data_identity, library_versions
 
 Result = dict[str, Any]
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -38,6 +38,14 @@ class Job:
         return self.sequence if self.seed is None else f"{self.sequence}-seed{self.seed}"
 
 
+class Runner(Protocol):
+    """What runs jobs, in any order."""
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[dict[str, Any]]:
+        """Yield a row for each job as it ends: sequence, seed, error (or None) and metrics."""
+        ...
+
+
 class Workers:
     """Run jobs in processes of one thread each; stop() ends those that still run."""
 
@@ -53,14 +61,15 @@ class Workers:
         """Yield a row for each job as it ends: sequence, seed, error (or None) and metrics."""
         with ThreadPoolExecutor(self._count) as pool:
             try:
-                for future in as_completed([pool.submit(self._run_job, job) for job in jobs]):
+                for future in as_completed([pool.submit(self.run_job, job) for job in jobs]):
                     yield future.result()
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 self._stop()
                 raise
 
-    def _run_job(self, job: Job) -> dict[str, Any]:
+    def run_job(self, job: Job) -> dict[str, Any]:
+        """Run one job in this thread, and return its row."""
         row: dict[str, Any] = {"sequence": job.sequence, "seed": job.seed, "error": None}
         folder = self._out / job.name
         if job.kept is not None:
@@ -158,17 +167,19 @@ def run_suite(
     jobs: Sequence[Job],
     run_arguments: Sequence[str],
     out: Path,
-    workers: int,
+    runner: Runner,
     on_done: Callable[[int], None] = lambda done: None,
 ) -> dict[str, Any]:
     """Run all jobs and return {"rows": ..., "summary": ...}; also written to out/suite.json.
+
+    run_arguments: those of every `vio run`, for the record.
 
     The file is written anew after each job, so that an interrupted suite keeps what it had.
     """
     rows: list[dict[str, Any]] = []
     order = {(job.sequence, job.seed): i for i, job in enumerate(jobs)}
     result: dict[str, Any] = {}
-    for row in Workers(workers, run_arguments, out).run(jobs):
+    for row in runner.run(jobs):
         rows.append(row)
         rows.sort(key=lambda r: order[(r["sequence"], r["seed"])])
         result = {"arguments": list(run_arguments), "rows": rows, "summary": aggregate(rows)}

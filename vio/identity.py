@@ -21,13 +21,13 @@ BLOCK = 2**20
 
 
 @lru_cache
-def code_version() -> str:
-    """Return the version and a digest of the sources that a run executes."""
-    root = Path(__file__).parents[1]
+def code_version(all_of_it: bool = False) -> str:
+    """Return the version and a digest of the sources that a run executes, or of all sources."""
+    root = Path(__file__).parent
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
         name = path.relative_to(root).as_posix()
-        if name.partition("/")[0] in BESIDE and name not in MAKING:
+        if name.partition("/")[0] in BESIDE and name not in MAKING and not all_of_it:
             continue
         digest.update(f"{name}\0".encode() + path.read_bytes() + b"\0")
     return f"{__version__}+{digest.hexdigest()[:16]}"
