@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vio.adaptive import AdaptiveConfig
 from vio.errors import VioError
 from vio.limits import quoted, read_toml, shown
 from vio.settings import Choice, Real, Section, choice, kind_of, real, switch, whole, word
@@ -303,6 +304,7 @@ class Config:
     backend: BackEndConfig = field(default_factory=BackEndConfig)
     init: InitConfig = field(default_factory=InitConfig)
     calibrate: CalibrateConfig = field(default_factory=CalibrateConfig)
+    adaptive: AdaptiveConfig = field(default_factory=AdaptiveConfig)
     hw: HwConfig = field(default_factory=HwConfig)
 
 

@@ -69,6 +69,7 @@ class Status(StrEnum):
     CONTRADICTED = "contradicted"  # vision and inertial data disagree: less certain than usual
     INERTIAL = "inertial"  # vision lost: dead reckoning, for a bounded time
     LOST = "lost"  # no pose; the odometry goes on by itself, in a new segment
+    PREDICTED = "predicted"  # the image was skipped on purpose: predicted by inertial data
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ class State:
     a component. Both are near or below 1 while the data agree; None without a pose or landmarks.
     scale_sigma: relative standard deviation of the scale with one camera; None with two.
     calibration: what is estimated of it, None where nothing is.
+    effort: level at which an adaptive run processed or skipped the frame; empty otherwise.
     reason: why there is no pose, or what is found wrong with the data while there is one.
     """
 
@@ -122,6 +124,7 @@ class State:
     inertial_innovation: float | None = None
     scale_sigma: float | None = None
     calibration: Calibration | None = None
+    effort: str = ""
     reason: str = ""
     tracks: Tracks | None = None
     counters: dict[str, int] = field(default_factory=dict)

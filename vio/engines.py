@@ -17,7 +17,7 @@ from vio.config import Config, ImuConfig
 from vio.data import Calibration
 from vio.errors import VioError
 from vio.float32.kernels import Kernels
-from vio.frontend.base import FrontEnd, check_sizes
+from vio.frontend.base import ADAPTIVE, FrontEnd, check_sizes
 from vio.imu import ImuNoise, Preintegrate, preintegrate
 from vio.odometry import Odometry
 
@@ -37,6 +37,7 @@ def make_odometry(
     Raises VioError for settings that contradict each other, and where a tool is missing.
     """
     config = config or Config()
+    _check_adaptive(config)
     kernels = kernels or make_kernels(config.backend.arithmetic)
     estimator = Estimator(
         rig,
@@ -80,6 +81,20 @@ def make_frontend(rig: StereoRig, config: Config, trace: bool = False) -> FrontE
     from vio.frontend.float import FloatFrontEnd
 
     return FloatFrontEnd(rig, config)
+
+
+def _check_adaptive(config: Config) -> None:
+    """Raise VioError for an adaptive run of what has no settings that may move, or none tried."""
+    engine = config.frontend.engine
+    if not config.adaptive.on:
+        return
+    if engine not in ADAPTIVE:
+        raise VioError(
+            f"engine {engine} has no settings that move in flight; without --adaptive "
+            f"(adaptive.on), or with --engine {', '.join(ADAPTIVE)}"
+        )
+    if config.calibrate.is_on:
+        raise VioError("adaptive.on and calibrate.* do not go together; leave one of them out")
 
 
 def make_preintegrate(choice: str) -> Preintegrate:

@@ -26,10 +26,11 @@ from vio.backend.observations import FrameInput
 from vio.camera import StereoRig
 from vio.coasting import Interval
 from vio.config import Config
-from vio.data import State, StereoFrame, Tracks
+from vio.data import State, Status, StereoFrame, Tracks
 from vio.datasets.base import Dataset
 from vio.datasets.tracks import TrackFrame
 from vio.diagnosis.watch import Diagnosis
+from vio.effort import Effort
 from vio.errors import VioError
 from vio.frontend.base import FrontEnd
 from vio.geometry import mul33, quaternion_from_matrix
@@ -62,6 +63,8 @@ class Odometry:
         self._gyro_bias = np.zeros(3)  # the last one known, for the predicted rotation
         self._frame_index = -1
         self._frame_ns: int | None = None
+        self._seen_ns: int | None = None  # of the last frame whose image was not skipped
+        self._effort = Effort(config, frontend) if config.adaptive.on else None
 
     @property
     def segment(self) -> int:
@@ -104,6 +107,15 @@ class Odometry:
         R_cam_prev = np.eye(3)
         if not self._diagnosis.ignores_gyro:
             R_cam_prev = self._predicted_rotation(dt_s, gyro)
+        rate_rad_s = self._rate_rad_s(dt_s, gyro)
+        level = ""
+        if self._effort is not None:
+            self._effort.prepare()
+            level = self._effort.level.label
+            if self._effort.skips_next:
+                return self._skip(t_ns, R_cam_prev, rate_rad_s, started)
+        if self._seen_ns != self._frame_ns:  # the back end's interval goes on through skipped ones
+            dt_s, gyro, accel = self._imu.intervals(self._seen_ns, t_ns)
         timing: dict[str, float] = {}
         timing["imu"] = _ms(started)
 
@@ -114,13 +126,13 @@ class Odometry:
 
         mark = time.perf_counter()
         self._frame_index += 1
-        gap_s = self._imu.gap_s(self._frame_ns, t_ns)
+        gap_s = self._imu.gap_s(self._seen_ns, t_ns)
         if gap_s > 0.0 and not self.estimator.can_bridge(tracks.ids):
             self._reset_estimator()
         rays = self._rays(tracks)
-        self._diagnosis.add_frame(frame, tracks, rays, self._frame_ns, dt_s, gyro, accel)
+        self._diagnosis.add_frame(frame, tracks, rays, self._seen_ns, dt_s, gyro, accel)
         seen = np.isfinite(rays[:, 0])  # whatever the engine tracks beyond the lens model is unused
-        bridged_s = self._imu.bridged_s(self._frame_ns, t_ns)
+        bridged_s = self._imu.bridged_s(self._seen_ns, t_ns)
         estimate = self.estimator.process(
             FrameInput(
                 t_ns, tracks.ids[seen], rays[seen], tracks.is_keyframe,
@@ -135,12 +147,12 @@ class Odometry:
             self.estimator.reset()
         self._segments.add_smoothed(self.estimator.drain_smoothed())
         self._diagnosis.add_state(t_ns, status)
-        self._frame_ns = t_ns
+        self._frame_ns = self._seen_ns = t_ns
         self._imu.trim(t_ns)
         self._predict_from(located)
         timing["backend"] = _ms(mark)
         timing["total"] = _ms(started)
-        return State(
+        state = State(
             frame_index=self._frame_index,
             t_ns=t_ns,
             status=status,
@@ -149,7 +161,41 @@ class Odometry:
             tracks=tracks,
             counters={**tracks.counters, "landmarks_in_view": located.visible if located else 0},
             stage_ms=timing,
+            effort=level,
             reason=self._diagnosis.text or self.estimator.reason,
+            **({} if located is None else self._pose_fields(located)),
+        )
+        if self._effort is not None:
+            has_gap = gap_s > 0.0 or bridged_s > 0.0
+            has_image = isinstance(frame, TrackFrame) or frame.left is not None
+            self._effort.add_frame(state, rays, rate_rad_s, has_gap, has_image)
+        return state
+
+    def _skip(self, t_ns: int, R_cam_prev: np.ndarray, rate_rad_s: float, started: float) -> State:
+        """Return the state of a frame whose image is skipped, predicted by inertial data.
+
+        The front end only composes the rotation, as for an image that is missing. The back end gets
+        one inertial interval over it with the next frame.
+        """
+        assert self._effort is not None
+        level = self._effort.level.label
+        tracks = self.frontend.track(StereoFrame(t_ns, None, None), R_cam_prev)
+        bridged_s = self._imu.bridged_s(self._seen_ns, t_ns)
+        interval = Interval(*self._imu.intervals(self._seen_ns, t_ns), bridged_s)
+        located = self._segments.predict(t_ns, interval)
+        self._effort.add_skipped(t_ns, rate_rad_s, bridged_s > 0.0)
+        self._frame_index += 1
+        self._frame_ns = t_ns
+        return State(
+            frame_index=self._frame_index,
+            t_ns=t_ns,
+            status=Status.LOST if located is None else Status.PREDICTED,
+            segment=self.segment,
+            is_keyframe=False,
+            tracks=tracks,
+            counters={**tracks.counters, "landmarks_in_view": 0},
+            stage_ms={"total": _ms(started)},
+            effort=level,
             **({} if located is None else self._pose_fields(located)),
         )
 
@@ -199,6 +245,12 @@ class Odometry:
         R_body_cam = np.ascontiguousarray(self.rig.left.T_body_cam[:3, :3])
         R_cam_body = np.ascontiguousarray(R_body_cam.T)
         return mul33(R_cam_body, mul33(np.ascontiguousarray(R.T), R_body_cam))
+
+    def _rate_rad_s(self, dt_s: np.ndarray, gyro: np.ndarray) -> float:
+        """Return the norm of the mean rate of rotation over an interval, bias removed."""
+        if not len(dt_s) or not dt_s.sum() > 0.0:
+            return math.inf
+        return float(np.linalg.norm((dt_s / dt_s.sum()) @ gyro - self._gyro_bias))
 
     def _is_mono(self, frame: StereoFrame) -> bool:
         """Return whether a frame lacks what a right camera would give."""

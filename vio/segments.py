@@ -47,6 +47,7 @@ class Segments:
         self._coast: Coast | None = None  # from the newest state in the world frame on
         self._blind: Coast | None = None  # from the last frame with enough landmarks on
         self._smoothed: list[SmoothedPose] = []
+        self._located: Estimate | None = None  # the newest, in the world frame
 
     def locate(
         self, t_ns: int, estimate: Estimate | None, interval: Interval
@@ -59,6 +60,7 @@ class Segments:
         deviation from there of more than max_inertial_sigma_m, is `lost` and not returned: the back
         end must then be reset.
         """
+        self._located = None
         if estimate is None or estimate.is_first:
             self._carry_on(interval)
         if estimate is None:
@@ -72,13 +74,43 @@ class Segments:
             if not estimate.is_first:
                 self._carry_on(interval)
             return Status.LOST, None
-        located = self._to_world(estimate)
+        located = self._located = self._to_world(estimate)
         self._remember(located)
         if blind_s > 0.0:
             return Status.INERTIAL, located
         if estimate.is_contradicted:
             return Status.CONTRADICTED, located
         return (Status.UNSCALED if estimate.is_unscaled else Status.TRACKING), located
+
+    def predict(self, t_ns: int, interval: Interval) -> Estimate | None:
+        """Return the newest estimate carried on by inertial data, in the world frame, or None.
+
+        interval: since that estimate. Nothing is remembered of it. The covariance is that within
+        the segment.
+        """
+        last = self._located
+        if last is None:
+            return None
+        C = last.covariance
+        known = KnownState(
+            last.R_world_body,
+            last.p_world_body,
+            last.v_world_body,
+            last.gyro_bias_rad_s,
+            last.accel_bias_m_s2,
+            np.diag(UNKNOWN**2) if C is None else C,
+        ).after(interval, self._noise)
+        return replace(
+            last,
+            t_ns=t_ns,
+            is_first=False,
+            visible=0,
+            R_world_body=known.R,
+            p_world_body=known.p,
+            v_world_body=known.v,
+            covariance=None if C is None else known.covariance,
+            vision_innovation=math.nan,
+        )
 
     def _is_too_blind(self, blind_s: float, interval: Interval) -> bool:
         """Return whether dead reckoning has gone too far, in time or by its deviation."""

@@ -26,6 +26,8 @@ def config_from_arguments(args: argparse.Namespace) -> "Config":
         overrides.append(f'backend.imu="{args.imu}"')
     if getattr(args, "mono", False):
         overrides.append("dataset.mono=true")
+    if getattr(args, "adaptive", False):
+        overrides.append("adaptive.on=true")
     if getattr(args, "calibrate", False):
         overrides += ["calibrate.time_offset=true", "calibrate.extrinsics=true"]
     if calibration := getattr(args, "calibration", None):

@@ -35,6 +35,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trace", action="store_true", help="engine fixed: record the range of every signal"
     )
+    parser.add_argument(
+        "--adaptive",
+        action="store_true",
+        help="let settings move in flight by what the estimator knows (adaptive.on)",
+    )
+    parser.add_argument(
+        "--energy",
+        action="store_true",
+        help="engine fixed: count the energy by the model (with --adaptive always)",
+    )
     parser.add_argument("--no-report", action="store_true", help="write no report.html")
     add_source(parser)
 
@@ -93,6 +103,7 @@ def run(args: argparse.Namespace) -> int:
 
     use_threads(args)
     config = config_from_arguments(args)
+    energy = args.energy or (config.adaptive.on and config.frontend.engine == "fixed")
     dataset = open_configured(args.dataset, config.dataset, source(args))
     print_notes(dataset.warnings)
     before = len(dataset.warnings)
@@ -101,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
     frame_count = count_frames(dataset, args.until)
     with locked(path), RunFolder(path, config) as folder:
         with progress(dataset.name, frame_count) as done:
-            result = execute(dataset, config, folder, args.until, done, args.trace)
+            result = execute(dataset, config, folder, args.until, done, args.trace, energy)
         print_notes(dataset.warnings[before:], MAX_NOTES)
         code, metrics = finish(
             dataset, folder, result, figures=not args.no_figures, report=not args.no_report

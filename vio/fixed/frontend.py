@@ -83,6 +83,15 @@ class FixedFrontEnd(KeyframeFrontEnd):
         self.unit_scale = 1 << hw.scale_frac
         super().__init__(rig, config)
 
+    def configure(self, config: Config) -> None:
+        """Have other settings from the next frame on (see `AdaptiveFrontEnd.configure`)."""
+        _check_sizes(config)
+        super().configure(config)
+        self._klt = klt_registers(config.frontend, self.hw)
+        self._stereo = stereo_registers(self.rig, config.frontend, self.hw)
+        self._moved2 = kf.parallax_register(config.keyframe.max_parallax_px, self.rig.left.fx)
+        self._aged2 = kf.parallax_register(config.keyframe.mono_parallax_px, self.rig.left.fx)
+
     def signal_report(self) -> list[SignalUse]:
         """Return what the named signals did so far; empty unless made with trace=True."""
         return signal_uses(self._formats, self._signals)

@@ -4,12 +4,12 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from vio.camera import StereoRig
-from vio.config import FrontEndConfig
+from vio.config import Config, FrontEndConfig
 from vio.data import StereoFrame, Tracks
 from vio.errors import VioError
 
@@ -30,6 +30,22 @@ class FrontEnd(Protocol):
     def reset(self) -> None:
         """Forget all tracks: the next frame starts anew (identities are still never reused)."""
         ...
+
+
+@runtime_checkable
+class AdaptiveFrontEnd(FrontEnd, Protocol):
+    """Be a front end whose settings may move between frames."""
+
+    def configure(self, config: Config) -> None:
+        """Have other settings from the next frame on.
+
+        Of frontend: max_tracks and max_iterations, within the bounds that it was made with; and the
+        rules of keyframe. Raises VioError beyond the bounds.
+        """
+        ...
+
+
+ADAPTIVE = ("float", "fixed", "rtl")  # engines that are one
 
 
 def check_sizes(rig: StereoRig, config: FrontEndConfig) -> None:

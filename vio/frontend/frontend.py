@@ -51,6 +51,11 @@ class KeyframeFrontEnd(ABC):
         self._frame_index = -1
         self.reset()
 
+    def configure(self, config: Config) -> None:
+        """Have other settings from the next frame on (see `AdaptiveFrontEnd.configure`)."""
+        self.config, self.rules = config.frontend, config.keyframe
+        self.limits = frame_limits(config, self.rig.left.rate_hz)
+
     def reset(self) -> None:
         """Forget all tracks: the next frame starts anew (identities are still never reused)."""
         self._tracks = self.no_tracks()

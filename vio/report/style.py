@@ -18,6 +18,7 @@ STATUS = {
     "contradicted": "#CC79A7",
     "inertial": "#E69F00",
     "lost": "#D55E00",
+    "predicted": "#0072B2",
 }
 
 _RC: dict[Any, Any] = {

@@ -6,7 +6,7 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from vio.runs.samples import FrameSampler, SampleFrame
 if TYPE_CHECKING:
     from vio.frontend.base import FrontEnd
     from vio.odometry import Odometry
+    from vio.runs.energy import EnergyCount
 
 
 class Watched(PassedOn):
@@ -55,6 +56,7 @@ class RunResult:
     landmarks: (M, 3) metres, in the world of the last segment. reason: why the last frame has no
     pose, empty when it has one. diagnoses: what was found wrong with the data, a line each.
     calibration: the last estimate of it, or None. features: the frames that a report steps through.
+    energy: of `EnergyCount.record`, where it was asked for.
     """
 
     log: RunLog
@@ -67,6 +69,7 @@ class RunResult:
     peak_memory_mb: float = 0.0
     calibration: Calibration | None = None
     features: list[SampleFrame] = field(default_factory=list)
+    energy: dict[str, Any] | None = None
 
 
 class _Cloud:
@@ -100,16 +103,19 @@ def execute(
     until_s: float | None = None,
     on_frame: Callable[[int, str], None] = lambda done, note: None,
     trace: bool = False,
+    energy: bool = False,
 ) -> RunResult:
     """Run the odometry, writing each state as it comes.
 
     on_frame is called with the number of frames done and the last state's reason. until_s:
     stop that many seconds after the first image. Ctrl-C or an error ends the run early: the result
-    holds it, with all that came before. trace: write signals.json, with engine fixed only.
+    holds it, with all that came before. trace: write signals.json, with engine fixed only. energy:
+    count it, with engine fixed only; raises VioError for another one.
     """
     from vio.environment import load_numba
 
     load_numba()
+    count = _energy_count(dataset, config) if energy else None
     from vio.engines import make_frontend, make_odometry
     from vio.odometry import ImuPose, run
 
@@ -125,6 +131,8 @@ def execute(
     imu_poses: list[ImuPose] = []
     states = run(watched, odometry, end_ns(dataset, until_s), imu_poses)
     cloud = _Cloud(config.backend.keyframes)
+    if count is not None:
+        states = _counted(states, count)
     try:
         start = perf_counter()
         for state in states:
@@ -152,6 +160,8 @@ def execute(
     except (Exception, KeyboardInterrupt) as error:  # perhaps half-way through a frame
         result.error = error
         folder.release_reserve()
+    if count is not None:
+        result.energy = count.record()
     result.lost_images = watched.lost_images
     result.landmarks = cloud.points()
     with suppress(VioError) if result.error else nullcontext():
@@ -164,6 +174,27 @@ def execute(
             write_calibration(folder.path, dataset, result.calibration)
     result.peak_memory_mb = peak_memory_mb()
     return result
+
+
+def _energy_count(dataset: Dataset, config: Config) -> "EnergyCount":
+    """Return what counts a run's energy; raises VioError for an engine that counts no work."""
+    if config.frontend.engine != "fixed":
+        raise VioError(
+            f"engine {config.frontend.engine} does not count the work that the energy model needs; "
+            "choose --engine fixed, which is bit-exact with rtl"
+        )
+    from vio.runs.energy import EnergyCount
+
+    frames, samples = len(dataset.frame_t_ns), len(dataset.imu)
+    return EnergyCount(config, samples / max(frames, 1))
+
+
+def _counted(states: Iterator[State], count: "EnergyCount") -> Iterator[State]:
+    """Yield the states, each counted, with the back end's steps noted."""
+    with count.windows():
+        for state in states:
+            count.add(state)
+            yield state
 
 
 def _write_trace(folder: RunFolder, frontend: "FrontEnd", config: Config, frames: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from vio.config import Config, dump_config
-from vio.data import State
+from vio.data import State, Status
 from vio.datasets.trajectories import EUROC_HEADER, TUM_HEADER, tum_line
 from vio.errors import VioError
 from vio.runs.features import FEATURES, SIGNALS
@@ -31,6 +31,7 @@ WRITTEN_LAST = (
     *("metrics.json", "landmarks.ply", "ground_truth_tum.txt", FEATURES, SIGNALS, "report.html"),
 )
 COUNTERS_HEADER = "frame_index,t_ns,counter,value"
+EFFORT_HEADER = "frame_index,t_ns,level,skipped"
 COUNTING = ("fixed", "rtl")  # engines whose counters the hardware's models go by
 RESERVE_BYTES = 2**18  # kept free for the metrics of a run that fills the disk
 
@@ -115,10 +116,14 @@ class RunFolder:
             self._reserve.write_bytes(bytes(RESERVE_BYTES))
         self._stack.callback(self.release_reserve)
         self._files = {name: self._open(name, head) for name, head in _HEADERS.items()}
-        if config.frontend.engine in COUNTING:
-            self._files["counters.csv"] = self._open("counters.csv", COUNTERS_HEADER)
-        else:
-            (path / "counters.csv").unlink(missing_ok=True)
+        for name, header, wanted in (
+            ("counters.csv", COUNTERS_HEADER, config.frontend.engine in COUNTING),
+            ("effort.csv", EFFORT_HEADER, config.adaptive.on),
+        ):
+            if wanted:
+                self._files[name] = self._open(name, header)
+            else:
+                (path / name).unlink(missing_ok=True)
 
     def _open(self, name: str, header: str) -> LineFile:
         file = LineFile(self.path / name, header)
@@ -151,6 +156,9 @@ class RunFolder:
         if tracks is not None and (counted := self._files.get("counters.csv")) is not None:
             head = f"{state.frame_index},{state.t_ns}"
             counted.write("".join(f"{head},{k},{v}\n" for k, v in tracks.counters.items() if v))
+        if (levels := self._files.get("effort.csv")) is not None:
+            skipped = int(state.status is Status.PREDICTED)
+            levels.write(f"{state.frame_index},{state.t_ns},{state.effort},{skipped}\n")
         stereo = 0 if tracks is None else int(np.isfinite(tracks.uv_right[:, 0]).sum())
         cells = [state.frame_index, state.t_ns, state.status.value, state.segment]
         cells += [int(state.is_keyframe), 0 if tracks is None else len(tracks.ids), stereo]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from vio.adaptive import Level
 from vio.data import State, Status
 from vio.trajectory import Trajectory
 
@@ -31,13 +32,14 @@ _LAYOUT = (
     ("segment_std_rotation_rad", 3),
     ("segment_std_position_m", 3),
     ("scale_sigma", 1),
+    ("effort", 1),  # a Level, NaN where the settings do not move
 )
 _WIDTH = sum(width for _, width in _LAYOUT)
 
 
 @dataclass
 class RunLog:
-    """Collect the states of a run in 296 bytes a frame; values that are not known are NaN."""
+    """Collect the states of a run in 304 bytes a frame; values that are not known are NaN."""
 
     _t_ns: array = field(default_factory=lambda: array("q"))
     _rows: array = field(default_factory=lambda: array("d"))
@@ -70,6 +72,7 @@ class RunLog:
         within = state.segment_covariance
         row += [np.nan] * 6 if within is None else pose_std(within)
         row.append(np.nan if state.scale_sigma is None else state.scale_sigma)
+        row.append(float(Level[state.effort.upper()]) if state.effort else np.nan)
         self._t_ns.append(state.t_ns)
         self._rows.extend(row)
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from vio import __version__
-from vio.data import Calibration
+from vio.adaptive import Level
+from vio.data import Calibration, Status
 from vio.datasets.base import Dataset, LostImages
 from vio.datasets.images import SIDES
 from vio.errors import VioError
@@ -45,6 +46,8 @@ def summarise(dataset: Dataset, result: RunResult) -> dict[str, Any]:
         "frames_by_status": {s.value: int((status == i).sum()) for i, s in enumerate(STATUSES)},
         "innovations": innovations(log),
         "scale": scale(log),
+        "effort": effort(log),
+        "energy": result.energy,
         "calibration": calibration(result.calibration),
         "timing_ms": {name: time_statistics(ms) for name, ms in log.stages_ms().items()},
         "peak_memory_mb": round(result.peak_memory_mb, 1),
@@ -109,6 +112,37 @@ def scale(log: RunLog) -> dict[str, float] | None:
         "first_sigma": round(float(values[0]), 5),
         "last_sigma": round(float(values[-1]), 5),
     }
+
+
+def effort(log: RunLog) -> dict[str, Any] | None:
+    """Return the share of frames at each level and of skipped images; None with fixed settings."""
+    level = log.column("effort")
+    known = np.isfinite(level)
+    if not known.any():
+        return None
+    skipped = log.column("status") == STATUSES.index(Status.PREDICTED)
+    shares: dict[str, Any] = {
+        one.label: round(float(np.mean(level[known] == one)), 4) for one in reversed(Level)
+    }
+    changes = np.count_nonzero(np.diff(level[known]))
+    return {**shares, "skipped": round(float(skipped.mean()), 4), "changes": int(changes)}
+
+
+def effort_lines(metrics: dict[str, Any]) -> list[str]:
+    """Return how much effort a run took, in a line each for levels and energy."""
+    lines = []
+    if found := metrics["effort"]:
+        shares = ", ".join(
+            f"{one.label} {100.0 * found[one.label]:.0f} %" for one in reversed(Level)
+        )
+        skipped = 100.0 * found["skipped"]
+        lines.append(f"effort: {shares} of the frames; {skipped:.0f} % of the images skipped")
+    if energy := metrics["energy"]:
+        lines.append(
+            f"energy by the model: {energy['mean_uw']:.0f} uJ a second of flight (front end "
+            f"{energy['frontend_uw']:.0f}, back end {energy['backend_uw']:.0f})"
+        )
+    return lines
 
 
 def calibration(found: Calibration | None) -> dict[str, Any] | None:
@@ -281,7 +315,7 @@ def summary_lines(metrics: dict[str, Any]) -> list[str]:
     ]
     if metrics["segments"] > 1:
         lines.append(f"lost and started again {metrics['segments'] - 1} times")
-    lines += scale_lines(metrics) + calibration_lines(metrics)
+    lines += scale_lines(metrics) + calibration_lines(metrics) + effort_lines(metrics)
     lines += accuracy_lines(metrics["accuracy"])
     total = metrics["timing_ms"]["total"]
     # No stage takes a second, but numba's compiler does, when a function is called the first time.

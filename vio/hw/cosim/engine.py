@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,9 @@ START, END, BROKEN = (
     1 << 9,
     1 << 10,
 )  # flags of a stream's word: of a frame, of a line, mark
+CHANGED = (  # registers that `configure` may change, besides max_tracks
+    *("max_iterations", "stereo_iterations", "max_age", "min_alive", "moved2", "aged2"),
+)
 FRAME_LIMIT = 4_000_000  # cycles after which a frame without a packet is a fault
 
 
@@ -225,6 +229,7 @@ class RtlFrontEnd:
         self.chip = Simulation(config, coverage, seed)
         self.driver = Driver(self.chip.read32, self.chip.write32, config, rig)
         self.driver.configure()
+        self._known: dict[Config, dict[str, int]] = {}  # register values by settings
         self._coord_frac = config.hw.coord_frac
         self._offered = 0  # frames given to the chip
         self._frame_index = -1
@@ -234,6 +239,15 @@ class RtlFrontEnd:
         """Forget all tracks: the next frame starts anew (identities are still never reused)."""
         self.driver.forget()
         self.chip.run(500)
+
+    def configure(self, config: Config) -> None:
+        """Have other settings from the next frame on (see `AdaptiveFrontEnd.configure`)."""
+        max_tracks = config.frontend.max_tracks
+        plain = replace(config, frontend=replace(config.frontend, max_tracks=1))
+        if plain not in self._known:
+            values = register_values(plain, self.rig)
+            self._known[plain] = {k: values[k] for k in CHANGED}
+        self.driver.change(self._known[plain] | {"max_tracks": max_tracks})
 
     def track(self, frame: StereoFrame, R_cam_prev: np.ndarray) -> Tracks:
         """Process one frame (see `FrontEnd.track`)."""

@@ -58,6 +58,11 @@ class PairedFrontEnd:
         self.golden.reset()
         self.rtl.reset()
 
+    def configure(self, config: Config) -> None:
+        """Have other settings in both from the next frame on."""
+        self.golden.configure(config)
+        self.rtl.configure(config)
+
     def track(self, frame: StereoFrame, R_cam_prev: np.ndarray) -> Tracks:
         """Process one frame with both, note what differs, and return the golden tracks."""
         with listening() as calls:

@@ -239,6 +239,18 @@ class Driver:
         self._set("irq_enable", (1 << len(self._registers["irq"].fields)) - 1)
         self._set("enable", 1)
 
+    def change(self, values: dict[str, int]) -> None:
+        """Write what differs in the configuration registers; the next frame's set commits it.
+
+        values: of `register_values`, of the same rig and images. They are shadowed: a frame in work
+        keeps its own. Call `begin_frame` after it, not before.
+        """
+        for name, value in values.items():
+            if self._values[name] != value:
+                self._word(self._registers[name], self._registers[name].only, value)
+                self._set(name, value)
+                self._values[name] = value
+
     def stop(self) -> None:
         """Let no frame in any more, and return when those under way are sent.
 
