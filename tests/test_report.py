@@ -178,7 +178,9 @@ def test_metrics_count_frames_segments_and_times() -> None:
         "contradicted": 0,
         "inertial": 3,
         "lost": 2,
+        "predicted": 0,
     }
+    assert metrics["effort"] is None  # the settings did not move
     assert metrics["scale"] is None  # there were two cameras
     assert metrics["timing_ms"]["window"]["mean"] == pytest.approx(1.2)
     assert metrics["innovations"]["vision"] == {
