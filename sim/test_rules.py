@@ -106,6 +106,7 @@ def test_a_width_that_does_not_fit_is_found(tmp_path: Path) -> None:
         ("codec_encoder", "BITS=20"),
         ("corner_scores", "SCORE_W=19"),
         ("tile_candidates", "COLS=10"),
+        ("vector_engine", "MEMORY_WORDS=4097"),
     ],
 )
 def test_a_bad_parameter_stops_the_elaboration(stem: str, parameter: str) -> None:

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+// Banks, files, lanes and the pivot unit of the vector engine: vectors of vector_issue.v in, words
+// written.
+//
+// A vector's addresses are checked first: where one of its lanes lies outside of the memory, neither
+// it nor what follows reads or writes, up to the next `start`, and `outside` is raised.
+// The host's words go through the same ports, while no call runs.
+//
+// Latency: from u_valid to the write 16 cycles (sums), 6 (moves), 5 and those of pivot_unit (pivots);
+// h_data 4 cycles after a read. Throughput: a vector a cycle. rst keeps the words of the memory.
+`default_nettype none
+
+module vector_datapath #(
+    parameter LANES_LOG2 = 2,  // 0..3
+    parameter BANK_WORDS_LOG2 = 10,  // 2..15
+    parameter MEMORY_WORDS = 1024  // words that may be used; 1 .. 2^(BANK_WORDS_LOG2 + LANES_LOG2)
+) (
+    input wire clk,
+    input wire rst,
+    input wire start,
+
+    input wire [4:0] c_kind,
+
+    input wire                       u_valid,
+    input wire                       u_read,
+    input wire        [         1:0] u_what,
+    input wire                       u_one,
+    input wire        [         1:0] u_operand,
+    input wire        [         1:0] u_from_file,
+    input wire signed [        23:0] u_r_address,
+    input wire signed [        23:0] u_w_address,
+    input wire signed [        23:0] u_y_address,
+    input wire        [(1 << LANES_LOG2)-1:0] u_lanes,
+    input wire        [        11:0] u_place,
+    input wire        [        11:0] u_x_place,
+    input wire        [         2:0] u_x_lane,
+
+    output wire retire,
+    output wire outside,     // sticky
+    output wire not_finite,  // a sum, or a pivot's word, that was written is infinite or NaN
+    output wire low,         // a pivot was not above its floor
+
+    input  wire        h_read,
+    input  wire        h_write,
+    input  wire [16:0] h_address,
+    input  wire [31:0] h_word,
+    output wire        h_valid,
+    output wire [31:0] h_data
+);
+
+  localparam LANES = 1 << LANES_LOG2;
+  localparam ADDRESS_W = BANK_WORDS_LOG2 + LANES_LOG2;
+  localparam [4:0] PIVOT = 5'd10, REFLECT = 5'd12, COPY = 5'd7;
+  localparam [1:0] TO_FILE = 2'd0, TO_X = 2'd1, TO_Y = 2'd2, COMPUTE = 2'd3;
+  localparam signed [23:0] END = MEMORY_WORDS;
+
+  generate
+    if (MEMORY_WORDS < 1 || MEMORY_WORDS > (1 << ADDRESS_W) || ADDRESS_W > 17) begin : g_bad
+      MEMORY_WORDS_must_fit_the_banks bad_parameter ();
+    end
+  endgenerate
+
+  wire pivots = c_kind >= PIVOT;
+  wire moves = c_kind >= COPY && !pivots;
+
+  // Check: first and last lane.
+  reg [3:0] first_d, last_d;
+  integer i;
+  always @* begin
+    first_d = 4'd0;
+    last_d  = 4'd0;
+    for (i = LANES - 1; i >= 0; i = i - 1) if (u_lanes[i]) first_d = i[3:0];
+    for (i = 0; i < LANES; i = i + 1) if (u_lanes[i]) last_d = i[3:0];
+  end
+  wire signed [23:0] first = $signed({20'd0, first_d});
+  wire signed [23:0] last = $signed({20'd0, last_d});
+  wire signed [23:0] r_first = u_r_address + first;
+  wire signed [23:0] r_last = u_r_address + last;
+  wire signed [23:0] w_first = u_w_address + first;
+  wire signed [23:0] w_last = u_w_address + last;
+  wire signed [23:0] y_last = u_y_address + (c_kind == REFLECT ? 24'sd1 : 24'sd0);
+  wire computes = u_what == COMPUTE;
+  wire bad_read = u_read && (r_first < 24'sd0 || r_last >= END);
+  wire bad_write = computes && (w_first < 24'sd0 || w_last >= END);
+  wire bad_y = computes && pivots && (u_y_address < 24'sd0 || y_last >= END);
+  wire bad = bad_read || bad_write || bad_y;
+  reg outside_q;
+  always @(posedge clk) begin
+    if (u_valid && bad) outside_q <= 1'b1;
+    if (rst || start) outside_q <= 1'b0;
+  end
+  wire passes = u_valid && !bad && !outside_q;
+
+  // What goes along with a read, from the banks' port on: 3 cycles, then one in which the files are
+  // read. Fields: host's read, valid, what, one, operand, from_file, lanes, places, the write address.
+  localparam TAG_W = 1 + 1 + 2 + 1 + 2 + 2 + LANES + 12 + 12 + 3 + ADDRESS_W;
+  reg r_valid_q, h_write_q;
+  reg [ADDRESS_W-1:0] r_address_q, h_address_q;
+  reg [31:0] h_word_q;
+  reg [TAG_W-1:0] tag_q;
+  reg [TAG_W-1:0] tag1_q, tag2_q, tag3_q, tag4_q;
+  wire [LANES-1:0] pass_lanes = passes ? u_lanes : {LANES{1'b0}};
+
+  always @(posedge clk) begin
+    r_valid_q <= (passes && u_read) || h_read;
+    r_address_q <= h_read ? h_address[ADDRESS_W-1:0] : u_r_address[ADDRESS_W-1:0];
+    tag_q <= {
+      h_read, u_valid, u_what, u_one, u_operand, u_from_file, pass_lanes, u_place, u_x_place, u_x_lane,
+      u_w_address[ADDRESS_W-1:0]
+    };
+    tag1_q <= tag_q;
+    tag2_q <= tag1_q;
+    tag3_q <= tag2_q;
+    tag4_q <= tag3_q;
+    h_write_q <= h_write && {7'd0, h_address} < END;
+    h_address_q <= h_address[ADDRESS_W-1:0];
+    h_word_q <= h_word;
+    if (rst) begin
+      r_valid_q <= 1'b0;
+      h_write_q <= 1'b0;
+      // host's read and valid
+      tag_q[TAG_W-1-:2] <= 2'd0;
+      tag1_q[TAG_W-1-:2] <= 2'd0;
+      tag2_q[TAG_W-1-:2] <= 2'd0;
+      tag3_q[TAG_W-1-:2] <= 2'd0;
+      tag4_q[TAG_W-1-:2] <= 2'd0;
+    end
+  end
+
+  wire w_valid;
+  wire [ADDRESS_W-1:0] w_address;
+  wire [LANES-1:0] w_lanes;
+  wire [32*LANES-1:0] w_data, r_data;
+  wire r_came;
+  bank_memory #(
+      .LANES_LOG2(LANES_LOG2),
+      .BANK_WORDS_LOG2(BANK_WORDS_LOG2),
+      .WIDTH(32)
+  ) banks (
+      .clk(clk),
+      .rst(rst),
+      .r_valid(r_valid_q),
+      .r_address(r_address_q),
+      .m_valid(r_came),
+      .m_data(r_data),
+      .w_valid(w_valid),
+      .w_address(w_address),
+      .w_lanes(w_lanes),
+      .w_data(w_data)
+  );
+
+  // The words come, and go to files or operands.
+  wire t_host, t_valid, t_one;
+  wire [1:0] t_what, t_operand, t_from_file;
+  wire [LANES-1:0] t_lanes;
+  wire [11:0] t_place, t_x_place;
+  wire [2:0] t_x_lane;
+  wire [ADDRESS_W-1:0] t_w_address;
+  assign {t_host, t_valid, t_what, t_one, t_operand, t_from_file, t_lanes, t_place, t_x_place, t_x_lane,
+          t_w_address} = tag3_q;
+  wire [32*LANES-1:0] first_for_all = {LANES{r_data[31:0]}};
+  wire [32*LANES-1:0] came = t_one ? first_for_all : r_data;
+  wire [LANES-1:0] load_lanes = t_valid && t_what == TO_FILE ? t_lanes : {LANES{1'b0}};
+  wire [32*LANES-1:0] file_y;
+  wire [31:0] file_x;
+  lane_file #(
+      .LANES_LOG2(LANES_LOG2)
+  ) files (
+      .clk(clk),
+      .w_lanes(load_lanes),
+      .w_place(t_place[10-LANES_LOG2:0]),
+      .w_data(r_data),
+      .y_place(t_place[10-LANES_LOG2:0]),
+      .y_data(file_y),
+      .x_place(t_x_place[10-LANES_LOG2:0]),
+      .x_lane(t_x_lane),
+      .x_data(file_x)
+  );
+  reg [32*LANES-1:0] x_q, y_q, came_q;
+  always @(posedge clk) begin
+    came_q <= came;
+    if (t_valid && t_what == TO_X) x_q <= came;
+    if (t_valid && t_what == TO_Y) y_q <= came;
+  end
+  assign h_valid = t_host && r_came;
+  assign h_data  = r_data[31:0];
+
+  // Operands of the lanes.
+  wire o_valid;
+  wire [1:0] o_what, o_operand, o_from_file;
+  wire [LANES-1:0] o_lanes;
+  wire [ADDRESS_W-1:0] o_w_address;
+  assign o_valid = tag4_q[TAG_W-2];
+  assign o_what = tag4_q[TAG_W-3-:2];
+  assign o_operand = tag4_q[TAG_W-6-:2];
+  assign o_from_file = tag4_q[TAG_W-8-:2];
+  assign o_lanes = tag4_q[TAG_W-10-:LANES];
+  assign o_w_address = tag4_q[ADDRESS_W-1:0];
+  wire [32*LANES-1:0] d = came_q;
+  wire [32*LANES-1:0] x = o_from_file[1] ? {LANES{file_x}} : o_operand == 2'd1 ? came_q : x_q;
+  wire [32*LANES-1:0] y = o_from_file[0] ? file_y : o_operand == 2'd2 ? came_q : y_q;
+  wire writes = o_valid && o_what == COMPUTE;
+
+  wire p_lane, p_writes, p_low, p_done;
+  wire [1:0] p_which;
+  wire [3:0] p_kind;
+  wire [31:0] p_x, p_y, p_data;
+  wire [32*LANES-1:0] sums, moved;
+  genvar k;
+  generate
+    for (k = 0; k < LANES; k = k + 1) begin : g_lane
+      vector_lane lane (
+          .clk(clk),
+          .s_kind(p_lane ? p_kind : c_kind[3:0]),
+          .s_d(d[32*k+:32]),
+          .s_x(p_lane ? p_x : x[32*k+:32]),
+          .s_y(p_lane ? p_y : y[32*k+:32]),
+          .m_sum(sums[32*k+:32]),
+          .m_moved(moved[32*k+:32])
+      );
+    end
+  endgenerate
+
+  wire pivot_begins = writes && pivots && o_lanes != {LANES{1'b0}};
+  wire pivot_outside = writes && pivots && o_lanes == {LANES{1'b0}};
+  pivot_unit pivot (
+      .clk(clk),
+      .rst(rst),
+      .s_valid(pivot_begins),
+      .s_kind(c_kind[3:0]),
+      .s_d(d[31:0]),
+      .s_x(x[31:0]),
+      .l_valid(p_lane),
+      .l_kind(p_kind),
+      .l_x(p_x),
+      .l_y(p_y),
+      .l_sum(sums[31:0]),
+      .w_valid(p_writes),
+      .w_which(p_which),
+      .w_data(p_data),
+      .m_low(p_low),
+      .m_done(p_done)
+  );
+  reg [ADDRESS_W-1:0] pivot_d_q, pivot_y_q;
+  always @(posedge clk) begin
+    if (u_valid && computes) pivot_y_q <= u_y_address[ADDRESS_W-1:0];
+    if (pivot_begins) pivot_d_q <= o_w_address;
+  end
+  wire [ADDRESS_W-1:0] pivot_address =
+      p_which == 2'd0 ? pivot_d_q : pivot_y_q + {{(ADDRESS_W - 1) {1'b0}}, p_which[1]};
+
+  // Write addresses wait for the sums, or a cycle for moves: valid, lanes, address.
+  localparam WAIT_W = 1 + LANES + ADDRESS_W;
+  localparam SUM_CYCLES = 11;
+  reg [WAIT_W*SUM_CYCLES-1:0] wait_pipe;
+  reg [WAIT_W-1:0] move_q;
+  always @(posedge clk) begin
+    wait_pipe <= {wait_pipe[WAIT_W*(SUM_CYCLES-1)-1:0], writes && !pivots && !moves, o_lanes, o_w_address};
+    move_q <= {writes && moves, o_lanes, o_w_address};
+    if (rst) begin
+      wait_pipe <= {WAIT_W * SUM_CYCLES{1'b0}};
+      move_q <= {WAIT_W{1'b0}};
+    end
+  end
+  wire [WAIT_W-1:0] at_sum = wait_pipe[WAIT_W*(SUM_CYCLES-1)+:WAIT_W];
+  wire [WAIT_W-1:0] at_write = moves ? move_q : at_sum;
+  wire done = at_write[WAIT_W-1];
+
+  assign w_valid = done || p_writes || h_write_q;
+  assign w_address = h_write_q ? h_address_q : p_writes ? pivot_address : at_write[ADDRESS_W-1:0];
+  localparam [LANES-1:0] ONE_LANE = 1;
+  assign w_lanes = p_writes || h_write_q ? ONE_LANE : at_write[ADDRESS_W+:LANES];
+  wire [32*LANES-1:0] results = moves ? moved : sums;
+  assign w_data[31:0] = h_write_q ? h_word_q : p_writes ? p_data : results[31:0];
+  generate
+    if (LANES > 1) begin : g_more
+      assign w_data[32*LANES-1:32] = results[32*LANES-1:32];
+    end
+  endgenerate
+
+  wire [LANES-1:0] huge;
+  generate
+    for (k = 0; k < LANES; k = k + 1) begin : g_huge
+      assign huge[k] = w_lanes[k] && w_data[32*k+23+:8] == 8'd255;
+    end
+  endgenerate
+  assign not_finite = ((done && !moves) || p_writes) && huge != {LANES{1'b0}};
+  assign low = p_done && p_low;
+  assign retire = done || p_done || pivot_outside;
+  assign outside = outside_q;
+
+  wire unused = &{1'b0, t_operand, t_from_file, t_w_address, t_place, t_x_place, h_address};
+
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+// The vector engine: calls of vio/float32/calls.py in, their words changed in its memory; bit for bit
+// what `execute` of vio/float32/execute.py does. Lane programs are not among them.
+//
+// Calls come as four words of 32 bits (docs/chip/engine.md; vio/float32/call_words.py writes them);
+// tlast ends a step. A call begins when the one before it has written its last word. Where one fails
+// the step's other calls are skipped; with the step's last call comes m_done with the status: bit 0 a
+// low pivot, 1 an infinity or NaN, 2 an address outside of the memory, 3 no call of the engine; and
+// the number, in its step, of the first call that failed. The host reads and writes words, and
+// writes the memory of runs, between calls.
+//
+// Formats: words are IEEE float32; what is above MEMORY_WORDS does not exist.
+// Latency: about 24 cycles from a call's last word to its first written one; h_data 4 cycles after a
+// read. Throughput: see docs/chip/engine.md; a call waits for the one before it. rst drops calls,
+// keeps the memory.
+`default_nettype none
+
+module vector_engine #(
+    parameter LANES_LOG2 = 2,  // lanes and banks: 1, 2, 4, 8; 0..3
+    parameter BANK_WORDS_LOG2 = 10,  // words of a bank; 2..15
+    parameter MEMORY_WORDS = 1024  // words that may be used; at most those of the banks
+) (
+    input wire clk,
+    input wire rst,
+
+    // calls
+    input  wire        s_axis_tvalid,
+    output wire        s_axis_tready,
+    input  wire [31:0] s_axis_tdata,
+    input  wire        s_axis_tlast,
+
+    // the memory of runs: source 10, destination 10, length 10
+    input wire        run_write,
+    input wire [11:0] run_address,
+    input wire [29:0] run_data,
+
+    // the host's words
+    input  wire        h_valid,
+    output wire        h_ready,
+    input  wire        h_write,
+    input  wire [16:0] h_address,
+    input  wire [31:0] h_word,
+    output wire        h_came,     // a word that was read
+    output wire [31:0] h_data,
+
+    // status
+    output wire        busy,      // calls are queued or run
+    output wire        m_done,    // a step has ended
+    output wire [ 3:0] m_status,  // stays until the next step begins
+    output wire [15:0] m_call,
+
+    // counters of a kind of call, since rst
+    input  wire [ 4:0] n_kind,
+    output wire [31:0] n_calls,
+    output wire [31:0] n_cycles,
+    output wire [31:0] n_waits    // cycles in which a vector waited for one of its own call
+);
+
+  localparam [1:0] IDLE = 2'd0, START = 2'd1, RUN = 2'd2, FINISH = 2'd3;
+  localparam [1:0] STRAIGHT = 2'd0, TRANSFER = 2'd2, OUTER = 2'd3;
+  localparam [4:0] DOWNDATE = 5'd1, AT_LEAST = 5'd9, REFLECT = 5'd12;
+
+  // Queue of words; four make a call.
+  wire q_valid, q_ready, q_last;
+  wire [31:0] q_word;
+  wire [7:0] q_level;
+  fifo #(
+      .WIDTH(33),
+      .DEPTH(128)
+  ) queue (
+      .clk(clk),
+      .rst(rst),
+      .s_valid(s_axis_tvalid),
+      .s_ready(s_axis_tready),
+      .s_data({s_axis_tlast, s_axis_tdata}),
+      .m_valid(q_valid),
+      .m_ready(q_ready),
+      .m_data({q_last, q_word}),
+      .level(q_level)
+  );
+
+  reg [127:0] next_q, call_q;
+  reg [2:0] words_q;  // of the next call
+  reg next_last_q, next_short_q, last_q, short_q;
+  wire next_whole = words_q == 3'd4;
+  assign q_ready = !next_whole;
+
+  reg [1:0] state_q;
+  reg [3:0] status_q;
+  reg begun_q, done_q;  // a call of this step has been; the step has ended
+  reg [15:0] call_number_q, failed_call_q;
+  reg [31:0] cycles_q, waits_q;
+
+  assign h_ready = state_q == IDLE;
+  wire takes = state_q == IDLE && !h_valid && next_whole;
+
+  // Fields.
+  wire [4:0] kind = call_q[4:0];
+  wire [1:0] form = call_q[6:5];
+  wire straight = form == STRAIGHT;
+  wire elements = kind > DOWNDATE && kind <= REFLECT;
+  wire fits = straight ? elements : form == TRANSFER ? elements && kind <= AT_LEAST : kind <= DOWNDATE;
+  wire wrong = short_q || !fits;
+  wire [16:0] outer_x = {call_q[31:30], call_q[95:81]};
+  wire [16:0] x_address = straight ? call_q[80:64] : outer_x;
+  wire [16:0] y_address = straight ? call_q[112:96] : call_q[80:64];
+  wire [12:0] y_step = straight ? call_q[125:113] : call_q[93:81];
+  wire [11:0] width = call_q[60:49];
+  wire skips = status_q != 4'd0;
+  wire runs = state_q == START && !wrong && !skips;
+
+  wire g_valid, g_ready, g_later, g_first, walker_busy, issue_idle, issue_waits, stop;
+  wire [1:0] g_kind, g_falls;
+  wire [13:0] g_count;
+  wire signed [23:0] g_d, g_x, g_y;
+  wire [11:0] g_place, g_x_place;
+  wire signed [12:0] g_d_step, g_x_step, g_y_step;
+  call_walker walker (
+      .clk(clk),
+      .rst(rst),
+      .run_write(run_write),
+      .run_address(run_address),
+      .run_data(run_data),
+      .start(runs),
+      .stop(stop),
+      .busy(walker_busy),
+      .c_form(form),
+      .c_falls(call_q[8:7]),
+      .c_count(call_q[22:9]),
+      .c_d(call_q[48:32]),
+      .c_x(x_address),
+      .c_y(y_address),
+      .c_d_step(call_q[61:49]),
+      .c_x_step(call_q[93:81]),
+      .c_y_step(y_step),
+      .c_width(width),
+      .c_pitched(call_q[61]),
+      .c_source_width(form == OUTER ? width : call_q[92:81]),
+      .c_depth(form == OUTER ? 8'd1 : call_q[14:7]),
+      .c_rows(call_q[107:96]),
+      .c_columns(call_q[119:108]),
+      .c_row_runs(call_q[19:15]),
+      .c_column_runs(call_q[24:20]),
+      .g_valid(g_valid),
+      .g_ready(g_ready),
+      .g_kind(g_kind),
+      .g_later(g_later),
+      .g_first(g_first),
+      .g_count(g_count),
+      .g_d(g_d),
+      .g_x(g_x),
+      .g_y(g_y),
+      .g_place(g_place),
+      .g_x_place(g_x_place),
+      .g_d_step(g_d_step),
+      .g_x_step(g_x_step),
+      .g_y_step(g_y_step),
+      .g_falls(g_falls)
+  );
+
+  wire u_valid, u_read, u_one, retire;
+  wire [1:0] u_what, u_operand, u_from_file;
+  wire signed [23:0] u_r_address, u_w_address, u_y_address;
+  wire [(1 << LANES_LOG2)-1:0] u_lanes;
+  wire [11:0] u_place, u_x_place;
+  wire [2:0] u_x_lane;
+  vector_issue #(
+      .LANES_LOG2(LANES_LOG2)
+  ) issue (
+      .clk(clk),
+      .rst(rst),
+      .start(runs),
+      .stop(stop),
+      .c_kind(kind),
+      .g_valid(g_valid),
+      .g_ready(g_ready),
+      .g_kind(g_kind),
+      .g_later(g_later),
+      .g_first(g_first),
+      .g_count(g_count),
+      .g_d(g_d),
+      .g_x(g_x),
+      .g_y(g_y),
+      .g_place(g_place),
+      .g_x_place(g_x_place),
+      .g_d_step(g_d_step),
+      .g_x_step(g_x_step),
+      .g_y_step(g_y_step),
+      .g_falls(g_falls),
+      .u_valid(u_valid),
+      .u_read(u_read),
+      .u_what(u_what),
+      .u_one(u_one),
+      .u_operand(u_operand),
+      .u_from_file(u_from_file),
+      .u_r_address(u_r_address),
+      .u_w_address(u_w_address),
+      .u_y_address(u_y_address),
+      .u_lanes(u_lanes),
+      .u_place(u_place),
+      .u_x_place(u_x_place),
+      .u_x_lane(u_x_lane),
+      .retire(retire),
+      .waits(issue_waits),
+      .idle(issue_idle)
+  );
+
+  wire outside, not_finite, low;
+  vector_datapath #(
+      .LANES_LOG2(LANES_LOG2),
+      .BANK_WORDS_LOG2(BANK_WORDS_LOG2),
+      .MEMORY_WORDS(MEMORY_WORDS)
+  ) datapath (
+      .clk(clk),
+      .rst(rst),
+      .start(runs),
+      .c_kind(kind),
+      .u_valid(u_valid),
+      .u_read(u_read),
+      .u_what(u_what),
+      .u_one(u_one),
+      .u_operand(u_operand),
+      .u_from_file(u_from_file),
+      .u_r_address(u_r_address),
+      .u_w_address(u_w_address),
+      .u_y_address(u_y_address),
+      .u_lanes(u_lanes),
+      .u_place(u_place),
+      .u_x_place(u_x_place),
+      .u_x_lane(u_x_lane),
+      .retire(retire),
+      .outside(outside),
+      .not_finite(not_finite),
+      .low(low),
+      .h_read(h_valid && h_ready && !h_write),
+      .h_write(h_valid && h_ready && h_write),
+      .h_address(h_address),
+      .h_word(h_word),
+      .h_valid(h_came),
+      .h_data(h_data)
+  );
+  assign stop = outside && state_q == RUN;
+
+  wire ends = state_q == RUN && !walker_busy && issue_idle;
+  wire [3:0] fails = {
+    state_q == START && wrong && !skips, stop, not_finite, low
+  };
+
+  always @(posedge clk) begin
+    if (q_valid && q_ready) begin
+      next_q <= {q_word, next_q[127:32]};
+      words_q <= q_last ? 3'd4 : words_q + 3'd1;
+      next_last_q <= q_last;
+      next_short_q <= q_last && words_q != 3'd3;
+    end else if (takes) words_q <= 3'd0;
+
+    done_q <= 1'b0;
+    cycles_q <= cycles_q + 32'd1;
+    waits_q <= waits_q + {31'd0, issue_waits};
+    case (state_q)
+      IDLE:
+      if (takes) begin
+        call_q <= next_q;
+        last_q <= next_last_q;
+        short_q <= next_short_q;
+        cycles_q <= 32'd1;
+        waits_q <= 32'd0;
+        begun_q <= 1'b1;
+        call_number_q <= begun_q ? call_number_q + 16'd1 : 16'd0;
+        if (!begun_q) status_q <= 4'd0;
+        state_q <= START;
+      end
+      START: state_q <= runs ? RUN : FINISH;
+      RUN: if (ends) state_q <= FINISH;
+      default: begin
+        state_q <= IDLE;
+        done_q  <= last_q;
+        begun_q <= !last_q;
+      end
+    endcase
+    if (fails != 4'd0) begin
+      status_q <= status_q | fails;
+      if (!skips) failed_call_q <= call_number_q;
+    end
+    if (rst) begin
+      state_q <= IDLE;
+      words_q <= 3'd0;
+      status_q <= 4'd0;
+      begun_q <= 1'b0;
+      done_q <= 1'b0;
+    end
+  end
+
+  // Counters. A kind that has none since rst has zeros.
+  reg [95:0] counts_mem[0:31];
+  reg [31:0] counted_q;
+  reg ran_q;  // the call was not skipped
+  wire [95:0] counts = counted_q[kind] ? counts_mem[kind] : 96'd0;
+  always @(posedge clk) begin
+    if (state_q == START) ran_q <= runs;
+    if (state_q == FINISH && ran_q) begin
+      counts_mem[kind] <= {
+        counts[95:64] + 32'd1, counts[63:32] + cycles_q, counts[31:0] + waits_q
+      };
+      counted_q[kind] <= 1'b1;
+    end
+    if (rst) counted_q <= 32'd0;
+  end
+  assign {n_calls, n_cycles, n_waits} = counted_q[n_kind] ? counts_mem[n_kind] : 96'd0;
+
+  wire unused = &{1'b0, q_level, call_q};
+
+  assign busy = state_q != IDLE || words_q != 3'd0 || q_valid;
+  assign m_done = done_q;
+  assign m_status = status_q;
+  assign m_call = failed_call_q;
+
+endmodule
+
+`default_nettype wire
