@@ -53,8 +53,8 @@ def test_every_value_of_every_knob_is_a_configuration_and_the_first_one_is_the_b
             assert (config == base) == (index == 0)
 
 
-# Registers of the keyframe decision and of the distance: no parameter of the Verilog.
-REGISTERS = {"distance", "keyframe_age", "keyframe_alive", "keyframe_parallax"}
+# Registers of the keyframe decision, the distance and the stop: no parameter of the Verilog.
+REGISTERS = {"stop", "distance", "keyframe_age", "keyframe_alive", "keyframe_parallax"}
 # The back end's window is a list of calls for its engine.
 REGISTERS |= {"window_keyframes", "window_recent"}
 
@@ -67,6 +67,21 @@ def test_every_knob_is_a_build_parameter_or_a_register(name: str) -> None:
         verilog_text(kn.configure(base, [knob], (index,)), "x") for index in range(len(knob.values))
     }
     assert len(texts) == (1 if name in REGISTERS else len(knob.values))
+
+
+def test_a_larger_stop_is_expected_to_save_iterations_but_for_one_of_each_level() -> None:
+    base = load_config("ecp5_85k")
+    work = whole_work(base)
+    windows, before = work.tracking.windows, work.tracking.iterations
+    (knob,) = kn.make_knobs(base, ["stop"])
+    config = kn.configure(base, [knob], (1,))
+    assert config.frontend.step_px == 2 * base.frontend.step_px
+    after = predict(work, base, config).tracking.iterations
+    assert after == pytest.approx([n - 0.4 * windows for n in before])
+    few = replace(work, tracking=replace(work.tracking, iterations=(1.2 * windows,) * 3))
+    far = kn.configure(base, [knob], (len(knob.values) - 1,))
+    assert predict(few, base, far).tracking.iterations == (windows,) * 3
+    assert predict(work, base, base) == work
 
 
 @pytest.mark.parametrize("preset", ["ecp5_85k", "navion"])

@@ -81,6 +81,7 @@ RECIPES = (
     Recipe("levels", "frontend.levels", Step(add=-1, end=2), None, _bound("max_levels")),
     Recipe("iterations", "frontend.max_iterations", Step(times=0.8, end=2), 8,
            _bound("max_iterations")),
+    Recipe("stop", "frontend.step_px", Step(times=2, end=0.16), 0.16),
     Recipe("hypotheses", "frontend.ransac_hypotheses", Step(times=0.5, end=8), 8,
            _bound("max_hypotheses")),
     Recipe("codec_left", "hw.codec_left", None, None),
