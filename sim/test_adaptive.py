@@ -2,6 +2,9 @@
 """Settings that move between frames, and images that are skipped: the Verilog equals the golden
 model."""
 
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 
 from sim.needs import needs_verilator
@@ -72,3 +75,19 @@ def test_the_table_may_hold_more_tracks_than_a_level(frames: list[StereoFrame]) 
     assert [(r.index, r.different) for r in twin.results if r.different] == []
     assert np.all(np.diff(counts) <= 0)
     assert counts[-1] < counts[0]
+
+
+def test_a_register_below_what_the_table_holds_adds_none(frames: list[StereoFrame]) -> None:
+    """A host may lower it at any time, and not only as far as the software does."""
+    often = replace(ADAPTIVE, keyframe=replace(ADAPTIVE.keyframe, max_age_s=0.1))
+    twin = PairedFrontEnd(RIG, often)
+    counts = [len(twin.track(frames[0], TURNS[0]).ids)]
+    low = settings_at(often, Level.REST, 0)
+    assert counts[0] > low.frontend.max_tracks
+    for k in range(1, 10):
+        twin.configure(low)
+        counts.append(len(twin.track(frames[k], TURNS[k]).ids))
+    assert [(r.index, r.different) for r in twin.results if r.different] == []
+    assert sum(r.keyframe and counts[r.index - 1] > low.frontend.max_tracks
+               for r in twin.results[1:]) > 0  # fmt: skip
+    assert all(b <= max(a, low.frontend.max_tracks) for a, b in pairwise(counts))

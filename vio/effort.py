@@ -17,8 +17,8 @@ VELOCITY = slice(6, 9)  # of a State's covariance
 def settings_at(config: Config, level: Level, tracks: int = 0) -> Config:
     """Return the settings of a level: those of `config` with less effort.
 
-    tracks: in the table. The register `max_tracks` is not set below them: the hardware subtracts
-    them from it without a sign.
+    tracks: in the table. The register `max_tracks` is not set below them, which would only mean
+    once more that there is no room.
     """
     a, c, rules = config.adaptive, config.frontend, config.keyframe
     if level is not Level.FULL:

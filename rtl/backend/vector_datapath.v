@@ -6,7 +6,7 @@
 // it nor what follows reads or writes, up to the next `start`, and `outside` is raised.
 // The host's words go through the same ports, while no call runs.
 //
-// Latency: from u_valid to the write 16 cycles (sums), 6 (moves), 5 and those of pivot_unit (pivots);
+// Latency: from u_valid to the write 17 cycles (sums), 7 (moves), 6 and those of pivot_unit (pivots);
 // h_data 4 cycles after a read. Throughput: a vector a cycle. rst keeps the words of the memory.
 `default_nettype none
 
@@ -98,7 +98,7 @@ module vector_datapath #(
   reg [ADDRESS_W-1:0] r_address_q, h_address_q;
   reg [31:0] h_word_q;
   reg [TAG_W-1:0] tag_q;
-  reg [TAG_W-1:0] tag1_q, tag2_q, tag3_q, tag4_q;
+  reg [TAG_W-1:0] tag1_q, tag2_q, tag3_q, tag4_q, tag5_q;
   wire [LANES-1:0] pass_lanes = passes ? u_lanes : {LANES{1'b0}};
 
   always @(posedge clk) begin
@@ -112,6 +112,7 @@ module vector_datapath #(
     tag2_q <= tag1_q;
     tag3_q <= tag2_q;
     tag4_q <= tag3_q;
+    tag5_q <= tag4_q;
     h_write_q <= h_write && {7'd0, h_address} < END;
     h_address_q <= h_address[ADDRESS_W-1:0];
     h_word_q <= h_word;
@@ -124,6 +125,7 @@ module vector_datapath #(
       tag2_q[TAG_W-1-:2] <= 2'd0;
       tag3_q[TAG_W-1-:2] <= 2'd0;
       tag4_q[TAG_W-1-:2] <= 2'd0;
+      tag5_q[TAG_W-1-:2] <= 2'd0;
     end
   end
 
@@ -185,20 +187,24 @@ module vector_datapath #(
   assign h_valid = t_host && r_came;
   assign h_data  = r_data[31:0];
 
-  // Operands of the lanes.
+  // Operands of the lanes: chosen in one cycle, as the files answer late in it; used in the next.
+  wire [1:0] c_operand, c_from_file;
+  assign c_operand = tag4_q[TAG_W-6-:2];
+  assign c_from_file = tag4_q[TAG_W-8-:2];
+  reg [32*LANES-1:0] lane_d_q, lane_x_q, lane_y_q;
+  always @(posedge clk) begin
+    lane_d_q <= came_q;
+    lane_x_q <= c_from_file[1] ? {LANES{file_x}} : c_operand == 2'd1 ? came_q : x_q;
+    lane_y_q <= c_from_file[0] ? file_y : c_operand == 2'd2 ? came_q : y_q;
+  end
   wire o_valid;
-  wire [1:0] o_what, o_operand, o_from_file;
+  wire [1:0] o_what;
   wire [LANES-1:0] o_lanes;
   wire [ADDRESS_W-1:0] o_w_address;
-  assign o_valid = tag4_q[TAG_W-2];
-  assign o_what = tag4_q[TAG_W-3-:2];
-  assign o_operand = tag4_q[TAG_W-6-:2];
-  assign o_from_file = tag4_q[TAG_W-8-:2];
-  assign o_lanes = tag4_q[TAG_W-10-:LANES];
-  assign o_w_address = tag4_q[ADDRESS_W-1:0];
-  wire [32*LANES-1:0] d = came_q;
-  wire [32*LANES-1:0] x = o_from_file[1] ? {LANES{file_x}} : o_operand == 2'd1 ? came_q : x_q;
-  wire [32*LANES-1:0] y = o_from_file[0] ? file_y : o_operand == 2'd2 ? came_q : y_q;
+  assign o_valid = tag5_q[TAG_W-2];
+  assign o_what = tag5_q[TAG_W-3-:2];
+  assign o_lanes = tag5_q[TAG_W-10-:LANES];
+  assign o_w_address = tag5_q[ADDRESS_W-1:0];
   wire writes = o_valid && o_what == COMPUTE;
 
   wire p_lane, p_writes, p_low, p_done;
@@ -212,9 +218,9 @@ module vector_datapath #(
       vector_lane lane (
           .clk(clk),
           .s_kind(p_lane ? p_kind : c_kind[3:0]),
-          .s_d(d[32*k+:32]),
-          .s_x(p_lane ? p_x : x[32*k+:32]),
-          .s_y(p_lane ? p_y : y[32*k+:32]),
+          .s_d(lane_d_q[32*k+:32]),
+          .s_x(p_lane ? p_x : lane_x_q[32*k+:32]),
+          .s_y(p_lane ? p_y : lane_y_q[32*k+:32]),
           .m_sum(sums[32*k+:32]),
           .m_moved(moved[32*k+:32])
       );
@@ -228,8 +234,8 @@ module vector_datapath #(
       .rst(rst),
       .s_valid(pivot_begins),
       .s_kind(c_kind[3:0]),
-      .s_d(d[31:0]),
-      .s_x(x[31:0]),
+      .s_d(lane_d_q[31:0]),
+      .s_x(lane_x_q[31:0]),
       .l_valid(p_lane),
       .l_kind(p_kind),
       .l_x(p_x),

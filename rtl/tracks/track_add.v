@@ -128,7 +128,8 @@ module track_add #(
                   a_row[ROW_U-1:0]};
 
   assign begin_valid = state_q == BEGIN && begin_ready;
-  assign begin_room = cfg_max_tracks - kept_q;
+  // The register may have been lowered below what the table holds: then there is no room.
+  assign begin_room = cfg_max_tracks > kept_q ? cfg_max_tracks - kept_q : NONE;
   assign begin_count = kept_q;
   assign item_valid = state_q == ITEM;
   assign item_u = {1'b0, u_q};
