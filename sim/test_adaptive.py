@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+import pytest
 
 from sim.needs import needs_verilator
 from sim.test_frontend import CONFIG, RIG, TURNS, frames, without
@@ -56,9 +57,11 @@ def test_every_block_gives_the_words_of_the_golden_model(frames: list[StereoFram
     assert min(changed) >= 3  # full effort up to there
 
 
-def test_settings_that_only_one_of_them_gets_are_found(frames: list[StereoFrame]) -> None:
+def test_settings_that_only_one_of_them_gets_are_found(
+    frames: list[StereoFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
     twin = PairedFrontEnd(RIG, ADAPTIVE)
-    twin.rtl.configure = lambda config: None  # type: ignore[method-assign]
+    monkeypatch.setattr(twin.rtl, "configure", lambda config: None)
     _fly(frames, twin)
     assert [r.index for r in twin.results if r.different]
 

@@ -3,7 +3,12 @@
 
 import os
 import signal
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -128,3 +133,41 @@ def make_evaluator(
     cases = [Case(data(folder), seed) for seed in range(1, 1 + seeds)]
     knobs = make_knobs(BASE, KNOBS)
     return Evaluator(BASE, knobs, cases, 8.0, store, runner or Here(), budget)
+
+
+@contextmanager
+def scheduler(folder: Path, tls: dict[str, Path] | None = None) -> Iterator[str]:
+    """Run a scheduler and a worker on loopback, in a folder; yield the address.
+
+    tls: `ca`, `cert` and `key` by which they speak TLS only.
+    """
+    protocol = "tcp" if tls is None else "tls"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = f"{protocol}://127.0.0.1:{port}"
+    words = ["--no-dashboard"]
+    for option, name in (("--tls-ca-file", "ca"), ("--tls-cert", "cert"), ("--tls-key", "key")):
+        words += [option, str(tls[name])] if tls else []
+    dask = [sys.executable, "-m"]
+    commands = (
+        [*dask, "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--protocol", protocol,
+         "--port", str(port), *words],
+        [*dask, "distributed.cli.dask_worker", address, "--no-nanny", *words],
+    )  # fmt: skip
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    running = []
+    try:
+        for command in commands:
+            running.append(subprocess.Popen(command, cwd=folder, **quiet))
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.2)
+        yield address
+    finally:
+        for process in reversed(running):
+            process.terminate()
+            process.wait(30)

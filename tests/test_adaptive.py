@@ -3,6 +3,7 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,10 +44,10 @@ class Flight:
         self.policy, self.frame = Policy(rules), 0
         self.decision = Decision(Level.FULL, False)
 
-    def add(self, frames: int = 1, rate: float = 0.02, gap: bool = False, **seen: object) -> None:
+    def add(self, frames: int = 1, rate: float = 0.02, gap: bool = False, **seen: Any) -> None:
         """Add frames that are like GOOD but for what is given; skipped ones have no vision."""
         for _ in range(frames):
-            vision = None if self.decision.skip else replace(GOOD, **seen)  # type: ignore[arg-type]
+            vision = None if self.decision.skip else replace(GOOD, **seen)
             self.decision = self.policy.after(Evidence(self.frame * FRAME_NS, rate, gap, vision))
             self.frame += 1
 
@@ -78,7 +79,9 @@ def test_trouble_of_each_kind_asks_for_full_effort_at_once(what: str) -> None:
 
 
 @pytest.mark.parametrize("trouble", [{"rate": RULES.cruise_motion_rad_s + 0.01}, {"gap": True}])
-def test_what_inertial_data_show_in_a_skipped_frame_ends_the_skipping(trouble: dict) -> None:  # type: ignore[type-arg]
+def test_what_inertial_data_show_in_a_skipped_frame_ends_the_skipping(
+    trouble: dict[str, Any],
+) -> None:
     flight = Flight()
     flight.add(60)
     while not flight.decision.skip:

@@ -2,12 +2,7 @@
 """Tasks on Dask: lost workers, workers without the data, certificates, refused addresses."""
 
 import shutil
-import socket
 import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from urllib.error import HTTPError
@@ -15,7 +10,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.exploring import BASE, Here, dying, make_plan, needs_explore, stand_in
+from tests.exploring import BASE, Here, dying, make_plan, needs_explore, scheduler, stand_in
 from vio.cluster import Scheduler, check_scheduler, is_loopback
 from vio.errors import VioError
 from vio.explore.cluster import local_runner, remote_runner
@@ -117,43 +112,13 @@ def certificates(folder: Path, name: str) -> dict[str, Path]:
     return {kind: folder / end for kind, end in ends.items()}
 
 
-@contextmanager
-def scheduler(files: dict[str, Path]) -> Iterator[str]:
-    """Run a scheduler and a worker that speak TLS only; yield the address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"tls://127.0.0.1:{probe.getsockname()[1]}"
-    words = ["--tls-ca-file", str(files["ca"])]
-    words += ["--tls-cert", str(files["cert"]), "--tls-key", str(files["key"])]
-    dask = [sys.executable, "-m", "distributed.cli"]
-    commands = (
-        [*dask[:2], f"{dask[2]}.dask_scheduler", "--host", "127.0.0.1", "--protocol", "tls",
-         "--port", address.rpartition(":")[2], "--no-dashboard", *words],
-        [*dask[:2], f"{dask[2]}.dask_worker", address, "--no-nanny", "--no-dashboard", *words],
-    )  # fmt: skip
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    running = [subprocess.Popen(command, cwd=ROOT, **quiet) for command in commands]  # type: ignore[call-overload]
-    try:
-        until = time.monotonic() + 30
-        while time.monotonic() < until:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", int(address.rpartition(":")[2]))) == 0:
-                    break
-            time.sleep(0.2)
-        yield address
-    finally:
-        for process in reversed(running):
-            process.terminate()
-            process.wait(30)
-
-
 @needs_explore
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 def test_a_scheduler_behind_certificates_runs_tasks_for_who_has_them(tmp_path: Path) -> None:
     ours, theirs = (certificates(tmp_path, name) for name in ("ours", "theirs"))
     task = make_task(make_plan(tmp_path).cases[0].path, asdict(BASE), 8.0)
-    with scheduler(ours) as address:
+    with scheduler(ROOT, ours) as address:
         with remote_runner(Scheduler(address, **ours), stand_in) as runner:
             runner.check([task])
             ((_, result, _),) = runner.run([task])

@@ -2,18 +2,12 @@
 """A suite on the workers of a scheduler: the same files as here, refused workers, hostile names."""
 
 import json
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.exploring import needs_explore
+from tests.exploring import needs_explore, scheduler
 from vio.cli import main
 from vio.errors import VioError
 from vio.exits import EXIT_BAD_INPUT
@@ -21,39 +15,6 @@ from vio.runs.suite import Job
 from vio.runs.suite_tasks import SuiteTask, problem_here, source_of, write_files
 
 ROOT = Path(__file__).parents[1]
-
-
-@contextmanager
-def scheduler(folder: Path) -> Iterator[str]:
-    """Run a scheduler and a worker on loopback, in a folder of their own; yield the address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
-    dask = [sys.executable, "-m"]
-    commands = (
-        [*dask, "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port",
-         address.rpartition(":")[2], "--no-dashboard"],
-        [*dask, "distributed.cli.dask_worker", address, "--no-nanny", "--no-dashboard"],
-    )  # fmt: skip
-    running = []
-    try:
-        for command in commands:
-            running.append(
-                subprocess.Popen(
-                    command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-                )
-            )
-        until = time.monotonic() + 60
-        while time.monotonic() < until:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", int(address.rpartition(":")[2]))) == 0:
-                    break
-            time.sleep(0.2)
-        yield address
-    finally:
-        for process in reversed(running):
-            process.terminate()
-            process.wait(30)
 
 
 @needs_explore

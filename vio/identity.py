@@ -91,3 +91,32 @@ def _read_into(digest: "hashlib._Hash", path: Path) -> None:
     with path.open("rb") as file:
         while block := file.read(BLOCK):
             digest.update(block)
+
+
+def unlike(
+    user: str, path: str | None, code: str, libraries: str, data: str, all_of_it: bool = False
+) -> str:
+    """Return what this process has other than the one that wants a run, in words; "" for nothing.
+
+    user: "the suite" or the like. path: of the recording, None where none is read. code, libraries,
+    data: `code_version(all_of_it)`, `library_versions` and `data_identity` there.
+    """
+    for what, here, wanted in (
+        ("Kestrel", code_version(all_of_it), code),
+        ("libraries", library_versions(), libraries),
+        ("data", "" if path is None else _identity_here(path), data),
+    ):
+        if here != wanted:
+            must = "the installation" if path is None else f"{path} and the installation"
+            return (
+                f"a worker has other {what} than {user} ({here}, not {wanted}); "
+                f"{must} must be the same on all workers"
+            )
+    return ""
+
+
+def _identity_here(path: str) -> str:
+    try:
+        return data_identity(path)
+    except VioError as error:
+        return str(error)

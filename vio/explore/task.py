@@ -17,7 +17,7 @@ from vio.config import config_from_dict
 from vio.errors import VioError
 from vio.explore.backend import BackEnd
 from vio.explore.cost import Work
-from vio.identity import code_version, data_identity, library_versions
+from vio.identity import code_version, data_identity, library_versions, unlike
 
 Result = dict[str, Any]
 
@@ -56,23 +56,8 @@ def make_task(path: str, settings: dict[str, dict[str, Any]], until_s: float) ->
 
 def check_here(task: Task) -> None:
     """Raise NotThisWorker where this process has other code, libraries or data than the task."""
-    for what, here, wanted in (
-        ("Kestrel", code_version(), task.code),
-        ("libraries", library_versions(), task.libraries),
-        ("data", _identity_here(task.path), task.data),
-    ):
-        if here != wanted:
-            raise NotThisWorker(
-                f"a worker has other {what} than the exploration ({here}, not {wanted}); "
-                f"{task.path} and the installation must be the same on all workers"
-            )
-
-
-def _identity_here(path: str) -> str:
-    try:
-        return data_identity(path)
-    except VioError as error:
-        return str(error)
+    if problem := unlike("the exploration", task.path, task.code, task.libraries, task.data):
+        raise NotThisWorker(problem)
 
 
 def evaluate(task: Task) -> tuple[Result, float]:

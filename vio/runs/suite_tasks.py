@@ -13,7 +13,7 @@ from typing import Any
 
 from vio.cluster import check_workers, run_tasks
 from vio.errors import VioError
-from vio.identity import code_version, data_identity, library_versions
+from vio.identity import code_version, data_identity, library_versions, unlike
 from vio.runs.files import cannot_write
 from vio.runs.suite import Job, Workers
 
@@ -79,26 +79,10 @@ def source_of(job: Job) -> str | None:
 def problem_here(tasks: Sequence[SuiteTask]) -> str:
     """Return why this process cannot run the tasks as the one that made them, "" where it can."""
     for task in tasks:
-        for what, here, wanted in (
-            ("Kestrel", code_version(True), task.code),
-            ("libraries", library_versions(), task.libraries),
-            ("data", _data_here(task.source), task.data),
-        ):
-            if here != wanted:
-                return (
-                    f"a worker has other {what} than the suite ({here}, not {wanted}); "
-                    f"{task.source or 'Kestrel'} must be the same on all workers"
-                )
+        found = unlike("the suite", task.source, task.code, task.libraries, task.data, True)
+        if found:
+            return found
     return ""
-
-
-def _data_here(source: str | None) -> str:
-    if source is None:
-        return ""
-    try:
-        return data_identity(source)
-    except VioError as error:
-        return str(error)
 
 
 def run_here(task: SuiteTask) -> tuple[dict[str, Any], Files]:
