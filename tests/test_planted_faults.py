@@ -15,6 +15,7 @@ from tests.conftest import FRAME_STEP_NS, write_recording
 from tools.faults import plant
 from tools.faults.cases import CASES, SOURCES, Case
 from tools.faults.images import Board, encoded, scaled, truncated, wall
+from tools.faults.kept import KeptResults
 from tools.faults.measure import row_of, scene_table, table
 from tools.faults.plant import Chance
 from tools.faults.recording import Recording, load
@@ -311,3 +312,24 @@ def test_a_fault_costs_no_more_than_its_bar(
     for side in sides.values():
         span = (int(side.t_ns[0]), int(side.t_ns[-1])) if segments > 1 else ()
         assert ate_m(side, clip.truth) <= bar * ate_m(clip.undisturbed, clip.truth, *span)
+
+
+def test_a_stopped_measurement_goes_on_with_what_it_had(tmp_path: Path) -> None:
+    path = tmp_path / "kept.jsonl"
+    kept = KeptResults(path)
+    assert kept.get("spike 1", lambda: {"ratio": 1.25}) == {"ratio": 1.25}
+    assert kept.get("spike 2", lambda: {"ratio": 1.5}) == {"ratio": 1.5}
+    path.write_text(path.read_text()[:-5])  # killed while it wrote
+    kept = KeptResults(path)
+    assert len(kept) == 1
+    assert kept.get("spike 1", lambda: pytest.fail("measured twice")) == {"ratio": 1.25}
+    assert kept.get("spike 2", lambda: 3) == 3
+    assert len(KeptResults(path)) == 2
+
+
+def test_results_of_other_code_are_not_taken(tmp_path: Path) -> None:
+    path = tmp_path / "kept.jsonl"
+    KeptResults(path).get("spike 1", lambda: 1)
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(['["1.0+other", "", "python 3"]', *lines[1:]]) + "\n")
+    assert len(KeptResults(path)) == 0

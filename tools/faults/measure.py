@@ -5,7 +5,8 @@
 
 Writes DIR/faults.json and DIR/report.html, and prints the table; exit code 3 when a bar is missed.
 Flights and scenes are rendered into DIR/flights once. Each run is `vio run` in a process of its
-own, on one thread.
+own, on one thread. A measurement that was stopped goes on, with the results in DIR/kept.jsonl, as
+long as code and libraries stay the same.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from tools.faults.cases import CASES, FAULT_STEP_S, FIRST_FAULT_S, SOURCES, Case, Source
+from tools.faults.kept import KeptResults
 from tools.faults.plant import Chance
 from tools.faults.recording import Recording, load
 from tools.faults.runs import Run, ate_m, flight, run, scene_folder, truth_of
@@ -193,11 +195,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folders = pool.map(lambda source: flight(source, flights), sources)
         measured = [Measurement(s, f, work) for s, f in zip(sources, folders, strict=True)]
         list(pool.map(lambda m, k: m.undisturbed(k), *_pairs(measured, seeds)))
+        kept = KeptResults(given.out / "kept.jsonl")
+        if len(kept):
+            print(f"going on after {len(kept)} results in {kept.path}", flush=True)
+
+        def entry(job: tuple[Measurement, Case, int]) -> dict[str, Any]:
+            m, case, seed = job
+            name = f"{case.name} {m.source.sequence} {seed}"
+            return kept.get(name, lambda: m.disturbed(case, seed))
+
+        def shown(scene: Scene, seed: int) -> dict[str, Any]:
+            return kept.get(f"{scene.name} {seed}", lambda: scene_row(scene, seed, flights, work))
+
         jobs = [(m, case, seed) for case in cases for m in measured for seed in seeds]
-        entries = list(pool.map(lambda job: job[0].disturbed(job[1], job[2]), jobs))
-        scene_rows = list(
-            pool.map(lambda s, k: scene_row(s, k, flights, work), *_pairs(scenes, seeds))
-        )
+        entries = list(pool.map(entry, jobs))
+        scene_rows = list(pool.map(shown, *_pairs(scenes, seeds)))
     rows = []
     for k, (m, case, seed) in enumerate(jobs):
         if seed == seeds[0]:
@@ -214,6 +226,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "table": text.splitlines(),
     }
     replace_file(given.out / "faults.json", json.dumps(result, indent=2) + "\n")
+    kept.path.unlink()
     shutil.rmtree(work)
     print(text)
     if not given.no_report:
