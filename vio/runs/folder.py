@@ -26,6 +26,7 @@ RESULTS = (
     "suite.json",
     "bench.json",
     "explore.sqlite",
+    "equivalence.json",
 )  # one of them marks a folder of ours
 WRITTEN_LAST = (
     *("metrics.json", "landmarks.ply", "ground_truth_tum.txt", FEATURES, SIGNALS, "report.html"),

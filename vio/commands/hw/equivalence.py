@@ -2,8 +2,12 @@
 """`vio hw equivalence`: compare the Verilog with the golden model, block by block."""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from vio.commands import options
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HELP = "Compare the Verilog with the golden model, frame by frame."
 NEEDS = ("rtl", "sim")
@@ -27,6 +31,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compare; exit 3 when a frame differs."""
+    from contextlib import nullcontext
+
+    from vio.runs.folder import make_folder
+    from vio.runs.lock import locked
+
+    out = make_folder("equivalence", args.out) if args.out else None  # before the hours of a flight
+    with locked(out) if out else nullcontext():
+        return _compare(args, out)
+
+
+def _compare(args: argparse.Namespace, out: "Path | None") -> int:
+    """Compare, print, and write what is asked for; out: the page's folder."""
     import json
     from pathlib import Path
 
@@ -36,10 +52,9 @@ def run(args: argparse.Namespace) -> int:
     from vio.engines import make_odometry
     from vio.exits import EXIT_NEGATIVE
     from vio.hw.cosim.equivalence import PairedFrontEnd, compare, summary
+    from vio.runs.files import replace_file
 
     config = load_config(args.preset, args.set)
-    if args.out:  # before the hours of a flight
-        Path(args.out).mkdir(parents=True, exist_ok=True)
     dataset = open_configured(args.dataset, config.dataset)
     frames = min(args.frames or len(dataset.frame_t_ns), len(dataset.frame_t_ns))
     done = 0
@@ -85,11 +100,11 @@ def run(args: argparse.Namespace) -> int:
         print(f"frame {index} differs: {', '.join(names)}")
     record = json.dumps(figures, indent=1) + "\n"
     if args.json:
-        Path(args.json).write_text(record)
-    if args.out:
+        replace_file(Path(args.json), record)
+    if out:
         from vio.commands.outcome import write_page
         from vio.report.html.equivalence import RECORD
 
-        (Path(args.out) / RECORD).write_text(record)
-        write_page(Path(args.out))
+        replace_file(out / RECORD, record)
+        write_page(out)
     return 0 if not figures["different"] else EXIT_NEGATIVE

@@ -107,7 +107,7 @@ def _charts(page: Page, record: Row, frames: list[Row]) -> str:
     parts = []
     for kind in KINDS:
         rows = sorted(_of_kind(frames, kind), key=lambda r: (real(r["cycles"]), r.get("index")))
-        for what, row in (("median", rows[len(rows) // 2]), ("longest", rows[-1])) if rows else ():
+        for what, row in gantt.typical(rows):
             blocks = {
                 name: cycles
                 for name in gantt.COUNTED

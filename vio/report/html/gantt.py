@@ -10,7 +10,7 @@ from vio.config import Config
 from vio.hw.estimates import cycles as cy
 from vio.hw.estimates.work import FrameWork
 from vio.report.html import plots
-from vio.report.html.read import RunData
+from vio.report.html.read import RunData, T
 
 # The Verilog's counters of a frame, in the order in which the blocks follow each other. The
 # predictions come before the last pixel. The sum is not quite the latency that is counted as well.
@@ -60,12 +60,17 @@ def charts(run: RunData, works: Sequence[FrameWork], config: Config) -> list[Cha
     found = []
     for kind, wanted in (("keyframe", keyframe), ("tracking frame", ~keyframe)):
         rows = np.flatnonzero(wanted & (totals > 0.0))
-        if len(rows):
-            order = rows[np.argsort(totals[rows], kind="stable")]
-            for what, row in (("median", order[len(order) // 2]), ("longest", order[-1])):
-                title = f"{kind}, {what}: frame {row}"
-                found.append(Chart(title, of[row], float(latency[row])))
+        for what, row in typical(rows[np.argsort(totals[rows], kind="stable")].tolist()):
+            title = f"{kind}, {what}: frame {row}"
+            found.append(Chart(title, of[row], float(latency[row])))
     return found
+
+
+def typical(ordered: Sequence[T]) -> list[tuple[str, T]]:
+    """Return what is drawn of frames in order of their cycles: the median and the longest."""
+    if not ordered:
+        return []
+    return [("median", ordered[len(ordered) // 2]), ("longest", ordered[-1])]
 
 
 def _counted(run: RunData) -> list[dict[str, float]]:
