@@ -12,7 +12,7 @@ import pytest
 
 from tests.consistency import make_simulation, pose_nees, run_experiment, true_noise_config
 from tests.simulation import Simulation
-from vio.backend.calibrated import SIZE, CalibratedWindow
+from vio.backend.calibrated import SETTLED_S, SIZE, CalibratedWindow
 from vio.backend.exposure import move
 from vio.backend.relative import ray_of, views
 from vio.backend.states import POSITION
@@ -70,7 +70,7 @@ def rays_of(w: CalibratedWindow, R: np.ndarray, p: np.ndarray) -> np.ndarray:
 
 
 def test_the_derivative_by_the_calibration_is_that_of_moved_poses() -> None:
-    sim = Simulation(0, 2.0)
+    sim = Simulation(0, SETTLED_S + 2.0)
     odometry, _ = estimated(Planted(sim, 0.004, TURN, SHIFT), settings())
     w = odometry.estimator.window
     assert isinstance(w, CalibratedWindow)

@@ -33,6 +33,11 @@ D_TIME, D_TURN, D_SHIFT = 0, slice(1, 4), slice(4, 7)
 # information: of attitude (rad) for the rig's pose, of rate (rad/s) or velocity (m/s) for the time.
 LEAST_TURN, LEAST_RATE, LEAST_SPEED = 0.035, 0.05, 0.15
 
+# Time after a window's first frame from which on the calibration is estimated. Before it, roll and
+# pitch are known to a degree or more, and velocity to 0.2 m/s: derivatives taken there, which the
+# prior keeps, feign information on rotation and time offset.
+SETTLED_S = 3.0
+
 LEAST_GAIN = 1e-6  # of information, over that of the deviations at the start
 # Changes of the calibration, time offset (s), rotation (rad) and position (m), beyond which what
 # removed frames told of it is forgotten: their derivatives, and the pose extrapolated over the time
@@ -72,6 +77,7 @@ class CalibratedWindow(Window):
         self._kept_H, self._kept_g = np.zeros((SIZE, SIZE)), np.zeros(SIZE)  # at the start
         self._kept_from = np.zeros(SIZE)  # the calibration's step when keeping began
         self._held: np.ndarray | None = None  # what the motion shows, while frames are removed
+        self._began_ns: int | None = None  # time of the first frame
         self._set_rig()
 
     @property
@@ -142,13 +148,20 @@ class CalibratedWindow(Window):
         first, order = np.ascontiguousarray(self.R_lin[self.order[0]]), self.order
         turns = [log_so3(mulT33(first, np.ascontiguousarray(self.R_lin[s]))) for s in order]
         turn = max(float(np.sum(x**2)) for x in turns)
+        settled = (self.t_ns[order[-1]] - self._began()) * 1e-9 >= SETTLED_S
         rates = np.array([self._exposures.motion(s, self.time_offset_s).rate for s in order])
         rates -= rates[0]
         speeds = (self.vec_lin[order] - self.vec_lin[order[0]])[:, VELOCITY]
         # At constant velocities a time offset is an offset of position and yaw, which are free.
         changes = float(np.sum(rates**2, axis=1).max()) > LEAST_RATE**2
         changes |= float(np.sum(speeds**2, axis=1).max()) > LEAST_SPEED**2
-        return np.repeat([changes, turn > LEAST_TURN**2], [1, SIZE - 1])
+        return np.repeat([changes, turn > LEAST_TURN**2], [1, SIZE - 1]) & settled
+
+    def _began(self) -> int:
+        """Return the time of the window's first frame, ns."""
+        if self._began_ns is None:
+            self._began_ns = int(self.t_ns[self.order[0]])
+        return self._began_ns
 
     def columns(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return slots, columns of each and first column by slot, after the calibration's."""
