@@ -295,6 +295,7 @@ def all_spoilt_rows(recording: Recording, chance: Chance) -> Recording:
     [
         (plant.dropped_images, 1.5, 1),
         (plant.right_dead, 3.0, 1),
+        (plant.left_dead, 1.5, 1),
         (plant.saturation, 3.0, 1),
         (all_spoilt_rows, 1.5, 1),
         (plant.brightness_step, 1.5, 1),

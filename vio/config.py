@@ -75,6 +75,8 @@ class FrontEndConfig(Section):
     # Error of the predicted rate of rotation, bias unknown.
     gyro_sigma_rad_s: float = real(0.1, 1e-5, 20.0)
     seed: int = whole(1, 0, 2**32 - 1)  # of the RANSAC hypotheses
+    # Time without left images after which the right camera goes on alone (engine float; 0: never).
+    right_after_s: float = real(0.1, 0.0, 60.0)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from vio.data import Calibration
 from vio.errors import VioError
 from vio.float32.kernels import Kernels
 from vio.frontend.base import ADAPTIVE, FrontEnd, check_sizes
+from vio.handover import CameraHandover
 from vio.imu import ImuNoise, Preintegrate, preintegrate
 from vio.odometry import Odometry
 
@@ -46,7 +47,18 @@ def make_odometry(
         make_preintegrate(config.backend.imu),
         make_calibrated(config) if config.calibrate.is_on else make_window(kernels),
     )
-    return Odometry(rig, config, frontend or make_frontend(rig, config), estimator)
+    frontend = frontend or make_frontend(rig, config)
+    return Odometry(rig, config, frontend, estimator, _make_handover(rig, config, frontend))
+
+
+def _make_handover(rig: StereoRig, config: Config, frontend: FrontEnd) -> CameraHandover | None:
+    """Return what lets the right camera lead; None where there is none, or settings move."""
+    from vio.frontend.float import FloatFrontEnd
+
+    after_s = config.frontend.right_after_s
+    if rig.is_mono or config.adaptive.on or after_s <= 0.0 or type(frontend) is not FloatFrontEnd:
+        return None
+    return CameraHandover(rig, frontend, after_s, partial(FloatFrontEnd, config=config))
 
 
 def make_frontend(rig: StereoRig, config: Config, trace: bool = False) -> FrontEnd:

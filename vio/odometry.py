@@ -34,6 +34,7 @@ from vio.effort import Effort
 from vio.errors import VioError
 from vio.frontend.base import FrontEnd
 from vio.geometry import mul33, quaternion_from_matrix
+from vio.handover import CameraHandover
 from vio.imu import ImuNoise, integrate_rate
 from vio.imu_buffer import ImuBuffer, ImuPose
 from vio.segments import Segments, SmoothedPose
@@ -50,13 +51,22 @@ class MakeOdometry(Protocol):
 
 
 class Odometry:
-    """Estimate the motion of a stereo rig with an inertial sensor, one input at a time."""
+    """Estimate the motion of a stereo rig with an inertial sensor, one input at a time.
+
+    rig, frontend: of the camera that leads. handover: chooses it; None: always the left one.
+    """
 
     def __init__(
-        self, rig: StereoRig, config: Config, frontend: FrontEnd, estimator: Estimator
+        self,
+        rig: StereoRig,
+        config: Config,
+        frontend: FrontEnd,
+        estimator: Estimator,
+        handover: CameraHandover | None = None,
     ) -> None:
         self.rig, self.config = rig, config
         self.frontend, self.estimator = frontend, estimator
+        self._handover = handover
         self._imu = ImuBuffer(config.imu)
         self._segments = Segments(config.backend, estimator.noise)
         self._diagnosis = Diagnosis(rig)
@@ -103,6 +113,7 @@ class Odometry:
         t_ns = int(frame.t_ns)
         self._check_order(t_ns)
         self._imu.check_covers(t_ns)
+        given, frame = frame, self._led(frame)
         dt_s, gyro, accel = self._imu.intervals(self._frame_ns, t_ns)
         R_cam_prev = np.eye(3)
         if not self._diagnosis.ignores_gyro:
@@ -130,7 +141,8 @@ class Odometry:
         if gap_s > 0.0 and not self.estimator.can_bridge(tracks.ids):
             self._reset_estimator()
         rays = self._rays(tracks)
-        self._diagnosis.add_frame(frame, tracks, rays, self._seen_ns, dt_s, gyro, accel)
+        if frame is given:  # what is compared lies in the left camera
+            self._diagnosis.add_frame(frame, tracks, rays, self._seen_ns, dt_s, gyro, accel)
         seen = np.isfinite(rays[:, 0])  # whatever the engine tracks beyond the lens model is unused
         bridged_s = self._imu.bridged_s(self._seen_ns, t_ns)
         estimate = self.estimator.process(
@@ -158,11 +170,11 @@ class Odometry:
             status=status,
             segment=self.segment,
             is_keyframe=tracks.is_keyframe,
-            tracks=tracks,
+            tracks=self._shown(given, tracks),
             counters={**tracks.counters, "landmarks_in_view": located.visible if located else 0},
             stage_ms=timing,
             effort=level,
-            reason=self._diagnosis.text or self.estimator.reason,
+            reason=self._diagnosis.text or self._lead_text or self.estimator.reason,
             **({} if located is None else self._pose_fields(located)),
         )
         if self._effort is not None:
@@ -251,6 +263,26 @@ class Odometry:
         if not len(dt_s) or not dt_s.sum() > 0.0:
             return math.inf
         return float(np.linalg.norm((dt_s / dt_s.sum()) @ gyro - self._gyro_bias))
+
+    @property
+    def _lead_text(self) -> str:
+        return "" if self._handover is None else self._handover.text
+
+    def _led(self, frame: StereoFrame) -> StereoFrame:
+        """Return a frame as the camera that leads takes it, and have the other one lead if due."""
+        if self._handover is None:
+            return frame
+        if self._handover.is_due(frame):
+            self._handover.change(self.estimator)
+            self.rig, self.frontend = self._handover.rig, self._handover.frontend
+        return self._handover.seen(frame)
+
+    def _shown(self, frame: StereoFrame, tracks: Tracks) -> Tracks:
+        """Return a frame's tracks with their pixels in the cameras that saw them."""
+        if self._handover is None:
+            return tracks
+        self._handover.note(frame, tracks)
+        return self._handover.shown(tracks)
 
     def _is_mono(self, frame: StereoFrame) -> bool:
         """Return whether a frame lacks what a right camera would give."""

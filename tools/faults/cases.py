@@ -30,7 +30,7 @@ CASES = (
     Case("10 % of the images dropped", plant.dropped_images, 1.5),
     Case("1 s without images", plant.no_images, 1.5, segments=2),
     Case("right camera dead", plant.right_dead, 3.0),
-    Case("left camera dead for 5 s", plant.left_dead, 1.5, segments=2),
+    Case("left camera dead for 5 s", plant.left_dead, 1.5),
     Case("10 % of the PNGs truncated", plant.truncated_images, 1.5),
     Case("inertial gap of 50 ms every 2 s", plant.short_gaps, 1.5),
     Case("inertial gap of 500 ms", plant.long_gap, 1.5, segments=2),

@@ -80,6 +80,12 @@ class CalibratedWindow(Window):
         self._began_ns: int | None = None  # time of the first frame
         self._set_rig()
 
+    def change_cameras(self, rig: StereoRig) -> None:
+        """Move all landmarks into the other camera (see `Window`); both are where they were."""
+        super().change_cameras(rig)
+        self._given = self.rig
+        self._set_rig()
+
     @property
     def extra_columns(self) -> int:
         """Columns before those of the frames: none until there are inertial factors."""

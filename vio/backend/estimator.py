@@ -14,6 +14,7 @@ from vio.backend.marginalize import choose_leaving, marginalize
 from vio.backend.mono_init import MonoInitializer
 from vio.backend.observations import (
     FrameInput,
+    View,
     VisionCheck,
     add_landmarks,
     known_rows,
@@ -23,6 +24,7 @@ from vio.backend.observations import (
     remove_outliers,
     sees_nothing,
     triangulate_pending,
+    view,
 )
 from vio.backend.rest import Rest
 from vio.backend.states import (
@@ -146,6 +148,21 @@ class Estimator:
         self.gate.reset()
         self.initializer = self._initializer()
         self.mono_initializer = self._mono_initializer()
+
+    def change_cameras(self, rig: StereoRig, pair: StereoRig) -> None:
+        """Go on with the other camera. rig: for new windows; pair: that camera as the left one."""
+        self.rig = rig
+        self.initializer = self._initializer()
+        self.mono_initializer = self._mono_initializer()
+        self._rest.forget()
+        if self.window is not None:
+            self.window.change_cameras(pair)
+        if self._carried is not None:
+            self._carried.rig = rig
+
+    def view(self, key_ns: int) -> View | None:
+        """Return what is expected to be seen where the newest frame was (`observations.view`)."""
+        return None if self.window is None else view(self.window, key_ns)
 
     def can_bridge(self, ids: np.ndarray) -> bool:
         """Return whether tracks (N,) hold enough landmarks to pass a gap in the inertial data."""

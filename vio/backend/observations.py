@@ -7,10 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from vio.backend.landmarks import drop_outliers, reprojection_errors
+from vio.backend.relative import ray_of, views
 from vio.backend.states import POSITION
 from vio.backend.triangulate import stereo_inverse_depth, triangulate_rows
 from vio.backend.window import ACTIVE, PENDING, Window
 from vio.config import Config
+from vio.geometry import mul33, mulT33
 
 MOVING_SHARE = 0.05  # of a frame's landmarks; fewer are left to `remove_outliers`
 LEAST_VOTES = 8  # that tell how good a prediction is
@@ -67,6 +69,34 @@ def known_rows(window: Window, ids: np.ndarray) -> np.ndarray:
     row_of = window.row_of
     rows = np.array([row_of[i] for i in ids.tolist() if i in row_of], np.int64)
     return rows[window.lm_state[rows] == ACTIVE]
+
+
+class View(NamedTuple):
+    """Hold what the left camera of a rig is expected to see where the newest frame was.
+
+    ids (N,), rays (N, 2) of landmarks. R_cam_key: (3, 3), from a keyframe's camera to this one.
+    """
+
+    ids: np.ndarray
+    rays: np.ndarray
+    R_cam_key: np.ndarray
+
+
+def view(window: Window, key_ns: int) -> View | None:
+    """Return what the window expects to be seen; None when no keyframe has that time."""
+    keys = [s for s in window.order if window.t_ns[s] == key_ns]
+    if not keys:
+        return None
+    slot, rig = window.order[-1], window.rig
+    rows = np.flatnonzero(window.lm_state == ACTIVE)
+    is_host = np.ones(len(window.t_ns), bool)
+    now = views(rig, window.R, window.vec[:, POSITION], is_host, np.array(window.order))
+    found = [ray_of(now[window.host[r], slot, 0], window.lm[r]) for r in rows]
+    rays = np.array(found, np.float64).reshape(-1, 3)
+    seen = rays[:, 2] != 0.0
+    R_body = mulT33(window.R[slot], window.R[keys[0]])
+    R_cam = mul33(rig.R_cam_body[0], mul33(R_body, rig.R_body_cam0))
+    return View(window.lm_id[rows[seen]], rays[seen, :2], R_cam.astype(np.float64))
 
 
 def sees_nothing(window: Window, slot: int, following: np.ndarray, least: int) -> bool:

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from vio.geometry import mul3, mul33
+from vio.camera import StereoRig
+from vio.geometry import invert_transform, mul3, mul33
 
 WORDS = 12  # of a view: A row by row, then b
 NEAREST = 0.05  # least q_2 of what is seen: depth over that in the host
@@ -26,6 +27,30 @@ class RigArrays(NamedTuple):
     p_cam_body: np.ndarray  # (2, 3)
     R_body_cam0: np.ndarray  # (3, 3)
     p_body_cam0: np.ndarray  # (3,)
+
+
+def rig_arrays(rig: StereoRig, dtype: type) -> RigArrays:
+    """Return the extrinsics of a rig in a precision."""
+    T_cam_body = [invert_transform(c.T_body_cam) for c in (rig.left, rig.right)]
+    return RigArrays(
+        np.stack([T[:3, :3] for T in T_cam_body]).astype(dtype),
+        np.stack([T[:3, 3] for T in T_cam_body]).astype(dtype),
+        np.ascontiguousarray(rig.left.T_body_cam[:3, :3]).astype(dtype),
+        np.ascontiguousarray(rig.left.T_body_cam[:3, 3]).astype(dtype),
+    )
+
+
+def move_landmarks(lm: np.ndarray, before: RigArrays, after: RigArrays) -> np.ndarray:
+    """Return landmarks (L, 3) of the left camera of one rig in that of another, same body pose.
+
+    NaN where one does not lie before the camera.
+    """
+    A = mul33(after.R_cam_body[0], before.R_body_cam0)
+    b = mul3(after.R_cam_body[0], before.p_body_cam0) + after.p_cam_body[0]
+    x, y, rho = lm.T
+    q = [A[i, 0] * x + A[i, 1] * y + A[i, 2] + rho * b[i] for i in range(3)]
+    depth = np.where(q[2] >= NEAREST, q[2], np.nan)
+    return np.column_stack([q[0] / depth, q[1] / depth, rho / depth])
 
 
 @njit(cache=True, nogil=True)

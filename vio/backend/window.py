@@ -13,7 +13,7 @@ import numpy as np
 from vio.backend.factors import imu_jacobian, imu_residual
 from vio.backend.landmarks import VisualArrays, reduced_rows, rows_in_use, substitute_landmarks
 from vio.backend.normal import linearize_landmarks
-from vio.backend.relative import RigArrays
+from vio.backend.relative import move_landmarks, rig_arrays
 from vio.backend.scale import scale_deviation
 from vio.backend.shared import SharedStates
 from vio.backend.solve import (
@@ -39,7 +39,6 @@ from vio.backend.states import (
 )
 from vio.camera import StereoRig
 from vio.config import BackEndConfig
-from vio.geometry import invert_transform
 from vio.imu import GRAVITY_M_S2, ImuNoise, Preintegration
 
 MOTION, BIAS_WALK = slice(0, D_GYRO_BIAS), slice(D_GYRO_BIAS, FULL_COLUMNS)  # of a factor's rows
@@ -85,13 +84,7 @@ class Window(SharedStates):
         self.noise = noise
         self.dtype = np.dtype(config.precision).type
         dt = self.dtype
-        T_cam_body = [invert_transform(c.T_body_cam) for c in (rig.left, rig.right)]
-        self.rig = RigArrays(
-            np.stack([T[:3, :3] for T in T_cam_body]).astype(dt),
-            np.stack([T[:3, 3] for T in T_cam_body]).astype(dt),
-            np.ascontiguousarray(rig.left.T_body_cam[:3, :3]).astype(dt),
-            np.ascontiguousarray(rig.left.T_body_cam[:3, 3]).astype(dt),
-        )
+        self.rig = rig_arrays(rig, dt)
         focal = 0.25 * (rig.left.fx + rig.left.fy + rig.right.fx + rig.right.fy)
         self.weight = np.array([focal / config.pixel_sigma, focal / config.stereo_sigma], dtype=dt)
         self.gravity = np.array([0.0, 0.0, -GRAVITY_M_S2], dt)
@@ -205,6 +198,20 @@ class Window(SharedStates):
     def active_rows(self) -> np.ndarray:
         """Return the rows of landmarks with at least one observation besides the host's left."""
         return rows_in_use(self.lm_state, self.mask, ACTIVE)
+
+    def change_cameras(self, rig: StereoRig) -> None:
+        """Move all landmarks into the other camera, which is the left one of `rig` from now on.
+
+        Observations keep their cameras. Landmarks without a depth, or that do not lie before the
+        other camera, are let go.
+        """
+        before, self.rig = self.rig, rig_arrays(rig, self.dtype)
+        lm = move_landmarks(self.lm, before, self.rig)
+        self.lm = np.where(np.isfinite(lm), lm, 0)
+        self.obs = np.ascontiguousarray(self.obs[..., [2, 3, 0, 1]])
+        self.mask = np.array([0, 2, 1, 3], np.uint8)[self.mask]  # bits exchanged
+        gone = (self.lm_state == PENDING) | (self.lm_state == ACTIVE) & np.isnan(lm[:, 2])
+        self.free_landmarks(np.flatnonzero(gone))
 
     # Linear system ------------------------------------------------------------------------------
 

@@ -66,6 +66,29 @@ class KeyframeFrontEnd(ABC):
         self._R_last_key = self.rotation(np.eye(3))  # ray directions of keyframe to last frame
         self._pending = self.rotation(np.eye(3))  # over frames whose left image was missing
 
+    def begin_after(self, other: "KeyframeFrontEnd") -> None:
+        """Start anew after the last frame of another front end, whose identities are taken."""
+        self.reset()
+        self._frame_index, self._next_id = other._frame_index, other._next_id
+
+    def begin_with(
+        self, key: np.ndarray, tracks: Tracks, rays: np.ndarray, R_cam_key: np.ndarray
+    ) -> None:
+        """Go on from a keyframe that another front end made.
+
+        key: its image. tracks: N of them, uv_left in that image. rays: (N, 2), where they are in
+        the last frame. R_cam_key: (3, 3), ray directions of the keyframe to the last frame.
+        """
+        rays_key = self.unproject(tracks.uv_left)
+        used = np.flatnonzero(np.isfinite(rays_key[:, 0]))[: self.config.max_tracks]
+        t = self.new_tracks(
+            tracks.ids[used], tracks.quality[used], tracks.uv_left[used], rays_key[used]
+        )
+        t.age[:], t.rays[:] = tracks.age[used], rays[used]
+        self._tracks, self._tracks_at_key = t, len(t)
+        self._key_pyramid = self.build(key)
+        self._R_last_key = self.rotation(R_cam_key)
+
     def track(self, frame: StereoFrame, R_cam_prev: np.ndarray) -> Tracks:
         """Process one frame (see `FrontEnd.track`)."""
         self._frame_index += 1

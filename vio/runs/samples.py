@@ -81,7 +81,8 @@ class FrameSampler:
                     state.is_keyframe,
                 )
             )
-        self._history.append((tracks.ids.copy(), tracks.uv_left.copy()))
+        seen = np.isfinite(tracks.uv_left[:, 0])  # not where the right camera led
+        self._history.append((tracks.ids[seen], tracks.uv_left[seen]))
 
 
 def half(image: np.ndarray) -> np.ndarray:
