@@ -4,9 +4,11 @@
 import numpy as np
 import pytest
 
+from tests.lane_lists import lane_calls, layout_of
 from vio.errors import VioError
 from vio.float32 import calls as c
-from vio.float32.call_words import call_words, run_words
+from vio.float32 import schedule
+from vio.float32.call_words import call_words, parts, run_words
 from vio.float32.calls import Builder, Matrix
 
 
@@ -90,3 +92,27 @@ def test_calls_of_two_sources_and_runs_beyond_their_memory_are_refused() -> None
     many = np.zeros((4097, 3), np.int64)
     with pytest.raises(VioError, match="4097 runs"):
         run_words(c.CallList(calls.code, many, ()))
+
+
+def test_a_list_in_parts_has_the_runs_of_the_whole_and_no_part_has_more_than_its_room() -> None:
+    layout = layout_of(1)
+    calls, _ = lane_calls(layout)
+    whole = schedule.step(layout.s, layout.where).linearize
+    for given, room in ((calls, 30), (whole, 40)):
+        found = list(parts(given, layout, room))
+        assert len(found) > 2
+        assert sum(map(len, found)) == len(given)
+        number = 0
+        for part in found:
+            assert len(run_words(part, layout)) <= room
+            for call in part.code:
+                expected = given.code[number]
+                assert call[c.KIND] == expected[c.KIND]
+                for first, count in ((c.ROWS, c.ROW_RUNS), (c.COLUMNS, c.COLUMN_RUNS)):
+                    if expected[count]:
+                        mine = part.runs[call[first] :][: call[count]]
+                        own = given.runs[expected[first] :][: expected[count]]
+                        assert np.array_equal(mine, own)
+                number += 1
+    with pytest.raises(VioError, match="memory holds 1"):
+        list(parts(calls, layout, 1))

@@ -21,6 +21,10 @@ module call_walker (
     input wire [11:0] run_address,
     input wire [29:0] run_data,
 
+    // descriptors of lane programs, between the walker's calls: a word comes a cycle after its address
+    input  wire [11:0] d_address,
+    output wire [29:0] d_word,
+
     // a call; the fields stay until done
     input  wire               start,
     input  wire               stop,
@@ -81,7 +85,8 @@ module call_walker (
   reg signed [23:0] base_q, start_q, line_q;  // of the source row; of the rows of this word
 
   wire [5:0] all_runs = {1'b0, c_row_runs} + {1'b0, c_column_runs};
-  wire [11:0] run_read = copied_q < {1'b0, c_row_runs} ? c_rows + {6'd0, copied_q}
+  wire [11:0] run_read = state_q == IDLE ? d_address
+      : copied_q < {1'b0, c_row_runs} ? c_rows + {6'd0, copied_q}
       : c_columns + {6'd0, copied_q} - {7'd0, c_row_runs};
   wire [5:0] came = copied_q - 6'd1;
   wire [4:0] came_column = came[4:0] - c_row_runs;
@@ -302,6 +307,7 @@ module call_walker (
     end
   end
 
+  assign d_word = run_q;
   assign busy = state_q != IDLE || valid_q;
   assign g_valid = valid_q;
   assign g_kind = kind_q;

@@ -1,28 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-// The lanes' files: a source row, of which a lane keeps the words of its own bank.
+// The lanes' files: a source row, of which a lane keeps the words of its own bank; or the words of a
+// lane program.
 //
-// Two reads and a write a cycle: a vector of L words, and one word for all lanes. Each lane has two
-// copies of 2048 / L words.
+// Three reads and a write a cycle: three words in each lane, and of those at x_place one for all lanes. Each
+// lane has three copies of 2048 / L words, at least 512.
 //
 // Latency: 1 cycle from the places to the words; a read in the cycle of a write gets the word of
-// before. Throughput: two reads and a write a cycle.
+// before. Throughput: three reads and a write a cycle.
 `default_nettype none
 
 module lane_file #(
-    parameter LANES_LOG2 = 2  // 0..3
+    parameter LANES_LOG2 = 2,  // 0..3
+    parameter PLACE_W = 9  // bits of a place; 9..11
 ) (
     input wire clk,
 
     input wire [(1 << LANES_LOG2)-1:0] w_lanes,
-    input wire [10-LANES_LOG2:0] w_place,
+    input wire [PLACE_W-1:0] w_place,
     input wire [(32 << LANES_LOG2)-1:0] w_data,
 
-    input  wire [10-LANES_LOG2:0] y_place,
+    input  wire [PLACE_W-1:0] y_place,
     output wire [(32 << LANES_LOG2)-1:0] y_data,
 
-    input  wire [10-LANES_LOG2:0] x_place,
+    input  wire [PLACE_W-1:0] x_place,
     input  wire [2:0] x_lane,
-    output wire [31:0] x_data
+    output wire [(32 << LANES_LOG2)-1:0] x_data,
+    output wire [31:0] x_word,  // of lane x_lane
+
+    input  wire [PLACE_W-1:0] d_place,
+    output wire [(32 << LANES_LOG2)-1:0] d_data
 );
 
   localparam LANES = 1 << LANES_LOG2;
@@ -34,26 +40,31 @@ module lane_file #(
   genvar k;
   generate
     for (k = 0; k < LANES; k = k + 1) begin : g_lane
-      reg [31:0] y_mem[0:(2048>>LANES_LOG2)-1];
-      reg [31:0] x_mem[0:(2048>>LANES_LOG2)-1];
-      reg [31:0] y_q, x_q;
+      reg [31:0] y_mem[0:(1<<PLACE_W)-1];
+      reg [31:0] x_mem[0:(1<<PLACE_W)-1];
+      reg [31:0] d_mem[0:(1<<PLACE_W)-1];
+      reg [31:0] y_q, x_q, d_q;
 
       always @(posedge clk) begin
         if (w_lanes[k]) y_mem[w_place] <= w_data[32*k+:32];
         if (w_lanes[k]) x_mem[w_place] <= w_data[32*k+:32];
+        if (w_lanes[k]) d_mem[w_place] <= w_data[32*k+:32];
         y_q <= y_mem[y_place];
         x_q <= x_mem[x_place];
+        d_q <= d_mem[d_place];
       end
 
       assign y_data[32*k+:32]  = y_q;
       assign x_words[32*k+:32] = x_q;
+      assign d_data[32*k+:32]  = d_q;
     end
     for (k = LANES; k < 8; k = k + 1) begin : g_none
       assign x_words[32*k+:32] = 32'd0;
     end
   endgenerate
 
-  assign x_data = x_words[{x_lane_q, 5'd0}+:32];
+  assign x_data = x_words[(32<<LANES_LOG2)-1:0];
+  assign x_word = x_words[{x_lane_q, 5'd0}+:32];
 
 endmodule
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Banks, files, lanes and the pivot unit of the vector engine: vectors of vector_issue.v in, words
-// written.
+// written; and the words of a lane program, which work on the lanes' files alone.
 //
 // A vector's addresses are checked first: where one of its lanes lies outside of the memory, neither
 // it nor what follows reads or writes, up to the next `start`, and `outside` is raised.
@@ -21,6 +21,11 @@ module vector_datapath #(
 
     input wire [4:0] c_kind,
 
+    // lane programs: their vectors (u_one: a word to the files of u_lanes), and their words
+    input wire        programs,
+    input wire        p_valid,
+    input wire [43:0] p_word,
+
     input wire                       u_valid,
     input wire                       u_read,
     input wire        [         1:0] u_what,
@@ -37,7 +42,7 @@ module vector_datapath #(
 
     output wire retire,
     output wire outside,     // sticky
-    output wire not_finite,  // a sum, or a pivot's word, that was written is infinite or NaN
+    output wire not_finite,  // a result that was written is infinite or NaN
     output wire low,         // a pivot was not above its floor
 
     input  wire        h_read,
@@ -51,6 +56,8 @@ module vector_datapath #(
   localparam LANES = 1 << LANES_LOG2;
   localparam ADDRESS_W = BANK_WORDS_LOG2 + LANES_LOG2;
   localparam [4:0] PIVOT = 5'd10, REFLECT = 5'd12, COPY = 5'd7;
+  localparam [3:0] PRODUCT_MINUS = 4'd10;  // of vector_lane.v
+  localparam [1:0] IMMEDIATE = 2'd3;  // a program's word that holds a number
   localparam [1:0] TO_FILE = 2'd0, TO_X = 2'd1, TO_Y = 2'd2, COMPUTE = 2'd3;
   localparam signed [23:0] END = MEMORY_WORDS;
 
@@ -60,7 +67,7 @@ module vector_datapath #(
     end
   endgenerate
 
-  wire pivots = c_kind >= PIVOT;
+  wire pivots = c_kind >= PIVOT && !programs;
   wire moves = c_kind >= COPY && !pivots;
 
   // Check: first and last lane.
@@ -72,8 +79,8 @@ module vector_datapath #(
     for (i = LANES - 1; i >= 0; i = i - 1) if (u_lanes[i]) first_d = i[3:0];
     for (i = 0; i < LANES; i = i + 1) if (u_lanes[i]) last_d = i[3:0];
   end
-  wire signed [23:0] first = $signed({20'd0, first_d});
-  wire signed [23:0] last = $signed({20'd0, last_d});
+  wire signed [23:0] first = $signed({20'd0, u_one ? 4'd0 : first_d});
+  wire signed [23:0] last = $signed({20'd0, u_one ? 4'd0 : last_d});
   wire signed [23:0] r_first = u_r_address + first;
   wire signed [23:0] r_last = u_r_address + last;
   wire signed [23:0] w_first = u_w_address + first;
@@ -162,21 +169,49 @@ module vector_datapath #(
           t_w_address} = tag3_q;
   wire [32*LANES-1:0] first_for_all = {LANES{r_data[31:0]}};
   wire [32*LANES-1:0] came = t_one ? first_for_all : r_data;
+  // Words of a program: what is read now; what is written a cycle later.
+  localparam PLACE_W = LANES_LOG2 == 3 ? 9 : 11 - LANES_LOG2;
+  wire [11:0] p_x_place = {3'd0, p_word[8:0]};
+  wire [11:0] p_y_place = {3'd0, p_word[17:9]};
+  wire [11:0] p_d_place = {3'd0, p_word[26:18]};
+  wire [1:0] p_source = p_word[43:42];
+  reg p_writes_q;
+  reg [11:0] p_place_q;
+  reg p1_q, p2_q;  // an operation has its words; its operands
+  reg [4:0] op1_q, op2_q;
+  always @(posedge clk) begin
+    p_writes_q <= p_valid && p_word[41];
+    p_place_q <= {3'd0, p_word[40:32]};
+    p1_q <= p_valid && !(p_word[41] && p_source == IMMEDIATE);
+    op1_q <= p_word[31:27];
+    p2_q <= p1_q;
+    op2_q <= op1_q;
+    if (rst) begin
+      p_writes_q <= 1'b0;
+      p1_q <= 1'b0;
+      p2_q <= 1'b0;
+    end
+  end
+
   wire [LANES-1:0] load_lanes = t_valid && t_what == TO_FILE ? t_lanes : {LANES{1'b0}};
-  wire [32*LANES-1:0] file_y;
-  wire [31:0] file_x;
+  wire [32*LANES-1:0] file_x, file_y, file_d, p_results;
+  wire [31:0] file_one;
   lane_file #(
-      .LANES_LOG2(LANES_LOG2)
+      .LANES_LOG2(LANES_LOG2),
+      .PLACE_W(PLACE_W)
   ) files (
       .clk(clk),
-      .w_lanes(load_lanes),
-      .w_place(t_place[10-LANES_LOG2:0]),
-      .w_data(r_data),
-      .y_place(t_place[10-LANES_LOG2:0]),
+      .w_lanes(p_writes_q ? {LANES{1'b1}} : load_lanes),
+      .w_place(p_writes_q ? p_place_q[PLACE_W-1:0] : t_place[PLACE_W-1:0]),
+      .w_data(p_writes_q ? p_results : came),
+      .y_place(p_valid ? p_y_place[PLACE_W-1:0] : t_place[PLACE_W-1:0]),
       .y_data(file_y),
-      .x_place(t_x_place[10-LANES_LOG2:0]),
+      .x_place(p_valid ? p_x_place[PLACE_W-1:0] : t_x_place[PLACE_W-1:0]),
       .x_lane(t_x_lane),
-      .x_data(file_x)
+      .x_data(file_x),
+      .x_word(file_one),
+      .d_place(p_d_place[PLACE_W-1:0]),
+      .d_data(file_d)
   );
   reg [32*LANES-1:0] x_q, y_q, came_q;
   always @(posedge clk) begin
@@ -193,9 +228,10 @@ module vector_datapath #(
   assign c_from_file = tag4_q[TAG_W-8-:2];
   reg [32*LANES-1:0] lane_d_q, lane_x_q, lane_y_q;
   always @(posedge clk) begin
-    lane_d_q <= came_q;
-    lane_x_q <= c_from_file[1] ? {LANES{file_x}} : c_operand == 2'd1 ? came_q : x_q;
-    lane_y_q <= c_from_file[0] ? file_y : c_operand == 2'd2 ? came_q : y_q;
+    lane_d_q <= p1_q ? file_d : came_q;
+    lane_x_q <= p1_q ? file_x : c_from_file[1] ? {LANES{file_one}}
+        : c_operand == 2'd1 ? came_q : x_q;
+    lane_y_q <= p1_q || c_from_file[0] ? file_y : c_operand == 2'd2 ? came_q : y_q;
   end
   wire o_valid;
   wire [1:0] o_what;
@@ -212,17 +248,32 @@ module vector_datapath #(
   wire [3:0] p_kind;
   wire [31:0] p_x, p_y, p_data;
   wire [32*LANES-1:0] sums, moved;
+  wire [3:0] p_sum = op2_q[2:0] == 3'd5 ? PRODUCT_MINUS : {1'b0, op2_q[2:0]};
+  wire [3:0] lane_kind = p_lane ? p_kind : p2_q ? p_sum : programs ? COPY[3:0] : c_kind[3:0];
   genvar k;
   generate
     for (k = 0; k < LANES; k = k + 1) begin : g_lane
       vector_lane lane (
           .clk(clk),
-          .s_kind(p_lane ? p_kind : c_kind[3:0]),
+          .s_kind(lane_kind),
           .s_d(lane_d_q[32*k+:32]),
           .s_x(p_lane ? p_x : lane_x_q[32*k+:32]),
           .s_y(p_lane ? p_y : lane_y_q[32*k+:32]),
           .m_sum(sums[32*k+:32]),
           .m_moved(moved[32*k+:32])
+      );
+      lane_units units (
+          .clk(clk),
+          .rst(rst),
+          .s_valid(p2_q),
+          .s_op(op2_q),
+          .s_x(lane_x_q[32*k+:32]),
+          .s_y(lane_y_q[32*k+:32]),
+          .s_d(lane_d_q[32*k+:32]),
+          .w_source(p_source),
+          .sum(sums[32*k+:32]),
+          .word(p_word[31:0]),
+          .w_data(p_results[32*k+:32])
       );
     end
   endgenerate
@@ -290,12 +341,13 @@ module vector_datapath #(
       assign huge[k] = w_lanes[k] && w_data[32*k+23+:8] == 8'd255;
     end
   endgenerate
-  assign not_finite = ((done && !moves) || p_writes) && huge != {LANES{1'b0}};
+  assign not_finite = ((done && (!moves || programs)) || p_writes) && huge != {LANES{1'b0}};
   assign low = p_done && p_low;
   assign retire = done || p_done || pivot_outside;
   assign outside = outside_q;
 
-  wire unused = &{1'b0, t_operand, t_from_file, t_w_address, t_place, t_x_place, h_address};
+  wire unused = &{1'b0, t_operand, t_from_file, t_w_address, t_place, t_x_place, h_address, p_place_q,
+                  p_x_place, p_y_place, p_d_place};
 
 endmodule
 

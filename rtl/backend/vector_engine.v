@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The vector engine: calls of vio/float32/calls.py in, their words changed in its memory; bit for bit
-// what `execute` of vio/float32/execute.py does. Lane programs are not among them.
+// what `execute` of vio/float32/execute.py and the lane programs of vio/float32 do.
 //
 // Calls come as four words of 32 bits (docs/chip/engine.md; vio/float32/call_words.py writes them);
 // tlast ends a step. A call begins when the one before it has written its last word. Where one fails
@@ -29,7 +29,7 @@ module vector_engine #(
     input  wire [31:0] s_axis_tdata,
     input  wire        s_axis_tlast,
 
-    // the memory of runs: source 10, destination 10, length 10
+    // the memory of runs: source 10, destination 10, length 10; or descriptors of lane programs
     input wire        run_write,
     input wire [11:0] run_address,
     input wire [29:0] run_data,
@@ -58,7 +58,7 @@ module vector_engine #(
 
   localparam [1:0] IDLE = 2'd0, START = 2'd1, RUN = 2'd2, FINISH = 2'd3;
   localparam [1:0] STRAIGHT = 2'd0, TRANSFER = 2'd2, OUTER = 2'd3;
-  localparam [4:0] DOWNDATE = 5'd1, AT_LEAST = 5'd9, REFLECT = 5'd12;
+  localparam [4:0] DOWNDATE = 5'd1, AT_LEAST = 5'd9, REFLECT = 5'd12, RETRACT = 5'd16;
 
   // Queue of words; four make a call.
   wire q_valid, q_ready, q_last;
@@ -99,7 +99,8 @@ module vector_engine #(
   wire [1:0] form = call_q[6:5];
   wire straight = form == STRAIGHT;
   wire elements = kind > DOWNDATE && kind <= REFLECT;
-  wire fits = straight ? elements : form == TRANSFER ? elements && kind <= AT_LEAST : kind <= DOWNDATE;
+  wire programs = kind > REFLECT && kind <= RETRACT;
+  wire fits = programs ? 1'b1 : straight ? elements : form == TRANSFER ? elements && kind <= AT_LEAST : kind <= DOWNDATE;
   wire wrong = short_q || !fits;
   wire [16:0] outer_x = {call_q[31:30], call_q[95:81]};
   wire [16:0] x_address = straight ? call_q[80:64] : outer_x;
@@ -108,6 +109,7 @@ module vector_engine #(
   wire [11:0] width = call_q[60:49];
   wire skips = status_q != 4'd0;
   wire runs = state_q == START && !wrong && !skips;
+  wire walks = runs && !programs;
 
   wire g_valid, g_ready, g_later, g_first, walker_busy, issue_idle, issue_waits, stop;
   wire [1:0] g_kind, g_falls;
@@ -115,13 +117,17 @@ module vector_engine #(
   wire signed [23:0] g_d, g_x, g_y;
   wire [11:0] g_place, g_x_place;
   wire signed [12:0] g_d_step, g_x_step, g_y_step;
+  wire [11:0] d_address;
+  wire [29:0] d_word;
   call_walker walker (
       .clk(clk),
       .rst(rst),
       .run_write(run_write),
       .run_address(run_address),
       .run_data(run_data),
-      .start(runs),
+      .d_address(d_address),
+      .d_word(d_word),
+      .start(walks),
       .stop(stop),
       .busy(walker_busy),
       .c_form(form),
@@ -158,18 +164,18 @@ module vector_engine #(
       .g_falls(g_falls)
   );
 
-  wire u_valid, u_read, u_one, retire;
-  wire [1:0] u_what, u_operand, u_from_file;
-  wire signed [23:0] u_r_address, u_w_address, u_y_address;
-  wire [(1 << LANES_LOG2)-1:0] u_lanes;
-  wire [11:0] u_place, u_x_place;
-  wire [2:0] u_x_lane;
+  wire i_valid, i_read, i_one, retire;
+  wire [1:0] i_what, i_operand, i_from_file;
+  wire signed [23:0] i_r_address, i_w_address, i_y_address;
+  wire [(1 << LANES_LOG2)-1:0] i_lanes;
+  wire [11:0] i_place, i_x_place;
+  wire [2:0] i_x_lane;
   vector_issue #(
       .LANES_LOG2(LANES_LOG2)
   ) issue (
       .clk(clk),
       .rst(rst),
-      .start(runs),
+      .start(walks),
       .stop(stop),
       .c_kind(kind),
       .g_valid(g_valid),
@@ -187,23 +193,59 @@ module vector_engine #(
       .g_x_step(g_x_step),
       .g_y_step(g_y_step),
       .g_falls(g_falls),
-      .u_valid(u_valid),
-      .u_read(u_read),
-      .u_what(u_what),
-      .u_one(u_one),
-      .u_operand(u_operand),
-      .u_from_file(u_from_file),
-      .u_r_address(u_r_address),
-      .u_w_address(u_w_address),
-      .u_y_address(u_y_address),
-      .u_lanes(u_lanes),
-      .u_place(u_place),
-      .u_x_place(u_x_place),
-      .u_x_lane(u_x_lane),
-      .retire(retire),
+      .u_valid(i_valid),
+      .u_read(i_read),
+      .u_what(i_what),
+      .u_one(i_one),
+      .u_operand(i_operand),
+      .u_from_file(i_from_file),
+      .u_r_address(i_r_address),
+      .u_w_address(i_w_address),
+      .u_y_address(i_y_address),
+      .u_lanes(i_lanes),
+      .u_place(i_place),
+      .u_x_place(i_x_place),
+      .u_x_lane(i_x_lane),
+      .retire(retire && !programs),
       .waits(issue_waits),
       .idle(issue_idle)
   );
+
+  wire l_valid, l_stores, l_busy, p_valid;
+  wire signed [23:0] l_address;
+  wire [(1 << LANES_LOG2)-1:0] l_lanes;
+  wire [11:0] l_place;
+  wire [2:0] l_lane;
+  wire [43:0] p_word;
+  lane_sequencer #(
+      .LANES_LOG2(LANES_LOG2)
+  ) sequencer (
+      .clk(clk),
+      .rst(rst),
+      .start(runs && programs),
+      .stop(stop),
+      .busy(l_busy),
+      .c_kind(kind),
+      .c_first(call_q[6:5]),
+      .c_second(call_q[12:7]),
+      .c_step(call_q[29:13]),
+      .c_dest(call_q[48:32]),
+      .c_items(call_q[60:49]),
+      .c_address(call_q[80:64]),
+      .c_pairs(call_q[112:96]),
+      .d_address(d_address),
+      .d_word(d_word),
+      .u_valid(l_valid),
+      .u_stores(l_stores),
+      .u_address(l_address),
+      .u_lanes(l_lanes),
+      .u_place(l_place),
+      .u_lane(l_lane),
+      .p_valid(p_valid),
+      .p_word(p_word)
+  );
+  localparam [1:0] TO_FILE = 2'd0, COMPUTE = 2'd3, X_FROM_FILE = 2'd2;  // of vector_issue.v
+  localparam [(1<<LANES_LOG2)-1:0] ONE_LANE = 1;
 
   wire outside, not_finite, low;
   vector_datapath #(
@@ -215,19 +257,22 @@ module vector_engine #(
       .rst(rst),
       .start(runs),
       .c_kind(kind),
-      .u_valid(u_valid),
-      .u_read(u_read),
-      .u_what(u_what),
-      .u_one(u_one),
-      .u_operand(u_operand),
-      .u_from_file(u_from_file),
-      .u_r_address(u_r_address),
-      .u_w_address(u_w_address),
-      .u_y_address(u_y_address),
-      .u_lanes(u_lanes),
-      .u_place(u_place),
-      .u_x_place(u_x_place),
-      .u_x_lane(u_x_lane),
+      .programs(programs),
+      .p_valid(p_valid),
+      .p_word(p_word),
+      .u_valid(programs ? l_valid : i_valid),
+      .u_read(programs ? !l_stores : i_read),
+      .u_what(programs ? (l_stores ? COMPUTE : TO_FILE) : i_what),
+      .u_one(programs ? !l_stores : i_one),
+      .u_operand(i_operand),
+      .u_from_file(programs ? X_FROM_FILE : i_from_file),
+      .u_r_address(programs ? l_address : i_r_address),
+      .u_w_address(programs ? l_address : i_w_address),
+      .u_y_address(i_y_address),
+      .u_lanes(!programs ? i_lanes : l_stores ? ONE_LANE : l_lanes),
+      .u_place(programs ? l_place : i_place),
+      .u_x_place(programs ? l_place : i_x_place),
+      .u_x_lane(programs ? l_lane : i_x_lane),
       .retire(retire),
       .outside(outside),
       .not_finite(not_finite),
@@ -241,7 +286,7 @@ module vector_engine #(
   );
   assign stop = outside && state_q == RUN;
 
-  wire ends = state_q == RUN && !walker_busy && issue_idle;
+  wire ends = state_q == RUN && !walker_busy && issue_idle && !l_busy;
   wire [3:0] fails = {
     state_q == START && wrong && !skips, stop, not_finite, low
   };

@@ -3,7 +3,7 @@
 //
 // s_kind is the kind of call of vio/float32/calls.py, and the result that of vio/float32/float.py:
 //   0 product, 5 multiply_add: d + x y;  1 downdate, 6 multiply_subtract: d - x y, rounded twice;
-//   2 multiply: x y;  3 add: x + y;  4 subtract: x - y, on m_sum;
+//   2 multiply: x y;  3 add: x + y;  4 subtract: x - y;  10 (lane programs): x y - d, on m_sum;
 //   7 copy: x;  8 clear: 0;  9 at_least: the larger of x and y, bits untouched, on m_moved.
 // All sums go through one multiplier and one adder: x y is -0 + x y, and x + y is x + y 1.
 //
@@ -27,7 +27,7 @@ module vector_lane (
   localparam [31:0] NEGATIVE_ZERO = 32'h80000000;  // -0 + p is p, whatever p is
 
   localparam [3:0] DOWNDATE = 4'd1, MULTIPLY = 4'd2, ADD = 4'd3, SUBTRACT = 4'd4;
-  localparam [3:0] MULTIPLY_SUBTRACT = 4'd6, COPY = 4'd7, AT_LEAST = 4'd9;
+  localparam [3:0] MULTIPLY_SUBTRACT = 4'd6, COPY = 4'd7, AT_LEAST = 4'd9, PRODUCT_MINUS = 4'd10;
 
   localparam PRODUCT_CYCLES = 4;  // of unit_mul
 
@@ -45,7 +45,8 @@ module vector_lane (
   always @(posedge clk) begin
     x_q <= sums ? s_y : s_x;
     y_q <= sums ? ONE : s_y;
-    d_q <= s_kind == MULTIPLY ? NEGATIVE_ZERO : sums ? s_x : s_d;
+    d_q <= s_kind == MULTIPLY ? NEGATIVE_ZERO : sums ? s_x
+        : {s_d[31] ^ (s_kind == PRODUCT_MINUS), s_d[30:0]};
     subtract_q <= s_kind == DOWNDATE || s_kind == SUBTRACT || s_kind == MULTIPLY_SUBTRACT;
     moved_q <= s_kind == COPY ? s_x : s_kind == AT_LEAST ? (x_less ? s_y : s_x) : 32'd0;
   end

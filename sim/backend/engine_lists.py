@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lists of calls for tests of vector_engine.v: of a simulated window, and at random.
 
-A case is a memory before, the words of the calls and their runs, what lane programs write (the
-engine does not run them yet), and the memory that `execute` of vio/float32/execute.py leaves.
+A case is a memory before, the words of the calls, their runs and descriptors, and the memory that
+`execute` of vio/float32/execute.py leaves.
 """
 
 import random
@@ -17,13 +17,13 @@ from vio.float32.call_words import call_words, run_words
 from vio.float32.calls import Builder, CallList, Matrix, Run
 from vio.float32.execute import Results, addresses, run, words_of
 from vio.float32.kernels import Kernels
+from vio.float32.lane_words import Layout
 
 
 @dataclass(frozen=True)
 class Case:
     """Hold a list to run: before, after (M,) uint32; words (N, 4); runs (R,).
 
-    lane_calls: numbers of lane programs; ends (K + 1,): where each one's places and values begin.
     low: pivots that were not above their floor.
     """
 
@@ -31,10 +31,6 @@ class Case:
     after: np.ndarray
     words: np.ndarray
     runs: np.ndarray
-    lane_calls: np.ndarray
-    ends: np.ndarray
-    places: np.ndarray
-    values: np.ndarray
     low: int
 
     def save(self, path: Path) -> Path:
@@ -49,17 +45,14 @@ class Case:
             return Case(**{name: file[name] for name in file.files})
 
 
-def case_of(calls: CallList, memory: np.ndarray, results: Results) -> Case:
+def case_of(
+    calls: CallList, memory: np.ndarray, results: Results, layout: Layout | None = None
+) -> Case:
     """Execute a list on a memory (M,) float32, in place, and return it as a case."""
     before = memory.view(np.uint32).copy()
     low = run(calls, memory, Kernels(), results)
-    order = sorted(results)
-    none = np.zeros(0, np.int64)
     return Case(
-        before, memory.view(np.uint32).copy(), call_words(calls), run_words(calls),
-        np.array(order, np.int64), np.cumsum([0, *(len(results[k][0]) for k in order)]),
-        np.concatenate([none, *(results[k][0] for k in order)]),
-        np.concatenate([none, *(results[k][1].view(np.uint32) for k in order)]).astype(np.uint32),
+        before, memory.view(np.uint32).copy(), call_words(calls, layout), run_words(calls, layout),
         low,
     )  # fmt: skip
 
@@ -91,7 +84,7 @@ def window_cases(landmarks: int) -> Iterator[tuple[str, Case]]:
     memory = w.load(s, one.where)
     for name, calls in (("linearise", one.linearize), ("solve", one.solve), ("update", one.update)):
         results, _ = w.results(calls, s, one.columns, one.where, memory)
-        yield name, case_of(calls, memory, results)
+        yield name, case_of(calls, memory, results, Layout(s, one.columns, one.where))
     w = by_kernels(found, Kernels())
     poses = [slot for slot in w.order if not w.is_full[slot]]
     recent = [slot for slot in w.order if w.is_full[slot]]
@@ -100,7 +93,20 @@ def window_cases(landmarks: int) -> Iterator[tuple[str, Case]]:
     memory = w.load(leaving.structure, marginal.where)
     for name, calls in (("back", marginal.start), ("marginalise", marginal.calls)):
         results, _ = w.results(calls, leaving.structure, marginal.columns, marginal.where, memory)
-        yield name, case_of(calls, memory, results)
+        layout = Layout(leaving.structure, marginal.columns, marginal.where)
+        yield name, case_of(calls, memory, results, layout)
+
+
+def lane_case(seed: int, extreme: bool) -> Case:
+    """Return every lane program on random words; extreme: some are infinite, NaN, subnormal."""
+    from tests.lane_lists import lane_calls, lane_results, layout_of, memory_of
+
+    layout = layout_of(seed)
+    calls, words = lane_calls(layout)
+    memory = memory_of(layout, words, seed, extreme)
+    with np.errstate(all="ignore"):
+        results = lane_results(calls, layout, memory.copy())
+    return case_of(calls, memory, results, layout)
 
 
 def _runs(rng: random.Random, width: int, most: int) -> tuple[Run, ...]:

@@ -12,19 +12,22 @@ import pytest
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge
 
-from sim.backend.engine_lists import Case, case_of, random_case, window_cases
+from sim.backend.engine_lists import Case, case_of, lane_case, random_case, window_cases
 from sim.needs import needs_verilator
 from sim.runner import simulate
+from tests.lane_lists import layout_of
 from vio.float32 import calls as c
+from vio.float32 import memory_map as m
 from vio.float32.call_words import call_words, run_words
 from vio.float32.calls import Builder, CallList, Matrix
+from vio.float32.schedule import Observed
 
 pytestmark = needs_verilator
 
 CASE = "KESTREL_ENGINE_CASE"  # file of the case that a simulation runs
 COUNTERS = "KESTREL_ENGINE_COUNTERS"  # file that gets its counters, where it is given
 LONGEST = 10_000  # cycles that a call may take
-WORDS = 6000  # of the memory; its banks have 8192
+WORDS = 7500  # of the memory; its banks have 8192
 LOW, NOT_FINITE, OUTSIDE, NO_CALL = 1, 2, 4, 8
 
 
@@ -108,7 +111,8 @@ class Engine:
     async def status(self) -> tuple[int, int]:
         """Wait until the engine is idle; return the step's status and the call that failed."""
         await self.idle()
-        return int(self.dut.m_status.value), int(self.dut.m_call.value)
+        status = int(self.dut.m_status.value)
+        return status, int(self.dut.m_call.value) if status else 0
 
     async def counters(self) -> dict[str, tuple[int, int, int]]:
         """Return calls, cycles and waits of each kind that there was."""
@@ -123,16 +127,8 @@ class Engine:
         return found
 
     async def run(self, case: Case) -> tuple[int, int]:
-        """Run the calls of a case, its lane programs' words written where they stand."""
-        begin, number = 0, len(case.words)
-        for k, call in enumerate([*case.lane_calls.tolist(), number]):
-            if call > begin:
-                await self.send(case.words[begin:call], ends=call == number)
-            if call < number:
-                await self.idle()
-                part = slice(int(case.ends[k]), int(case.ends[k + 1]))
-                await self.write(case.places[part].tolist(), case.values[part].tolist())
-            begin = call + 1
+        """Run the calls of a case; return the status and the call that failed."""
+        await self.send(case.words, ends=True)
         return await self.status()
 
 
@@ -163,7 +159,7 @@ async def the_memory_is_that_of_execute(dut) -> None:
     assert status == (LOW if case.low else 0)
     counters = await engine.counters()
     kinds = np.bincount(case.words[:, 0] & 31, minlength=len(c.NAMES)).tolist()
-    ran = {c.NAMES[k]: n for k, n in enumerate(kinds) if n and k not in c.LANE_PROGRAMS}
+    ran = {c.NAMES[k]: n for k, n in enumerate(kinds) if n}
     assert {name: calls for name, (calls, _, _) in counters.items()} == ran
     if COUNTERS in os.environ:
         Path(os.environ[COUNTERS]).write_text(json.dumps(counters))
@@ -174,7 +170,7 @@ async def stalls_change_no_word(dut) -> None:
     """The words of the calls come late, at random."""
     case = Case.load(os.environ[CASE])
     engine = await loaded(dut, case, stalls=0.6)
-    assert await engine.run(case) == (0, int(dut.m_call.value))
+    assert await engine.run(case) == (0, 0)
     assert np.array_equal(await engine.read(len(case.after)), case.after)
 
 
@@ -194,7 +190,8 @@ async def a_reset_in_mid_call_drops_it_and_what_is_queued(dut) -> None:
     """After it, a list runs as if nothing had been; at several moments."""
     case = Case.load(os.environ[CASE])
     engine = await loaded(dut, case)
-    for cycles in (1, 7, 20, 33, 61):
+    is_lane = int(case.words[0, 0]) & 31 in c.LANE_PROGRAMS
+    for cycles in (1, 7, 20, 33, 61, *((150, 500, 900, 1300) if is_lane else ())):
         await engine.send(case.words[:24], ends=False)
         for _ in range(cycles):
             await FallingEdge(dut.clk)
@@ -204,6 +201,20 @@ async def a_reset_in_mid_call_drops_it_and_what_is_queued(dut) -> None:
     await engine.write(list(range(len(case.before))), case.before.tolist())
     assert (await engine.run(case))[0] == 0
     assert np.array_equal(await engine.read(len(case.after)), case.after)
+
+
+@cocotb.test()
+async def each_call_alone_leaves_its_words(dut) -> None:
+    """Each call is a step, so that infinities end none but their own."""
+    case = Case.load(os.environ[CASE])
+    engine = await loaded(dut, case)
+    statuses = set()
+    for call in case.words:
+        await engine.send(call[None], ends=True)
+        statuses.add((await engine.status())[0])
+    wrong = np.flatnonzero(await engine.read(len(case.after)) != case.after)
+    assert wrong.size == 0, (wrong[:20].tolist(), len(wrong), statuses)
+    assert statuses == {0, NOT_FINITE}
 
 
 def failing(kind: str) -> tuple[Builder, int]:
@@ -216,9 +227,14 @@ def failing(kind: str) -> tuple[Builder, int]:
     if kind == "infinite":
         builder.vector(c.MULTIPLY, 6, (200, 1), (300, 1), (3, 0))
         return builder, NOT_FINITE
-    if kind == "lane program":
-        builder.lane(c.OBSERVE, 0, None)
+    if kind == "kind":
+        builder.vector(c.RETRACT + 1, 1, (0, 0))
         return builder, NO_CALL
+    if kind in ("load", "store"):  # a landmark, or a destination, that ends behind the memory
+        landmark = LAYOUT.s.landmarks[0]
+        index, dest = (0, WORDS - 40) if kind == "store" else (WORDS // m.LANDMARK_WORDS, 5000)
+        builder.lane(c.OBSERVE, dest, Observed(landmark, index, LAYOUT.where.observations))
+        return builder, OUTSIDE
     if kind == "write":
         builder.vector(c.CLEAR, 5, (WORDS - 4, 1))
     elif kind == "read":
@@ -236,7 +252,10 @@ def failing(kind: str) -> tuple[Builder, int]:
     return builder, OUTSIDE
 
 
-FAULTS = ("low", "infinite", "lane program", "write", "read", "step", "pivot", "row", "source")
+FAULTS = (
+    "low", "infinite", "kind", "load", "store", "write", "read", "step", "pivot", "row", "source",
+)  # fmt: skip
+LAYOUT = layout_of(0)
 
 
 @cocotb.test()
@@ -255,7 +274,7 @@ async def a_call_that_fails_skips_the_rest_of_its_step(dut) -> None:
         prefix = 2 if fault in ("low", "infinite") else 1
         part = CallList(calls.code[:prefix], calls.runs, calls.operands)
         case = case_of(part, left, {})
-        words, runs = call_words(whole), run_words(whole)
+        words, runs = call_words(whole, LAYOUT), run_words(whole, LAYOUT)
         await engine.write_runs(runs)
         await engine.write(list(range(WORDS)), case.before.tolist())
         await engine.send(words, ends=True)
@@ -263,7 +282,8 @@ async def a_call_that_fails_skips_the_rest_of_its_step(dut) -> None:
         got = await engine.read(WORDS)
         wrong = np.flatnonzero(got != case.after)
         partly = {
-            "write": (WORDS - 4, WORDS), "step": (200, 209), "row": (WORDS - 40, WORDS),
+            "write": (WORDS - 4, WORDS), "store": (WORDS - 40, WORDS),
+            "step": (200, 209), "row": (WORDS - 40, WORDS),
             "read": (200, 203),  # with few lanes
             "source": (200, 245),  # its first source row is within the memory
         }  # fmt: skip
@@ -308,7 +328,17 @@ def test_random_calls_resets_and_faults(
     lanes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = random_case(5 + lanes, 150, 4096).save(tmp_path / "random.npz")
-    simulated(monkeypatch, path, lanes, None)
+    simulated(monkeypatch, path, lanes, "^(?!.*each_call_alone)")
+
+
+@pytest.mark.parametrize("lanes", [2])
+def test_lane_programs_on_random_and_extreme_words(
+    lanes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = lane_case(lanes, extreme=False).save(tmp_path / "lanes.npz")
+    simulated(monkeypatch, path, lanes, "(the_memory_is|stalls|a_reset)")
+    path = lane_case(lanes, extreme=True).save(tmp_path / "extreme.npz")
+    simulated(monkeypatch, path, lanes, "each_call_alone")
 
 
 @pytest.mark.parametrize("name", ["linearise", "solve", "update", "back", "marginalise"])

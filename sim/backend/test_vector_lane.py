@@ -17,7 +17,8 @@ pytestmark = needs_simulator
 
 CYCLES = 10_000
 SUM, MOVED = 11, 1  # cycles
-KINDS = range(c.AT_LEAST + 1)
+PRODUCT_MINUS = c.AT_LEAST + 1  # of lane programs: x y - d
+KINDS = range(PRODUCT_MINUS + 1)
 MOVES = (c.COPY, c.CLEAR, c.AT_LEAST)
 
 
@@ -45,6 +46,8 @@ def result(kind: int, words: np.ndarray) -> int:
         return int(words[2] if lt(x, y) else words[1])
     if kind in (c.PRODUCT, c.MULTIPLY_ADD):
         out = add(d, mul(x, y))
+    elif kind == PRODUCT_MINUS:
+        out = sub(mul(x, y), d)
     elif kind in (c.DOWNDATE, c.MULTIPLY_SUBTRACT):
         out = sub(d, mul(x, y))
     else:

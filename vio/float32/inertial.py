@@ -41,14 +41,57 @@ def _cross_rows(kernels: Kernels, rows: np.ndarray, y: np.ndarray) -> np.ndarray
     return kernels.downdate(kernels.mul(a, c), b, d)
 
 
+def _columns(*firsts: int) -> np.ndarray:
+    return np.concatenate([np.arange(3) + first for first in firsts] + [[2 * FULL_COLUMNS]])
+
+
+_RESIDUAL = 2 * FULL_COLUMNS
+_OF_J = FULL_COLUMNS  # first column of the second state
+# Columns of each row [first state 15 | second state 15 | residual] that are not zero by structure.
+FILLED = (
+    *[_columns(D_ROTATION, D_GYRO_BIAS, _OF_J + D_ROTATION)] * 3,
+    *[_columns(
+        D_ROTATION, D_VELOCITY, D_GYRO_BIAS, D_ACCEL_BIAS, _OF_J + D_VELOCITY
+    )] * 3,
+    *[_columns(
+        D_ROTATION, D_POSITION, D_VELOCITY, D_GYRO_BIAS, D_ACCEL_BIAS, _OF_J + D_POSITION
+    )] * 3,
+    *[np.array([D_GYRO_BIAS + k, _OF_J + D_GYRO_BIAS + k, _RESIDUAL]) for k in range(6)],
+)  # fmt: skip
+MOTION_ROWS = BIAS_ROWS.start
+
+
 def imu_rows(
     kernels: Kernels, window: "Window", factors: list["ImuFactor"]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the whitened Jacobians (K, 15, 30), at the first estimates, and residuals (K, 15)."""
+    whole = whitened(
+        kernels, np.stack([f.W for f in factors]), factor_rows(kernels, window, factors)
+    )
+    return whole[:, :, :-1], whole[:, :, -1]
+
+
+def whitened(kernels: Kernels, W: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return W times rows (K, 15, 31): W is a lower triangle of 9 rows, and a diagonal of 6.
+
+    Sums begin with zero and take their terms in the order of W's columns; what is zero by structure
+    is left out.
+    """
+    out: np.ndarray = np.zeros(rows.shape, kernels.dtype)
+    for k, at in enumerate(FILLED):
+        below = slice(k, MOTION_ROWS) if k < MOTION_ROWS else slice(k, k + 1)
+        out[:, below, at] = kernels.multiply_add(
+            out[:, below, at], W[:, below, k, None], rows[:, k][:, None, at]
+        )
+    return out
+
+
+def factor_rows(kernels: Kernels, window: "Window", factors: list["ImuFactor"]) -> np.ndarray:
+    """Return rows (K, 15, 31): the Jacobians at the first estimates, beside them the residuals."""
     i = np.array([f.slot_i for f in factors])
     j = np.array([f.slot_j for f in factors])
     pre = [f.pre for f in factors]
-    dt = np.array([p.dt_s for p in pre], np.float32)[:, None]
+    dt: np.ndarray = np.array([p.dt_s for p in pre], kernels.dtype)[:, None]
     dR = np.stack([p.dR for p in pre])
     J_bias = np.stack([p.J_bias for p in pre])
     dv, dp = np.stack([p.dv for p in pre]), np.stack([p.dp for p in pre])
@@ -100,7 +143,7 @@ def imu_rows(
         inverse, kernels.matmul(_transposed(E), kernels.matmul(right, J_bias[:, ROTATION_ROWS, :3]))
     )
     yv, yp = moved(x_i, x_j)
-    J = np.zeros((len(factors), FULL_COLUMNS, 2 * FULL_COLUMNS), np.float32)
+    J: np.ndarray = np.zeros((len(factors), FULL_COLUMNS, 2 * FULL_COLUMNS), kernels.dtype)
     for rows, column, block in (
         (ROTATION_ROWS, D_ROTATION, -by_theta),
         (ROTATION_ROWS, FULL_COLUMNS + D_ROTATION, by_theta),
@@ -121,9 +164,7 @@ def imu_rows(
     six = np.arange(6)
     J[:, BIAS_ROWS.start + six, D_GYRO_BIAS + six] = -1.0
     J[:, BIAS_ROWS.start + six, FULL_COLUMNS + D_GYRO_BIAS + six] = 1.0
-    W = np.stack([f.W for f in factors])
-    whole = kernels.matmul(W, np.concatenate([J, r[:, :, None]], axis=2))
-    return whole[:, :, :-1], whole[:, :, -1]
+    return np.concatenate([J, r[:, :, None]], axis=2)
 
 
 def local_difference(

@@ -22,6 +22,9 @@ class Kernels:
     makes operands of the kernels on blocks.
     """
 
+    dtype: type = np.float32  # of values, and of what `less` returns
+    condition: type = bool
+
     def __init__(self) -> None:
         self.calls: dict[str, int] = {}
         self.operands: dict[str, int] = {}
@@ -104,6 +107,25 @@ class Kernels:
     def log_so3(self, R: np.ndarray) -> np.ndarray:
         """Return the rotation vectors (N, 3) of rotations (N, 3, 3)."""
         return self.batch("so3_log", R.reshape(-1, 9))
+
+    def linearized(
+        self, kernel: str, operands: np.ndarray, width: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return which are in front, and the rows (N, 2, width) of `linearize` or its `_own`."""
+        if not len(operands):
+            return np.zeros(0, bool), np.zeros((0, 2, width), operands.dtype)
+        out = self.batch(kernel, operands)
+        return out.view(np.uint32)[:, 0] == 1, out[:, 1:].reshape(-1, 2, width).copy()
+
+    # Choices by value ---------------------------------------------------------------------------
+
+    def less(self, x: Values, y: Values) -> np.ndarray:
+        """Return whether x < y; false when either is NaN."""
+        return np.less(x, y)
+
+    def where(self, condition: np.ndarray, x: Values, y: Values) -> np.ndarray:
+        """Return x where the condition holds, else y, untouched."""
+        return np.where(condition, x, y)
 
     # Sums in a fixed order ----------------------------------------------------------------------
 

@@ -3,6 +3,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,9 +12,14 @@ from vio.backend.states import FULL_COLUMNS, POSE_COLUMNS, VECTOR_SIZE
 from vio.float32.calls import Matrix
 from vio.float32.structure import Leaving, Structure
 
+if TYPE_CHECKING:
+    from vio.backend.window import ImuFactor
+
 LANDMARK_WORDS = 5  # x, y, inverse depth; host and who sees it
 STATE_WORDS = 2 * (9 + VECTOR_SIZE)  # rotation and vector, then those of the first estimate
+INERTIAL_WORDS = FULL_COLUMNS * (2 * FULL_COLUMNS + 1)  # rows of a factor: Jacobian | residual
 FACTOR_WORDS = 1 + 9 + 6 + 54 + 45 + 6 + 6  # dt, dR, dv dp, J_bias, W (triangle, diagonal), bias0
+BIAS_WORDS = 6
 LANDMARK, HOST, TARGET, RESIDUAL = 0, 3, 9, 15  # columns of an observation's row
 ROW_WORDS = 16
 ROW_PITCH = 17  # odd: words below one another lie in different banks
@@ -20,13 +27,39 @@ PAIR = 12  # columns of a pair of host and target, beside the residual
 PAIR_WORDS = PAIR * (PAIR + 1) // 2 + PAIR
 MOTION_COLUMNS = FULL_COLUMNS - POSE_COLUMNS
 
-# Words that do not change; their values: `constants`.
+# Words that do not change; `Window32.load` of vio/float32/window.py writes them.
 NEGATIVE, DAMPING, FLOOR, LANDMARK_FLOOR, LEAST_INVERSE_DEPTH, CAMERAS = 0, 1, 2, 3, 4, 5
-CONSTANT_WORDS = CAMERAS + 2 * 26
+HUBER = CAMERAS + 2 * 26
+GRAVITY = HUBER + 1
+CONSTANT_WORDS = GRAVITY + 3
 PIVOT_FLOOR = np.float32(2.0**-24)  # of a diagonal entry: a rounding of it
 LANDMARK_PIVOT_FLOOR = np.float32(2.0**-20)  # of few rows, of which some may tell nothing
 WAITING = 18  # rows of a QR update: few calls, little work on zeros
 SHORTEST_INVERSE_DEPTH = np.float32(1e-3)  # not beyond a kilometre
+
+
+def factor_words(factor: "ImuFactor") -> np.ndarray:
+    """Return an inertial factor's words (FACTOR_WORDS,)."""
+    pre, W = factor.pre, factor.W
+    motion = FULL_COLUMNS - BIAS_WORDS
+    triangle, six = np.tril_indices(motion), np.arange(motion, FULL_COLUMNS)
+    parts = [pre.dt_s], pre.dR, pre.dv, pre.dp, pre.J_bias, W[triangle], W[six, six], factor.bias0
+    return np.concatenate([np.asarray(part, np.float32).ravel() for part in parts])
+
+
+def factor_of(words: np.ndarray, dtype: type) -> SimpleNamespace:
+    """Return what `factor_words` has written, in the names of `ImuFactor`."""
+    motion = FULL_COLUMNS - BIAS_WORDS
+    W: np.ndarray = np.zeros((FULL_COLUMNS, FULL_COLUMNS), dtype)
+    (dt,), dR, dv, dp, J_bias, triangle, diagonal, bias0 = np.split(
+        words, np.cumsum([1, 9, 3, 3, 54, 45, BIAS_WORDS])
+    )
+    six = np.arange(motion, FULL_COLUMNS)
+    W[np.tril_indices(motion)], W[six, six] = triangle, diagonal
+    pre = SimpleNamespace(
+        dt_s=dt, dR=dR.reshape(3, 3), dv=dv, dp=dp, J_bias=J_bias.reshape(9, BIAS_WORDS)
+    )
+    return SimpleNamespace(pre=pre, W=W, bias0=bias0, slot_i=0, slot_j=1)
 
 
 @dataclass(frozen=True)
@@ -182,7 +215,7 @@ def memory_map(s: Structure, columns: Sequence[Columns], table: int | None = Non
         LANDMARK_WORDS * max(table or 0, len(s.landmarks)), 2 * s.observations,
         max(packed_words(k, w + 1) for k, w in ((rows, width), (left, left))),
         max(rows, left), packed_words(n, n + 1), frames * PAIR_WORDS, largest * ROW_PITCH,
-        3 * (3 + 6 * most + 1), FULL_COLUMNS * (2 * FULL_COLUMNS + 1),
+        3 * (3 + 6 * most + 1), INERTIAL_WORDS,
         WAITING * waiting_pitch(left), left + 3, n, n, n, n,
     )  # fmt: skip
     starts = [at]

@@ -17,8 +17,8 @@ from vio.float32.memory_map import Columns, MemoryMap
 from vio.float32.schedule import Observed
 from vio.float32.structure import Structure
 
-_FAR = np.float32(1e20)  # a robust threshold whose square nothing exceeds: weights follow
-_HALF, _ONE = np.float32(0.5), np.float32(1.0)
+FAR = np.float32(1e20)  # a robust threshold whose square nothing exceeds: weights follow
+_ZERO, _HALF, _ONE = np.float32(0.0), np.float32(0.5), np.float32(1.0)
 # A row as `linearize` gives it (landmark, residual, host, target) in the order of the memory.
 _ORDER = [0, 1, 2, *range(4, 16), 3]
 _POSE = np.arange(12)  # words of a state: rotation, position
@@ -31,7 +31,7 @@ def camera_words(rig: RigArrays, weight: np.ndarray) -> np.ndarray:
     for cam in range(2):
         out[cam] = np.concatenate([
             rig.R_cam_body[cam].ravel(), rig.p_cam_body[cam], rig.R_body_cam0.ravel(),
-            rig.p_body_cam0, [weight[cam], _FAR],
+            rig.p_body_cam0, [weight[cam], FAR],
         ])  # fmt: skip
     return out
 
@@ -57,7 +57,6 @@ def observe(
     s: Structure,
     observed: Sequence[Observed],
     columns: Columns,
-    huber: np.float32,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the weighted rows (O, 2, 16) of the rays of `ways`, and their robust costs (O,).
 
@@ -72,31 +71,31 @@ def observe(
     begins = np.searchsorted(index, np.arange(len(observed)))
     number = np.arange(len(index)) - begins[index]
 
-    operands = np.zeros((len(index), 55), np.float32)
+    operands = np.zeros((len(index), 55), memory.dtype)
     operands[:, 24:50] = memory[m.CAMERAS + 26 * camera[:, None] + np.arange(26)]
     landmark = where.landmarks + m.LANDMARK_WORDS * table[index]
     operands[:, 50:53] = memory[landmark[:, None] + np.arange(3)]
     operands[:, 53:55] = memory[(first[index] + 2 * number)[:, None] + np.arange(2)]
-    out = np.zeros((len(index), 2, 16), np.float32)
-    found = np.zeros(len(index), bool)
+    out = np.zeros((len(index), 2, 16), memory.dtype)
+    found: np.ndarray = np.zeros(len(index), kernels.condition)
 
     def place(which: np.ndarray, offset: int) -> None:
         for at, frames in ((0, host), (12, frame)):
             start = where.states + offset + m.STATE_WORDS * frames[which]
             operands[which, at : at + 12] = memory[start[:, None] + _POSE]
 
-    found[own], out[own, :, :4] = _rows(kernels, "linearize_own", operands[own], 4)
+    found[own], out[own, :, :4] = kernels.linearized("linearize_own", operands[own], 4)
     other, again = np.flatnonzero(~own), np.flatnonzero(twice)
     place(other, 0)
-    found[other], out[other] = _rows(kernels, "linearize", operands[other], 16)
+    found[other], out[other] = kernels.linearized("linearize", operands[other], 16)
     place(again, _HALF_STATE)
-    ahead, jacobians = _rows(kernels, "linearize", operands[again], 16)
+    ahead, jacobians = kernels.linearized("linearize", operands[again], 16)
     jacobians[:, :, 3] = out[again, :, 3]
     out[again] = jacobians
     found[again] &= ahead
 
-    out = np.where(found[:, None, None], out, np.float32(0.0))
-    factor, costs = robust(kernels, out[:, :, 3], huber)
+    out = kernels.where(found[:, None, None], out, _ZERO)
+    factor, costs = robust(kernels, out[:, :, 3], memory[m.HUBER])
     rows = kernels.mul(out, factor[:, None, None])[:, :, _ORDER]
     if observed and (step := observed[0].moved) is not None:
         pose = step + np.array(columns.pose, np.int64)
@@ -118,16 +117,6 @@ def moved(kernels: Kernels, rows: np.ndarray, dx: np.ndarray) -> np.ndarray:
     return kernels.add(rows[:, :, m.RESIDUAL], total)
 
 
-def _rows(
-    kernels: Kernels, kernel: str, operands: np.ndarray, width: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return which are in front, and the rows (N, 2, width) of `linearize` or `linearize_own`."""
-    if not len(operands):
-        return np.zeros(0, bool), np.zeros((0, 2, width), np.float32)
-    out = kernels.batch(kernel, operands)
-    return out.view(np.uint32)[:, 0] == 1, out[:, 1:].reshape(-1, 2, width).copy()
-
-
 def robust(
     kernels: Kernels, residuals: np.ndarray, delta: np.float32
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -135,12 +124,8 @@ def robust(
     e2 = kernels.multiply_add(
         kernels.mul(residuals[:, 0], residuals[:, 0]), residuals[:, 1], residuals[:, 1]
     )
-    far = e2 > np.float32(delta * delta)
-    e = kernels.sqrt(np.where(far, e2, _ONE))
-    factor = np.where(far, kernels.sqrt(kernels.div(delta, e)), _ONE)
-    costs = np.where(
-        far,
-        kernels.mul(delta, kernels.sub(e, np.float32(_HALF * delta))),
-        kernels.mul(_HALF, e2),
-    )
-    return factor, costs
+    far = kernels.less(delta * delta, e2)
+    e = kernels.sqrt(kernels.where(far, e2, _ONE))
+    factor = kernels.where(far, kernels.sqrt(kernels.div(delta, e)), _ONE)
+    beyond = kernels.mul(delta, kernels.sub(e, _HALF * delta))
+    return factor, kernels.where(far, beyond, kernels.mul(_HALF, e2))

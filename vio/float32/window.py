@@ -7,6 +7,7 @@ that is reported) stays as it is.
 """
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from vio.float32.calls import CallList
 from vio.float32.execute import Results, run
 from vio.float32.inertial import imu_rows, local_difference, retract
 from vio.float32.kernels import Kernels
+from vio.float32.lane_words import Layout
 from vio.float32.marginalize import marginalize
 from vio.float32.memory_map import Columns, MemoryMap
 from vio.float32.observe import camera_words, observe
@@ -58,11 +60,16 @@ class Window32(Window):
         memory[m.NEGATIVE], memory[m.DAMPING] = -1.0, self.config.damping
         memory[m.FLOOR], memory[m.LANDMARK_FLOOR] = m.PIVOT_FLOOR, m.LANDMARK_PIVOT_FLOOR
         memory[m.LEAST_INVERSE_DEPTH] = m.SHORTEST_INVERSE_DEPTH
-        memory[m.CAMERAS : where.states] = camera_words(self.rig, self.weight).ravel()
+        memory[m.CAMERAS : m.HUBER] = camera_words(self.rig, self.weight).ravel()
+        memory[m.HUBER] = self.config.huber
+        memory[m.GRAVITY : m.GRAVITY + 3] = self.gravity
         slots = self.order
         parts = (self.R, self.vec, self.R_lin, self.vec_lin)
         words = np.concatenate([a[slots].reshape(len(slots), -1) for a in parts], axis=1)
         memory[where.states : where.states + words.size] = words.ravel()
+        for k, factor in enumerate(self.factors):
+            at = where.factors + m.FACTOR_WORDS * k
+            memory[at : at + m.FACTOR_WORDS] = m.factor_words(factor)
         rows = np.array([lm.row for lm in s.landmarks], np.int64)
         place = where.landmarks + m.LANDMARK_WORDS * np.arange(len(rows))
         memory[place[:, None] + np.arange(3)] = self.lm[rows]
@@ -94,8 +101,7 @@ class Window32(Window):
 
         costs = np.zeros(0, np.float32)
         if observed := operands(c.OBSERVE):
-            huber = np.float32(self.config.huber)
-            rows, costs = observe(self.kernels, memory, where, s, observed, columns, huber)
+            rows, costs = observe(self.kernels, memory, where, s, observed, columns)
             words = np.ascontiguousarray(rows).reshape(-1)
             begin = 0
             for k, o in zip(numbers[c.OBSERVE], observed, strict=True):
@@ -138,10 +144,18 @@ class Window32(Window):
         slots = np.array([self.order[f] for f in frames])
         sizes = np.array([len(o.columns) for o in moved])
         columns = np.concatenate([o.columns for o in moved])
-        retract(self.kernels, self, slots, sizes, memory[where.x + columns])
-        words = np.concatenate([self.R[slots].reshape(-1, 9), self.vec[slots]], axis=1)
+        states = SimpleNamespace(R=self.R.copy(), vec=self.vec.copy())
+        retract(self.kernels, states, slots, sizes, memory[where.x + columns])  # type: ignore[arg-type]
+        words = np.concatenate([states.R[slots].reshape(-1, 9), states.vec[slots]], axis=1)
         at = np.arange(words.shape[1])
         return [(where.state(f) + at, w) for f, w in zip(frames, words, strict=True)]
+
+    def execute(self, calls: CallList, layout: Layout, memory: np.ndarray, results: Results) -> int:
+        """Execute a list on a memory, in place; return how many pivots were not above their floor.
+
+        results: of its lane programs.
+        """
+        return run(calls, memory, self.kernels, results)
 
     # A step -------------------------------------------------------------------------------------
 
@@ -156,7 +170,7 @@ class Window32(Window):
         where, kernels = step.where, self.kernels
         memory = self.load(s, where)
         results, costs = self.results(step.linearize, s, step.columns, where, memory)
-        run(step.linearize, memory, kernels, results)
+        self.execute(step.linearize, Layout(s, step.columns, where), memory, results)
         self._step = s, step, memory
         squares = [
             results[k][1].reshape(FULL_COLUMNS, -1)[:, -1]
@@ -181,14 +195,14 @@ class Window32(Window):
 
     def _solve(self, H: np.ndarray, g: np.ndarray, damping: float) -> tuple[bool, np.ndarray]:
         assert self._step is not None
-        _, step, memory = self._step
+        s, step, memory = self._step
         where, n = step.where, len(g)
         i, j = _triangle(n)
         back = np.argsort(_of_step(step.columns))
         whole = (H + np.triu(H, 1).T)[np.ix_(back, back)]
         memory[where.H : where.H + len(i)] = np.column_stack([whole, g[back]])[i, j]
         memory[m.DAMPING] = damping
-        low = run(step.solve, memory, self.kernels, {})
+        low = self.execute(step.solve, Layout(s, step.columns, where), memory, {})
         if self.kernels.trace is not None:
             U = np.zeros((n, n + 1), np.float32)
             U[i, j] = memory[where.H : where.H + len(i)]
@@ -202,7 +216,10 @@ class Window32(Window):
         where = step.where
         memory[where.x + _of_step(step.columns)] = dx
         results, _ = self.results(step.update, s, step.columns, where, memory)
-        run(step.update, memory, self.kernels, results)
+        self.execute(step.update, Layout(s, step.columns, where), memory, results)
+        slots = self.order
+        states = memory[where.states : where.state(len(slots))].reshape(-1, m.STATE_WORDS)
+        self.R[slots], self.vec[slots] = states[:, :9].reshape(-1, 3, 3), states[:, 9:21]
         rows = np.array([lm.row for lm in s.landmarks], np.int64)
         place = where.landmarks + m.LANDMARK_WORDS * np.arange(len(rows))
         self.lm[rows] = memory[place[:, None] + np.arange(3)]
@@ -219,7 +236,7 @@ class Window32(Window):
         memory = self.load(s, where)
         for calls in (marginal.start, marginal.calls):
             results, _ = self.results(calls, s, marginal.columns, where, memory)
-            run(calls, memory, self.kernels, results)
+            self.execute(calls, Layout(s, marginal.columns, where), memory, results)
         gone, kept = marginal.columns.gone, marginal.columns.count - marginal.columns.gone
         i, j = _triangle(kept)
         J = np.zeros((kept, kept + 1), np.float32)

@@ -106,9 +106,11 @@ def run(args: argparse.Namespace) -> int:
 def _write() -> int:
     from vio.hw.hls.blocks import GEN
     from vio.hw.hls.sequenced_blocks import generated_files
+    from vio.hw.lanes.microcode import verilog
 
     GEN.mkdir(exist_ok=True)
-    for name, text in generated_files().items():
+    lanes = {"lane_program.v": verilog("vio hw hls --write")}
+    for name, text in (generated_files() | lanes).items():
         path = GEN / name
         path.write_text(text)
         print(f"wrote {path.relative_to(GEN.parents[1])}")

@@ -6,7 +6,7 @@ registers and cycles of a program are those of the code that `--backend float32`
 """
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, cached_property
 from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
@@ -25,29 +25,40 @@ SEEN, RESIDUALS = (0,), (4, 20)  # among the results of `linearize`: in front, t
 JACOBIANS = tuple(k for k in range(1, 33) if k not in RESIDUALS)
 
 
-class _Value:
+class Value:
     """Record the operations on a value."""
 
-    def __init__(self, trace: "_Trace", number: int) -> None:
+    def __init__(self, trace: "Trace", number: int) -> None:
         self.trace, self.number = trace, number
 
     def __bool__(self) -> bool:
         raise TypeError("a lane program branches by a value")
 
+    def __mul__(self, other: Any) -> "Value":
+        return self.trace.operation("mul", self, other)
 
-class _Trace:
+    __rmul__ = __mul__  # a product of floats does not depend on the order
+
+    def __and__(self, other: Any) -> "Value":
+        return self.trace.operation("and", self, other)
+
+    def __neg__(self) -> "Value":
+        return self.trace.operation("neg", self)
+
+
+class Trace:
     """Number values by what they are: ("input", name), ("constant", bits) or (kind, *operands)."""
 
     def __init__(self) -> None:
         self.keys: dict[tuple[Any, ...], int] = {}
 
-    def value(self, *key: Any) -> _Value:
+    def value(self, *key: Any) -> Value:
         """Return the value of a key."""
-        return _Value(self, self.keys.setdefault(key, len(self.keys)))
+        return Value(self, self.keys.setdefault(key, len(self.keys)))
 
     def number(self, x: Any) -> int:
         """Return the number of a value or of a constant."""
-        if isinstance(x, _Value):
+        if isinstance(x, Value):
             return x.number
         bits = 0xFFFFFFFF if x is True else int(np.float32(x).view(np.uint32))
         return self.value("constant", bits).number
@@ -57,44 +68,50 @@ class _Trace:
         kind, *bits = list(self.keys)[number]
         return np.uint32(bits[0]).view(np.float32) if kind == "constant" else None
 
-    def folded(self, kind: str, x: int, y: int) -> _Value | None:
+    def folded(self, kind: str, x: int, y: int) -> Value | None:
         """Return what an operation gives whatever its unknown operand is; None: it depends."""
         a, b = self.constant(x), self.constant(y)
         if a is not None and b is not None and hasattr(fp32, kind):
-            return _Value(self, self.number(getattr(fp32, kind)(a, b)))
+            return Value(self, self.number(getattr(fp32, kind)(a, b)))
         if kind == "lt" and a == np.inf:  # nothing is larger
-            return _Value(self, self.number(np.float32(0.0)))
+            return Value(self, self.number(np.float32(0.0)))
         if kind in ("and", "andn", "or") and a is not None and not a.view(np.uint32):
-            return _Value(self, x if kind == "and" else y)
+            return Value(self, x if kind == "and" else y)
         if kind == "mul" and a == 1.0 and list(self.keys)[y][0] in ARITHMETIC:
-            return _Value(self, y)  # a result has no subnormals and one NaN
+            return Value(self, y)  # a result has no subnormals and one NaN
         if kind == "mul" and b == 1.0 and list(self.keys)[x][0] in ARITHMETIC:
-            return _Value(self, x)
+            return Value(self, x)
         return None
 
+    def operation(self, kind: str, *operands: Any) -> Value:
+        """Return the value of an operation of `operations`."""
+        value: Value = self.operations[kind](*operands)
+        return value
+
+    @cached_property
     def operations(self) -> dict[str, Any]:
-        """Return what takes the place of the functions of float.py."""
+        """What takes the place of the functions of float.py."""
 
         def two(kind: str) -> Any:
-            def record(x: Any, y: Any) -> _Value:
+            def record(x: Any, y: Any) -> Value:
                 a, b = self.number(x), self.number(y)
                 known = self.folded(kind, a, b)
                 return self.value(kind, a, b) if known is None else known
 
             return record
 
-        def select(condition: _Value, x: Any, y: Any) -> _Value:
+        def select(condition: Value, x: Any, y: Any) -> Value:
             taken = two("and")(condition, x)
             return two("or")(taken, two("andn")(condition, y))
 
-        def root(x: Any) -> _Value:
+        def root(x: Any) -> Value:
             return self.value("sqrt", self.number(x), self.number(x))
 
-        def bits(value: int) -> _Value:
+        def bits(value: int) -> Value:
             return self.value("constant", value)
 
         return {
-            **{kind: two(kind) for kind in ("add", "sub", "mul", "div", "lt", "le", "eq")},
+            **{kind: two(kind) for kind in ("add", "sub", "mul", "div", "lt", "le", "eq", "and")},
             "sqrt": root,
             "neg": lambda x: two("xor")(x, bits(SIGN)),
             "absolute": lambda x: two("and")(x, bits(MAGNITUDE)),
@@ -103,16 +120,20 @@ class _Trace:
         }
 
 
-def _objects(shape: Any, *_: Any) -> np.ndarray:
+def objects(shape: Any, *_: Any) -> np.ndarray:
     return np.zeros(shape, object)
 
 
-class _Traced:
+class Traced:
     """Make a module's compiled functions call what records, once for each module."""
 
-    def __init__(self, trace: _Trace) -> None:
-        self.operations = trace.operations()
+    def __init__(self, trace: Trace) -> None:
+        self.operations = trace.operations
         self.spaces: dict[str, dict[str, Any]] = {}
+
+    def run(self, fill: batches.Fill, words: np.ndarray, out: np.ndarray) -> None:
+        """Run a kernel's loop on operands (N, inputs), recorded."""
+        self.space(batches)[fill.__name__](words, out)
 
     def space(self, module: ModuleType) -> dict[str, Any]:
         """Return a module's names, with functions that record."""
@@ -124,7 +145,7 @@ class _Traced:
                 space[name] = self.operations[name]
             elif value is np:
                 space[name] = SimpleNamespace(
-                    empty=_objects, zeros=_objects, float32=np.float32, uint32=lambda x: x,
+                    empty=objects, zeros=objects, float32=np.float32, uint32=lambda x: x,
                     ndarray=np.ndarray,
                 )  # fmt: skip
             elif value is fp32:
@@ -149,14 +170,14 @@ def program(kernel: str, wanted: Sequence[int] | None = None, specialised: bool 
     specialised: to the operands of `FIXED`, whose operations fall away.
     """
     inputs, outputs, fill = SIMPLE[kernel] if kernel in SIMPLE else COMPOSITE[kernel]
-    trace = _Trace()
+    trace = Trace()
     names = [f"w.{k}" for k in range(inputs)]
-    row = _objects((1, inputs))
+    row = objects((1, inputs))
     row[0] = [trace.value("input", name) for name in names]
     for k, constant in FIXED.get(kernel, {}).items() if specialised else ():
         row[0, k] = np.float32(constant)
-    out = _objects((1, outputs))
-    _Traced(trace).space(batches)[fill.__name__](row, out)
+    out = objects((1, outputs))
+    Traced(trace).run(fill, row, out)
     results = [out[0, k] for k in (range(outputs) if wanted is None else wanted)]
     return numbered(names, list(trace.keys), [trace.number(r) for r in results])
 
