@@ -276,8 +276,8 @@ class HwConfig(Section):
     stereo_segments: int = whole(4, 1, 7)
     max_stereo_width: int = whole(31, 3, 31, odd=True)  # stereo window, pixels
     max_stereo_height: int = whole(7, 3, 15, odd=True)
-    # One corner candidate is kept for each tile of this side.
-    tile_px: int = whole(16, 4, 64, multiple=4)
+    # One corner candidate is kept for each tile of this side, whose places the chip holds as bits.
+    tile_px: int = whole(16, 4, 64, power=True)
     # Rows of a frame buffer that the next frame may fill during tracking.
     spare_rows: int = whole(96, 0, 1024)
     lens_table: int = whole(128, 16, 255)  # intervals of the radial distortion tables

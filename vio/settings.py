@@ -30,23 +30,24 @@ class Choice:
 
 @dataclass(frozen=True)
 class Whole:
-    """Allow whole numbers from least to greatest; odd ones only, or multiples only."""
+    """Allow whole numbers from least to greatest; odd ones or powers of two only."""
 
     least: int
     greatest: int
     odd: bool
-    multiple: int
+    power: bool
 
     def problem(self, value: Any) -> str:
         """Return what is wrong with a value; empty when nothing is."""
         if type(value) is not int:
             return _wrong_type("a whole number", value)
-        good = self.least <= value <= self.greatest and value % self.multiple == 0
-        if good and (value % 2 == 1 or not self.odd):
+        good = self.least <= value <= self.greatest
+        good = good and (value % 2 == 1 or not self.odd)
+        if good and (value & (value - 1) == 0 or not self.power):
             return ""
         kind = "an odd number" if self.odd else "a whole number"
-        if self.multiple > 1:
-            kind = f"a multiple of {self.multiple}"
+        if self.power:
+            kind = "a power of two"
         return (
             f"= {quoted(value)} is out of range; give {kind} from {self.least} to {self.greatest}"
         )
@@ -113,9 +114,9 @@ def choice(*known: str, refused: dict[str, str] | None = None) -> str:
     return value
 
 
-def whole(default: int, least: int, greatest: int, odd: bool = False, multiple: int = 1) -> int:
+def whole(default: int, least: int, greatest: int, odd: bool = False, power: bool = False) -> int:
     """Return the field of a whole number from least to greatest."""
-    value: int = _setting(default, Whole(least, greatest, odd, multiple))
+    value: int = _setting(default, Whole(least, greatest, odd, power))
     return value
 
 
