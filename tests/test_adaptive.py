@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.simulation import Simulation, odometry_of
-from tests.test_pipeline import config, same, trajectory
+from tests.test_pipeline import config, same
 from vio.adaptive import AdaptiveConfig, Decision, Evidence, Level, Policy, Vision
 from vio.config import Config, load_config
 from vio.data import State, Status, StereoFrame, Tracks
@@ -20,7 +20,7 @@ from vio.errors import VioError
 from vio.eval.metrics import evaluate
 from vio.frontend.replay import ReplayFrontEnd
 from vio.geometry import mul33
-from vio.odometry import Odometry, run
+from vio.odometry import Odometry, run, trajectory_of
 
 FRAME_NS = 50_000_000
 RULES = AdaptiveConfig(on=True)
@@ -185,7 +185,7 @@ def adaptive(sim: Simulation, *overrides: str) -> tuple[Odometry, Moved]:
 
 def ate_m(sim: Simulation, states: list[State]) -> float:
     """Return the ATE over all poses."""
-    return evaluate(trajectory(states), sim.ground_truth).ate_se3_m
+    return evaluate(trajectory_of(states), sim.ground_truth).ate_se3_m
 
 
 @pytest.mark.parametrize("seed", [0, 2])

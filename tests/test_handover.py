@@ -21,8 +21,7 @@ from vio.data import State, Status, StereoFrame
 from vio.datasets import open_dataset
 from vio.datasets.base import Dataset
 from vio.handover import CameraHandover
-from vio.odometry import run
-from vio.trajectory import Trajectory
+from vio.odometry import run, trajectory_of
 
 IMAGE = np.zeros((4, 4), np.uint8)
 STEP_NS = 50_000_000
@@ -174,15 +173,6 @@ def fly(data: Dataset, start_s: float, end_s: float, *settings: str) -> list[Sta
     return list(run(spoilt, odometry, int(data.frame_t_ns[0] + 8e9)))  # type: ignore[arg-type]
 
 
-def trajectory(states: list[State]) -> Trajectory:
-    posed = [s for s in states if s.p_world_body is not None]
-    return Trajectory(
-        np.array([s.t_ns for s in posed]),
-        np.array([s.p_world_body for s in posed]),
-        np.array([s.q_world_body for s in posed]),
-    )
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("arithmetic", ["float", "float32"])
 def test_the_right_camera_bridges_a_dead_left_one(real_data: Path, arithmetic: str) -> None:
@@ -209,7 +199,7 @@ def test_the_right_camera_bridges_a_dead_left_one(real_data: Path, arithmetic: s
     back = next(k for k, at in enumerate(t) if at >= 6.2)
     assert not set.union(*ids[back:]) & set.union(*ids[: back - 6])  # never used again
     truth = truth_of(folder)
-    assert ate_m(trajectory(states), truth) <= 1.5 * ate_m(trajectory(undisturbed), truth)
+    assert ate_m(trajectory_of(states), truth) <= 1.5 * ate_m(trajectory_of(undisturbed), truth)
 
 
 @pytest.mark.slow
@@ -217,6 +207,6 @@ def test_a_left_camera_that_never_was_leaves_the_right_one_to_start(real_data: P
     folder = real_data / "euroc" / "MH_01_easy"
     states = fly(open_dataset(folder), 0.0, 99.0)
     assert states[-1].status is Status.TRACKING
-    assert ate_m(trajectory(states), truth_of(folder)) < 0.05
+    assert ate_m(trajectory_of(states), truth_of(folder)) < 0.05
     never = fly(open_dataset(folder), 0.0, 99.0, "frontend.right_after_s=0")
     assert all(s.p_world_body is None for s in never)

@@ -15,7 +15,7 @@ from vio.datasets import open_dataset
 from vio.datasets.tracks import TrackFrame
 from vio.errors import VioError
 from vio.eval.metrics import evaluate
-from vio.odometry import ImuPose, Odometry, run
+from vio.odometry import ImuPose, Odometry, run, trajectory_of
 from vio.trajectory import Trajectory
 from vio.workers import threads
 
@@ -44,16 +44,6 @@ def simulate(seed: int, motion: str = "moving") -> tuple[Simulation, tuple[State
     return sim, tuple(run(sim, odometry_of(sim, config())))
 
 
-def trajectory(states: tuple[State, ...] | list[State]) -> Trajectory:
-    """Return the poses of the states that have one."""
-    posed = [s for s in states if s.p_world_body is not None]
-    return Trajectory(
-        np.array([s.t_ns for s in posed]),
-        np.array([s.p_world_body for s in posed]),
-        np.array([s.q_world_body for s in posed]),
-    )
-
-
 def same(a: State, b: State) -> bool:
     """Return whether two states are equal to the last bit."""
     if (a.t_ns, a.status, a.segment) != (b.t_ns, b.status, b.segment):
@@ -66,7 +56,7 @@ def same(a: State, b: State) -> bool:
 @pytest.mark.parametrize("seed", [0, 2])
 def test_motion_is_tracked_to_millimetres_from_a_start_in_motion(seed: int) -> None:
     sim, states = simulate(seed)
-    metrics = evaluate(trajectory(states), sim.ground_truth)
+    metrics = evaluate(trajectory_of(states), sim.ground_truth)
     assert metrics.ate_se3_m < 0.015
     assert states[8].status is Status.TRACKING  # 0.4 s after the first frame
     assert all(s.p_world_body is None for s in states[:8])
@@ -75,7 +65,7 @@ def test_motion_is_tracked_to_millimetres_from_a_start_in_motion(seed: int) -> N
 @pytest.mark.parametrize("seed", [1, 3])
 def test_it_starts_at_rest_too_and_does_not_drift_there(seed: int) -> None:
     sim, states = simulate(seed, "rest")
-    metrics = evaluate(trajectory(states), sim.ground_truth)
+    metrics = evaluate(trajectory_of(states), sim.ground_truth)
     assert metrics.ate_se3_m < 0.015
     assert states[8].status is Status.TRACKING
     still = np.array([s.p_world_body for s in states[8:76]])
@@ -175,14 +165,14 @@ def test_float32_is_as_accurate_as_float64() -> None:
     for seed in (0, 2, 4):
         sim, states = simulate(seed)
         single = list(run(sim, odometry_of(sim, config('backend.precision="float32"'))))
-        ate = [evaluate(trajectory(s), sim.ground_truth).ate_se3_m for s in (single, states)]
+        ate = [evaluate(trajectory_of(s), sim.ground_truth).ate_se3_m for s in (single, states)]
         ratio.append(ate[0] / ate[1])
     assert np.mean(ratio) < 1.05
 
 
 def test_wrong_tracks_do_not_break_it() -> None:
     sim = Simulation(0, outliers=0.1)
-    metrics = evaluate(trajectory(list(run(sim, odometry_of(sim, config())))), sim.ground_truth)
+    metrics = evaluate(trajectory_of(list(run(sim, odometry_of(sim, config())))), sim.ground_truth)
     assert metrics.ate_se3_m < 0.03
 
 
@@ -193,7 +183,7 @@ def test_a_short_loss_of_vision_is_bridged_and_said() -> None:
     assert set(blind) == {Status.INERTIAL}
     assert states[-1].status is Status.TRACKING
     assert states[-1].segment == 1
-    assert evaluate(trajectory(states), sim.ground_truth).ate_se3_m < 0.05
+    assert evaluate(trajectory_of(states), sim.ground_truth).ate_se3_m < 0.05
     before, after = states[59], states[69]
     assert np.trace(after.covariance[3:6, 3:6]) > np.trace(before.covariance[3:6, 3:6])
 
@@ -208,7 +198,7 @@ def test_a_long_loss_of_vision_ends_the_segment_and_it_starts_again() -> None:
     assert at[6.5].status is Status.TRACKING
     assert at[6.5].segment == 2
     second = [s for s in states if s.segment == 2 and s.p_world_body is not None]
-    assert evaluate(trajectory(second), sim.ground_truth).ate_se3_m < 0.015
+    assert evaluate(trajectory_of(second), sim.ground_truth).ate_se3_m < 0.015
     first = [s for s in states if s.segment == 1 and s.p_world_body is not None]
     # The new segment begins where inertial data carried the last pose, as far as they are good.
     ends = first[-1], second[0]
@@ -233,8 +223,8 @@ def test_a_hole_in_the_inertial_data_is_bridged_by_vision() -> None:
     assert odometry.counters["imu_gap"] == 1
     assert states[-1].status is Status.TRACKING
     assert {s.segment for s in states if s.p_world_body is not None} == {1}
-    whole = evaluate(trajectory(simulate(2)[1]), sim.ground_truth).ate_se3_m
-    assert evaluate(trajectory(states), sim.ground_truth).ate_se3_m < 1.5 * whole
+    whole = evaluate(trajectory_of(simulate(2)[1]), sim.ground_truth).ate_se3_m
+    assert evaluate(trajectory_of(states), sim.ground_truth).ate_se3_m < 1.5 * whole
 
 
 def test_imu_rate_predictions_are_causal_and_near_the_truth() -> None:
@@ -268,7 +258,7 @@ def test_smoothed_poses_come_once_each_in_order_of_time() -> None:
         np.array([p.p_world_body for p in smoothed]),
         np.array([p.q_world_body for p in smoothed]),
     )
-    causal = evaluate(trajectory(states), sim.ground_truth).ate_se3_m
+    causal = evaluate(trajectory_of(states), sim.ground_truth).ate_se3_m
     assert evaluate(est, sim.ground_truth).ate_se3_m < 1.2 * causal
 
 
@@ -351,6 +341,6 @@ def test_real_tracks_reach_the_bar(real_data: Path) -> None:
     dataset = open_dataset(real_data / "euroc_tracks" / "imu_april")
     settings = load_config("euroc", ['frontend.engine="replay"'])
     states = list(run(dataset, odometry_of(dataset, settings)))
-    metrics = evaluate(trajectory(states), dataset.ground_truth)
+    metrics = evaluate(trajectory_of(states), dataset.ground_truth)
     assert metrics.ate_se3_m < 0.015
     assert {s.segment for s in states if s.p_world_body is not None} == {1}

@@ -24,7 +24,7 @@ from tools.faults.scenes import SCENES, Scene, largest_displacement_m, slowness
 from vio.config import load_config
 from vio.datasets import open_dataset
 from vio.engines import make_odometry
-from vio.odometry import run
+from vio.odometry import run, trajectory_of
 from vio.render.calibration import euroc_rig
 from vio.render.scenario import load_scenario
 from vio.trajectory import Trajectory
@@ -263,11 +263,7 @@ def flown(folder: Path) -> dict[int, Trajectory]:
     segments = {}
     for number in dict.fromkeys(s.segment for s in states if s.p_world_body is not None):
         part = [s for s in states if s.segment == number and s.p_world_body is not None]
-        segments[number] = Trajectory(
-            np.array([s.t_ns for s in part]),
-            np.array([s.p_world_body for s in part]),
-            np.array([s.q_world_body for s in part]),
-        )
+        segments[number] = trajectory_of(part)
     return segments
 
 

@@ -14,9 +14,8 @@ from vio.config import Config, load_config
 from vio.data import Status
 from vio.errors import VioError
 from vio.eval.metrics import evaluate
-from vio.odometry import run
+from vio.odometry import run, trajectory_of
 from vio.rates import MAX_AGE, frame_limits, frames_in
-from vio.trajectory import Trajectory
 
 
 def test_at_20_hz_the_limits_are_the_registers_of_the_recorded_equivalence() -> None:
@@ -66,11 +65,7 @@ def tracked_ate_m(sim: Simulation, frame_rate_hz: float) -> float:
     assert posed, f"no pose; {states[-1].reason}"
     assert (posed[0].t_ns - states[0].t_ns) * 1e-9 <= max(0.5, 3.0 / frame_rate_hz + 1e-6)
     assert {s.status for s in posed} == {Status.TRACKING}
-    estimate = Trajectory(
-        np.array([s.t_ns for s in posed]),
-        np.array([s.p_world_body for s in posed]),
-        np.array([s.q_world_body for s in posed]),
-    )
+    estimate = trajectory_of(posed)
     return float(evaluate(estimate, sim.ground_truth).ate_se3_m)
 
 

@@ -29,7 +29,7 @@ from vio.engines import make_odometry
 from vio.errors import VioError
 from vio.eval.metrics import evaluate
 from vio.geometry import exp_so3, log_so3, matrix_from_quaternion, transform_from
-from vio.odometry import run
+from vio.odometry import run, trajectory_of
 from vio.render.inertial import ImuModel, make_imu
 from vio.render.smoothing import fuse_truth, gap_free_spans
 from vio.trajectory import Trajectory, interpolate, rotation_matrices
@@ -143,11 +143,7 @@ def measure(
     end_ns = None if until_s is None else first + round(until_s * 1e9)
     states = list(run(dataset, odometry, end_ns))
     posed = [s for s in states if s.p_world_body is not None]
-    trajectory = Trajectory(
-        np.array([s.t_ns for s in posed]),
-        np.array([s.p_world_body for s in posed]),
-        np.array([s.q_world_body for s in posed]),
-    )
+    trajectory = trajectory_of(posed)
     later = next((s for s in posed if s.t_ns >= posed[0].t_ns + LATER_S * 1e9), posed[-1])
     left = [np.array(plant.left(s)) for s in (later, posed[-1])]
     ate_m = evaluate(trajectory, truth).ate_se3_m

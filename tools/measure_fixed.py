@@ -34,8 +34,7 @@ from vio.fixed.rectify import rotation_registers
 from vio.fixed.stereo_search import NO_MATCH
 from vio.frontend.base import FrontEnd
 from vio.frontend.float import FloatFrontEnd
-from vio.odometry import run
-from vio.trajectory import Trajectory
+from vio.odometry import run, trajectory_of
 
 BLOCKS = ("codec", "klt", "corners", "ransac", "stereo")
 
@@ -185,12 +184,7 @@ def measure(dataset: str, engine: str, seed: int, overrides: list[str]) -> float
     else:
         frontend = AblatedFrontEnd(data.rig, config, frozenset(engine.split("+")))
     odometry = make_odometry(data.rig, data.imu_noise, config, frontend=frontend)
-    posed = [s for s in run(data, odometry) if s.p_world_body is not None]
-    estimate = Trajectory(
-        np.array([s.t_ns for s in posed]),
-        np.array([s.p_world_body for s in posed]),
-        np.array([s.q_world_body for s in posed]),
-    )
+    estimate = trajectory_of(run(data, odometry))
     return evaluate(estimate, data.ground_truth).ate_se3_m
 
 

@@ -22,7 +22,7 @@ from vio.config import load_config
 from vio.data import Status
 from vio.eval.metrics import evaluate
 from vio.imu import ImuNoise
-from vio.trajectory import Trajectory
+from vio.odometry import trajectory_of
 
 EUROC = ImuNoise()
 
@@ -57,11 +57,7 @@ def measure(noise: ImuNoise, seed: int, seconds: float, settings: list[str]) -> 
     config = load_config("euroc", [*SCENARIO, *settings])
     states, R, p = run_experiment(sim, config)
     posed = [s for s in states if s.p_world_body is not None]
-    estimate = Trajectory(
-        np.array([s.t_ns for s in posed]),
-        np.array([s.p_world_body for s in posed]),
-        np.array([s.q_world_body for s in posed]),
-    )
+    estimate = trajectory_of(posed)
     ate_m = evaluate(estimate, sim.ground_truth).ate_se3_m
     nees = float(pose_nees(sim, posed, R, p)[:, 0].mean())
     return ate_m, nees, float(np.mean([s.status is Status.TRACKING for s in posed]))

@@ -13,8 +13,7 @@ from tests.simulation import Simulation
 from vio import make_odometry
 from vio.config import load_config
 from vio.eval.metrics import evaluate
-from vio.odometry import run
-from vio.trajectory import Trajectory
+from vio.odometry import run, trajectory_of
 
 
 def ate_m(seed: int, seconds: float, frame_rate_hz: float, imu_rate_hz: float) -> float:
@@ -25,11 +24,7 @@ def ate_m(seed: int, seconds: float, frame_rate_hz: float, imu_rate_hz: float) -
     posed = [s for s in states if s.p_world_body is not None]
     if not posed:
         return float("nan")
-    estimate = Trajectory(
-        np.array([s.t_ns for s in posed]),
-        np.array([s.p_world_body for s in posed]),
-        np.array([s.q_world_body for s in posed]),
-    )
+    estimate = trajectory_of(posed)
     return float(evaluate(estimate, sim.ground_truth).ate_se3_m)
 
 

@@ -30,7 +30,7 @@ from vio.datasets.base import LostImages
 from vio.datasets.euroc import EurocDataset
 from vio.eval.metrics import evaluate
 from vio.imu import ImuNoise
-from vio.odometry import run
+from vio.odometry import run, trajectory_of
 from vio.render import open_scenario, write_sequence
 from vio.render.calibration import euroc_rig
 from vio.render.inertial import ImuModel, make_imu
@@ -143,11 +143,7 @@ def error_m(dataset: Picked, seed: int, engine: str) -> tuple[float, bool]:
     posed = [s for s in states if s.p_world_body is not None]
     if len(posed) < 3:
         return float("nan"), False
-    estimate = Trajectory(
-        np.array([s.t_ns for s in posed]),
-        np.array([s.p_world_body for s in posed]),
-        np.array([s.q_world_body for s in posed]),
-    )
+    estimate = trajectory_of(posed)
     assert dataset.ground_truth is not None
     whole = posed[-1].segment == 1 and len(posed) == len(states) - posed[0].frame_index
     return evaluate(estimate, dataset.ground_truth).ate_se3_m, whole

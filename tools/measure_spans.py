@@ -26,10 +26,9 @@ from vio.datasets.euroc import EurocDataset
 from vio.engines import make_odometry
 from vio.errors import VioError
 from vio.eval.metrics import evaluate
-from vio.odometry import run
+from vio.odometry import run, trajectory_of
 from vio.render.sequence import open_hybrid, write_sequence
 from vio.render.smoothing import gap_free_spans
-from vio.trajectory import Trajectory
 
 Job = tuple[Path, int, int, Path]  # recording, number of its span, world, where images are kept
 
@@ -52,11 +51,7 @@ def measure(job: Job) -> tuple[float, dict[str, tuple[float, float, int]]]:
         dataset.imu = imu
         states = list(run(dataset, make_odometry(dataset.rig, dataset.imu_noise, load_config())))
         posed = [s for s in states if s.p_world_body is not None]
-        trajectory = Trajectory(
-            np.array([s.t_ns for s in posed]),
-            np.array([s.p_world_body for s in posed]),
-            np.array([s.q_world_body for s in posed]),
-        )
+        trajectory = trajectory_of(posed)
         ate_m = evaluate(trajectory, sequence.truth).ate_se3_m
         out[name] = ate_m, len(posed) / len(states), len({s.segment for s in posed})
     return float(np.ptp(sequence.t_ns)) * 1e-9, out

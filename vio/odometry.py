@@ -15,7 +15,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -38,6 +38,7 @@ from vio.handover import CameraHandover
 from vio.imu import ImuNoise, integrate_rate
 from vio.imu_buffer import ImuBuffer, ImuPose
 from vio.segments import Segments, SmoothedPose
+from vio.trajectory import Trajectory
 
 
 class MakeOdometry(Protocol):
@@ -338,6 +339,16 @@ def run(
                 imu_poses.append(pose)
             k += 1
         yield odometry.add_frame(frame)
+
+
+def trajectory_of(states: Iterable[State]) -> Trajectory:
+    """Return the poses of the states that have one."""
+    posed = [s for s in states if s.p_world_body is not None]
+    return Trajectory(
+        np.array([s.t_ns for s in posed], np.int64),
+        np.array([s.p_world_body for s in posed]).reshape(-1, 3),
+        np.array([s.q_world_body for s in posed]).reshape(-1, 4),
+    )
 
 
 def _ms(since: float) -> float:

@@ -33,8 +33,7 @@ from vio.frontend.float import FloatFrontEnd
 from vio.frontend.klt import TRACKED, track_windows
 from vio.frontend.pyramid import Pyramid, build_pyramid
 from vio.frontend.stereo import match_stereo
-from vio.odometry import run
-from vio.trajectory import Trajectory
+from vio.odometry import run, trajectory_of
 
 LEVELS = 3
 AGES = (1, 10)
@@ -223,12 +222,7 @@ def measure_ate(
     later = LaterStart(dataset, start_ns)
     odometry = make_odometry(dataset.rig, dataset.imu_noise, config, frontend=frontend)
     states = list(run(later, odometry, until_ns))
-    posed = [s for s in states if s.p_world_body is not None]
-    estimate = Trajectory(
-        np.array([s.t_ns for s in posed]),
-        np.array([s.p_world_body for s in posed]),
-        np.array([s.q_world_body for s in posed]),
-    )
+    estimate = trajectory_of(states)
     metrics = evaluate(
         estimate, dataset.ground_truth, start_ns=start_ns, until_ns=until_ns,
         frame_t_ns=dataset.frame_t_ns, relative=((1.0, "s"), (5.0, "s")),
