@@ -85,10 +85,10 @@ module frontend (
   wire [11:0] count_writes, count_reads;
   wire [TILE_BITS-1:0] candidate_address;
   wire [SW+2*$clog2(TILE_PX)-1:0] candidate;
-  wire w_hold, w_valid, k_r_valid, k_r_ready, k_a_valid, k_a_right, s_r_valid, s_r_ready, s_a_valid;
-  wire [1:0] k_r_buffer, k_r_level, s_r_buffer, s_r_level;
+  wire w_hold, w_valid, k_r_valid, k_r_ready, k_a_valid, s_r_valid, s_r_ready, s_a_valid;
+  wire [1:0] k_r_buffer, k_r_level, k_a_part, s_r_buffer, s_r_level;
   wire [8:0] k_r_column, k_r_row, s_r_column, s_r_row, w_address, cfg_min_alive;
-  wire [511:0] k_a_pixels;
+  wire [255:0] k_a_pixels;
   wire [1023:0] s_a_pixels;
   registers #(.ITERATION_W(IW), .DRAW_W(DW), .TRACK_W(CW), .SCORE_W(SW)) registers_of_host (
       .clk(clk),
@@ -209,7 +209,7 @@ module frontend (
       .count_frame_writes(count_writes[3:0] + count_writes[7:4] + count_writes[11:8]),
       .count_table_reads({1'b0, event_table[0]}),
       .count_table_writes({1'b0, event_table[1]}),
-      .count_region_writes(k_a_valid && k_a_right),
+      .count_region_writes(k_a_valid && k_a_part == 2'd3),
       .count_points(count_points),
       .count_ransac(count_ransac),
       .count_search(s_a_valid),
@@ -272,7 +272,7 @@ module frontend (
       .k_r_column(k_r_column),
       .k_r_row(k_r_row),
       .k_a_valid(k_a_valid),
-      .k_a_right(k_a_right),
+      .k_a_part(k_a_part),
       .k_a_pixels(k_a_pixels),
       .s_r_valid(s_r_valid),
       .s_r_ready(s_r_ready),
@@ -364,7 +364,7 @@ module frontend (
       .k_r_column(k_r_column),
       .k_r_row(k_r_row),
       .k_a_valid(k_a_valid),
-      .k_a_right(k_a_right),
+      .k_a_part(k_a_part),
       .k_a_pixels(k_a_pixels),
       .s_r_valid(s_r_valid),
       .s_r_ready(s_r_ready),

@@ -37,18 +37,19 @@ module fast_reciprocal #(
   endgenerate
 
   localparam STEPS = 18 / BITS;
+  localparam LAST_BIT = IN_W - 1;
   localparam [17:0] FIRST = 18'h20000;  // the remainder after the quotient's leading zeros
 
-  // Bit length: the last set bit that the loop meets is the highest.
-  reg [5:0] bits_d;
+  // Zeros before the leading one: the last set bit that the loop meets is the highest.
+  reg [5:0] zeros_d;
   integer i;
   always @* begin
-    bits_d = 6'd0;
-    for (i = 0; i < IN_W; i = i + 1) if (s_data[i]) bits_d = i[5:0] + 6'd1;
+    zeros_d = 6'd0;
+    for (i = 0; i < IN_W; i = i + 1) if (s_data[i]) zeros_d = LAST_BIT[5:0] - i[5:0];
   end
 
   reg [IN_W-1:0] data_q;
-  reg [5:0] bits_q;
+  reg [5:0] zeros_q, bits_q;
   reg taken_q;  // data_q is to be aligned
   reg [STEPS-1:0] steps_q;  // one bit for each step to come
   reg done_q;
@@ -58,9 +59,9 @@ module fast_reciprocal #(
   reg [17:0] quotient_q;
 
   // 18 bits from the leading one on; zeros enter below where there are fewer.
-  wire [IN_W+17:0] padded = {data_q, 18'd0};
-  wire [IN_W+17:0] aligned = padded >> bits_q;
-  wire unused_high = &{1'b0, aligned[IN_W+17:18]};
+  wire [IN_W-1:0] aligned_all = data_q << zeros_q;
+  wire [17:0] aligned = aligned_all[IN_W-1-:18];
+  wire unused_low = &{1'b0, aligned_all};
 
   // Each step of the restoring division doubles the remainder and takes the divisor off if it fits.
   wire [18*BITS+17:0] remainders;
@@ -92,10 +93,11 @@ module fast_reciprocal #(
   always @(posedge clk) begin
     if (s_valid && s_ready) begin
       data_q <= s_data;
-      bits_q <= bits_d;
+      zeros_q <= zeros_d;
     end
     if (taken_q) begin
-      divisor_q <= aligned[17:0];
+      bits_q <= aligned[17] ? IN_W[5:0] - zeros_q : 6'd0;
+      divisor_q <= aligned;
       power_q <= aligned[16:0] == 17'd0;
       remainder_q <= FIRST;
     end else if (busy) begin

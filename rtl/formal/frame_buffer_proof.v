@@ -31,8 +31,9 @@ module frame_buffer_proof (
     input wire [8:0] r0_row
 );
 
-  wire overflow, left_done, right_done, r0_ready, r1_ready, m0_valid, m0_right, m1_valid;
-  wire [511:0] m0_pixels;
+  wire overflow, left_done, right_done, r0_ready, r1_ready, m0_valid, m1_valid;
+  wire [1:0] m0_part;
+  wire [255:0] m0_pixels;
   wire [1023:0] m1_pixels;
   wire [11:0] count_writes, count_reads;
   frame_buffer dut (
@@ -65,7 +66,7 @@ module frame_buffer_proof (
       .r0_column(r0_column),
       .r0_row(r0_row),
       .m0_valid(m0_valid),
-      .m0_right(m0_right),
+      .m0_part(m0_part),
       .m0_pixels(m0_pixels),
       .r1_valid(1'b0),
       .r1_ready(r1_ready),

@@ -23,8 +23,8 @@
 // Memory:     per ring and bank LEFT_WORDS x 27 and UPPER_WORDS x 18 bits, per bank RIGHT_WORDS x 27;
 //             preset ecp5_85k: 2 x 48 + 40 DP16KD; no multiplier.
 // Latency:    2 cycles from a word to its bank (level 2: 3); from a request to its answer 9 (one
-//             block, client 1, or the left four of eight, client 0, the right four a cycle later).
-//             Throughput: a request of client 0 in two cycles, of client 1 a cycle; 0 goes first.
+//             block, client 1, or the first two of eight, client 0, the others two a cycle).
+//             Throughput: a request of client 0 in four cycles, of client 1 a cycle; 0 goes first.
 `default_nettype none
 
 module frame_buffer (
@@ -65,9 +65,9 @@ module frame_buffer (
     input  wire [   1:0] r0_level,
     input  wire [   8:0] r0_column,
     input  wire [   8:0] r0_row,
-    output wire          m0_valid,   // its left half, then its right one
-    output wire          m0_right,
-    output wire [ 511:0] m0_pixels,
+    output wire          m0_valid,   // its four quarters, from the left to the right
+    output wire [   1:0] m0_part,
+    output wire [ 255:0] m0_pixels,
     input  wire          r1_valid,
     output wire          r1_ready,
     input  wire [   1:0] r1_buffer,
@@ -298,7 +298,7 @@ module frame_buffer (
       .b_address(b_address),
       .b_words(words_q),
       .m0_valid(m0_valid),
-      .m0_right(m0_right),
+      .m0_part(m0_part),
       .m0_pixels(m0_pixels),
       .m1_valid(m1_valid),
       .m1_pixels(block)
@@ -371,10 +371,10 @@ module frame_buffer (
   integer k;
   always @* begin
     {left_d, upper_d, right_d} = 12'd0;
-    for (k = 0; k < 4; k = k + 1) begin  // of banks k and k + 4 one is read
-      left_d = left_d + {3'd0, |{b_valid[5*k+:2], b_valid[5*k+20+:2]}};
-      upper_d = upper_d + {3'd0, |{b_valid[5*k+2+:2], b_valid[5*k+22+:2]}};
-      right_d = right_d + {3'd0, b_valid[5*k+4] || b_valid[5*k+24]};
+    for (k = 0; k < 2; k = k + 1) begin  // of banks that are equal mod 2 one is read
+      left_d = left_d + {3'd0, |{b_valid[5*k+:2], b_valid[5*k+10+:2], b_valid[5*k+20+:2], b_valid[5*k+30+:2]}};
+      upper_d = upper_d + {3'd0, |{b_valid[5*k+2+:2], b_valid[5*k+12+:2], b_valid[5*k+22+:2], b_valid[5*k+32+:2]}};
+      right_d = right_d + {3'd0, |{b_valid[5*k+4], b_valid[5*k+14], b_valid[5*k+24], b_valid[5*k+34]}};
     end
   end
   assign count_reads = {right_d, upper_d, left_d};

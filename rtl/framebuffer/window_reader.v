@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Read eight neighbouring blocks of a frame buffer in two cycles, or one in a cycle, and decode them.
+// Read eight neighbouring blocks of a frame buffer in four cycles, or one in a cycle, and decode them.
 //
 // Block (row, column) of a level of a frame has the number first + row columns + column, in the
 // ring of that level; it lies in bank number mod 8 at address number / 8. So eight neighbours of a
 // row are in eight banks, at one address or at two that follow each other, and the whole is turned
-// by number mod 8. Four of them are read at a time, of banks that differ mod 4.
+// by number mod 8. Two of them are read at a time, of banks that differ mod 2.
 // Reads:      a bank is read only for a block that the frame has: blocks beyond the end of the row
 //             or below the last row are not read, and what is answered for them is undefined.
 // Clients:    0 gets eight blocks and goes first; 1 gets one.
-// Latency:    9 cycles from an accepted request to its answer, of client 0 to the first half of it, the
-//             second a cycle later: request, number, addresses, banks, choice of the memory, turn, 3 in
-//             the decoder. Throughput: a request of client 0 in two cycles, of client 1 a cycle.
-// Area:       no multiplier; four decoders for both codecs, most of it (codec_decoder_either).
+// Latency:    9 cycles from an accepted request to its answer, of client 0 to the first quarter of it, the
+//             others in the three cycles after that: request, number, addresses, banks, choice of the memory, turn,
+//             3 in the decoder. Throughput: a request of client 0 in four cycles, of client 1 a cycle.
+// Area:       no multiplier; two decoders for both codecs, most of it (codec_decoder_either).
 `default_nettype none
 
 module window_reader #(
@@ -44,17 +44,17 @@ module window_reader #(
     input  wire [8:0] r1_column,
     input  wire [8:0] r1_row,
 
-    // Banks, bank 0 in the low bits. Of banks b and b + 4 together at most one memory is read: left of
+    // Banks, bank 0 in the low bits. Of banks that are equal mod 2 together at most one memory is read: left of
     // ring 0 and 1, upper of ring 0 and 1, right. Two cycles later come the words, short ones low.
     output wire [  8*5-1:0] b_valid,
     output wire [8*A_W-1:0] b_address,
     input  wire [ 8*27-1:0] b_words,    // 0 of a bank that was not read
 
-    // Answers, in order: four pixel rows of 16 (the left half, then the right one) or 4, row 0 and its
-    // leftmost pixel in the low bits.
+    // Answers, in order: four pixel rows of 8 (a quarter, from the left to the right) or 4, row 0 and its leftmost
+    // pixel in the low bits.
     output wire         m0_valid,
-    output wire         m0_right,
-    output wire [511:0] m0_pixels,
+    output wire [  1:0] m0_part,
+    output wire [255:0] m0_pixels,
     output wire         m1_valid,
     output wire [127:0] m1_pixels
 );
@@ -73,8 +73,9 @@ module window_reader #(
 
   // ---- 1: the request ----
   wire client, offered;
-  reg rest_q;  // client 0's request in stage 1 has its first cycle there: blocks 0 to 3
-  wire asked = offered && !rest_q;
+  reg [1:0] part_q;  // of client 0's request, which is read now; 0: the next request may come
+  wire rest = |part_q;
+  wire asked = offered && !rest;
   arbiter #(
       .CLIENTS(2)
   ) clients (
@@ -83,20 +84,21 @@ module window_reader #(
       .s_valid({r1_valid, r0_valid}),
       .s_ready({r1_ready, r0_ready}),
       .m_valid(offered),
-      .m_ready(!rest_q),
+      .m_ready(!rest),
       .m_client(client)
   );
 
-  reg [8:0] valid_q, client_q, second_half_q;  // of stages 1 to 9
+  reg [8:0] valid_q, client_q;  // of stages 1 to 9
+  reg [17:0] parts_q;  // two blocks of eight
   reg [1:0] buffer_q, level_q;
   reg [8:0] column_q, row_q;
 
   always @(posedge clk) begin
-    rest_q <= asked && !client && !rst;
-    valid_q <= rst ? 9'd0 : {valid_q[7:0], asked || rest_q};
-    client_q <= {client_q[7:0], client && !rest_q};
-    second_half_q <= {second_half_q[7:0], rest_q};
-    if (!rest_q) begin
+    part_q <= rst ? 2'd0 : part_q + {1'b0, rest || (asked && !client)};
+    valid_q <= rst ? 9'd0 : {valid_q[7:0], asked || rest};
+    client_q <= {client_q[7:0], client && !rest};
+    parts_q <= {parts_q[15:0], part_q};
+    if (!rest) begin
       buffer_q <= client ? r1_buffer : r0_buffer;
       level_q <= client ? r1_level : r0_level;
       column_q <= client ? r1_column : r0_column;
@@ -161,7 +163,7 @@ module window_reader #(
       always @(posedge clk) begin
         // A bank left of the first block's holds a block that comes behind: in the next word.
         addresses_q[A_W*b+:A_W] <= {1'b0, SELF} < {1'b0, raw_q[2:0]} ? after : address;
-        banks_q[5*b+:5] <= valid_q[1] && !rst && lane[2] == second_half_q[1] && {1'b0, lane} < lanes_q
+        banks_q[5*b+:5] <= valid_q[1] && !rst && lane[2:1] == parts_q[3:2] && {1'b0, lane} < lanes_q
             ? chosen : 5'd0;
       end
     end
@@ -170,17 +172,16 @@ module window_reader #(
   assign b_valid = banks_q;
   assign b_address = addresses_q;
 
-  // ---- 4: the banks; 5: their memories; 6: block k to lane k mod 4; 7, 8, 9: the decoders ----
-  reg [1:0] turn3_q, turn4_q, turn5_q;
+  // ---- 4: the banks; 5: their memories; 6: block k to lane k mod 2; 7, 8, 9: the decoders ----
+  reg turn3_q, turn4_q, turn5_q;
   reg [3:0] short_q;  // of stages 3 to 6
-  wire [4*27-1:0] pairs = b_words[107:0] | b_words[215:108];
-  reg [4*27-1:0] words_q;
+  wire [2*27-1:0] pair = b_words[53:0] | b_words[107:54] | b_words[161:108] | b_words[215:162];
+  reg [2*27-1:0] words_q;
 
   generate
-    for (b = 0; b < 4; b = b + 1) begin : g_lane
-      localparam [1:0] SELF = b;
-      wire [1:0] bank = SELF + turn5_q;
-      always @(posedge clk) words_q[27*b+:27] <= pairs[27*bank+:27];
+    for (b = 0; b < 2; b = b + 1) begin : g_lane
+      localparam [0:0] SELF = b;
+      always @(posedge clk) words_q[27*b+:27] <= turn5_q == SELF ? pair[26:0] : pair[53:27];
 
       wire [127:0] block;
       codec_decoder_either decoder (
@@ -194,18 +195,18 @@ module window_reader #(
       end
       genvar r;
       for (r = 0; r < 4; r = r + 1) begin : g_row
-        assign m0_pixels[128*r+32*b+:32] = block[32*r+:32];
+        assign m0_pixels[64*r+32*b+:32] = block[32*r+:32];
       end
     end
   endgenerate
 
   always @(posedge clk) begin
-    {turn5_q, turn4_q, turn3_q} <= {turn4_q, turn3_q, raw_q[1:0]};
+    {turn5_q, turn4_q, turn3_q} <= {turn4_q, turn3_q, raw_q[0]};
     short_q <= {short_q[2:0], upper};
   end
 
   assign m0_valid = valid_q[8] && !client_q[8];
-  assign m0_right = second_half_q[8];
+  assign m0_part = parts_q[17:16];
   assign m1_valid = valid_q[8] && client_q[8];
 
   wire unused = &{1'b0, cfg_width[3:0], cfg_height[3:0], number[2:0], padded[N_W+11:N_W+1], wrapped[N_W]};

@@ -8,7 +8,7 @@
 //             of level 0 of the current frame at (u_key, v_key), the window out of the right image at
 //             column u of the curve. TRACKED: m_u, m_v; any other status: no match. One match at a time.
 // Reading:    r_* asks for block rows of a frame buffer (buffers 0 key, 1 current, 2 right), a_* answers in
-//             order after any latency, the left half and in the next cycle the right one. A region of 32x32
+//             order after any latency, its four quarters in four cycles, from the left to the right. A region of 32x32
 //             pixels is fetched for a level's template and one for its window; a window that leaves its region
 //             has it fetched anew. What was asked for before a reset must not be answered after it (the reader
 //             is reset as well).
@@ -76,8 +76,8 @@ module klt #(
     output wire [   8:0] r_column,
     output wire [   8:0] r_row,
     input  wire         a_valid,
-    input  wire         a_right,
-    input  wire [511:0] a_pixels,
+    input  wire [   1:0] a_part,
+    input  wire [ 255:0] a_pixels,
 
     // Accesses: a row of the basis read, written, a sample out of its region, a row out of a region
     output wire [3:0] count_accesses
@@ -281,7 +281,7 @@ module klt #(
       .r_column(r_column),
       .r_row(r_row),
       .a_valid(a_valid),
-      .a_right(a_right),
+      .a_part(a_part),
       .m_target(answer),
       .m_context(answer_context),
       .m_row(answered)
@@ -328,7 +328,7 @@ module klt #(
   ) region (
       .clk(clk),
       .s_valid(a_valid && answer != FOR_SAMPLER),
-      .s_right(a_right),
+      .s_part(a_part),
       .s_region({answer_context, answer == FOR_KEY}),
       .s_row(answered),
       .s_pixels(a_pixels),
@@ -370,7 +370,7 @@ module klt #(
       .f_row(sampler_row),
       .f_done(sampler_here),
       .a_valid(a_valid && answer == FOR_SAMPLER),
-      .a_right(a_right),
+      .a_part(a_part),
       .a_row(answered),
       .a_pixels(a_pixels),
       .m_done(sample_done),

@@ -3,9 +3,11 @@
 //
 // A request is noted and begun when the reader is free: the sampler before windows, windows before keys, the
 // oldest context first. Its eight block rows are asked for one after the other; window_here and key_here of a
-// context are low until the last of them is here. What was asked for before a reset must not be answered after it.
+// context are low until the last of them begins to come: its rows are read later than they are written. What was asked
+// for before a reset must not be answered after it.
 // Protocol:   p_*: a window's region and, with p_key, its template's; none of that context may be under way.
 //             f_*: the place stays until f_ready, which is low from the cycle after f_valid on.
+//             a_*: a block row by its four quarters, in four cycles without a pause.
 // Latency:    3 cycles from a request to the first r_valid. Throughput: a block row in four cycles, as klt_region
 //             writes it; a region in two cycles more.
 `default_nettype none
@@ -45,11 +47,13 @@ module klt_fetch #(
     output wire [                 8:0] r_column,
     output wire [                 8:0] r_row,
     input  wire                        a_valid,
-    input  wire                        a_right,
+    input  wire [                 1:0] a_part,
     output wire [                 1:0] m_target,   // whose block row the next answer is: 0 window, 1 key, 2 sampler
     output wire [$clog2(CONTEXTS)-1:0] m_context,
     output wire [                 2:0] m_row       // which of its eight
 );
+
+  `include "vio_params.vh"
 
   localparam [1:0] KEY = 2'd0, CURRENT = 2'd1, RIGHT = 2'd2;
   localparam [1:0] FOR_WINDOW = 2'd0, FOR_KEY = 2'd1, FOR_SAMPLER = 2'd2;
@@ -98,7 +102,14 @@ module klt_fetch #(
   wire [1:0] answer;
   wire [CW-1:0] answer_context;
   assign {answer, answer_context} = order_mem[order_out_q];
-  wire whole = a_valid && a_right && answered_q == 3'd7;
+  // Of the last block row: its first quarter, its second, its last. A window's job reads the first pixel row of it
+  // WINDOW cycles after its first quarter or later, and it is written in seven. The sampler's first row is read three
+  // cycles after the second quarter.
+  localparam [1:0] EARLY = WINDOW < 8 ? 2'd3 : 2'd0;
+  wire comes = a_valid && answered_q == 3'd7;
+  wire readable = comes && a_part == EARLY;
+  wire sampled = comes && a_part == 2'd1;
+  wire whole = comes && a_part == 2'd3;
   wire asks = r_valid && r_ready;
 
   always @(posedge clk) begin
@@ -126,18 +137,18 @@ module klt_fetch #(
       pace_q <= {asks, pace_q[2:1]};
       if (asks) asked_q <= asked_q + 3'd1;
       if (picked_q) order_in_q <= order_in_q + 3'd1;
-      if (a_valid && a_right) answered_q <= answered_q + 3'd1;
+      if (a_valid && a_part == 2'd3) answered_q <= answered_q + 3'd1;
       if (whole) order_out_q <= order_out_q + 3'd1;
       window_wanted_q <= (window_wanted_q & ~(pick_window ? one : {CONTEXTS{1'b0}}))
           | (p_valid ? ONE << p_context : {CONTEXTS{1'b0}});
       key_wanted_q <= (key_wanted_q & ~(pick_key ? one : {CONTEXTS{1'b0}}))
           | (p_valid && p_key ? ONE << p_context : {CONTEXTS{1'b0}});
       window_here_q <= (window_here_q & ~(p_valid ? ONE << p_context : {CONTEXTS{1'b0}}))
-          | (whole && answer == FOR_WINDOW ? ONE << answer_context : {CONTEXTS{1'b0}});
+          | (readable && answer == FOR_WINDOW ? ONE << answer_context : {CONTEXTS{1'b0}});
       key_here_q <= (key_here_q & ~(p_valid ? ONE << p_context : {CONTEXTS{1'b0}}))
-          | (whole && answer == FOR_KEY ? ONE << answer_context : {CONTEXTS{1'b0}});
+          | (readable && answer == FOR_KEY ? ONE << answer_context : {CONTEXTS{1'b0}});
       sampler_wanted_q <= f_valid || (sampler_wanted_q && !pick);
-      sampler_busy_q <= f_valid || (sampler_busy_q && !(whole && answer == FOR_SAMPLER));
+      sampler_busy_q <= f_valid || (sampler_busy_q && !(sampled && answer == FOR_SAMPLER));
     end
   end
 

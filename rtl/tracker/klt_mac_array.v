@@ -178,7 +178,8 @@ module klt_mac_array #(
   localparam W_W = N * 3 * B_W;
   localparam S_W = (N + 2) * V_W;
   (* no_rw_check *) (* ram_style = "block" *) reg [W_W-1:0] rows_mem[0:(32<<CW)-1];
-  reg [W_W-1:0] word_q, basis_q;
+  reg [W_W-1:0] word_q, basis_q;  // 0 but for a comparison, so that operands are united, not selected
+  reg [S_W-1:0] samples_q;
   wire [W_W-1:0] made;
   reg pending_q;  // a row of samples waits for a cycle in which no basis is written
   reg [CW+4:0] kept_address_q;
@@ -191,9 +192,10 @@ module klt_mac_array #(
     if (w_valid) {kept_address_q, kept_q} <= {w_context, w_row + N[4:0], w_values};
     pending_q <= (w_valid || (pending_q && b_q[0])) && !rst;
     if (valid_q[2]) sample_row_q <= first_q[2] ? N[4:0] : sample_row_q + 5'd1;
-    if (b_q[0] || pending_q) rows_mem[write_address] <= b_q[0] ? made : {{(W_W - S_W) {1'b0}}, kept_q};
+    if (b_q[0] || pending_q) rows_mem[write_address] <= {made[W_W-1:S_W], b_q[0] ? made[S_W-1:0] : kept_q};
     word_q <= rows_mem[read_address];
-    basis_q <= word_q;
+    basis_q <= c7_q ? word_q : {W_W{1'b0}};
+    samples_q <= word_q[S_W-1:0];
   end
 
   // ---- 1 to 6: values, and for a template the two rows above ----
@@ -228,7 +230,7 @@ module klt_mac_array #(
         run_q <= run[23:8];
         if (loads) begin
           // Less half of the range: the top bit is turned.
-          value_q <= sampled_q[5] ? basis_q[V_W*i+:V_W] : {~down[15], down[14:DROP-8]};
+          value_q <= sampled_q[5] ? samples_q[V_W*i+:V_W] : {~down[15], down[14:DROP-8]};
           above_q <= value_q;
           top_q <= above_q;
         end
@@ -282,7 +284,8 @@ module klt_mac_array #(
 
       // Operands. A template: bx gx, bx gy, weight gy, sum of bx; two cycles later by gy; in the cycle after that
       // bx g, by g, sum of by, bg g, sum of bg.
-      reg signed [B_W-1:0] bx_q, bx1_q, by_q, bg_q, weighed_q, weighed1_q;
+      reg signed [B_W-1:0] bx_q, by_q, bg_q, weighed_q, weighed1_q;
+      reg [B_W-1:0] bx1_q, bx2_q, by2_q;  // bx2_q and by2_q: 0 but for the second cycle's operands
       reg signed [B_W-1:0] vx_q, vy_q, vg_q, vs_q, ws_q, gradient_q;
       reg signed [P_W-1:0] px_q, py_q, pg_q, ps_q;
       wire signed [P_W-1:0] square = {{(P_W - B_W) {ws_q[B_W-1]}}, ws_q}
@@ -297,9 +300,11 @@ module klt_mac_array #(
         ws_q <= a8_q ? {{(B_W - WEIGHT_BITS) {1'b0}}, weights_q[WEIGHT_BITS*i+:WEIGHT_BITS]} : weighted;
         if (b8_q) vg_q <= {{(B_W - 1) {1'b0}}, 1'b1};
         else vg_q <= second8_q;
-        bg_q <= b8_q ? by_q : a8_q ? weighted : basis_q[B_W*(3*i+2)+:B_W];
-        bx_q <= b8_q ? bx1_q : a8_q ? weighted : basis_q[B_W*3*i+:B_W];
+        bg_q <= by2_q | ({B_W{a8_q}} & weighted) | basis_q[B_W*(3*i+2)+:B_W];
+        bx_q <= bx2_q | ({B_W{a8_q}} & weighted) | basis_q[B_W*3*i+:B_W];
         if (a_q[0]) bx1_q <= bx_q;
+        bx2_q <= b7_q ? bx1_q : {B_W{1'b0}};
+        by2_q <= a_q[1] ? gradient_weighted : {B_W{1'b0}};
         if (!a_q[2]) by_q <= a_q[1] ? gradient_weighted : basis_q[B_W*(3*i+1)+:B_W];
         if (a8_q) gradient_q <= second8_q;
         px_q <= {{(P_W - B_W) {bx_q[B_W-1]}}, bx_q} * {{(P_W - B_W) {vx_q[B_W-1]}}, vx_q};

@@ -3,14 +3,15 @@
 //
 // A request (s_valid, taken at any time; it ends the one before) is answered by m_done, a level, with
 // m_ok; equals `sample_warped` of vio/fixed/klt.py with a reach of WINDOW / 2 + 1. It asks for its region by
-// f_valid (one cycle) with the block it begins at; the eight block rows come on a_* by halves, then f_done.
+// f_valid (one cycle) with the block it begins at; the eight block rows come on a_* by quarters, and at the latest in the
+// second cycle of f_done the last one.
 // Q formats:  pixels sQ10.8, map sQ1.14; positions cut to 8 fraction bits; values sQ7.PIXEL_FRAC, less
 //             128, one rounding.
 // Growth:     positions of samples are kept modulo 32 px, the region's side, where they all lie.
 // Latency:    9 cycles to f_valid, up to 9 to a refusal; then (WINDOW + 2)^2 + 12 cycles from f_done to m_done.
 //             Throughput: a sample a cycle. The last row of samples comes a cycle before m_done.
-// Memory:     4 x 8 x 256 bits of LUT RAM. Multipliers: 2.
-// Area:       the four pixels of a sample are taken out of 1024 bits by clearing the registers of all others
+// Memory:     16 x 16 x 32 bits of LUT RAM. Multipliers: 2.
+// Area:       the four pixels of a sample are taken out of 512 bits by clearing the registers of all others
 //             and uniting them: a LUT4 for four, where a multiplexer takes three.
 `default_nettype none
 
@@ -35,9 +36,9 @@ module klt_sampler #(
     input  wire       f_done,    // all block rows are here (level; low at the end of f_valid's cycle)
 
     input wire         a_valid,
-    input wire         a_right,   // pixels 16 to 31 of its rows
+    input wire [  1:0] a_part,    // quarter of its rows
     input wire [  2:0] a_row,
-    input wire [511:0] a_pixels,
+    input wire [255:0] a_pixels,
 
     output wire m_done,
     output wire m_ok,
@@ -195,40 +196,49 @@ module klt_sampler #(
   reg [10:0] valid_q, ends_q, last_q;  // of stages 2 to 12
 
   // ---- 3: the blocks; all others are 0; 4: of even and odd blocks the wanted columns ----
+  // A memory for each block of four of a bank: of two neighbouring blocks one is even and one odd, each in either half of
+  // the region.
   reg [3:0] takes_even_q, takes_odd_q;  // columns 0 and 2 of the even block and of the odd; 1 and 3
-  wire [4*32-1:0] evens, odds;
+  reg even_half_q, odd_half_q;
+  wire [4*128-1:0] words;  // blocks 0 to 3 of a half, those that are not wanted 0
 
   genvar b, i;
   generate
     for (b = 0; b < 4; b = b + 1) begin : g_bank
       localparam [1:0] SELF = b;
-      reg [127:0] left_mem[0:7], right_mem[0:7];
-      always @(posedge clk) begin
-        if (a_valid && !a_right) left_mem[a_row] <= a_pixels[128*b+:128];
-        if (a_valid && a_right) right_mem[a_row] <= a_pixels[128*b+:128];
-      end
       // Rows from y on: those that lie in an earlier bank are in the next block row.
       wire [1:0] unused_row;
       wire [2:0] index;
       assign {index, unused_row} = y + 5'd3 - {3'd0, SELF};
       wire unused = &{1'b0, unused_row};
       reg [2:0] index_q;
-      wire [255:0] word = {right_mem[index_q], left_mem[index_q]};
-      reg [255:0] word_q;
-      for (i = 0; i < 8; i = i + 1) begin : g_block
-        localparam [2:0] BLOCK = i;
+      always @(posedge clk) index_q <= index;
+      reg [127:0] word_q;
+      for (i = 0; i < 4; i = i + 1) begin : g_block
+        localparam [1:0] BLOCK = i;  // of a half
+        reg [31:0] block_mem[0:15];
         reg wanted_q;
+        wire half = BLOCK[0] ? odd_half_q : even_half_q;
         always @(posedge clk) begin
-          wanted_q <= (y[1:0] == SELF || y_next == SELF) && (x[4:2] == BLOCK || even[3:1] == BLOCK);
+          if (a_valid && a_part[0] == BLOCK[1]) block_mem[{a_part[1], a_row}] <= a_pixels[64*b+32*(i%2)+:32];
+          wanted_q <= (y[1:0] == SELF || y_next == SELF) && (x[3:2] == BLOCK || even[2:1] == BLOCK);
           if (!wanted_q) word_q[32*i+:32] <= 32'd0;
-          else word_q[32*i+:32] <= word[32*i+:32];
+          else word_q[32*i+:32] <= block_mem[{half, index_q}];
         end
       end
-      wire [31:0] in_even = word_q[31:0] | word_q[95:64] | word_q[159:128] | word_q[223:192];
-      wire [31:0] in_odd = word_q[63:32] | word_q[127:96] | word_q[191:160] | word_q[255:224];
+      assign words[128*b+:128] = word_q;
+    end
+  endgenerate
+
+  // ---- 5: the pixel of the even and of the odd column, in the even and in the odd row ----
+  reg [15:0] even5_q, odd5_q;  // even row in the low byte
+  generate
+    for (i = 0; i < 2; i = i + 1) begin : g_row
+      wire [31:0] in_even = words[128*i+:32] | words[128*i+64+:32] | words[128*(i+2)+:32] | words[128*(i+2)+64+:32];
+      wire [31:0] in_odd = words[128*i+32+:32] | words[128*i+96+:32] | words[128*(i+2)+32+:32]
+          | words[128*(i+2)+96+:32];
       reg [31:0] even_q, odd_q;  // four candidates for the even and for the odd column of the pair
       always @(posedge clk) begin
-        index_q <= index;
         if (!takes_even_q[0]) even_q[7:0] <= 8'd0;
         else even_q[7:0] <= in_even[7:0];
         if (!takes_even_q[1]) even_q[15:8] <= 8'd0;
@@ -245,21 +255,8 @@ module klt_sampler #(
         else odd_q[23:16] <= in_odd[15:8];
         if (!takes_odd_q[3]) odd_q[31:24] <= 8'd0;
         else odd_q[31:24] <= in_odd[31:24];
-      end
-      assign evens[32*b+:32] = even_q;
-      assign odds[32*b+:32] = odd_q;
-    end
-  endgenerate
-
-  // ---- 5: the pixel of the even and of the odd column, in the even and in the odd row ----
-  reg [15:0] even5_q, odd5_q;  // even row in the low byte
-  generate
-    for (i = 0; i < 2; i = i + 1) begin : g_row
-      wire [31:0] of_even = evens[32*i+:32] | evens[32*(i+2)+:32];
-      wire [31:0] of_odd = odds[32*i+:32] | odds[32*(i+2)+:32];
-      always @(posedge clk) begin
-        even5_q[8*i+:8] <= of_even[7:0] | of_even[15:8] | of_even[23:16] | of_even[31:24];
-        odd5_q[8*i+:8] <= of_odd[7:0] | of_odd[15:8] | of_odd[23:16] | of_odd[31:24];
+        even5_q[8*i+:8] <= even_q[7:0] | even_q[15:8] | even_q[23:16] | even_q[31:24];
+        odd5_q[8*i+:8]  <= odd_q[7:0] | odd_q[15:8] | odd_q[23:16] | odd_q[31:24];
       end
     end
   endgenerate
@@ -316,6 +313,8 @@ module klt_sampler #(
   always @(posedge clk) begin
     fractions_x_q <= {fractions_x_q[39:0], at_x_q[13:6]};
     fractions_y_q <= {fractions_y_q[63:0], at_y_q[13:6]};
+    even_half_q <= x[2] ? even[3] : x[4];
+    odd_half_q <= x[2] ? x[4] : even[3];
     odd2_q <= x[2:1];
     even2_q <= even[1:0];
     takes_even_q <= 4'd1 << even2_q;

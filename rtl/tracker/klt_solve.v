@@ -121,7 +121,7 @@ module klt_solve #(
 
   // What the second cycle of a step does.
   reg load_window_q, load_accept_q;
-  reg means_q, means_all_q, moments_q, moments_y_q, scale_q, explain_q, explain_window_q, squares_q,
+  reg means_q, means_all_q, moments_q, moments_offset_q, moments_y_offset_q, scale_q, explain_q, explain_window_q, squares_q,
       squares_normal_q, offset_q, solve_q, along_q;
   reg normal_6_q, normal_14_q, normal_16_q, normal_19_q, normal_20_q, normal_21_q, normal_23_q, normal_26_q;
   reg window_5_q, stereo_5_q, step_9_q, stereo_9_q, window_11_q, step_11_q;
@@ -132,7 +132,8 @@ module klt_solve #(
     means_q <= post == MEANS;
     means_all_q <= post == MEANS && is_normal;
     moments_q <= post == MOMENTS;
-    moments_y_q <= post == MOMENTS_Y;
+    moments_offset_q <= post == MOMENTS || post == OFFSET;
+    moments_y_offset_q <= post == MOMENTS_Y || post == OFFSET;
     scale_q <= post == SCALE;
     explain_q <= post == EXPLAIN;
     explain_window_q <= post == EXPLAIN && !is_normal;
@@ -369,17 +370,22 @@ module klt_solve #(
       .m_saturated(saturated[4])
   );
 
-  // Less the rounded product without its last 4 bits, 14 of what the grey value explains, or a template's own sums.
-  wire signed [34:0] less_xx = load_window_q ? {{7{self_x2_q[27]}}, self_x2_q} : explain_q ? p0[48:14] : p0[38:4];
-  wire signed [34:0] less_xy = explain_q ? p1[48:14] : p1[38:4];
-  wire signed [34:0] less_yy = load_window_q ? {{7{self_y2_q[27]}}, self_y2_q} : explain_q ? p2[48:14] : p1[38:4];
-  wire signed [29:0] less_g = load_window_q ? {{2{self_g2_q[27]}}, self_g2_q} : p2[33:4];
-  wire signed [34:0] xx_less = xx2_q - less_xx;
-  wire signed [34:0] xy_less = xy2_q - less_xy;
-  wire signed [34:0] yy_less = yy2_q - less_yy;
-  wire signed [29:0] xg_less = xg2_q - less_g;
-  wire signed [29:0] yg_less = yg2_q - less_g;
-  wire signed [29:0] gg_less = gg2_q - p3[33:4];
+  // Less the rounded product without its last 4 bits, 14 of what the grey value explains, or a template's own sums; in
+  // other steps less 0.
+  wire [34:0] less_xx = ({35{load_window_q}} & {{7{self_x2_q[27]}}, self_x2_q}) | ({35{explain_q}} & p0[48:14])
+      | ({35{moments_offset_q}} & p0[38:4]);
+  wire [34:0] less_xy = ({35{explain_q}} & p1[48:14]) | ({35{moments_q}} & p1[38:4]);
+  wire [34:0] less_yy = ({35{load_window_q}} & {{7{self_y2_q[27]}}, self_y2_q}) | ({35{explain_q}} & p2[48:14])
+      | ({35{moments_y_offset_q}} & p1[38:4]);
+  wire [29:0] self_g = {30{load_window_q}} & {{2{self_g2_q[27]}}, self_g2_q};
+  wire [29:0] less_xg = self_g | ({30{moments_offset_q}} & p2[33:4]);
+  wire [29:0] less_yg = self_g | ({30{moments_y_offset_q}} & p2[33:4]);
+  wire [17:0] self_1 = {18{load_window_q}} & self_12_q;
+  wire signed [34:0] xx_less = xx2_q - $signed(less_xx);
+  wire signed [34:0] xy_less = xy2_q - $signed(less_xy);
+  wire signed [34:0] yy_less = yy2_q - $signed(less_yy);
+  wire signed [29:0] gg_less = gg2_q - $signed({30{moments_q}} & p3[33:4]);
+  wire [17:0] less_normal = {18{accept_2_q}} & scaled_v2_q[17:0];  // the least eigenvalue, shifted
 
   // Along the curve: a sum and a rounded product without its last 12 bits.
   wire signed [34:0] twice_xy = {{16{normal_xy2_q[17]}}, normal_xy2_q, 1'b0};
@@ -391,7 +397,7 @@ module klt_solve #(
   // Signs; of a difference of products of 18 by 18 bits.
   wire normal_xx_positive = !normal_xx2_q[17] && |normal_xx2_q[16:0];
   wire normal_yy_positive = !normal_yy2_q[17] && |normal_yy2_q[16:0];
-  wire negative = $signed(p0[37:0]) < $signed(p1[37:0]);
+  wire negative = adjugate_u[37];
   wire positive = $signed(p0[37:0]) > $signed(p1[37:0]);
 
   always @(posedge clk) begin
@@ -400,22 +406,20 @@ module klt_solve #(
     if (means_q) mean_x_q <= mean_x;
     if (means_all_q) {mean_y_q, mean_g_q} <= {mean_y, mean_g};
     {share_x_q, share_y_q} <= normal_16_q ? {shifted_u[17:0], shifted_v[17:0]} : {share_x2_q, share_y2_q};
-    normal_xx_q <= normal_20_q || accept_6_q ? shifted_u[17:0]
-        : accept_2_q ? normal_xx2_q - scaled_v2_q[17:0] : normal_xx2_q;
+    normal_xx_q <= normal_20_q || accept_6_q ? shifted_u[17:0] : normal_xx2_q - $signed(less_normal);
     normal_xy_q <= normal_20_q || accept_6_q ? shifted_v[17:0] : normal_xy2_q;
-    normal_yy_q <= normal_21_q || accept_7_q ? shifted_u[17:0]
-        : accept_2_q ? normal_yy2_q - scaled_v2_q[17:0] : normal_yy2_q;
+    normal_yy_q <= normal_21_q || accept_7_q ? shifted_u[17:0] : normal_yy2_q - $signed(less_normal);
     exponent_q <= normal_19_q ? length_q : exponent2_q;
     power_g_q <= power_g2_q;
-    first_x_q <= load_window_q ? first_x2_q - self_12_q : first_x2_q;
-    first_y_q <= load_window_q ? first_y2_q - self_12_q : first_y2_q;
-    first_g_q <= load_window_q ? first_g2_q - self_12_q : first_g2_q;
-    xx_q <= load_window_q || moments_q || explain_q || offset_q ? xx_less : xx2_q;
-    xy_q <= moments_q || explain_q ? xy_less : xy2_q;
-    yy_q <= load_window_q || moments_y_q || explain_q || offset_q ? yy_less : yy2_q;
-    xg_q <= load_window_q || moments_q || offset_q ? xg_less : xg2_q;
-    yg_q <= load_window_q || moments_y_q || offset_q ? yg_less : yg2_q;
-    gg_q <= moments_q ? gg_less : gg2_q;
+    first_x_q <= first_x2_q - $signed(self_1);
+    first_y_q <= first_y2_q - $signed(self_1);
+    first_g_q <= first_g2_q - $signed(self_1);
+    xx_q <= xx_less;
+    xy_q <= xy_less;
+    yy_q <= yy_less;
+    xg_q <= xg2_q - $signed(less_xg);
+    yg_q <= yg2_q - $signed(less_yg);
+    gg_q <= gg_less;
     scaled_u_q <= moments_q ? {{5{gg_less[29]}}, gg_less} : scaled_u2_q;  // of a template, for its first reciprocal
     if (normal_6_q) scaled_u_q <= {{5{xg2_q[29]}}, xg2_q};
     if (squares_q) scaled_u_q <= squares_normal_q ? adjugate_u[34:0] : p0[34:0];

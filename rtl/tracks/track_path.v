@@ -92,8 +92,8 @@ module track_path #(
     output wire [   8:0] k_r_column,
     output wire [   8:0] k_r_row,
     input  wire          k_a_valid,
-    input  wire          k_a_right,
-    input  wire [ 511:0] k_a_pixels,
+    input  wire [   1:0] k_a_part,
+    input  wire [ 255:0] k_a_pixels,
     output wire          s_r_valid,
     input  wire          s_r_ready,
     output wire [   1:0] s_r_buffer,
@@ -757,7 +757,7 @@ module track_path #(
       .r_column(k_r_column),
       .r_row(k_r_row),
       .a_valid(k_a_valid),
-      .a_right(k_a_right),
+      .a_part(k_a_part),
       .a_pixels(k_a_pixels),
       .count_accesses(count_tracker)
   );

@@ -90,25 +90,24 @@ class Reader:
         lines[: part.shape[0], : part.shape[1]] = part
         return int.from_bytes(lines.tobytes(), "little")
 
-    async def run_by_halves(self) -> None:
-        """Serve for ever as client 0: a request in two cycles, an answer by its halves."""
-        dut, mask = self.dut, (1 << 128) - 1
+    async def run_by_quarters(self) -> None:
+        """Serve for ever as client 0: a request in four cycles, an answer by its quarters."""
+        dut, mask = self.dut, (1 << 64) - 1
         under_way: deque[int | None] = deque([None] * self.latency)
-        right = asked = None
+        answer, part, rest = None, 0, 0
         while True:
-            busy = asked is not None or self.generator.random() < self.busy
+            busy = rest > 0 or self.generator.random() < self.busy
             dut.r_ready.value = int(not busy)
-            answer = under_way.popleft()
-            dut.a_valid.value = int(answer is not None or right is not None)
-            dut.a_right.value = int(right is not None)
-            if right is not None:
-                dut.a_pixels.value, right = right, None
-            elif answer is not None:
-                lines = [answer >> 128 * n & mask for n in range(8)]
-                left, right = (sum(lines[2 * n + h] << 128 * n for n in range(4)) for h in (0, 1))
-                dut.a_pixels.value = left
+            now = under_way.popleft()
+            answer, part = (answer, part + 1) if now is None else (now, 0)
+            dut.a_valid.value = int(answer is not None and part < 4)
+            dut.a_part.value = part & 3
+            if answer is not None and part < 4:
+                lines = [answer >> (256 * n + 64 * part) & mask for n in range(4)]
+                dut.a_pixels.value = sum(line << 64 * n for n, line in enumerate(lines))
             await ReadOnly()
             asked = self._asked()
+            rest = 3 if asked is not None else max(rest - 1, 0)
             under_way.append(asked)
             await RisingEdge(dut.clk)
 

@@ -182,7 +182,7 @@ async def matches_of_the_whole_are_those_of_the_model(dut) -> None:
             Reader(dut, buffers, seed, share),
             Reader(Named(dut, r="kr", a="ka"), buffers, seed, share, inside=False),
         )
-        servers = [cocotb.start_soon(r) for r in (readers[0].run(), readers[1].run_by_halves())]
+        servers = [cocotb.start_soon(r) for r in (readers[0].run(), readers[1].run_by_quarters())]
         begin = get_sim_time("ns")
         got = await run(dut, scene, seed, share)
         cycles = (get_sim_time("ns") - begin) / 2

@@ -58,8 +58,8 @@ module stereo_chip (
     output wire [   8:0] kr_column,
     output wire [   8:0] kr_row,
     input  wire          ka_valid,
-    input  wire          ka_right,
-    input  wire [ 511:0] ka_pixels
+    input  wire [   1:0] ka_part,
+    input  wire [ 255:0] ka_pixels
 );
 
   wire k_valid, k_ready, k_done, k_done_ready;
@@ -144,7 +144,7 @@ module stereo_chip (
       .r_column(kr_column),
       .r_row(kr_row),
       .a_valid(ka_valid),
-      .a_right(ka_right),
+      .a_part(ka_part),
       .a_pixels(ka_pixels),
       .count_accesses()
   );

@@ -42,8 +42,8 @@ class Bench:
         self.dut, self.k = dut, k
         self.generator, self.noise = random.Random(seed), np.random.default_rng(seed)
         self.images: dict[tuple[int, int], np.ndarray] = {}
-        self.pipe: deque[int | None] = deque([None] * LATENCY)
-        self.right: int | None = None  # half of the last answer, still to be given
+        self.pipe: deque[list[int] | None] = deque([None] * LATENCY)
+        self.parts: list[int] = []  # quarters of the last answer, still to be given
         self.busy_share = 0.0  # of the cycles in which the reader is not ready
         self.cycles = 0
         self.fetches = 0
@@ -63,31 +63,26 @@ class Bench:
         d.cfg_stereo_iterations.value, d.cfg_max_refine.value = 1, 0
         await reset(d)
         self.pipe = deque([None] * LATENCY)
-        self.right, self.asked = None, False
+        self.parts, self.rest = [], 0
 
-    def pixels(self, buffer: int, level: int, column: int, row: int) -> int:
-        """Return a block row; what lies outside of the image is noise."""
+    def pixels(self, buffer: int, level: int, column: int, row: int) -> list[int]:
+        """Return the quarters of a block row; what lies outside of the image is noise."""
         image = self.images[buffer, level]
         block = self.noise.integers(0, 256, (4, 32), dtype=np.uint8)
         inside = image[4 * row : 4 * row + 4, 4 * column : 4 * column + 32]
         block[: inside.shape[0], : inside.shape[1]] = inside
-        left, right = (int.from_bytes(block[:, n : n + 16].tobytes(), "little") for n in (0, 16))
-        return left | right << 512
+        return [int.from_bytes(block[:, n : n + 8].tobytes(), "little") for n in range(0, 32, 8)]
 
     async def tick(self) -> None:
         """Pass a cycle with the reader's part of it."""
         d = self.dut
         answer = self.pipe.popleft()
-        d.a_valid.value = int(answer is not None or self.right is not None)
-        d.a_right.value = int(self.right is not None)
-        if self.right is not None:
-            d.a_pixels.value, self.right = self.right, None
-        elif answer is not None:
-            d.a_pixels.value, self.right = answer & ((1 << 512) - 1), answer >> 512
-        else:
-            d.a_pixels.value = self.generator.getrandbits(512)
-        # A request takes two cycles of the reader.
-        ready = not self.asked and self.generator.random() >= self.busy_share
+        self.parts = answer or self.parts
+        d.a_valid.value = int(bool(self.parts))
+        d.a_part.value = -len(self.parts) & 3 if self.parts else self.generator.getrandbits(2)
+        d.a_pixels.value = self.parts.pop(0) if self.parts else self.generator.getrandbits(256)
+        # A request takes four cycles of the reader.
+        ready = self.rest == 0 and self.generator.random() >= self.busy_share
         d.r_ready.value = int(ready)
         await ReadOnly()
         counted = int(d.count_accesses.value)
@@ -98,7 +93,7 @@ class Bench:
             request = self.pixels(buffer, level, int(d.r_column.value), int(d.r_row.value))
             self.fetches += 1
         self.pipe.append(request)
-        self.asked = request is not None
+        self.rest = 3 if request is not None else max(self.rest - 1, 0)
         self.done = bool(d.m_valid.value) and bool(d.m_ready.value)
         self.taken = bool(d.s_valid.value) and bool(d.s_ready.value)
         if self.done:
@@ -452,7 +447,7 @@ async def a_reset_at_any_time_leaves_nothing_behind(dut) -> None:
         for _ in range(generator.integers(1, 300)):
             await bench.tick()
         dut.rst.value = 1
-        for _ in range(2 + LATENCY):  # what was asked for is answered meanwhile
+        for _ in range(4 + LATENCY):  # what was asked for is answered meanwhile
             await bench.tick()
         dut.rst.value = 0
         got = await bench.ask(**fields)
@@ -480,7 +475,7 @@ async def a_reset_at_any_time_leaves_nothing_behind(dut) -> None:
         for _ in range(
             1 + n % 4
         ):  # short: whatever is under way must end by the reset, not by time
-            bench.pipe, bench.right = deque([None] * LATENCY), None
+            bench.pipe, bench.parts = deque([None] * LATENCY), []
             await bench.tick()
         bench.pipe = deque([None] * LATENCY)
         dut.rst.value = 0
