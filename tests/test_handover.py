@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.simulation import Simulation
+from tests.states import make_state
 from tools.faults.runs import ate_m, truth_of
 from vio import make_odometry
 from vio.backend.landmarks import reprojection_errors
@@ -22,6 +23,7 @@ from vio.datasets import open_dataset
 from vio.datasets.base import Dataset
 from vio.handover import CameraHandover
 from vio.odometry import run, trajectory_of
+from vio.runs.samples import FrameSampler
 
 IMAGE = np.zeros((4, 4), np.uint8)
 STEP_NS = 50_000_000
@@ -143,6 +145,26 @@ def leads(images: str, after_s: float = 0.1) -> str:
 )
 def test_the_lead_changes_after_a_time(images: str, who: str) -> None:
     assert leads(images) == who
+
+
+# What is shown ------------------------------------------------------------------------------------
+
+
+def test_tracks_of_the_right_camera_are_not_drawn_into_left_images() -> None:
+    sampler = FrameSampler(4, wanted=4)
+    image = np.zeros((20, 20), np.uint8)
+    for k in range(4):
+        state = make_state(5 * k)  # keyframes
+        assert state.tracks is not None
+        assert state.tracks.is_stereo.all()
+        if k in (1, 2):
+            nowhere = np.full_like(state.tracks.uv_left, np.nan)
+            state = replace(state, tracks=replace(state.tracks, uv_left=nowhere))
+            assert not state.tracks.is_stereo.any()
+        sampler.add(state, StereoFrame(state.t_ns, image, image))
+    assert [s.frame_index for s in sampler.samples] == [0, 15]
+    last = sampler.samples[-1]
+    assert all(np.isfinite(trail).all() for trail in last.trails.values())
 
 
 # Flights ------------------------------------------------------------------------------------------

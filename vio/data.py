@@ -39,7 +39,8 @@ class Tracks:
     """Hold the N verified tracks of one frame, sorted by identity.
 
     ids: (N,) int64, unique over the run, never reused.
-    uv_left: (N, 2) float64, pixels in the raw (distorted) left image.
+    uv_left: (N, 2) float64, pixels in the raw (distorted) left image; NaN while the right camera
+    goes on alone.
     uv_right: (N, 2) float64, pixels in the raw right image, NaN where there is no stereo match.
     age: (N,) int32, number of frames in which the track has been seen, this one included.
     quality: (N,) float32, corner score (min-eigenvalue) at detection.
@@ -58,6 +59,11 @@ class Tracks:
     is_keyframe: bool
     counters: dict[str, int] = field(default_factory=dict)
     stage_ms: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def is_stereo(self) -> np.ndarray:
+        """Which of the tracks (N,) both cameras see."""
+        return np.isfinite(self.uv_left[:, 0]) & np.isfinite(self.uv_right[:, 0])
 
 
 class Status(StrEnum):

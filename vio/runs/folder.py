@@ -160,7 +160,7 @@ class RunFolder:
         if (levels := self._files.get("effort.csv")) is not None:
             skipped = int(state.status is Status.PREDICTED)
             levels.write(f"{state.frame_index},{state.t_ns},{state.effort},{skipped}\n")
-        stereo = 0 if tracks is None else int(np.isfinite(tracks.uv_right[:, 0]).sum())
+        stereo = 0 if tracks is None else int(tracks.is_stereo.sum())
         cells = [state.frame_index, state.t_ns, state.status.value, state.segment]
         cells += [int(state.is_keyframe), 0 if tracks is None else len(tracks.ids), stereo]
         p, q = state.p_world_body, state.q_world_body

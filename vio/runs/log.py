@@ -55,7 +55,7 @@ class RunLog:
                 self._stages[name] = array("d", [np.nan] * len(self))
         for name, column in self._stages.items():
             column.append(stage_ms.get(name, np.nan))
-        stereo = 0 if state.tracks is None else np.isfinite(state.tracks.uv_right[:, 0]).sum()
+        stereo = 0 if state.tracks is None else state.tracks.is_stereo.sum()
         row = [
             float(STATUSES.index(state.status)),
             float(state.segment),

@@ -60,14 +60,14 @@ class FrameSampler:
         tracks = state.tracks
         if tracks is None:
             return
-        if (due or changed) and frame is not None and frame.left is not None and len(tracks.ids):
+        seen = np.isfinite(tracks.uv_left[:, 0])  # not where the right camera goes on alone
+        if (due or changed) and frame is not None and frame.left is not None and seen.any():
             self._keyframes += not changed
             trails: dict[int, list[tuple[float, float]]] = {int(i): [] for i in tracks.ids}
             for ids, uv in self._history:
                 for i, point in zip(ids, uv, strict=True):
                     if int(i) in trails:
                         trails[int(i)].append((float(point[0]), float(point[1])))
-            stereo = np.isfinite(tracks.uv_right[:, 0])
             self.samples.append(
                 SampleFrame(
                     state.frame_index,
@@ -75,13 +75,12 @@ class FrameSampler:
                     half(frame.left) if self.halved else frame.left.copy(),
                     tracks.ids.copy(),
                     tracks.uv_left.copy(),
-                    stereo,
+                    tracks.is_stereo,
                     trails,
                     state.status,
                     state.is_keyframe,
                 )
             )
-        seen = np.isfinite(tracks.uv_left[:, 0])  # not where the right camera led
         self._history.append((tracks.ids[seen], tracks.uv_left[seen]))
 
 
