@@ -15,7 +15,7 @@ from vio.errors import VioError
 SETTINGS = {
     "frontend.engine": ("float", "fixed", "rtl", "opencv", "replay"),
     "backend.imu": ("float", "float32", "rtl"),
-    "backend.arithmetic": ("float", "float32", "xls", "xls-rtl"),
+    "backend.arithmetic": ("float", "float32", "xls", "xls-rtl", "rtl"),
     "backend.precision": ("float64", "float32"),
     "backend.solver": ("cholesky", "qr"),
 }
@@ -90,8 +90,3 @@ def test_an_old_value_is_refused_with_the_new_one_wherever_it_stands(
         from_command_line("--set", f"{setting}={old}")
     with pytest.raises(VioError, match=message):
         load_config(str(file))
-
-
-def test_the_back_end_as_hardware_is_refused_as_not_there_yet() -> None:
-    with pytest.raises(VioError, match="does not exist yet; xls-rtl runs the Verilog"):
-        from_command_line("--backend", "rtl")

@@ -136,15 +136,14 @@ class BackEndConfig(Section):
             "hls": "it is now called rtl",
         },
     )
-    # float; float32, as hls/; xls, compiled for the CPU by XLS; xls-rtl, its Verilog in Verilator.
+    # float; float32, as hls/; xls, compiled for the CPU by XLS; xls-rtl, its Verilog in Verilator;
+    # rtl, the vector engine rtl/backend/vector_engine.v in Verilator.
     arithmetic: str = choice(
-        *("float", "float32", "xls", "xls-rtl"),
+        *("float", "float32", "xls", "xls-rtl", "rtl"),
         refused={
             "numpy": "it is now called float32",
             "hls": "it is now called xls",
             "hls-rtl": "it is now called xls-rtl",
-            "rtl": "it is kept for a back end in hardware, which does not exist yet; xls-rtl runs "
-            "the Verilog of the kernels",
         },
     )
     solver: str = choice("cholesky", "qr")  # normal equations of the reduced system, or all rows

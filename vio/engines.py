@@ -39,13 +39,18 @@ def make_odometry(
     """
     config = config or Config()
     _check_adaptive(config)
-    kernels = kernels or make_kernels(config.backend.arithmetic)
+    if kernels is None and config.backend.arithmetic == "rtl":
+        from vio.hw.cosim.backend import make_window as make_engine_window
+
+        window = make_engine_window()
+    else:
+        window = make_window(kernels or make_kernels(config.backend.arithmetic))
     estimator = Estimator(
         rig,
         scaled_noise(noise, config.imu),
         config,
         make_preintegrate(config.backend.imu),
-        make_calibrated(config) if config.calibrate.is_on else make_window(kernels),
+        make_calibrated(config) if config.calibrate.is_on else window,
     )
     frontend = frontend or make_frontend(rig, config)
     return Odometry(rig, config, frontend, estimator, _make_handover(rig, config, frontend))
@@ -129,12 +134,12 @@ def make_preintegrate(choice: str) -> Preintegrate:
 def make_kernels(arithmetic: str) -> Kernels | None:
     """Return the kernels of backend.arithmetic; None: float, which has none.
 
-    float32: the references. xls: the same functions as XLS compiles them for the CPU. xls-rtl:
+    float32, rtl: the references. xls: the same functions as XLS compiles them for the CPU. xls-rtl:
     their Verilog in Verilator. All three are bit-exact.
     """
     if arithmetic == "float":
         return None
-    if arithmetic == "float32":
+    if arithmetic in ("float32", "rtl"):
         return Kernels()
     from vio.hw.hls.backends import XlsKernels, XlsRtlKernels
 

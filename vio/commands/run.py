@@ -58,7 +58,7 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
         ("--imu", "backend", "imu", "preintegration; rtl: its Verilog"),
         (
             *("--backend", "backend", "arithmetic"),
-            "its arithmetic; xls: the kernels compiled by XLS, xls-rtl: their Verilog",
+            "its arithmetic; xls: kernels compiled by XLS, xls-rtl: their Verilog, rtl: an engine",
         ),
     ):
         known = choices(section, key)
