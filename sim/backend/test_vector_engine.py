@@ -331,7 +331,7 @@ def test_random_calls_resets_and_faults(
     simulated(monkeypatch, path, lanes, "^(?!.*each_call_alone)")
 
 
-@pytest.mark.parametrize("lanes", [2])
+@pytest.mark.parametrize("lanes", [0, 1, 2, 3])
 def test_lane_programs_on_random_and_extreme_words(
     lanes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
