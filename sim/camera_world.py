@@ -9,7 +9,7 @@ import numpy as np
 from sim.runner import params_header
 from vio.errors import VioError
 from vio.hw import verilog_sources
-from vio.hw.cosim.verilated import ROOT, shared_library
+from vio.hw.cosim.verilated import ROOT, loaded, shared_library
 
 LOST, RIGHT, REPAIRED, FORGOTTEN = 1, 2, 4, 8  # flags of a frame
 VSYNC, HSYNC = 1 << 9, 1 << 8  # of a bus sample
@@ -85,7 +85,6 @@ class World:
             ["--x-assign", "fast", "--x-initial", "unique", "--no-assert"],
             cflags=f"-DKESTREL_TOP=V{top}{' -DCHIP' if chip else ''}",
         )
-        self._lib = ctypes.CDLL(str(library))
         u64, pointer = ctypes.c_uint64, ctypes.c_void_p
         functions = {
             "new": (pointer, (ctypes.c_int,)),
@@ -106,9 +105,7 @@ class World:
             }
         else:
             functions["settings"] = (None, (pointer, ctypes.c_int, ctypes.c_int, ctypes.c_int))
-        for name, (result, arguments) in functions.items():
-            function = getattr(self._lib, f"world_{name}")
-            function.restype, function.argtypes = result, arguments
+        self._lib = loaded(library, "world_", functions)
         self._world = self._lib.world_new(seed)
         self._room = 1 << 20
 

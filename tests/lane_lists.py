@@ -2,7 +2,6 @@
 """Lists of lane programs at random, and what the functions of vio/float32 make of their words."""
 
 import random
-from types import SimpleNamespace
 
 import numpy as np
 
@@ -89,22 +88,10 @@ def memory_of(layout: Layout, words: int, seed: int, extreme: bool = False) -> n
     return memory
 
 
-def _window(layout: Layout, memory: np.ndarray) -> SimpleNamespace:
-    at, count = layout.where.states, len(layout.s.dims)
-    words = memory[at : at + m.STATE_WORDS * count].reshape(count, -1)
-    R, vec, R_lin, vec_lin = np.split(words, [9, 21, 30], axis=1)
-    gravity = memory[m.GRAVITY : m.GRAVITY + 3]
-    shape = (-1, 3, 3)
-    return SimpleNamespace(
-        R=R.reshape(shape).copy(), vec=vec.copy(), R_lin=R_lin.reshape(shape), vec_lin=vec_lin,
-        gravity=gravity,
-    )  # fmt: skip
-
-
 def lane_results(calls: CallList, layout: Layout, memory: np.ndarray) -> Results:
     """Return what lane programs write, computed by the functions of vio/float32."""
     kernels, where, out = Kernels(), layout.where, {}
-    window = _window(layout, memory)
+    states = m.states_of(memory, where.states, len(layout.s.dims))
     for number, call in enumerate(calls.code.tolist()):
         operand, dest = calls.operands[call[c.X]], call[c.DEST]
         if isinstance(operand, Observed):
@@ -115,17 +102,17 @@ def lane_results(calls: CallList, layout: Layout, memory: np.ndarray) -> Results
             slot, size = np.array([operand.frame]), np.array([len(operand.columns)])
             columns = np.array(operand.columns)
             if call[c.KIND] == c.DIFFERENCE:
-                out[number] = dest + columns, local_difference(kernels, window, slot, size)  # type: ignore[arg-type]
+                out[number] = dest + columns, local_difference(kernels, states, slot, size)
                 continue
-            retract(kernels, window, slot, size, memory[where.x + columns])  # type: ignore[arg-type]
-            words = np.concatenate([window.R[slot[0]].ravel(), window.vec[slot[0]]])
+            retract(kernels, states, slot, size, memory[where.x + columns])
+            words = np.concatenate([states.R[slot[0]].ravel(), states.vec[slot[0]]])
             out[number] = dest + np.arange(len(words)), words
         else:
             assert isinstance(operand, int)
             at = where.factors + m.FACTOR_WORDS * operand
-            factor = m.factor_of(memory[at : at + m.FACTOR_WORDS], np.float32)
-            factor.slot_i, factor.slot_j = layout.s.factors[operand]
-            J, r = imu_rows(kernels, window, [factor])  # type: ignore[arg-type, list-item]
+            words = memory[at : at + m.FACTOR_WORDS]
+            factor = m.factor_of(words, np.float32, layout.s.factors[operand])
+            J, r = imu_rows(kernels, states, [factor])
             words = np.concatenate([J[0], r[0, :, None]], axis=1).ravel()
             out[number] = dest + np.arange(len(words)), words
     return out

@@ -39,21 +39,24 @@ def make_odometry(
     """
     config = config or Config()
     _check_adaptive(config)
-    if kernels is None and config.backend.arithmetic == "rtl":
-        from vio.hw.cosim.backend import make_window as make_engine_window
-
-        window = make_engine_window()
-    else:
-        window = make_window(kernels or make_kernels(config.backend.arithmetic))
     estimator = Estimator(
         rig,
         scaled_noise(noise, config.imu),
         config,
         make_preintegrate(config.backend.imu),
-        make_calibrated(config) if config.calibrate.is_on else window,
+        make_calibrated(config) if config.calibrate.is_on else _make_window(config, kernels),
     )
     frontend = frontend or make_frontend(rig, config)
     return Odometry(rig, config, frontend, estimator, _make_handover(rig, config, frontend))
+
+
+def _make_window(config: Config, kernels: Kernels | None) -> MakeWindow:
+    """Return what makes the windows of backend.arithmetic; kernels: instead of it."""
+    if kernels is None and config.backend.arithmetic == "rtl":
+        from vio.hw.cosim.backend import make_window as make_engine_window
+
+        return make_engine_window()
+    return make_window(kernels or make_kernels(config.backend.arithmetic))
 
 
 def _make_handover(rig: StereoRig, config: Config, frontend: FrontEnd) -> CameraHandover | None:

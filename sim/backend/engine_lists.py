@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vio.backend.window import Window
 from vio.float32 import calls as c
 from vio.float32.call_words import call_words, run_words
 from vio.float32.calls import Builder, CallList, Matrix, Run
@@ -57,17 +58,10 @@ def case_of(
     )  # fmt: skip
 
 
-def window_cases(landmarks: int) -> Iterator[tuple[str, Case]]:
-    """Yield the lists of a step and of a marginalisation of a simulated window of 3 keyframes.
-
-    landmarks: how many of those that it sees stay in it.
-    """
+def simulated_window(landmarks: int) -> Window:
+    """Return a simulated window of 3 keyframes, of whose landmarks so many stay."""
     from tests.simulation import Simulation, odometry_of
-    from tests.test_backend32 import by_kernels
     from vio.config import load_config
-    from vio.float32.marginalize import marginalize
-    from vio.float32.schedule import step
-    from vio.float32.structure import leaving_of, structure_of
     from vio.odometry import run as run_odometry
 
     small = ['frontend.engine="replay"', "backend.keyframes=3", "backend.recent_frames=2"]
@@ -77,6 +71,20 @@ def window_cases(landmarks: int) -> Iterator[tuple[str, Case]]:
     found = odometry.estimator.window
     assert found is not None
     found.free_landmarks(found.active_rows()[landmarks:])
+    return found
+
+
+def window_cases(landmarks: int) -> Iterator[tuple[str, Case]]:
+    """Yield the lists of a step and of a marginalisation of a simulated window of 3 keyframes.
+
+    landmarks: how many of those that it sees stay in it.
+    """
+    from tests.test_backend32 import by_kernels
+    from vio.float32.marginalize import marginalize
+    from vio.float32.schedule import step
+    from vio.float32.structure import leaving_of, structure_of
+
+    found = simulated_window(landmarks)
     w = by_kernels(found, Kernels())
     w.refresh_linearization_points()
     s = structure_of(w)

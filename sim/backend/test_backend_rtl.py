@@ -4,30 +4,14 @@
 import numpy as np
 import pytest
 
+from sim.backend.engine_lists import simulated_window
 from sim.needs import needs_verilator
-from tests.simulation import Simulation, odometry_of
 from tests.test_backend32 import by_kernels
-from vio.backend.window import Window
-from vio.config import load_config
 from vio.float32.kernels import Kernels
 from vio.float32.window import Window32
 from vio.hw.cosim.backend import BackendEngine, EngineWindow
-from vio.odometry import run
 
 pytestmark = [needs_verilator, pytest.mark.slow]
-
-SMALL = ['frontend.engine="replay"', "backend.keyframes=3", "backend.recent_frames=2"]
-
-
-def simulated_window(landmarks: int) -> Window:
-    """Return a window of a simulated run."""
-    odometry = odometry_of(Simulation(7, seconds=2.0), load_config("euroc", SMALL))
-    for _ in run(Simulation(7, seconds=2.0), odometry):
-        pass
-    found = odometry.estimator.window
-    assert found is not None
-    found.free_landmarks(found.active_rows()[landmarks:])
-    return found
 
 
 def stepped(w: Window32) -> list[bytes]:
@@ -44,9 +28,8 @@ def stepped(w: Window32) -> list[bytes]:
 def test_steps_and_a_marginalisation_are_those_of_the_reference() -> None:
     found = simulated_window(6)
     expected = stepped(by_kernels(found, Kernels()))
-    w = by_kernels(found, Kernels())
-    w.__class__, w.engine = EngineWindow, BackendEngine()  # type: ignore[assignment, attr-defined]
-    assert isinstance(w, EngineWindow)
+    w = object.__new__(EngineWindow)
+    vars(w).update(vars(by_kernels(found, Kernels())), engine=BackendEngine())
     assert stepped(w) == expected
     counters = w.engine.counters()
     assert all(counters[kind][0] > 0 for kind in ("observe", "factor", "retract", "reflect"))

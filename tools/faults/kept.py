@@ -9,6 +9,7 @@ from threading import Lock
 from typing import Any
 
 from vio.identity import code_version, library_versions
+from vio.runs.files import replace_file
 
 
 class KeptResults:
@@ -23,7 +24,7 @@ class KeptResults:
         if lines[:1] == [made_by]:
             self._known = dict(_whole(lines[1:]))
         text = [made_by, *(json.dumps(pair) for pair in self._known.items())]
-        path.write_text("\n".join(text) + "\n")
+        replace_file(path, "\n".join(text) + "\n")
 
     def __len__(self) -> int:
         return len(self._known)

@@ -143,18 +143,20 @@ class Estimator:
                     self.rig, self.noise, self.config, self.make_window, self._last
                 )
         self._last = self.window = self._estimated = None
-        self._rest.forget()
         self._blind_time = BlindTime(self.noise)
         self.gate.reset()
+        self._watch_anew()
+
+    def _watch_anew(self) -> None:
+        """Forget the frames from which a start, or a rest, would be found."""
+        self._rest.forget()
         self.initializer = self._initializer()
         self.mono_initializer = self._mono_initializer()
 
     def change_cameras(self, rig: StereoRig, pair: StereoRig) -> None:
         """Go on with the other camera. rig: for new windows; pair: that camera as the left one."""
         self.rig = rig
-        self.initializer = self._initializer()
-        self.mono_initializer = self._mono_initializer()
-        self._rest.forget()
+        self._watch_anew()
         if self.window is not None:
             self.window.change_cameras(pair)
         if self._carried is not None:

@@ -5,7 +5,8 @@ All factors of a window go side by side. The mathematics is that of vio/backend/
 states.py (docs/odometry/backend.md).
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -24,10 +25,27 @@ from vio.backend.states import (
 )
 from vio.float32.kernels import Kernels
 
-if TYPE_CHECKING:
-    from vio.backend.window import ImuFactor, Window
-
 _HALF = np.float32(0.5)
+
+
+class States(Protocol):
+    """Be what has states: a `Window`, or `memory_map.States`. S slots."""
+
+    R: np.ndarray  # (S, 3, 3)
+    vec: np.ndarray  # (S, VECTOR_SIZE)
+    R_lin: np.ndarray  # first estimates
+    vec_lin: np.ndarray
+    gravity: np.ndarray  # (3,)
+
+
+class Factor(Protocol):
+    """Be an inertial factor: an `ImuFactor`, or `memory_map.Factor`."""
+
+    slot_i: int
+    slot_j: int
+    pre: Any  # dt_s, dR, dv, dp and J_bias, as of a `Preintegration`
+    W: np.ndarray  # (15, 15)
+    bias0: np.ndarray  # (6,)
 
 
 def _transposed(R: np.ndarray) -> np.ndarray:
@@ -62,11 +80,11 @@ MOTION_ROWS = BIAS_ROWS.start
 
 
 def imu_rows(
-    kernels: Kernels, window: "Window", factors: list["ImuFactor"]
+    kernels: Kernels, states: States, factors: Sequence[Factor]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the whitened Jacobians (K, 15, 30), at the first estimates, and residuals (K, 15)."""
     whole = whitened(
-        kernels, np.stack([f.W for f in factors]), factor_rows(kernels, window, factors)
+        kernels, np.stack([f.W for f in factors]), factor_rows(kernels, states, factors)
     )
     return whole[:, :, :-1], whole[:, :, -1]
 
@@ -86,7 +104,7 @@ def whitened(kernels: Kernels, W: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return out
 
 
-def factor_rows(kernels: Kernels, window: "Window", factors: list["ImuFactor"]) -> np.ndarray:
+def factor_rows(kernels: Kernels, states: States, factors: Sequence[Factor]) -> np.ndarray:
     """Return rows (K, 15, 31): the Jacobians at the first estimates, beside them the residuals."""
     i = np.array([f.slot_i for f in factors])
     j = np.array([f.slot_j for f in factors])
@@ -96,7 +114,7 @@ def factor_rows(kernels: Kernels, window: "Window", factors: list["ImuFactor"]) 
     J_bias = np.stack([p.J_bias for p in pre])
     dv, dp = np.stack([p.dv for p in pre]), np.stack([p.dp for p in pre])
     bias0 = np.stack([f.bias0 for f in factors])
-    gravity = window.gravity[None, :]
+    gravity = states.gravity[None, :]
     # What velocity and position would be without inertial data: constants of a factor.
     falls_v = kernels.mul(gravity, dt)
     falls_p = kernels.mul(kernels.mul(_HALF, dt), falls_v)
@@ -108,16 +126,16 @@ def factor_rows(kernels: Kernels, window: "Window", factors: list["ImuFactor"]) 
         return yv, kernels.sub(yp, falls_p)
 
     # Residuals at the current states
-    x_i, x_j = window.vec[i], window.vec[j]
+    x_i, x_j = states.vec[i], states.vec[j]
     bias = kernels.sub(x_i[:, BIASES], bias0)
     correction = kernels.matvec(J_bias[:, :9, :6], bias)
     rotation = kernels.matvec(J_bias[:, ROTATION_ROWS, :3], bias[:, :3])
     corrected = kernels.matmul(dR, kernels.rotations("so3_exp", rotation))
     error = kernels.matmul(
-        _transposed(corrected), kernels.matmul(_transposed(window.R[i]), window.R[j])
+        _transposed(corrected), kernels.matmul(_transposed(states.R[i]), states.R[j])
     )
     yv, yp = moved(x_i, x_j)
-    R_T = _transposed(window.R[i])
+    R_T = _transposed(states.R[i])
     r = np.concatenate(
         [
             kernels.log_so3(error),
@@ -129,8 +147,8 @@ def factor_rows(kernels: Kernels, window: "Window", factors: list["ImuFactor"]) 
     )
 
     # Jacobians at the first estimates
-    R_i, R_j = window.R_lin[i], window.R_lin[j]
-    x_i, x_j = window.vec_lin[i], window.vec_lin[j]
+    R_i, R_j = states.R_lin[i], states.R_lin[j]
+    x_i, x_j = states.vec_lin[i], states.vec_lin[j]
     R_T = _transposed(R_i)
     bias = kernels.sub(x_i[:, GYRO_BIAS], bias0[:, :3])
     rotation = kernels.matvec(J_bias[:, ROTATION_ROWS, :3], bias)
@@ -168,27 +186,27 @@ def factor_rows(kernels: Kernels, window: "Window", factors: list["ImuFactor"]) 
 
 
 def local_difference(
-    kernels: Kernels, window: "Window", slots: np.ndarray, dims: np.ndarray
+    kernels: Kernels, states: States, slots: np.ndarray, dims: np.ndarray
 ) -> np.ndarray:
     """Return the difference (n,) of states from their first estimates, as states.py's."""
     if not len(slots):
         return np.zeros(0, np.float32)
-    rotated = kernels.matmul(window.R[slots], _transposed(window.R_lin[slots]))
-    vectors = kernels.sub(window.vec[slots], window.vec_lin[slots])
+    rotated = kernels.matmul(states.R[slots], _transposed(states.R_lin[slots]))
+    vectors = kernels.sub(states.vec[slots], states.vec_lin[slots])
     whole = np.concatenate([kernels.log_so3(rotated), vectors], axis=1)
     return np.concatenate([row[:d] for row, d in zip(whole, dims, strict=True)])
 
 
 def retract(
-    kernels: Kernels, window: "Window", slots: np.ndarray, dims: np.ndarray, dx: np.ndarray
+    kernels: Kernels, states: States, slots: np.ndarray, dims: np.ndarray, dx: np.ndarray
 ) -> None:
     """Apply the step dx (n,) to the states in `slots`, whose columns follow one another."""
     first = np.concatenate([[0], np.cumsum(dims)[:-1]])
     rotations = dx[first[:, None] + np.arange(D_POSITION)]
-    window.R[slots] = kernels.matmul(kernels.rotations("so3_exp", rotations), window.R[slots])
+    states.R[slots] = kernels.matmul(kernels.rotations("so3_exp", rotations), states.R[slots])
     for d in np.unique(dims):
         which = dims == d
         steps = dx[first[which][:, None] + np.arange(D_POSITION, d)]
         s = slots[which]
         count = d - D_POSITION
-        window.vec[s, :count] = kernels.add(window.vec[s, :count], steps)
+        states.vec[s, :count] = kernels.add(states.vec[s, :count], steps)

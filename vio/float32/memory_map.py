@@ -3,8 +3,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -47,8 +46,49 @@ def factor_words(factor: "ImuFactor") -> np.ndarray:
     return np.concatenate([np.asarray(part, np.float32).ravel() for part in parts])
 
 
-def factor_of(words: np.ndarray, dtype: type) -> SimpleNamespace:
-    """Return what `factor_words` has written, in the names of `ImuFactor`."""
+class Motion(NamedTuple):
+    """Hold what an inertial factor has of a `Preintegration`."""
+
+    dt_s: Any  # a number, or its symbol
+    dR: np.ndarray
+    dv: np.ndarray
+    dp: np.ndarray
+    J_bias: np.ndarray
+
+
+@dataclass
+class Factor:
+    """Hold an inertial factor as the memory has it; slot_i, slot_j: its frames."""
+
+    slot_i: int
+    slot_j: int
+    pre: Motion
+    W: np.ndarray
+    bias0: np.ndarray
+
+
+@dataclass
+class States:
+    """Hold the states of F frames as the memory has them: current, and first estimates."""
+
+    R: np.ndarray
+    vec: np.ndarray
+    R_lin: np.ndarray
+    vec_lin: np.ndarray
+    gravity: np.ndarray
+
+
+def states_of(memory: np.ndarray, first: int, frames: int) -> States:
+    """Return a copy of the states of a memory, the first one at an address."""
+    words = memory[first : first + STATE_WORDS * frames].reshape(frames, STATE_WORDS)
+    R, vec, R_lin, vec_lin = np.split(words.copy(), [9, 21, 30], axis=1)
+    shape = (frames, 3, 3)
+    gravity = memory[GRAVITY : GRAVITY + 3]
+    return States(R.reshape(shape), vec, R_lin.reshape(shape), vec_lin, gravity)
+
+
+def factor_of(words: np.ndarray, dtype: type, frames: tuple[int, int] = (0, 1)) -> Factor:
+    """Return what `factor_words` has written, of a factor between two frames."""
     motion = FULL_COLUMNS - BIAS_WORDS
     W: np.ndarray = np.zeros((FULL_COLUMNS, FULL_COLUMNS), dtype)
     (dt,), dR, dv, dp, J_bias, triangle, diagonal, bias0 = np.split(
@@ -56,10 +96,8 @@ def factor_of(words: np.ndarray, dtype: type) -> SimpleNamespace:
     )
     six = np.arange(motion, FULL_COLUMNS)
     W[np.tril_indices(motion)], W[six, six] = triangle, diagonal
-    pre = SimpleNamespace(
-        dt_s=dt, dR=dR.reshape(3, 3), dv=dv, dp=dp, J_bias=J_bias.reshape(9, BIAS_WORDS)
-    )
-    return SimpleNamespace(pre=pre, W=W, bias0=bias0, slot_i=0, slot_j=1)
+    pre = Motion(dt, dR.reshape(3, 3), dv, dp, J_bias.reshape(9, BIAS_WORDS))
+    return Factor(*frames, pre, W, bias0)
 
 
 @dataclass(frozen=True)

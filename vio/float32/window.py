@@ -7,7 +7,6 @@ that is reported) stays as it is.
 """
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 
@@ -144,8 +143,8 @@ class Window32(Window):
         slots = np.array([self.order[f] for f in frames])
         sizes = np.array([len(o.columns) for o in moved])
         columns = np.concatenate([o.columns for o in moved])
-        states = SimpleNamespace(R=self.R.copy(), vec=self.vec.copy())
-        retract(self.kernels, states, slots, sizes, memory[where.x + columns])  # type: ignore[arg-type]
+        states = m.States(self.R.copy(), self.vec.copy(), self.R_lin, self.vec_lin, self.gravity)
+        retract(self.kernels, states, slots, sizes, memory[where.x + columns])
         words = np.concatenate([states.R[slots].reshape(-1, 9), states.vec[slots]], axis=1)
         at = np.arange(words.shape[1])
         return [(where.state(f) + at, w) for f, w in zip(frames, words, strict=True)]

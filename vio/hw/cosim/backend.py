@@ -23,7 +23,7 @@ from vio.float32.execute import Results
 from vio.float32.kernels import Kernels
 from vio.float32.lane_words import Layout
 from vio.float32.window import Window32
-from vio.hw.cosim.verilated import ROOT, shared_library
+from vio.hw.cosim.verilated import ROOT, Signatures, loaded, shared_library
 from vio.hw.verilog_sources import needed, source
 from vio.imu import ImuNoise
 
@@ -60,9 +60,8 @@ class BackendEngine:
         options = [f"-G{name}={value}" for name, value in sizes.items()]
         options += ["--x-assign", "fast", "--x-initial", "unique"]
         library = shared_library("vector_engine", "vector_engine", files, HARNESS, options)
-        self._lib = ctypes.CDLL(str(library))
         pointer, u32, u64 = ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint64
-        signatures: dict[str, tuple[type | None, tuple[type, ...]]] = {
+        signatures: Signatures = {
             "new": (pointer, (ctypes.c_int,)), "free": (None, (pointer,)),
             "cycles": (u64, (pointer,)), "runs": (None, (pointer, pointer, u32)),
             "write": (None, (pointer, pointer, pointer, u64)),
@@ -70,9 +69,7 @@ class BackendEngine:
             "calls": (ctypes.c_int64, (pointer, pointer, u64, u64)),
             "counters": (None, (pointer, ctypes.c_int, pointer)),
         }  # fmt: skip
-        for name, (result, arguments) in signatures.items():
-            function = getattr(self._lib, f"kestrel_engine_{name}")
-            function.restype, function.argtypes = result, arguments
+        self._lib = loaded(library, "kestrel_engine_", signatures)
         self._engine = self._lib.kestrel_engine_new(self.seed)
         self._held = np.zeros(1 << ADDRESS_BITS, np.uint32)  # what its memory holds
         self._known = 0  # words of it that were ever written

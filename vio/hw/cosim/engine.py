@@ -19,7 +19,7 @@ from vio.fixed.stereo_search import NO_MATCH
 from vio.frontend.base import check_image, timed
 from vio.hw import verilog_sources
 from vio.hw.cosim.probes import PROBES, Digest
-from vio.hw.cosim.verilated import BUILD, ROOT, verilator
+from vio.hw.cosim.verilated import BUILD, ROOT, Signatures, loaded, verilator
 from vio.hw.params import verilog_text
 from vio.hw.registers.driver import Driver, register_values
 
@@ -91,24 +91,22 @@ class Simulation:
     """
 
     def __init__(self, config: Config, coverage: bool = False, seed: int = 1) -> None:
-        self._lib = ctypes.CDLL(str(build_library(config, coverage)))
         u64 = ctypes.c_uint64
-        for name, result, arguments in (
-            ("new", ctypes.c_void_p, (ctypes.c_int,)),
-            ("free", None, (ctypes.c_void_p,)),
-            ("stall", None, (ctypes.c_void_p, ctypes.c_uint32)),
-            ("cycles", u64, (ctypes.c_void_p,)),
-            ("run", None, (ctypes.c_void_p, u64)),
-            ("write", ctypes.c_int, (ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32)),
-            ("read", ctypes.c_int, (ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p)),
-            ("words", None, (ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, u64, u64)),
-            ("idle", ctypes.c_int, (ctypes.c_void_p,)),
-            ("packet", ctypes.c_int64, (ctypes.c_void_p, ctypes.c_void_p, u64, u64)),
-            ("digests", None, (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)),
-            ("coverage", ctypes.c_int, (ctypes.c_void_p, ctypes.c_char_p)),
-        ):  # fmt: skip
-            function = getattr(self._lib, f"kestrel_{name}")
-            function.restype, function.argtypes = result, arguments
+        signatures: Signatures = {
+            "new": (ctypes.c_void_p, (ctypes.c_int,)),
+            "free": (None, (ctypes.c_void_p,)),
+            "stall": (None, (ctypes.c_void_p, ctypes.c_uint32)),
+            "cycles": (u64, (ctypes.c_void_p,)),
+            "run": (None, (ctypes.c_void_p, u64)),
+            "write": (ctypes.c_int, (ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32)),
+            "read": (ctypes.c_int, (ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p)),
+            "words": (None, (ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, u64, u64)),
+            "idle": (ctypes.c_int, (ctypes.c_void_p,)),
+            "packet": (ctypes.c_int64, (ctypes.c_void_p, ctypes.c_void_p, u64, u64)),
+            "digests": (None, (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)),
+            "coverage": (ctypes.c_int, (ctypes.c_void_p, ctypes.c_char_p)),
+        }  # fmt: skip
+        self._lib = loaded(build_library(config, coverage), "kestrel_", signatures)
         self._chip = self._lib.kestrel_new(seed)
         self._words = np.empty(HEADER_WORDS + TRACK_WORDS * config.hw.max_tracks, np.uint32)
 

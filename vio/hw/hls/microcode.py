@@ -2,6 +2,7 @@
 """Write a program as the Verilog that hls/sequencer.v runs: two memories, and their sizes."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from vio.hw.hls.list_schedule import ADDRESS_BITS, KINDS, Place, Program
 
@@ -82,6 +83,37 @@ def header_text(values: Mapping[str, int], origin: str) -> str:
     return "\n".join([*lines, *(f"localparam {n} = {v};" for n, v in values.items())]) + "\n"
 
 
+class Memory(NamedTuple):
+    """Hold a memory of a module: its name, ports, bits of a word, words, and the first of them."""
+
+    name: str
+    address: str
+    data: str
+    bits: int
+    depth: int
+    words: Sequence[int]
+
+
+def memory_lines(*memories: Memory) -> list[str]:
+    """Return a module's lines from the memories on; a word comes a cycle after its address."""
+    return [
+        *(f"  reg [{m.bits - 1}:0] {m.name}[0:{m.depth - 1}];" for m in memories),
+        "",
+        "  always @(posedge clk) begin",
+        *(f"    {m.data} <= {m.name}[{m.address}];" for m in memories),
+        "  end",
+        "",
+        "  initial begin",
+        *(f"    {m.name}[{k}] = {m.bits}'h{w:x};" for m in memories for k, w in enumerate(m.words)),
+        "  end",
+        "",
+        "endmodule",
+        "",
+        "`default_nettype wire",
+        "",
+    ]
+
+
 def program_text(
     name: str, program: Program, start: Sequence[int], values: Mapping[str, int], origin: str
 ) -> str:
@@ -105,22 +137,12 @@ def program_text(
         f"    output reg [{layout_width - 1}:0] layout_word",
         ");",
         "",
-        f"  reg [{width - 1}:0] words_mem[0:{(1 << values['PC_W']) - 1}];",
-        f"  reg [{layout_width - 1}:0] layout_mem[0:{(1 << values['INDEX_W']) - 1}];",
-        "",
-        "  always @(posedge clk) begin",
-        "    word <= words_mem[address];",
-        "    layout_word <= layout_mem[layout_address];",
-        "  end",
-        "",
-        "  initial begin",
-        *(f"    words_mem[{k}] = {width}'h{w:x};" for k, w in enumerate(words)),
-        *(f"    layout_mem[{k}] = {layout_width}'h{w:x};" for k, w in enumerate(layout)),
-        "  end",
-        "",
-        "endmodule",
-        "",
-        "`default_nettype wire",
-        "",
-    ]
+        *memory_lines(
+            Memory("words_mem", "address", "word", width, 1 << values["PC_W"], words),
+            Memory(
+                "layout_mem", "layout_address", "layout_word", layout_width,
+                1 << values["INDEX_W"], layout,
+            ),
+        ),
+    ]  # fmt: skip
     return "\n".join(lines)

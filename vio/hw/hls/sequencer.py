@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from vio.errors import VioError
-from vio.hw.cosim.verilated import shared_library
+from vio.hw.cosim.verilated import Signatures, loaded, shared_library
 from vio.hw.hls.xls import HLS
 
 # Beside the top and its program: the sequencer with its units.
@@ -58,22 +58,19 @@ class SequencerBlock:
             prefix="Vblock",
         )
         self.top, self.results = top, results
-        self._lib = ctypes.CDLL(str(library))
         pointer, u64 = ctypes.c_void_p, ctypes.c_uint64
-        signatures: Sequence[tuple[str, type | None, tuple[type, ...]]] = (
-            ("new", pointer, (ctypes.c_int,)),
-            ("free", None, (pointer,)),
-            ("reset", None, (pointer,)),
-            ("stall", None, (pointer, ctypes.c_uint32)),
-            ("cycles", u64, (pointer,)),
-            ("run", None, (pointer, u64)),
-            ("put", ctypes.c_int, (pointer, ctypes.c_int, pointer, u64, u64)),
-            ("get", ctypes.c_int64, (pointer, pointer, u64, u64)),
-            ("calls", u64, (pointer, pointer, u64, u64, pointer, u64, u64)),
-        )
-        for name, result, arguments in signatures:
-            function = getattr(self._lib, f"kestrel_block_{name}")
-            function.restype, function.argtypes = result, arguments
+        signatures: Signatures = {
+            "new": (pointer, (ctypes.c_int,)),
+            "free": (None, (pointer,)),
+            "reset": (None, (pointer,)),
+            "stall": (None, (pointer, ctypes.c_uint32)),
+            "cycles": (u64, (pointer,)),
+            "run": (None, (pointer, u64)),
+            "put": (ctypes.c_int, (pointer, ctypes.c_int, pointer, u64, u64)),
+            "get": (ctypes.c_int64, (pointer, pointer, u64, u64)),
+            "calls": (u64, (pointer, pointer, u64, u64, pointer, u64, u64)),
+        }
+        self._lib = loaded(library, "kestrel_block_", signatures)
         self._block = self._lib.kestrel_block_new(seed)
 
     def __del__(self) -> None:

@@ -9,6 +9,7 @@ code 3), then what is written in this cycle: its place (9), whether (1), and whi
 
 from functools import cache
 
+from vio.hw.hls.microcode import Memory, memory_lines
 from vio.hw.lanes.fused import CODES, IMMEDIATE
 from vio.hw.lanes.program import LaneProgram, Move, lane_program
 from vio.hw.lanes.traced import PROGRAMS
@@ -94,22 +95,8 @@ def verilog(origin: str) -> str:
         f"    output reg [{ports[-1][1] - 1}:0] {ports[-1][0]}",
         ");",
         "",
-        *(f"  reg [{bits - 1}:0] {n}_mem[0:{len(words) - 1}];" for n, bits, words in ports),
-        "",
-        "  always @(posedge clk) begin",
-        *(f"    {n} <= {n}_mem[{n}_address];" for n, _, _ in ports),
-        "  end",
-        "",
-        "  initial begin",
-        *(
-            f"    {n}_mem[{k}] = {bits}'h{word:x};"
-            for n, bits, content in ports for k, word in enumerate(content)
+        *memory_lines(
+            *(Memory(f"{n}_mem", f"{n}_address", n, bits, len(w), w) for n, bits, w in ports)
         ),
-        "  end",
-        "",
-        "endmodule",
-        "",
-        "`default_nettype wire",
-        "",
-    ]  # fmt: skip
+    ]
     return "\n".join(lines)

@@ -12,6 +12,7 @@ from functools import cache
 from typing import NamedTuple
 
 from vio.errors import VioError
+from vio.hw.hls.graph import readers_of
 from vio.hw.lanes.fused import CODES, DIVIDE, Fused, copied, copies, fused
 from vio.hw.lanes.traced import LaneGraph, Place, lane_graph
 
@@ -61,13 +62,8 @@ class LaneProgram:
 
 def scheduled(program: Fused) -> list[Step]:
     """Return when each operation begins, and when its result is written."""
-    inputs, count = program.inputs, len(program.operations)
-    readers: list[list[int]] = [[] for _ in range(count)]
-    waits = [0] * count
-    for k, o in enumerate(program.operations):
-        for value in {v for v in o.operands if v >= inputs}:
-            readers[value - inputs].append(k)
-            waits[k] += 1
+    count = len(program.operations)
+    readers, waits = readers_of((o.operands for o in program.operations), program.inputs)
     units = [CODES[o.kind][0] for o in program.operations]
     ahead = [0] * count
     for k in range(count - 1, -1, -1):

@@ -10,7 +10,6 @@ window. Nothing of the arithmetic is typed again here.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -138,20 +137,14 @@ class _Memory:
             self.words[address] = self.trace.value("input", address)
         self.words[m.CAMERAS + 25] = FAR  # the threshold that nothing exceeds
 
-    def states(self) -> SimpleNamespace:
+    def states(self) -> m.States:
         """Return the states of both frames, as the lane programs of inertial.py take them."""
-        words = np.stack([self.words[self.where.state(f) :][: m.STATE_WORDS] for f in range(2)])
-        R, vec, R_lin, vec_lin = np.split(words, [9, 21, 30], axis=1)
-        return SimpleNamespace(
-            R=R.reshape(2, 3, 3).copy(), vec=vec.copy(), R_lin=R_lin.reshape(2, 3, 3),
-            vec_lin=vec_lin, gravity=self.words[m.GRAVITY :][:3],
-        )  # fmt: skip
+        return m.states_of(self.words, self.where.state(0), 2)
 
     def program(self, outputs: list[tuple[Place, Value]]) -> LaneGraph:
         """Return the operations behind outputs, and the inputs that they have."""
-        keys = list(self.trace.keys)
         results = [self.trace.number(value) for _, value in outputs]
-        keys = list(self.trace.keys)  # constants among the results may be new
+        keys = list(self.trace.keys)  # constants among the results may have been new
         needed = set(results)
         for number in range(len(keys) - 1, -1, -1):
             if number in needed and keys[number][0] not in ("input", "constant"):
@@ -184,7 +177,7 @@ def _observe(views: tuple[tuple[int, int], ...], moved: bool = False) -> LaneGra
 def _difference() -> LaneGraph:
     memory = _Memory(())
     slots, dims = np.array([0]), np.array([FULL_COLUMNS])
-    out = local_difference(memory.kernels, memory.states(), slots, dims)  # type: ignore[arg-type]
+    out = local_difference(memory.kernels, memory.states(), slots, dims)
     return memory.program(
         [(Place(DEST_FIRST, k), value) for k, value in enumerate(out[:6])]
         + [(Place(DEST_SECOND, k, True), value) for k, value in enumerate(out[6:])]
@@ -195,12 +188,12 @@ def _retract() -> LaneGraph:
     memory, columns = _Memory(()), np.arange(FULL_COLUMNS)
     states, where = memory.states(), memory.where
     dx = memory.words[where.x + np.array(memory.columns.of(0))]
-    retract(memory.kernels, states, np.array([0]), np.array([len(columns)]), dx)  # type: ignore[arg-type]
+    retract(memory.kernels, states, np.array([0]), np.array([len(columns)]), dx)
     words = np.concatenate([states.R[0].reshape(-1), states.vec[0]])
     return memory.program([(Place(FIRST, k, k >= 12), value) for k, value in enumerate(words)])
 
 
-def _factor_words(memory: _Memory) -> SimpleNamespace:
+def _factor_words(memory: _Memory) -> m.Factor:
     """Return a factor, as the lane programs of inertial.py take it, of the words of the memory."""
     at = memory.where.factors
     return m.factor_of(memory.words[at : at + m.FACTOR_WORDS], memory.kernels.dtype)
@@ -208,7 +201,7 @@ def _factor_words(memory: _Memory) -> SimpleNamespace:
 
 def _factor() -> LaneGraph:
     memory = _Memory(())
-    rows = factor_rows(memory.kernels, memory.states(), [_factor_words(memory)])  # type: ignore[arg-type, list-item]
+    rows = factor_rows(memory.kernels, memory.states(), [_factor_words(memory)])
     return memory.program([
         (Place(ROWS, rows.shape[2] * i + int(j)), rows[0, i, j])
         for i, columns in enumerate(FILLED) for j in columns
