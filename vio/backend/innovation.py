@@ -40,6 +40,7 @@ class InertialGate:
     def reset(self) -> None:
         """Forget the innovations of the last window; an alarm stays."""
         self._mean = np.zeros(COMPONENTS)
+        self._variance: float | None = None  # of each component of the mean
         self._last_ns: int | None = None
 
     def is_alarmed(self, t_ns: int) -> bool:
@@ -74,15 +75,19 @@ class InertialGate:
     def _is_biased(self, innovation: np.ndarray, t_ns: int) -> bool:
         """Return whether the innovations have pointed in one direction for too long.
 
-        Their exponentially weighted mean has (2 - a) / a times less variance than one of them.
+        At even intervals the variance of their weighted mean is a / (2 - a) of theirs. After a long
+        interval the mean is nearly that one innovation, with all its variance.
         """
         dt_s = 0.0 if self._last_ns is None else (t_ns - self._last_ns) * 1e-9
         self._last_ns = t_ns
         a = -math.expm1(-dt_s / self.config.bias_gate_s)
         if a <= 0.0:
             return False
+        if self._variance is None:
+            self._variance = a / (2.0 - a)
         self._mean += a * (innovation - self._mean)
-        biased = float(self._mean @ self._mean) * (2.0 - a) / a > self.config.bias_gate
+        self._variance += a * (a - (2.0 - a) * self._variance)
+        biased = float(self._mean @ self._mean) > self.config.bias_gate * self._variance
         if biased:
             self._mean[:] = 0.0
         return biased

@@ -129,8 +129,9 @@ def remove_moving(window: Window, slot: int, ids: np.ndarray, threshold: float) 
     such points pull the window along. A track that did not fit stays suspect until it fits, and has
     no vote meanwhile on how good the prediction is. A quarter of the votes is enough when it fits
     far better than the others: so many points do not fit by chance, even when most are on something
-    that moves. ids: (N,) of the frame's tracks. threshold: in standard deviations, or in the spread
-    of the votes where the prediction itself is off by more.
+    that moves. Where only a few tracks do not fit, those are dropped that were suspect before. ids:
+    (N,) of the frame's tracks. threshold: in standard deviations, or in the spread of the votes
+    where the prediction itself is off by more.
     """
     window.suspects &= set(ids.tolist())
     rows = window.active_rows()
@@ -148,9 +149,10 @@ def remove_moving(window: Window, slot: int, ids: np.ndarray, threshold: float) 
     else:  # no new verdict; what moved before stays out
         moving = suspect & (errors > threshold)
     window.suspects -= set(track[~moving].tolist())
-    if np.count_nonzero(moving) >= MOVING_SHARE * len(rows):
-        window.suspects |= set(track[moving].tolist())
-        window.mask[rows[moving], slot] = 0
+    if np.count_nonzero(moving) < MOVING_SHARE * len(rows):
+        moving &= suspect
+    window.suspects |= set(track[moving].tolist())
+    window.mask[rows[moving], slot] = 0
 
 
 def _spread(errors: np.ndarray) -> float:
@@ -224,7 +226,9 @@ def remove_outliers(window: Window, slot: int, threshold: float) -> VisionCheck:
     """Drop observations that the optimised window contradicts; report on those in slot.
 
     threshold: in standard deviations. The majority of a frame's observations is never dropped: then
-    it is rather the window that is wrong, and the robust loss alone limits what they do.
+    it is rather the window that is wrong, and the robust loss alone limits what they do. A track
+    whose left observation in slot is dropped is suspect from then on: what was found in a wrong
+    place is found there again.
     """
     rows = window.active_rows()
     slots, _, _ = window.columns()
@@ -232,6 +236,8 @@ def remove_outliers(window: Window, slot: int, threshold: float) -> VisionCheck:
     seen, lost, majority_agrees = drop_outliers(
         rows, errors, window.mask, window.host, slot, threshold
     )
+    bad = (errors[:, slot, 0] > threshold) & (window.mask[rows, slot] & 1 == 0)
+    window.suspects |= set(window.lm_id[rows[bad]].tolist())
     window.free_landmarks(lost)
     visible = int(np.count_nonzero(window.mask[window.active_rows(), slot]))
     innovation = float(np.median(seen)) if len(seen) else float("nan")
