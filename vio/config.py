@@ -178,6 +178,8 @@ class BackEndConfig(Section):
     # Squared normalised mean of the newest factors' innovations, over about bias_gate_s, likewise.
     bias_gate: float = real(18.0, 0.1, 1e9)
     bias_gate_s: float = real(0.5, 0.01, 60.0)
+    # Median error of the newest frame's observations, in standard deviations, likewise.
+    vision_gate: float = real(3.0, 0.1, 1e9)
     contradiction_s: float = real(1.2, 0.0, 60.0)
     # By how much the biases may step at such a factor, rad/s and m/s^2.
     freed_gyro_bias_sigma: float = real(0.1, 0.0, 100.0)

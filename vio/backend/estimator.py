@@ -19,6 +19,7 @@ from vio.backend.observations import (
     add_landmarks,
     known_rows,
     landmark_positions,
+    median_error,
     observe,
     remove_moving,
     remove_outliers,
@@ -182,9 +183,7 @@ class Estimator:
             window = self._attempt(frame)
             if window is None:
                 return None
-            self.window = window
-            self.slot = window.order[-1]
-            self._newest = None
+            self.window, self.slot, self._newest = window, window.order[-1], None
             if self._on_trial:
                 return None
             visible = int(np.count_nonzero(window.mask[window.lm_state == ACTIVE, self.slot]))
@@ -201,7 +200,8 @@ class Estimator:
             observe(self.window, self.slot, frame.ids, frame.rays)
             remove_moving(self.window, self.slot, frame.ids, self.config.backend.outlier)
             self.window.optimize(self.config.backend.iterations)
-            inertial = self.gate.apply(self.window, frame.t_ns)
+            misfit = median_error(self.window, self.slot)
+            inertial = self.gate.apply(self.window, frame.t_ns, misfit)
             vision = remove_outliers(self.window, self.slot, self.config.backend.outlier)
         scale_sigma = self.window.scale_sigma() if self._is_mono else None
         if frame.is_keyframe:

@@ -20,6 +20,7 @@ from vio.config import BackEndConfig
 
 COMPONENTS = 9
 ROUNDS = 3  # of weakening and optimising again, at most
+EXPLAINED = 0.25  # of the largest squared innovation may be left where a cause is accepted
 EXTRA_ITERATIONS = 3  # beyond the usual ones: the state may have to move far
 
 
@@ -28,13 +29,21 @@ class InertialGate:
 
     A factor is contradicted when its own squared innovation exceeds backend.inertial_gate, or when
     the mean innovation of the newest factors, over about backend.bias_gate_s, exceeds
-    backend.bias_gate. Then a lower gate holds for backend.contradiction_s: what is left of a
-    disturbance is found, without touching factors of an undisturbed run.
+    backend.bias_gate. Where the inertial data win all the same, because the robust loss limits what
+    vision can say against them, it is the newest frame's observations that do not fit: their median
+    error exceeds backend.vision_gate. Then a lower gate holds for backend.contradiction_s: what is
+    left of a disturbance is found, without touching factors of an undisturbed run.
+
+    The accelerometer is asked first: if free steps of its biases explain the contradiction, they
+    stay free in each new factor during that time, because a disturbance that passes steps back, and
+    the attitude is the gyroscope's meanwhile. Otherwise the gyroscope is wrong, and the specific
+    force is needed to hold the attitude.
     """
 
     def __init__(self, config: BackEndConfig) -> None:
         self.config = config
         self._until_ns: int | None = None  # end of the time with the lower gate
+        self._is_force = False  # the specific force alone explains it
         self.reset()
 
     def reset(self) -> None:
@@ -47,21 +56,33 @@ class InertialGate:
         """Return whether a factor was contradicted within backend.contradiction_s before t_ns."""
         return self._until_ns is not None and t_ns < self._until_ns
 
-    def apply(self, window: Window, t_ns: int) -> float:
+    def apply(self, window: Window, t_ns: int, misfit: float = 0.0) -> float:
         """Weaken contradicted factors and optimise again; return the largest squared innovation.
 
-        The innovation is that before anything was weakened, divided by its nine components.
+        misfit: median error of the newest frame's observations at the optimised states, standard
+        deviations. The innovation is that before anything was weakened, but for the newest factor
+        during an alarm, divided by its nine components.
         """
         c = self.config
         if not window.factors:
             return 0.0
+        if self._is_force and self.is_alarmed(t_ns):
+            self._free_force(window, window.factors[-1:])
+            window.optimize(c.iterations)
         innovations = [window.innovation(f) for f in window.factors]
-        largest = max(float(v @ v) for v in innovations)
-        if self._is_biased(innovations[-1], t_ns):
+        largest = _largest(innovations)
+        biased = self._is_biased(innovations[-1], t_ns)
+        shows = biased or largest > c.inertial_gate  # in the innovations, as a wrong gyroscope does
+        if shows or misfit > c.vision_gate:
             self._raise_alarm(t_ns)
-            self._free(window, window.factors)
+            self._free_force(window, window.factors)
             window.optimize(c.iterations + EXTRA_ITERATIONS)
             innovations = [window.innovation(f) for f in window.factors]
+            self._is_force = not shows or _largest(innovations) < EXPLAINED * largest
+            if biased and not self._is_force:
+                self._free(window, window.factors)
+                window.optimize(c.iterations + EXTRA_ITERATIONS)
+                innovations = [window.innovation(f) for f in window.factors]
         for _ in range(ROUNDS):
             if not self._weaken(window, t_ns, innovations):
                 break
@@ -71,6 +92,11 @@ class InertialGate:
 
     def _raise_alarm(self, t_ns: int) -> None:
         self._until_ns = t_ns + round(self.config.contradiction_s * 1e9)
+
+    def _free_force(self, window: Window, factors: list[ImuFactor]) -> None:
+        """Let the accelerometer's biases of factors step."""
+        for factor in factors:
+            window.weaken(factor, factor.weight, 0.0, self.config.freed_accel_bias_sigma)
 
     def _is_biased(self, innovation: np.ndarray, t_ns: int) -> bool:
         """Return whether the innovations have pointed in one direction for too long.
@@ -116,3 +142,8 @@ class InertialGate:
                 self._free(window, [factor], weight)
                 lowered = True
         return lowered
+
+
+def _largest(innovations: list[np.ndarray]) -> float:
+    """Return the largest square of innovations (9,)."""
+    return max(float(v @ v) for v in innovations)

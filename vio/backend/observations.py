@@ -210,6 +210,16 @@ def triangulate_pending(window: Window, slot: int, config: Config) -> None:
     window.lm_state[rows[good][fits]] = ACTIVE
 
 
+def median_error(window: Window, slot: int) -> float:
+    """Return the median error of a frame's observations, in standard deviations; 0 without any."""
+    slots, _, _ = window.columns()
+    here = np.array([slot], np.int64)
+    rows = window.active_rows()
+    errors = reprojection_errors(rows, window.rig, window.visual_arrays(slots), here)[:, slot]
+    seen = errors[errors >= 0.0]
+    return float(np.median(seen)) if len(seen) else 0.0
+
+
 class VisionCheck(NamedTuple):
     """Hold how well a frame's observations agree with the optimised window.
 
