@@ -7,9 +7,9 @@
 // load for each run of columns, then for each row of the destination a segment for each run. A
 // transfer (form 2) gives segments of elements; those below the diagonal go along a column.
 //
-// Latency: 2 cycles from start to a straight call's segment; else 2 + its runs (a copy of both lists
-// is kept for the call), and 3 for each run of rows. Throughput: a segment a cycle, where none is
-// empty and no row of a transfer goes along a column (4 cycles). stop drops the call.
+// Latency: 1 cycle from start to a straight call's segment; else 7 and its runs of rows (a copy of
+// both lists is kept for the call). Throughput: a segment a cycle, where none is empty and no row of a
+// transfer goes down a column (4 cycles); 1 cycle for each run of rows. stop drops the call.
 `default_nettype none
 
 module call_walker (
@@ -31,6 +31,8 @@ module call_walker (
     output wire               busy,       // segments are still to come
     input  wire        [ 1:0] c_form,
     input  wire        [ 1:0] c_falls,
+    input  wire               c_whole,    // of a straight call: see g_whole, g_once
+    input  wire        [ 1:0] c_once,
     input  wire        [13:0] c_count,
     input  wire        [16:0] c_d,
     input  wire        [16:0] c_x,
@@ -52,6 +54,8 @@ module call_walker (
     output wire        [ 1:0] g_kind,    // 0 elements, 1 load, 2 product, 3 outer product
     output wire               g_later,   // of a second or later source row
     output wire               g_first,   // the first of a row of an outer product
+    output wire               g_whole,   // words of an operand follow one another: L in a vector
+    output wire        [ 1:0] g_once,    // the operand is one word: bit 0 x, bit 1 y
     output wire        [13:0] g_count,
     output wire signed [23:0] g_d,
     output wire signed [23:0] g_x,
@@ -65,9 +69,9 @@ module call_walker (
 );
 
   localparam [1:0] STRAIGHT = 2'd0, TRANSFER = 2'd2, OUTER = 2'd3;
-  localparam [1:0] ELEMENTS = 2'd0, LOAD = 2'd1;
-  localparam [3:0] IDLE = 4'd0, RUNS = 4'd1, LOADS = 4'd2, ROWS = 4'd3, PLACE = 4'd4, BEGIN = 4'd5;
-  localparam [3:0] WALK = 4'd6, ACROSS = 4'd7, CROSS = 4'd8, BEYOND = 4'd9;
+  localparam [1:0] ELEMENTS = 2'd0;
+  localparam [1:0] IDLE = 2'd0, LOADS = 2'd1, ROWS = 2'd2, WALK = 2'd3;
+  localparam [2:0] ROW_CYCLES = 3'd4;  // from a_q to row_at
 
   // Runs: the memory, and copies of the call's two lists.
   reg [29:0] runs_mem[0:4095];
@@ -75,71 +79,60 @@ module call_walker (
   reg [29:0] column_runs_mem[0:31];
   reg [29:0] run_q;
 
-  reg [3:0] state_q;
-  reg [5:0] copied_q;  // runs that were asked for
+  reg [1:0] state_q;
+  reg [5:0] asked_q;  // runs
+  reg came_q, came_row_q, rows_came_q;  // a run comes; of the rows; the first of these has come
+  reg [4:0] came_at_q;
+  reg [5:0] columns_q;  // that have come
   reg [4:0] a_q, b_q;  // runs of rows and columns
+  reg [2:0] aged_q;  // cycles since a_q changed
   reg [7:0] source_row_q;
   reg [10:0] row_q, source_q;
   reg [9:0] left_q;  // rows of the run after this one
-  reg new_row_q;
+  reg last_run_q;  // of the rows
+  reg [29:0] row_run_q;
   reg signed [23:0] base_q, start_q, line_q;  // of the source row; of the rows of this word
+  reg signed [12:0] start_step_q, line_step_q;  // to the next ones
 
+  wire is_transfer = c_form == TRANSFER;
+  wire is_outer = c_form == OUTER;
+  wire begins = start && c_form != STRAIGHT && c_row_runs != 5'd0 && c_column_runs != 5'd0
+      && (is_transfer || c_depth != 8'd0);  // a transfer has no depth
   wire [5:0] all_runs = {1'b0, c_row_runs} + {1'b0, c_column_runs};
-  wire [11:0] run_read = state_q == IDLE ? d_address
-      : copied_q < {1'b0, c_row_runs} ? c_rows + {6'd0, copied_q}
-      : c_columns + {6'd0, copied_q} - {7'd0, c_row_runs};
-  wire [5:0] came = copied_q - 6'd1;
-  wire [4:0] came_column = came[4:0] - c_row_runs;
-  wire arrives = state_q == RUNS && copied_q != 6'd0;
+  wire asks = state_q == IDLE ? begins : asked_q != all_runs;
+  wire asks_row = asked_q < {1'b0, c_row_runs};
+  wire [4:0] asked_column = asked_q[4:0] - c_row_runs;
+  wire [11:0] run_read = state_q == IDLE && !start ? d_address
+      : asks_row ? c_rows + {6'd0, asked_q} : c_columns + {7'd0, asked_column};
 
   always @(posedge clk) begin
     if (run_write) runs_mem[run_address] <= run_data;
     run_q <= runs_mem[run_read];
-    if (arrives && came < {1'b0, c_row_runs}) row_runs_mem[came[4:0]] <= run_q;
-    if (arrives && came >= {1'b0, c_row_runs}) column_runs_mem[came_column] <= run_q;
+    came_q <= asks;
+    came_row_q <= asks_row;
+    came_at_q <= asks_row ? asked_q[4:0] : asked_column;
+    if (came_q && came_row_q) row_runs_mem[came_at_q] <= run_q;
+    if (came_q && !came_row_q) column_runs_mem[came_at_q] <= run_q;
+    row_run_q <= came_q && came_row_q && came_at_q == a_q ? run_q : row_runs_mem[a_q];
   end
 
-  wire [29:0] row_run = row_runs_mem[a_q];
   wire [29:0] column_run = column_runs_mem[b_q];
-  wire [9:0] b_source = column_run[29:20];
-  wire [9:0] b_dest = column_run[19:10];
-  wire [9:0] b_length = column_run[9:0];
-
-  // Where a run of columns begins on this row: behind the diagonal (of a transfer: the source's).
-  wire is_transfer = c_form == TRANSFER;
-  wire is_outer = c_form == OUTER;
-  wire [10:0] diagonal = is_transfer ? source_q : row_q;
-  wire [10:0] run_start = is_transfer ? {1'b0, b_source} : {1'b0, b_dest};
-  wire [10:0] behind = diagonal - run_start;
-  wire [10:0] skip = is_outer || diagonal <= run_start ? 11'd0 : behind;
-  // Of a transfer, the words before `turn` belong below the destination's diagonal.
-  wire [10:0] below = row_q - {1'b0, b_dest};
-  wire [10:0] turn_at = below < {1'b0, b_length} ? below : {1'b0, b_length};
-  wire [10:0] turn = row_q > {1'b0, b_dest} ? turn_at : 11'd0;
-  wire crosses = is_transfer && skip < turn;
-  wire [10:0] from = state_q == BEYOND ? turn : skip;
-  wire some = from < {1'b0, b_length};
-  wire [10:0] words = {1'b0, b_length} - from;
-  wire [10:0] place = {1'b0, b_source} + from;
-  wire [10:0] column = {1'b0, b_dest} + from;
-  wire [10:0] cross_column = {1'b0, b_dest} + skip;
-  wire [10:0] cross_place = {1'b0, b_source} + skip;
-
+  wire columns_came = columns_q == {1'b0, c_column_runs};
   wire last_column = b_q == c_column_runs - 5'd1;
   wire last_row = left_q == 10'd0;
   wire last_row_run = a_q == c_row_runs - 5'd1;
   wire last_source = source_row_q == c_depth - 8'd1;
+  wire [1:0] next_state = is_transfer || last_source ? IDLE : LOADS;  // behind a source row
 
-  // Addresses of rows: of a run's first, and of the row that a word goes to across the diagonal.
-  // Beside the destination's row goes a transfer's source row, or an outer product's word x.
+  // Where the rows of a run begin: of the destination; and the source row of a transfer, or the
+  // word x of an outer product.
   wire signed [23:0] row_at, line_at;
-  wire [10:0] asked = state_q == ACROSS || state_q == CROSS ? cross_column : {1'b0, row_run[19:10]};
   row_address dest_row (
       .clk(clk),
       .s_base($signed({7'd0, c_d})),
       .s_width(c_width),
       .s_pitched(c_pitched),
-      .s_row(asked),
+      .s_row({1'b0, row_run_q[19:10]}),
       .m_address(row_at)
   );
   row_address source_line (
@@ -147,182 +140,154 @@ module call_walker (
       .s_base($signed({7'd0, is_outer ? c_x : c_y})),
       .s_width(c_source_width),
       .s_pitched(is_outer),
-      .s_row({1'b0, row_run[29:20]}),
+      .s_row({1'b0, row_run_q[29:20]}),
       .m_address(line_at)
   );
-  wire signed [23:0] to_next_row =
-      $signed({12'd0, c_width}) - (c_pitched ? 24'sd0 : $signed({13'd0, row_q}) + 24'sd1);
-  wire signed [23:0] to_next_line =
-      $signed({12'd0, c_source_width}) - (is_outer ? 24'sd0 : $signed({13'd0, source_q}) + 24'sd1);
-  wire signed [23:0] next_base = base_q + $signed({{11{c_y_step[12]}}, c_y_step});
-  wire [12:0] cross_step = {1'b0, c_width} - (c_pitched ? 13'd0 : {2'd0, cross_column} + 13'd1);
+  // width - row - 1 in a triangle
+  wire [12:0] start_step = {1'b0, c_width} + (c_pitched ? 13'd0 : ~{3'd0, row_run_q[19:10]});
+  wire [12:0] line_step = {1'b0, c_source_width} + (is_outer ? 13'd0 : ~{3'd0, row_run_q[29:20]});
 
-  // The segment at the output.
-  reg valid_q, later_q, first_q;
-  reg [1:0] kind_q, falls_q;
-  reg [13:0] count_q;
-  reg signed [23:0] d_q, x_q, y_q;
-  reg [11:0] place_q, x_place_q;
-  reg signed [12:0] d_step_q, x_step_q, y_step_q;
-  wire room = !valid_q || g_ready;
-
-  wire crossed = state_q == CROSS && copied_q == 6'd2;  // here: cycles waited
+  wire clip_ready, clip_busy, s_valid, s_ready;
+  wire comes = {1'b0, b_q} < columns_q;
+  wire gives = state_q == WALK || (state_q == LOADS && comes);
+  wire moves = gives && clip_ready;
+  wire leaves_run = state_q == WALK && moves && last_column && last_row;
+  wire row_ready = aged_q == ROW_CYCLES && (columns_came || !is_transfer);
+  wire empty_run = state_q == ROWS && row_ready && row_run_q[9:0] == 10'd0;
+  wire leaves_source = empty_run ? last_row_run : leaves_run && last_run_q;
 
   always @(posedge clk) begin
-    if (rst || stop) begin
-      state_q <= IDLE;
-      valid_q <= 1'b0;
-    end else begin
-      if (g_ready) valid_q <= 1'b0;
-      case (state_q)
-        IDLE: begin
-          copied_q <= 6'd0;
-          a_q <= 5'd0;
-          b_q <= 5'd0;
-          source_row_q <= 8'd0;
-          base_q <= $signed({7'd0, c_y});
-          if (start && c_form != STRAIGHT) begin
-            // a transfer has no depth
-            if (c_row_runs != 5'd0 && c_column_runs != 5'd0 && (is_transfer || c_depth != 8'd0))
-              state_q <= RUNS;
-          end else if (start && c_count != 14'd0) begin
-            valid_q <= 1'b1;
-            kind_q <= ELEMENTS;
-            later_q <= 1'b0;
-            first_q <= 1'b0;
-            count_q <= c_count;
-            d_q <= $signed({7'd0, c_d});
-            x_q <= $signed({7'd0, c_x});
-            y_q <= $signed({7'd0, c_y});
-            d_step_q <= c_d_step;
-            x_step_q <= c_x_step;
-            y_step_q <= c_y_step;
-            falls_q <= c_falls;
-          end
+    if (came_q && !came_row_q) columns_q <= columns_q + 6'd1;
+    if (came_q && came_row_q) rows_came_q <= 1'b1;
+    if (aged_q != ROW_CYCLES && rows_came_q) aged_q <= aged_q + 3'd1;
+    if (asks) asked_q <= asked_q + 6'd1;
+    case (state_q)
+      IDLE: begin
+        if (!begins) asked_q <= 6'd0;
+        columns_q <= 6'd0;
+        rows_came_q <= 1'b0;
+        aged_q <= 3'd1;
+        a_q <= 5'd0;
+        b_q <= 5'd0;
+        source_row_q <= 8'd0;
+        base_q <= $signed({7'd0, c_y});
+        if (begins) state_q <= is_transfer ? ROWS : LOADS;
+      end
+      LOADS:
+      if (moves) begin
+        b_q <= last_column ? 5'd0 : b_q + 5'd1;
+        if (last_column) state_q <= ROWS;
+      end
+      ROWS:
+      if (row_ready) begin
+        row_q <= {1'b0, row_run_q[19:10]};
+        source_q <= {1'b0, row_run_q[29:20]};
+        left_q <= row_run_q[9:0] - 10'd1;
+        start_q <= row_at;
+        line_q <= line_at;
+        start_step_q <= $signed(start_step);
+        line_step_q <= $signed(line_step);
+        last_run_q <= last_row_run;
+        a_q <= last_row_run ? 5'd0 : a_q + 5'd1;  // the next one's rows are computed already
+        if (c_row_runs != 5'd1) aged_q <= 3'd0;
+        if (!empty_run) state_q <= WALK;
+      end
+      default:
+      if (moves) begin
+        b_q <= last_column ? 5'd0 : b_q + 5'd1;
+        if (last_column) begin
+          row_q <= row_q + 11'd1;
+          source_q <= source_q + 11'd1;
+          left_q <= left_q - 10'd1;
+          start_q <= start_q + $signed({{11{start_step_q[12]}}, start_step_q});
+          line_q <= line_q + $signed({{11{line_step_q[12]}}, line_step_q});
+          start_step_q <= start_step_q - {12'd0, !c_pitched};
+          line_step_q <= line_step_q - {12'd0, !is_outer};
+          if (last_row) state_q <= ROWS;
         end
-        RUNS: begin
-          copied_q <= copied_q + 6'd1;
-          if (copied_q == all_runs) state_q <= is_transfer ? ROWS : LOADS;
-        end
-        LOADS:
-        if (room) begin
-          valid_q <= b_length != 10'd0;
-          kind_q <= LOAD;
-          later_q <= 1'b0;
-          first_q <= 1'b0;
-          count_q <= {4'd0, b_length};
-          y_q <= base_q;
-          place_q <= {2'd0, b_source};
-          b_q <= last_column ? 5'd0 : b_q + 5'd1;
-          if (last_column) state_q <= ROWS;
-        end
-        ROWS: begin  // row_address reads this run
-          row_q <= {1'b0, row_run[19:10]};
-          source_q <= {1'b0, row_run[29:20]};
-          left_q <= row_run[9:0] - 10'd1;
-          state_q <= PLACE;
-        end
-        PLACE: state_q <= BEGIN;
-        BEGIN: begin
-          start_q <= row_at;
-          line_q <= line_at;
-          new_row_q <= 1'b1;
-          b_q <= 5'd0;
-          state_q <= WALK;
-          if (left_q == 10'd1023) begin  // an empty run
-            a_q <= a_q + 5'd1;
-            state_q <= ROWS;
-            if (last_row_run) begin
-              a_q <= 5'd0;
-              source_row_q <= source_row_q + 8'd1;
-              base_q <= next_base;
-              state_q <= is_transfer || last_source ? IDLE : LOADS;
-            end
-          end
-        end
-        ACROSS: begin  // the column's row is being computed
-          copied_q <= 6'd0;
-          state_q  <= CROSS;
-        end
-        CROSS: begin
-          if (copied_q != 6'd2) copied_q <= copied_q + 6'd1;
-          if (crossed && room) begin
-            valid_q <= 1'b1;
-            kind_q <= ELEMENTS;
-            later_q <= 1'b0;
-            first_q <= 1'b0;
-            count_q <= {3'd0, turn - skip};
-            d_q <= row_at + $signed({13'd0, row_q});
-            x_q <= row_at + $signed({13'd0, row_q});
-            y_q <= line_q + $signed({13'd0, cross_place});
-            d_step_q <= $signed(cross_step);
-            x_step_q <= $signed(cross_step);
-            y_step_q <= 13'sd1;
-            falls_q <= c_pitched ? 2'd0 : 2'd3;
-            state_q <= BEYOND;
-          end
-        end
-        default: begin  // WALK, BEYOND
-          if (state_q == WALK && crosses) state_q <= ACROSS;
-          else if (room) begin
-            valid_q <= some;
-            kind_q <= is_transfer ? ELEMENTS : c_form == OUTER ? 2'd3 : 2'd2;
-            later_q <= source_row_q != 8'd0;
-            first_q <= new_row_q;
-            count_q <= {3'd0, words};
-            d_q <= start_q + $signed({13'd0, column});
-            x_q <= is_transfer ? start_q + $signed({13'd0, column}) : line_q;
-            y_q <= is_transfer ? line_q + $signed({13'd0, place}) : base_q;
-            d_step_q <= 13'sd1;
-            x_step_q <= 13'sd1;
-            y_step_q <= 13'sd1;
-            falls_q <= 2'd0;
-            place_q <= {1'b0, place};
-            x_place_q <= {1'b0, source_q};
-            b_q <= b_q + 5'd1;
-            state_q <= WALK;
-            if (some) new_row_q <= 1'b0;
-            if (last_column) begin
-              b_q <= 5'd0;
-              new_row_q <= 1'b1;
-              row_q <= row_q + 11'd1;
-              source_q <= source_q + 11'd1;
-              left_q <= left_q - 10'd1;
-              start_q <= start_q + to_next_row;
-              line_q <= line_q + to_next_line;
-              if (last_row) begin
-                a_q <= a_q + 5'd1;
-                state_q <= ROWS;
-                if (last_row_run) begin
-                  a_q <= 5'd0;
-                  source_row_q <= source_row_q + 8'd1;
-                  base_q <= next_base;
-                  state_q <= is_transfer || last_source ? IDLE : LOADS;
-                end
-              end
-            end
-          end
-        end
-      endcase
+      end
+    endcase
+    if (leaves_source) begin
+      source_row_q <= source_row_q + 8'd1;
+      base_q <= base_q + $signed({{11{c_y_step[12]}}, c_y_step});
+      state_q <= next_state;
     end
+    if (rst || stop) state_q <= IDLE;
   end
 
+  wire clipped, clip_later, clip_first, clip_whole, clip_falls;
+  wire [1:0] clip_kind;
+  wire [10:0] clip_count, clip_place, clip_x_place;
+  wire signed [23:0] clip_d, clip_x, clip_y;
+  wire signed [12:0] clip_step;
+  segment_clip clip (
+      .clk(clk),
+      .rst(rst),
+      .stop(stop),
+      .c_transfer(is_transfer),
+      .c_outer(is_outer),
+      .c_d(c_d),
+      .c_width(c_width),
+      .c_pitched(c_pitched),
+      .s_valid(gives),
+      .s_ready(clip_ready),
+      .s_load(state_q == LOADS),
+      .s_later(source_row_q != 8'd0),
+      .s_first(b_q == 5'd0),
+      .s_run(column_run),
+      .s_row(row_q),
+      .s_source(source_q),
+      .s_start(start_q),
+      .s_line(line_q),
+      .s_base(base_q),
+      .busy(clip_busy),
+      .m_valid(clipped),
+      .m_ready(s_ready),
+      .m_kind(clip_kind),
+      .m_later(clip_later),
+      .m_first(clip_first),
+      .m_whole(clip_whole),
+      .m_count(clip_count),
+      .m_d(clip_d),
+      .m_x(clip_x),
+      .m_y(clip_y),
+      .m_place(clip_place),
+      .m_x_place(clip_x_place),
+      .m_step(clip_step),
+      .m_falls(clip_falls)
+  );
+
+  // A straight call is one segment, at once.
+  wire straight = c_form == STRAIGHT;
+  wire [13:0] count = straight ? c_count : {3'd0, clip_count};
+  wire [71:0] addresses = straight ? {7'd0, c_d, 7'd0, c_x, 7'd0, c_y} : {clip_d, clip_x, clip_y};
+  wire [38:0] steps = straight ? {c_d_step, c_x_step, c_y_step} : {clip_step, clip_step, 13'sd1};
+  wire [1:0] falls = straight ? c_falls : {2{clip_falls}};
+  wire [1:0] kind = straight ? ELEMENTS : clip_kind;
+  wire whole = straight ? c_whole : clip_whole;
+  wire [1:0] once = straight ? c_once : 2'd0;
+  assign s_valid = clipped || (start && straight && c_count != 14'd0);
+  skid #(
+      .WIDTH(158)
+  ) segments (
+      .clk(clk),
+      .rst(rst || stop),
+      .s_valid(s_valid),
+      .s_ready(s_ready),
+      .s_data({
+        kind, clip_later, clip_first, whole, once, falls, count, addresses, steps, 1'b0, clip_place,
+        1'b0, clip_x_place
+      }),
+      .m_valid(g_valid),
+      .m_ready(g_ready),
+      .m_data({
+        g_kind, g_later, g_first, g_whole, g_once, g_falls, g_count, g_d, g_x, g_y, g_d_step, g_x_step,
+        g_y_step, g_place, g_x_place
+      })
+  );
+
   assign d_word = run_q;
-  assign busy = state_q != IDLE || valid_q;
-  assign g_valid = valid_q;
-  assign g_kind = kind_q;
-  assign g_later = later_q;
-  assign g_first = first_q;
-  assign g_count = count_q;
-  assign g_d = d_q;
-  assign g_x = x_q;
-  assign g_y = y_q;
-  assign g_place = place_q;
-  assign g_x_place = x_place_q;
-  assign g_d_step = d_step_q;
-  assign g_x_step = x_step_q;
-  assign g_y_step = y_step_q;
-  assign g_falls = falls_q;
+  assign busy = state_q != IDLE || clip_busy || g_valid;
 
 endmodule
 

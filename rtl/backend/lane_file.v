@@ -5,7 +5,7 @@
 // Three reads and a write a cycle: three words in each lane, and of those at x_place one for all lanes. Each
 // lane has three copies of 2048 / L words, at least 512.
 //
-// Latency: 1 cycle from the places to the words; a read in the cycle of a write gets the word of
+// Latency: 2 cycles from the places to the words; a read in the cycle of a write gets the word of
 // before. Throughput: three reads and a write a cycle.
 `default_nettype none
 
@@ -33,9 +33,13 @@ module lane_file #(
 
   localparam LANES = 1 << LANES_LOG2;
 
-  wire [255:0] x_words;
+  wire [255:0] x_words;  // of the cycle before
   reg [2:0] x_lane_q;
-  always @(posedge clk) x_lane_q <= x_lane;
+  reg [31:0] x_word_q;
+  always @(posedge clk) begin
+    x_lane_q <= x_lane;
+    x_word_q <= x_words[{x_lane_q, 5'd0}+:32];
+  end
 
   genvar k;
   generate
@@ -43,19 +47,23 @@ module lane_file #(
       reg [31:0] y_mem[0:(1<<PLACE_W)-1];
       reg [31:0] x_mem[0:(1<<PLACE_W)-1];
       reg [31:0] d_mem[0:(1<<PLACE_W)-1];
-      reg [31:0] y_q, x_q, d_q;
+      reg [31:0] y_read_q, x_read_q, d_read_q, y_q, x_q, d_q;
 
       always @(posedge clk) begin
         if (w_lanes[k]) y_mem[w_place] <= w_data[32*k+:32];
         if (w_lanes[k]) x_mem[w_place] <= w_data[32*k+:32];
         if (w_lanes[k]) d_mem[w_place] <= w_data[32*k+:32];
-        y_q <= y_mem[y_place];
-        x_q <= x_mem[x_place];
-        d_q <= d_mem[d_place];
+        y_read_q <= y_mem[y_place];
+        x_read_q <= x_mem[x_place];
+        d_read_q <= d_mem[d_place];
+        y_q <= y_read_q;
+        x_q <= x_read_q;
+        d_q <= d_read_q;
       end
 
       assign y_data[32*k+:32]  = y_q;
-      assign x_words[32*k+:32] = x_q;
+      assign x_words[32*k+:32] = x_read_q;
+      assign x_data[32*k+:32]  = x_q;
       assign d_data[32*k+:32]  = d_q;
     end
     for (k = LANES; k < 8; k = k + 1) begin : g_none
@@ -63,8 +71,7 @@ module lane_file #(
     end
   endgenerate
 
-  assign x_data = x_words[(32<<LANES_LOG2)-1:0];
-  assign x_word = x_words[{x_lane_q, 5'd0}+:32];
+  assign x_word = x_word_q;
 
 endmodule
 

@@ -72,6 +72,7 @@ module lane_sequencer #(
       : c_kind == DIFFERENCE ? 3'd3 : c_kind == FACTOR ? (pass_q ? 3'd6 : 3'd5) : 3'd4;
   reg [12:0] word_at_q;
   reg [7:0] move_at_q;
+  wire [43:0] word;
   wire [33:0] move;
   wire [42:0] entry;
   lane_program programs (
@@ -79,23 +80,25 @@ module lane_sequencer #(
       .word_address(word_at_q),
       .move_address(move_at_q),
       .entry_address(program_number),
-      .word(p_word),
+      .word(word),
       .move(move),
       .entry(entry)
   );
   wire two_contexts = entry[42];
-  wire [3:0] m_base = move[3:0];
-  wire [8:0] m_offset = move[12:4];
-  wire [8:0] m_count = move[21:13];
-  wire [8:0] m_place = move[30:22];
-  wire m_steps = move[31];
-  wire m_motion = move[32];
-  wire m_last = move[33];
+  reg [33:0] move_q;
+  wire [3:0] m_base = move_q[3:0];
+  wire [8:0] m_offset = move_q[12:4];
+  wire [8:0] m_count = move_q[21:13];
+  wire [8:0] m_place = move_q[30:22];
+  wire m_steps = move_q[31];
+  wire m_motion = move_q[32];
+  wire m_last = move_q[33];
 
   reg [3:0] state_q, wait_q;
   reg [6:0] item_q, left_q, group_q;  // the group's first item; of the pass; in this group
   reg [5:0] asked_q;  // descriptors
-  reg context_q, stores_q, runs_q;
+  reg context_q, stores_q, runs_q, reads_q, p_valid_q;
+  reg [43:0] word_q, p_word_q;
   reg [LANES-1:0] pending_q, lanes_q;
   reg [SHIFT_W-1:0] lane_q;
   reg [16:0] origin_q, relative_q;
@@ -154,11 +157,13 @@ module lane_sequencer #(
       wire has_item = (context_q ? GROUP : 7'd0) + NUMBER < group_q;
       wire has_it = old_held_q[context_q] && shared && own_key == old_key && !stores_q;
       assign need[k] = has_item && !has_it && (b[29] || !m_motion);
-      assign same[k] = shared && !stores_q ? own_key == key : LANE == lane_q;
+      reg [16:0] own_key_q;
+      always @(posedge clk) own_key_q <= own_key;
+      assign same[k] = shared && !stores_q ? own_key_q == key : LANE == lane_q;
       wire unused_bit = old_b[29];
       assign all_a[30*k+:30] = a;
       assign all_b[30*k+:30] = b;
-      assign all_keys[17*k+:17] = own_key;
+      assign all_keys[17*k+:17] = own_key_q;
     end
   endgenerate
 
@@ -218,8 +223,10 @@ module lane_sequencer #(
         if (all_asked) state_q <= MOVE;
       end
       MOVE: begin
+        move_q <= move;
+        move_at_q <= move_at_q + 8'd1;
         context_q <= 1'b0;
-        state_q   <= KEYS;
+        state_q <= KEYS;
       end
       KEYS: begin
         pending_q <= need;
@@ -233,10 +240,8 @@ module lane_sequencer #(
         else if (!last_context) begin
           context_q <= 1'b1;
           state_q   <= KEYS;
-        end else if (!m_last) begin
-          move_at_q <= move_at_q + 8'd1;
-          state_q   <= MOVE;
-        end else begin
+        end else if (!m_last) state_q <= MOVE;
+        else begin
           wait_q  <= stores_q ? DRAIN_CYCLES : LAND_CYCLES;
           state_q <= stores_q ? DRAIN : LAND;
         end
@@ -258,10 +263,10 @@ module lane_sequencer #(
       LAND: if (wait_q == 4'd0) state_q <= RUN;
       RUN: begin
         word_at_q <= word_at_q + 13'd1;
+        move_at_q <= entry[41:34];
         if (word_at_q == entry[25:13]) begin
-          stores_q  <= 1'b1;
-          move_at_q <= entry[41:34];
-          state_q   <= MOVE;
+          stores_q <= 1'b1;
+          state_q  <= MOVE;
         end
       end
       default:  // DRAIN: of a pass
@@ -273,6 +278,10 @@ module lane_sequencer #(
       end
     endcase
     runs_q <= state_q == RUN;
+    reads_q <= runs_q;
+    word_q <= word;
+    p_valid_q <= reads_q;
+    p_word_q <= word_q;
     if (stop && state_q != IDLE && state_q != DRAIN && state_q != PASS) begin
       state_q <= DRAIN;
       wait_q <= DRAIN_CYCLES;
@@ -280,10 +289,14 @@ module lane_sequencer #(
       left_q <= 7'd0;
       group_q <= 7'd0;
       runs_q <= 1'b0;
+      reads_q <= 1'b0;
+      p_valid_q <= 1'b0;
     end
     if (rst) begin
       state_q <= IDLE;
-      runs_q  <= 1'b0;
+      runs_q <= 1'b0;
+      reads_q <= 1'b0;
+      p_valid_q <= 1'b0;
     end
   end
 
@@ -297,7 +310,8 @@ module lane_sequencer #(
   assign u_lanes = lanes_q;
   assign u_place = place_q;
   assign u_lane = {{(3 - SHIFT_W) {1'b0}}, lane_q};
-  assign p_valid = runs_q;
+  assign p_valid = p_valid_q;
+  assign p_word = p_word_q;
 
 endmodule
 

@@ -7,7 +7,7 @@
 // divider 0 x / y, 1 the root of x. An answer of the divider stays until that of the next question.
 //
 // Formats: IEEE float32, as docs/hls/float_rules.md says; masks are all ones or zeros.
-// Latency: from s_* to w_data, with w_source then: logic 2, divider 31, sums 1 from `sum`, words 1.
+// Latency: from s_* to w_data, with w_source then: logic 3, divider 32, sums 1 from `sum`, words 1.
 // Throughput: an operation a cycle, a question every 28 cycles. rst forgets a question.
 `default_nettype none
 
@@ -30,19 +30,30 @@ module lane_units (
   localparam [1:0] LOGIC = 2'd1, DIVIDE = 2'd2;
   localparam [2:0] SELECT = 3'd7;
 
+  reg valid_q;
+  reg [4:0] op_q;
+  reg [31:0] x_q, y_q, d_q;
+  always @(posedge clk) begin
+    valid_q <= s_valid && !rst;
+    op_q <= s_op;
+    x_q <= s_x;
+    y_q <= s_y;
+    d_q <= s_d;
+  end
+
   wire [31:0] compared;
   unit_logic compare (
       .clk(clk),
-      .op (s_op[2:0]),
-      .x  (s_x),
-      .y  (s_y),
+      .op (op_q[2:0]),
+      .x  (x_q),
+      .y  (y_q),
       .out(compared)
   );
   reg selects_q;
   reg [31:0] selected_q;
   always @(posedge clk) begin
-    selects_q  <= s_op[2:0] == SELECT;
-    selected_q <= (s_d & s_x) | (~s_d & s_y);
+    selects_q  <= op_q[2:0] == SELECT;
+    selected_q <= (d_q & x_q) | (~d_q & y_q);
   end
 
   wire question_ready, answer_valid;
@@ -50,8 +61,8 @@ module lane_units (
   float_divide_root divider (
       .clk(clk),
       .rst(rst),
-      .question_data({s_op[0], s_x, s_y}),
-      .question_valid(s_valid && s_op[4:3] == DIVIDE),
+      .question_data({op_q[0], x_q, y_q}),
+      .question_valid(valid_q && op_q[4:3] == DIVIDE),
       .question_ready(question_ready),
       .answer_data(answer),
       .answer_valid(answer_valid),

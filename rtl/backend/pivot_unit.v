@@ -8,7 +8,7 @@
 // Words are written one after another: w_which 0 d, 1 y, 2 y + 1.
 //
 // Formats: IEEE float32, as docs/hls/float_rules.md says.
-// Latency: about 62 cycles from s_valid to m_done (pivot), 89 (reflect). Throughput: one at a time.
+// Latency: about 64 cycles from s_valid to m_done (pivot), 93 (reflect). Throughput: one at a time.
 `default_nettype none
 
 module pivot_unit (
@@ -20,7 +20,7 @@ module pivot_unit (
     input wire [31:0] s_d,
     input wire [31:0] s_x,
 
-    // the first lane: 11 cycles later l_sum has the answer
+    // the first lane: 12 cycles later l_sum has the answer
     output wire        l_valid,
     output wire [ 3:0] l_kind,
     output wire [31:0] l_x,
@@ -38,19 +38,23 @@ module pivot_unit (
   localparam [31:0] NOTHING = 32'h0da24260;  // 1e-30, of qr.py
   localparam [3:0] DROP_PIVOT = 4'd11, REFLECT = 4'd12;
   localparam [3:0] MULTIPLY = 4'd2, SUBTRACT = 4'd4;
-  localparam [3:0] LANE_CYCLES = 4'd11;
+  localparam [3:0] LANE_CYCLES = 4'd12;
   localparam [3:0] IDLE = 4'd0, ROOT = 4'd1, ROOT_WAIT = 4'd2, MINUS = 4'd3, MINUS_WAIT = 4'd4;
   localparam [3:0] TIMES = 4'd5, TIMES_WAIT = 4'd6, INVERT = 4'd7, INVERT_WAIT = 4'd8;
-  localparam [3:0] WRITE_D = 4'd9, WRITE_Y = 4'd10, WRITE_T = 4'd11;
+  localparam [3:0] WRITE_D = 4'd9, WRITE_Y = 4'd10, WRITE_T = 4'd11, COMPARE = 4'd12, TAKE = 4'd13;
 
   reg [3:0] state_q, kind_q, wait_q;
   reg [31:0] d_q, x_q, root_q, beta_q, v0_q, product_q, inverse_q;
   reg done_q, low_q;
   wire reflects = kind_q == REFLECT;
 
-  // x < d: above the floor; 0 < x: there is a floor; 0 < what is taken.
-  wire above, floored, some, negative, nothing;
-  wire [31:0] taken = above ? d_q : kind_q == DROP_PIVOT ? 32'd0 : x_q;
+  // x < d: above the floor; 0 < x: there is a floor; 0 < d.
+  wire above, floored, positive, negative, nothing;
+  reg above_q, floored_q, positive_q, negative_q, nothing_q;
+  reg some_q;  // 0 < what is taken, of d, the floor or 0
+  reg [31:0] radicand_q;
+  wire drops = kind_q == DROP_PIVOT;
+  wire some = above_q ? positive_q : floored_q && !drops;
   float_less above_floor (
       .x(x_q),
       .y(d_q),
@@ -61,10 +65,10 @@ module pivot_unit (
       .y(x_q),
       .less(floored)
   );
-  float_less is_some (
+  float_less is_positive (
       .x(32'd0),
-      .y(taken),
-      .less(some)
+      .y(d_q),
+      .less(positive)
   );
   float_less is_negative (
       .x(d_q),
@@ -78,14 +82,13 @@ module pivot_unit (
   );
 
   wire asks = state_q == ROOT || state_q == INVERT;
-  wire [31:0] radicand = reflects ? x_q : some ? taken : ONE;
   wire [31:0] divisor = reflects ? product_q : root_q;
   wire question_ready, answer_valid;
   wire [31:0] answer;
   float_divide_root divider (
       .clk(clk),
       .rst(rst),
-      .question_data(state_q == ROOT ? {1'b1, radicand, 32'd0} : {1'b0, ONE, divisor}),
+      .question_data(state_q == ROOT ? {1'b1, radicand_q, 32'd0} : {1'b0, ONE, divisor}),
       .question_valid(asks),
       .question_ready(question_ready),
       .answer_data(answer),
@@ -100,13 +103,26 @@ module pivot_unit (
         kind_q <= s_kind;
         d_q <= s_d;
         x_q <= s_x;
-        if (s_valid) state_q <= ROOT;
+        if (s_valid) state_q <= COMPARE;
+      end
+      COMPARE: begin
+        above_q <= above;
+        floored_q <= floored;
+        positive_q <= positive;
+        negative_q <= negative;
+        nothing_q <= nothing;
+        state_q <= TAKE;
+      end
+      TAKE: begin
+        some_q <= some;
+        radicand_q <= reflects ? x_q : !some ? ONE : above_q ? d_q : x_q;
+        state_q <= ROOT;
       end
       ROOT: if (question_ready) state_q <= ROOT_WAIT;
       ROOT_WAIT:
       if (answer_valid) begin
         root_q  <= answer;
-        beta_q  <= {answer[31] ^ !negative, answer[30:0]};
+        beta_q  <= {answer[31] ^ !negative_q, answer[30:0]};
         state_q <= reflects ? MINUS : INVERT;
       end
       MINUS: begin
@@ -138,7 +154,7 @@ module pivot_unit (
       default: state_q <= IDLE;
     endcase
     done_q <= (state_q == WRITE_Y && !reflects) || state_q == WRITE_T;
-    low_q <= !reflects && kind_q != DROP_PIVOT && floored && !above;
+    low_q <= !reflects && !drops && floored_q && !above_q;
     if (rst) begin
       state_q <= IDLE;
       done_q  <= 1'b0;
@@ -150,12 +166,12 @@ module pivot_unit (
   assign l_x = state_q == MINUS ? d_q : beta_q;
   assign l_y = state_q == MINUS ? beta_q : v0_q;
 
-  wire [31:0] new_d = reflects ? (nothing ? d_q : beta_q) : some ? root_q : 32'd0;
-  wire [31:0] new_y = reflects ? v0_q : some ? inverse_q : 32'd0;
+  wire [31:0] new_d = reflects ? (nothing_q ? d_q : beta_q) : some_q ? root_q : 32'd0;
+  wire [31:0] new_y = reflects ? v0_q : some_q ? inverse_q : 32'd0;
   assign w_valid = state_q == WRITE_D || state_q == WRITE_Y || state_q == WRITE_T;
   assign w_which = state_q == WRITE_D ? 2'd0 : state_q == WRITE_Y ? 2'd1 : 2'd2;
   assign w_data = state_q == WRITE_D ? new_d : state_q == WRITE_Y ? new_y
-      : nothing ? 32'd0 : inverse_q;
+      : nothing_q ? 32'd0 : inverse_q;
   assign m_low = low_q;
   assign m_done = done_q;
 

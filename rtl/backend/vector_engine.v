@@ -58,7 +58,8 @@ module vector_engine #(
 
   localparam [1:0] IDLE = 2'd0, START = 2'd1, RUN = 2'd2, FINISH = 2'd3;
   localparam [1:0] STRAIGHT = 2'd0, TRANSFER = 2'd2, OUTER = 2'd3;
-  localparam [4:0] DOWNDATE = 5'd1, AT_LEAST = 5'd9, REFLECT = 5'd12, RETRACT = 5'd16;
+  localparam [4:0] DOWNDATE = 5'd1, COPY = 5'd7, CLEAR = 5'd8, AT_LEAST = 5'd9, PIVOT = 5'd10;
+  localparam [4:0] REFLECT = 5'd12, RETRACT = 5'd16;
 
   // Queue of words; four make a call.
   wire q_valid, q_ready, q_last;
@@ -81,38 +82,60 @@ module vector_engine #(
 
   reg [127:0] next_q, call_q;
   reg [2:0] words_q;  // of the next call
-  reg next_last_q, next_short_q, last_q, short_q;
+  reg next_last_q, next_short_q, last_q;
   wire next_whole = words_q == 3'd4;
   assign q_ready = !next_whole;
 
   reg [1:0] state_q;
   reg [3:0] status_q;
+  reg wrote_q;  // the host has just written a word
   reg begun_q, done_q;  // a call of this step has been; the step has ended
-  reg [15:0] call_number_q, failed_call_q;
+  reg first_fails_q;
+  reg [15:0] call_number_q, first_failed_q, failed_call_q;
   reg [31:0] cycles_q, waits_q;
 
-  assign h_ready = state_q == IDLE;
-  wire takes = state_q == IDLE && !h_valid && next_whole;
+  // A call of a step follows the one before it at once, but where the host waits for its words.
+  wire ends;
+  wire follows = ends && !last_q;
+  assign h_ready = state_q == IDLE && (h_write || !wrote_q);  // a read gets what was just written
+  wire takes = (state_q == IDLE || follows) && !h_valid && next_whole;
+
+  // Is it a call of the engine?
+  wire [4:0] next_kind = next_q[4:0];
+  wire [1:0] next_form = next_q[6:5];
+  wire next_programs = next_kind > REFLECT && next_kind <= RETRACT;
+  wire next_elements = next_kind > DOWNDATE && next_kind <= REFLECT;
+  wire next_fits = next_programs || (next_form == STRAIGHT ? next_elements
+      : next_form == TRANSFER ? next_elements && next_kind <= AT_LEAST : next_kind <= DOWNDATE);
+
+  // Of a straight call: is an operand one word, do the words of all operands follow one another?
+  wire next_x = next_kind != CLEAR;
+  wire next_y = next_kind < COPY || next_kind == AT_LEAST;
+  wire [1:0] next_once = {
+    next_y && next_q[125:113] == 13'd0, next_x && next_q[93:81] == 13'd0 && !next_q[7]
+  };
+  wire next_x_whole = !next_x || next_once[0] || next_q[93:81] == 13'd1;
+  wire next_y_whole = !next_y || next_once[1] || next_q[125:113] == 13'd1;
+  wire next_whole_words = next_q[61:49] == 13'd1 && next_x_whole && next_y_whole
+      && next_q[8:7] == 2'd0 && next_kind < PIVOT;
 
   // Fields.
+  reg programs_q, wrong_q, whole_q;
+  reg [1:0] once_q;
   wire [4:0] kind = call_q[4:0];
   wire [1:0] form = call_q[6:5];
   wire straight = form == STRAIGHT;
-  wire elements = kind > DOWNDATE && kind <= REFLECT;
-  wire programs = kind > REFLECT && kind <= RETRACT;
-  wire fits = programs ? 1'b1 : straight ? elements : form == TRANSFER ? elements && kind <= AT_LEAST : kind <= DOWNDATE;
-  wire wrong = short_q || !fits;
   wire [16:0] outer_x = {call_q[31:30], call_q[95:81]};
   wire [16:0] x_address = straight ? call_q[80:64] : outer_x;
   wire [16:0] y_address = straight ? call_q[112:96] : call_q[80:64];
   wire [12:0] y_step = straight ? call_q[125:113] : call_q[93:81];
   wire [11:0] width = call_q[60:49];
   wire skips = status_q != 4'd0;
-  wire runs = state_q == START && !wrong && !skips;
-  wire walks = runs && !programs;
+  wire runs = state_q == START && !wrong_q && !skips;
+  wire walks = runs && !programs_q;
 
-  wire g_valid, g_ready, g_later, g_first, walker_busy, issue_idle, issue_waits, stop;
-  wire [1:0] g_kind, g_falls;
+  wire g_valid, g_ready, g_later, g_first, g_whole, walker_busy, issue_idle, issue_waits, stop;
+  wire [1:0] g_kind, g_falls, g_once;
   wire [13:0] g_count;
   wire signed [23:0] g_d, g_x, g_y;
   wire [11:0] g_place, g_x_place;
@@ -132,6 +155,8 @@ module vector_engine #(
       .busy(walker_busy),
       .c_form(form),
       .c_falls(call_q[8:7]),
+      .c_whole(whole_q),
+      .c_once(once_q),
       .c_count(call_q[22:9]),
       .c_d(call_q[48:32]),
       .c_x(x_address),
@@ -152,6 +177,8 @@ module vector_engine #(
       .g_kind(g_kind),
       .g_later(g_later),
       .g_first(g_first),
+      .g_whole(g_whole),
+      .g_once(g_once),
       .g_count(g_count),
       .g_d(g_d),
       .g_x(g_x),
@@ -165,7 +192,7 @@ module vector_engine #(
   );
 
   wire i_valid, i_read, i_one, retire;
-  wire [1:0] i_what, i_operand, i_from_file;
+  wire [1:0] i_what, i_operand;
   wire signed [23:0] i_r_address, i_w_address, i_y_address;
   wire [(1 << LANES_LOG2)-1:0] i_lanes;
   wire [11:0] i_place, i_x_place;
@@ -183,6 +210,8 @@ module vector_engine #(
       .g_kind(g_kind),
       .g_later(g_later),
       .g_first(g_first),
+      .g_whole(g_whole),
+      .g_once(g_once),
       .g_count(g_count),
       .g_d(g_d),
       .g_x(g_x),
@@ -198,7 +227,6 @@ module vector_engine #(
       .u_what(i_what),
       .u_one(i_one),
       .u_operand(i_operand),
-      .u_from_file(i_from_file),
       .u_r_address(i_r_address),
       .u_w_address(i_w_address),
       .u_y_address(i_y_address),
@@ -206,7 +234,7 @@ module vector_engine #(
       .u_place(i_place),
       .u_x_place(i_x_place),
       .u_x_lane(i_x_lane),
-      .retire(retire && !programs),
+      .retire(retire && !programs_q),
       .waits(issue_waits),
       .idle(issue_idle)
   );
@@ -222,7 +250,7 @@ module vector_engine #(
   ) sequencer (
       .clk(clk),
       .rst(rst),
-      .start(runs && programs),
+      .start(runs && programs_q),
       .stop(stop),
       .busy(l_busy),
       .c_kind(kind),
@@ -244,10 +272,10 @@ module vector_engine #(
       .p_valid(p_valid),
       .p_word(p_word)
   );
-  localparam [1:0] TO_FILE = 2'd0, COMPUTE = 2'd3, X_FROM_FILE = 2'd2;  // of vector_issue.v
+  localparam [1:0] TO_FILE = 2'd0, COMPUTE = 2'd3;  // of vector_issue.v
   localparam [(1<<LANES_LOG2)-1:0] ONE_LANE = 1;
 
-  wire outside, not_finite, low;
+  wire checks, outside, not_finite, low;
   vector_datapath #(
       .LANES_LOG2(LANES_LOG2),
       .BANK_WORDS_LOG2(BANK_WORDS_LOG2),
@@ -257,23 +285,24 @@ module vector_engine #(
       .rst(rst),
       .start(runs),
       .c_kind(kind),
-      .programs(programs),
+      .c_outer(form == OUTER),
+      .programs(programs_q),
       .p_valid(p_valid),
       .p_word(p_word),
-      .u_valid(programs ? l_valid : i_valid),
-      .u_read(programs ? !l_stores : i_read),
-      .u_what(programs ? (l_stores ? COMPUTE : TO_FILE) : i_what),
-      .u_one(programs ? !l_stores : i_one),
+      .u_valid(programs_q ? l_valid : i_valid),
+      .u_read(programs_q ? !l_stores : i_read),
+      .u_what(programs_q ? (l_stores ? COMPUTE : TO_FILE) : i_what),
+      .u_one(programs_q ? !l_stores : i_one),
       .u_operand(i_operand),
-      .u_from_file(programs ? X_FROM_FILE : i_from_file),
-      .u_r_address(programs ? l_address : i_r_address),
-      .u_w_address(programs ? l_address : i_w_address),
+      .u_r_address(programs_q ? l_address : i_r_address),
+      .u_w_address(programs_q ? l_address : i_w_address),
       .u_y_address(i_y_address),
-      .u_lanes(!programs ? i_lanes : l_stores ? ONE_LANE : l_lanes),
-      .u_place(programs ? l_place : i_place),
-      .u_x_place(programs ? l_place : i_x_place),
-      .u_x_lane(programs ? l_lane : i_x_lane),
+      .u_lanes(!programs_q ? i_lanes : l_stores ? ONE_LANE : l_lanes),
+      .u_place(programs_q ? l_place : i_place),
+      .u_x_place(programs_q ? l_place : i_x_place),
+      .u_x_lane(programs_q ? l_lane : i_x_lane),
       .retire(retire),
+      .checks(checks),
       .outside(outside),
       .not_finite(not_finite),
       .low(low),
@@ -286,9 +315,9 @@ module vector_engine #(
   );
   assign stop = outside && state_q == RUN;
 
-  wire ends = state_q == RUN && !walker_busy && issue_idle && !l_busy;
+  assign ends = state_q == RUN && !walker_busy && issue_idle && !l_busy && !checks;
   wire [3:0] fails = {
-    state_q == START && wrong && !skips, stop, not_finite, low
+    state_q == START && wrong_q && !skips, stop, not_finite, low
   };
 
   always @(posedge clk) begin
@@ -300,33 +329,36 @@ module vector_engine #(
     end else if (takes) words_q <= 3'd0;
 
     done_q <= 1'b0;
+    wrote_q <= h_valid && h_ready && h_write;
     cycles_q <= cycles_q + 32'd1;
     waits_q <= waits_q + {31'd0, issue_waits};
+    if (takes) begin
+      call_q <= next_q;
+      programs_q <= next_programs;
+      wrong_q <= next_short_q || !next_fits;
+      whole_q <= next_whole_words || next_q[22:9] == 14'd1;
+      once_q <= next_once;
+      last_q <= next_last_q;
+      cycles_q <= 32'd1;
+      waits_q <= 32'd0;
+      begun_q <= 1'b1;
+      call_number_q <= begun_q ? call_number_q + 16'd1 : 16'd0;
+      if (!begun_q) status_q <= 4'd0;
+    end
     case (state_q)
-      IDLE:
-      if (takes) begin
-        call_q <= next_q;
-        last_q <= next_last_q;
-        short_q <= next_short_q;
-        cycles_q <= 32'd1;
-        waits_q <= 32'd0;
-        begun_q <= 1'b1;
-        call_number_q <= begun_q ? call_number_q + 16'd1 : 16'd0;
-        if (!begun_q) status_q <= 4'd0;
-        state_q <= START;
-      end
+      IDLE: if (takes) state_q <= START;
       START: state_q <= runs ? RUN : FINISH;
-      RUN: if (ends) state_q <= FINISH;
+      RUN: if (ends) state_q <= takes ? START : FINISH;
       default: begin
         state_q <= IDLE;
         done_q  <= last_q;
         begun_q <= !last_q;
       end
     endcase
-    if (fails != 4'd0) begin
-      status_q <= status_q | fails;
-      if (!skips) failed_call_q <= call_number_q;
-    end
+    if (fails != 4'd0) status_q <= status_q | fails;
+    first_fails_q  <= fails != 4'd0 && !skips;
+    first_failed_q <= call_number_q;
+    if (first_fails_q) failed_call_q <= first_failed_q;
     if (rst) begin
       state_q <= IDLE;
       words_q <= 3'd0;
@@ -336,22 +368,18 @@ module vector_engine #(
     end
   end
 
-  // Counters. A kind that has none since rst has zeros.
-  reg [95:0] counts_mem[0:31];
-  reg [31:0] counted_q;
-  reg ran_q;  // the call was not skipped
-  wire [95:0] counts = counted_q[kind] ? counts_mem[kind] : 96'd0;
-  always @(posedge clk) begin
-    if (state_q == START) ran_q <= runs;
-    if (state_q == FINISH && ran_q) begin
-      counts_mem[kind] <= {
-        counts[95:64] + 32'd1, counts[63:32] + cycles_q, counts[31:0] + waits_q
-      };
-      counted_q[kind] <= 1'b1;
-    end
-    if (rst) counted_q <= 32'd0;
-  end
-  assign {n_calls, n_cycles, n_waits} = counted_q[n_kind] ? counts_mem[n_kind] : 96'd0;
+  call_counters counters (
+      .clk(clk),
+      .rst(rst),
+      .s_valid(ends),
+      .s_kind(kind),
+      .s_cycles(cycles_q),
+      .s_waits(waits_q),
+      .n_kind(n_kind),
+      .n_calls(n_calls),
+      .n_cycles(n_cycles),
+      .n_waits(n_waits)
+  );
 
   wire unused = &{1'b0, q_level, call_q};
 

@@ -8,13 +8,15 @@
 // All sums go through one multiplier and one adder: x y is -0 + x y, and x + y is x + y 1.
 //
 // Formats: IEEE float32; flushed, rounded and with one NaN as docs/hls/float_rules.md says.
-// Latency: 11 cycles from s_* to m_sum, 1 cycle to m_moved. Throughput: an element a cycle.
+// Latency: 11 cycles from s_* to m_sum, 2 to m_moved; where s_d_late, s_d belongs to x and y of two
+// cycles before. Throughput: an element a cycle.
 `default_nettype none
 
 module vector_lane (
     input wire clk,
 
     input wire [ 3:0] s_kind,
+    input wire        s_d_late,  // of a product; constant while one is under way
     input wire [31:0] s_d,
     input wire [31:0] s_x,
     input wire [31:0] s_y,
@@ -39,7 +41,7 @@ module vector_lane (
   );
 
   reg [31:0] x_q, y_q, d_q, moved_q;
-  reg subtract_q;
+  reg subtract_q, copies_q, selects_q;
   wire sums = s_kind == ADD || s_kind == SUBTRACT;
 
   always @(posedge clk) begin
@@ -48,16 +50,22 @@ module vector_lane (
     d_q <= s_kind == MULTIPLY ? NEGATIVE_ZERO : sums ? s_x
         : {s_d[31] ^ (s_kind == PRODUCT_MINUS), s_d[30:0]};
     subtract_q <= s_kind == DOWNDATE || s_kind == SUBTRACT || s_kind == MULTIPLY_SUBTRACT;
-    moved_q <= s_kind == COPY ? s_x : s_kind == AT_LEAST ? (x_less ? s_y : s_x) : 32'd0;
+    copies_q <= s_kind == COPY || (s_kind == AT_LEAST && !x_less);
+    selects_q <= s_kind == AT_LEAST && x_less;
+    moved_q <= copies_q ? x_q : selects_q ? y_q : 32'd0;
   end
 
   // The other summand waits for the product.
-  reg [33*PRODUCT_CYCLES-1:0] wait_pipe;
-  always @(posedge clk) wait_pipe <= {wait_pipe[33*(PRODUCT_CYCLES-1)-1:0], subtract_q, d_q};
+  reg [33*(PRODUCT_CYCLES-1)-1:0] wait_pipe;
+  reg [32:0] last_q;
+  always @(posedge clk) begin
+    wait_pipe <= {wait_pipe[33*(PRODUCT_CYCLES-2)-1:0], subtract_q, d_q};
+    last_q <= s_d_late ? wait_pipe[32:0] : wait_pipe[33*(PRODUCT_CYCLES-2)+:33];
+  end
 
   wire [31:0] product, summand;
   wire subtract;
-  assign {subtract, summand} = wait_pipe[33*(PRODUCT_CYCLES-1)+:33];
+  assign {subtract, summand} = last_q;
 
   unit_mul multiplier (
       .clk(clk),

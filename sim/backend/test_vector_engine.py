@@ -10,7 +10,7 @@ import cocotb
 import numpy as np
 import pytest
 from cocotb.clock import Clock
-from cocotb.triggers import FallingEdge
+from cocotb.triggers import FallingEdge, Timer
 
 from sim.backend.engine_lists import Case, case_of, lane_case, random_case, window_cases
 from sim.needs import needs_verilator
@@ -163,6 +163,28 @@ async def the_memory_is_that_of_execute(dut) -> None:
     assert {name: calls for name, (calls, _, _) in counters.items()} == ran
     if COUNTERS in os.environ:
         Path(os.environ[COUNTERS]).write_text(json.dumps(counters))
+
+
+@cocotb.test()
+async def a_word_is_read_as_it_was_just_written(dut) -> None:
+    """A read waits for the write of the cycle before; its word comes 4 cycles after it begins."""
+    engine = await started(dut)
+    for place in range(12):
+        await engine.write([place], [place ^ 0x5A])
+        dut.h_valid.value, dut.h_write.value, dut.h_address.value = 1, 0, place
+        cycles = 0
+        await Timer(1, "ns")
+        while not int(dut.h_ready.value):
+            await FallingEdge(dut.clk)
+            cycles += 1
+        for _ in range(4):
+            await FallingEdge(dut.clk)
+            dut.h_valid.value = 0
+        while not int(dut.h_came.value):
+            await FallingEdge(dut.clk)
+            cycles += 1
+        assert int(dut.h_data.value) == place ^ 0x5A
+        assert cycles <= 2
 
 
 @cocotb.test()

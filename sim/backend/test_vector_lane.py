@@ -16,7 +16,8 @@ from vio.hw.hls.operands import pairs, special_numbers
 pytestmark = needs_simulator
 
 CYCLES = 10_000
-SUM, MOVED = 11, 1  # cycles
+SUM, MOVED = 11, 2  # cycles
+LATE = 2  # cycles that d comes behind x and y, where s_d_late
 PRODUCT_MINUS = c.AT_LEAST + 1  # of lane programs: x y - d
 KINDS = range(PRODUCT_MINUS + 1)
 MOVES = (c.COPY, c.CLEAR, c.AT_LEAST)
@@ -55,11 +56,16 @@ def result(kind: int, words: np.ndarray) -> int:
     return int(np.float32(out).view(np.uint32))
 
 
-async def _run(dut, seed: int, broken: bool = False) -> int:
-    """Give an element a cycle, kinds at random; return how many results differ."""
+async def _run(dut, seed: int, broken: bool = False, late: int | None = None) -> int:
+    """Give an element a cycle; return how many results differ.
+
+    late: the kind of all elements, whose d come late; kinds are at random where None.
+    """
     rng = np.random.default_rng(seed)
     words = operands(CYCLES, seed)
-    kinds = rng.integers(0, len(KINDS), CYCLES).tolist()
+    kinds = rng.integers(0, len(KINDS), CYCLES).tolist() if late is None else [late] * CYCLES
+    behind = 0 if late is None else LATE
+    dut.s_d_late.value = int(late is not None)
     expected: dict[int, int] = {}
     sums: dict[int, int] = {}
     wrong = 0
@@ -67,11 +73,13 @@ async def _run(dut, seed: int, broken: bool = False) -> int:
         if cycle < CYCLES:
             kind, row = kinds[cycle], words[cycle]
             dut.s_kind.value = kind
-            dut.s_d.value, dut.s_x.value, dut.s_y.value = (int(word) for word in row)
+            dut.s_x.value, dut.s_y.value = int(row[1]), int(row[2])
             if broken:
                 row = row ^ np.array([0, 1 << 22, 0], np.uint32)
             later = expected if kind in MOVES else sums
             later[cycle + (MOVED if kind in MOVES else SUM)] = result(kind, row)
+        if 0 <= cycle - behind < CYCLES:
+            dut.s_d.value = int(words[cycle - behind, 0])
         await FallingEdge(dut.clk)
         for table, port in ((expected, dut.m_moved), (sums, dut.m_sum)):
             if (value := table.pop(cycle + 1, None)) is not None:
@@ -86,6 +94,14 @@ async def every_kind_is_that_of_the_reference(dut) -> None:
     """Random, halfway, cancelling, subnormal, infinite operands and NaN, at full rate."""
     cocotb.start_soon(Clock(dut.clk, 10, "ns").start())
     assert await _run(dut, 1) == 0
+
+
+@cocotb.test()
+async def a_product_may_get_its_sum_late(dut) -> None:
+    """Products whose d comes two cycles behind x and y."""
+    cocotb.start_soon(Clock(dut.clk, 10, "ns").start())
+    assert await _run(dut, 3, late=c.PRODUCT) == 0
+    assert await _run(dut, 4, late=c.DOWNDATE) == 0
 
 
 @cocotb.test()
