@@ -76,19 +76,21 @@ class InertialGate:
         if shows or misfit > c.vision_gate:
             self._raise_alarm(t_ns)
             self._free_force(window, window.factors)
-            window.optimize(c.iterations + EXTRA_ITERATIONS)
-            innovations = [window.innovation(f) for f in window.factors]
+            innovations = self._settled(window)
             self._is_force = not shows or _largest(innovations) < EXPLAINED * largest
             if biased and not self._is_force:
                 self._free(window, window.factors)
-                window.optimize(c.iterations + EXTRA_ITERATIONS)
-                innovations = [window.innovation(f) for f in window.factors]
+                innovations = self._settled(window)
         for _ in range(ROUNDS):
             if not self._weaken(window, t_ns, innovations):
                 break
-            window.optimize(c.iterations + EXTRA_ITERATIONS)
-            innovations = [window.innovation(f) for f in window.factors]
+            innovations = self._settled(window)
         return largest / COMPONENTS
+
+    def _settled(self, window: Window) -> list[np.ndarray]:
+        """Optimise after factors were weakened; return the innovations (9,) of all."""
+        window.optimize(self.config.iterations + EXTRA_ITERATIONS)
+        return [window.innovation(f) for f in window.factors]
 
     def _raise_alarm(self, t_ns: int) -> None:
         self._until_ns = t_ns + round(self.config.contradiction_s * 1e9)

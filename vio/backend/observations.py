@@ -134,11 +134,8 @@ def remove_moving(window: Window, slot: int, ids: np.ndarray, threshold: float) 
     where the prediction itself is off by more.
     """
     window.suspects &= set(ids.tolist())
-    rows = window.active_rows()
-    slots, _, _ = window.columns()
-    visual = window.visual_arrays(slots)
-    here = np.array([slot], np.int64)
-    errors = reprojection_errors(rows, window.rig, visual, here)[:, slot].max(axis=1)
+    rows, errors = _errors_in(window, slot)
+    errors = errors.max(axis=1)
     rows, errors = rows[errors >= 0.0], errors[errors >= 0.0]
     track = window.lm_id[rows]
     suspect = np.array([i in window.suspects for i in track.tolist()], bool)
@@ -212,12 +209,18 @@ def triangulate_pending(window: Window, slot: int, config: Config) -> None:
 
 def median_error(window: Window, slot: int) -> float:
     """Return the median error of a frame's observations, in standard deviations; 0 without any."""
-    slots, _, _ = window.columns()
-    here = np.array([slot], np.int64)
-    rows = window.active_rows()
-    errors = reprojection_errors(rows, window.rig, window.visual_arrays(slots), here)[:, slot]
+    _, errors = _errors_in(window, slot)
     seen = errors[errors >= 0.0]
     return float(np.median(seen)) if len(seen) else 0.0
+
+
+def _errors_in(window: Window, slot: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows (N,) in use and their errors (N, 2) in a frame, left and right, -1 where none."""
+    rows = window.active_rows()
+    slots, _, _ = window.columns()
+    here = np.array([slot], np.int64)
+    errors = reprojection_errors(rows, window.rig, window.visual_arrays(slots), here)
+    return rows, errors[:, slot]
 
 
 class VisionCheck(NamedTuple):
