@@ -179,11 +179,34 @@ def test_kalibrs_and_basalts_other_lenses_are_fitted_by_the_command(
     assert form == "basalt"
     assert found.noise.gyro_noise == 2.0 * NOISE.gyro_noise
     assert sum("ds is fitted" in n for n in found.notes) == 2
-    for part in ("gyro_noise_std differs", "cam_time_offset_ns = 5000", "calib_gyro_bias is left"):
+    assert found.shift_ns == (5000, 5000)
+    offset = "cam_time_offset_ns is 0.005 and 0.005 ms; of the forms written, Kalibr's keeps it"
+    for part in ("gyro_noise_std differs", offset, "calib_gyro_bias is left"):
         assert any(part in n for n in found.notes)
     assert main(["calibration", "convert", str(tmp_path / "ds.json"), str(tmp_path / "b.json"),
                  "--to", "basalt"]) == 2  # fmt: skip
     assert "is there already; name another place" in capsys.readouterr().err
+
+
+def test_the_clocks_offset_goes_round_between_kalibr_and_basalt(tmp_path: Path) -> None:
+    """Both add it to the images' stamps: t_imu = t_cam + timeshift_cam_imu."""
+    rig = replace(calibration(MODELS[0]), shift_ns=(-7_300_000, -7_300_000))
+    write_form(rig, "basalt", tmp_path / "b.json")
+    value = json.loads((tmp_path / "b.json").read_text())
+    assert value["value0"]["cam_time_offset_ns"] == -7_300_000
+    basalt, _ = read_form(tmp_path / "b.json")
+    write_form(basalt, "kalibr", tmp_path / "k")
+    assert (tmp_path / "k" / "camchain.yaml").read_text().count("timeshift_cam_imu: -0.0073\n") == 2
+    kalibr, _ = read_form(tmp_path / "k")
+    assert kalibr.shift_ns == rig.shift_ns
+    # Basalt has one for both.
+    write_form(replace(rig, shift_ns=(0, 1000)), "basalt", tmp_path / "apart.json")
+    value = json.loads((tmp_path / "apart.json").read_text())
+    assert value["value0"]["cam_time_offset_ns"] == 0
+    value["value0"]["cam_time_offset_ns"] = 5e12  # 5000 s: microseconds taken for nanoseconds
+    (tmp_path / "far.json").write_text(json.dumps(value))
+    with pytest.raises(VioError, match=r"cam_time_offset_ns is 5e\+12, expected at most"):
+        read_form(tmp_path / "far.json")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,15 @@ from vio.errors import VioError
 from vio.geometry import matrix_from_quaternion, quaternion_from_matrix, transform_from
 from vio.imu import ImuNoise
 from vio.limits import quoted, reason
-from vio.runs.calibrations.common import NOISE, Rig, checked, fitted, noise_values, pinhole_of
+from vio.runs.calibrations.common import (
+    NOISE,
+    Rig,
+    checked,
+    fitted,
+    moved,
+    noise_values,
+    pinhole_of,
+)
 
 _BASALT = {"pinhole-radtan8": "radtan", "kb4": "equidistant", "pinhole": "radtan"}
 _KEYS = {"radtan": ("k1", "k2", "p1", "p2"), "equidistant": ("k1", "k2", "k3", "k4")}
@@ -63,12 +71,22 @@ def read(text: str, where: str) -> Rig:
                     raise VioError(f"{at}: {key} is not 0; the lens model ends at k1, k2, p1, p2")
         entries = {**size, "intrinsics": pinhole, "distortion_model": ours, "d": d}
         cameras.append(camera_from_entries(entries, "d", T, kalibr.RATE_HZ, at))
-    offset = (
-        numbers(value, "cam_time_offset_ns", 1, where) if "cam_time_offset_ns" in value else [0]
-    )
-    if offset[0]:
-        notes.append(f"{where}: cam_time_offset_ns = {offset[0]:g} is left out; correct the stamps")
-    return checked(StereoRig(*cameras), _basalt_noise(value, where, notes), notes, where)
+    rig = checked(StereoRig(*cameras), _basalt_noise(value, where, notes), notes, where)
+    offset_ns = _offset_ns(value, where)
+    return moved(rig, (offset_ns, offset_ns), where, "cam_time_offset_ns")
+
+
+def _offset_ns(value: dict[str, Any], where: str) -> int:
+    """Return what Basalt adds to the stamps of the images of both cameras."""
+    if "cam_time_offset_ns" not in value:
+        return 0
+    (offset_ns,) = numbers(value, "cam_time_offset_ns", 1, where)
+    if abs(offset_ns) > kalibr.MAX_SHIFT_S * 1e9:
+        raise VioError(
+            f"{where}: cam_time_offset_ns is {offset_ns:g}, expected at most "
+            f"{kalibr.MAX_SHIFT_S:g} s in ns"
+        )
+    return round(offset_ns)
 
 
 def _object(value: Any, where: str) -> dict[str, Any]:
@@ -110,6 +128,7 @@ def write(rig: Rig) -> dict[str, str]:
         name = "pinhole-radtan8" if kind == "radtan" else "kb4"
         lenses.append({"camera_type": name, "intrinsics": inner})
         sizes.append([camera.width, camera.height])
+    left_ns, right_ns = rig.shift_ns
     gn, gw, an, aw = (float(v) for v in noise_values(rig.noise))
     value = {
         "T_imu_cam": poses,
@@ -122,7 +141,7 @@ def write(rig: Rig) -> dict[str, str]:
         "gyro_noise_std": [gn] * 3,
         "accel_bias_std": [aw] * 3,
         "gyro_bias_std": [gw] * 3,
-        "cam_time_offset_ns": 0,
+        "cam_time_offset_ns": left_ns if left_ns == right_ns else 0,
         "vignette": [],
     }
     return {"": json.dumps({"value0": value}, indent=2) + "\n"}

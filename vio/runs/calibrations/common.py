@@ -29,7 +29,7 @@ class Rig:
     rig: StereoRig
     noise: ImuNoise
     notes: list[str]
-    shift_ns: tuple[int, ...] = (0, 0)
+    shift_ns: tuple[int, int] = (0, 0)
 
 
 def checked(rig: StereoRig, noise: ImuNoise, notes: list[str], where: str) -> Rig:
@@ -56,6 +56,16 @@ def fitted(
         f"most {fit.max_px:.4f} px, up to {fit.angle_deg:.0f} degrees off the axis"
     )
     return replace(fit.camera, T_body_cam=T_body_cam)
+
+
+def moved(rig: Rig, shift_ns: tuple[int, int], where: str, entry: str) -> Rig:
+    """Return a calibration with what an entry adds to the stamps of each camera, noted."""
+    if any(shift_ns):
+        rig.notes.append(
+            f"{where}: {entry} is {shift_ns[0] / 1e6:g} and {shift_ns[1] / 1e6:g} ms; of the forms "
+            "written, Kalibr's keeps it, and Basalt's where it is the same for both"
+        )
+    return replace(rig, shift_ns=shift_ns)
 
 
 def pinhole_of(camera: Camera) -> tuple[float, float, float, float]:

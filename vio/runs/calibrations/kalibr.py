@@ -2,7 +2,6 @@
 """Kalibr's camchain and inertial yaml, with the lens models that are fitted."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from vio.datasets.yaml_text import numbers
 from vio.errors import VioError
 from vio.geometry import invert_transform
 from vio.limits import quoted
-from vio.runs.calibrations.common import Rig, checked, fitted, noise_lines, pinhole_of
+from vio.runs.calibrations.common import Rig, checked, fitted, moved, noise_lines, pinhole_of
 
 
 def read(chain: kalibr.Found, imu: kalibr.Found) -> Rig:
@@ -39,13 +38,9 @@ def read(chain: kalibr.Found, imu: kalibr.Found) -> Rig:
 
     left, right = kalibr.read_camchain(chain, notes, lens)
     noise, _ = kalibr.read_imu(imu)
-    shift_ns = kalibr.read_shifts(chain)
-    if any(shift_ns):
-        notes.append(
-            f"{chain.where}: timeshift_cam_imu is {shift_ns[0] / 1e6:g} and {shift_ns[1] / 1e6:g} "
-            "ms; of the forms written, only Kalibr's keeps it"
-        )
-    return replace(checked(StereoRig(left, right), noise, notes, chain.where), shift_ns=shift_ns)
+    left_ns, right_ns = kalibr.read_shifts(chain)
+    rig = checked(StereoRig(left, right), noise, notes, chain.where)
+    return moved(rig, (left_ns, right_ns), chain.where, "timeshift_cam_imu")
 
 
 def _rows(T: np.ndarray) -> str:
