@@ -7,9 +7,10 @@ import pytest
 
 from sim.runner import lint
 from vio.config import Config, load_config
+from vio.explore.formats import make_formats
 from vio.explore.knobs import Knob, configure, make_knobs
 from vio.hw import verilog_sources
-from vio.hw.params import verilog_text
+from vio.hw.params import sizes, verilog_text
 
 KNOBS = make_knobs(load_config("ecp5_85k"))
 
@@ -24,6 +25,16 @@ def test_the_chip_takes_the_furthest_buildable_value_of_every_knob(tmp_path: Pat
     point = tuple(knob.built - 1 for knob in KNOBS)
     assert sum(index > 0 for index in point) >= 12
     assert said(configure(load_config("ecp5_85k"), KNOBS, point), tmp_path) == ""
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_the_chip_takes_every_kind_of_size(size: int, tmp_path: Path) -> None:
+    base = load_config("ecp5_85k")
+    formats = make_formats(base, ("bin2", "bin4", "crop75"), ())
+    config = configure(base, formats, (size, 0))
+    least = next(p.value for p in sizes(config) if p.name == "MIN_WIDTH")
+    assert least <= config.hw.max_width < base.hw.max_width
+    assert said(config, tmp_path) == ""
 
 
 @pytest.mark.parametrize(

@@ -346,7 +346,7 @@ def test_a_late_start_does_not_make_an_error_small(tmp_path: Path) -> None:
     with open_store(tmp_path) as store:
         evaluator = make_evaluator(tmp_path, store, Here(late))
         (found,) = evaluator.evaluate([(1, 0, 0, 0, 0)], 8.0)
-    assert "100 poses, the default has 152" in found.failure
+    assert "100 poses in 160 frames, the default has 152 in 160" in found.failure
 
 
 def test_held_back_recordings_are_run_with_the_presets_only(tmp_path: Path) -> None:

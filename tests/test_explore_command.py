@@ -16,6 +16,7 @@ from vio import cli
 from vio.config import load_config
 from vio.exits import EXIT_BAD_INPUT
 from vio.explore.explore import explore
+from vio.explore.formats import FORMAT_COSTS
 from vio.report.html import plots, write
 
 
@@ -42,11 +43,30 @@ def test_the_page_shows_every_setting_the_front_and_the_steps(tmp_path: Path) ->
 
 
 @needs_plotly
+def test_the_page_shows_every_size_and_rate(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    plan = make_plan(tmp_path, budget=2, sizes=("bin2", "crop75"), rates=(2,))
+    rows = explore(plan, out, lambda: nullcontext(Here()))["formats"]["rows"]
+    write.write_report([out], out / "report.html")
+    page = Parsed((out / "report.html").read_text())
+    for cost in FORMAT_COSTS:
+        figure = page.data["figures"][f"formats-{cost}"]
+        points = np.concatenate([plots.unpacked(t["x"]) for t in figure["data"]])
+        np.testing.assert_allclose(sorted(points), sorted(r["costs"][cost] for r in rows), 1e-6)
+    for row in rows:
+        names = [row["changed"].get("size", "752x480 (full)"), str(row["changed"].get("every", 1))]
+        (cells,) = [c for c in page.rows if c[:2] == names]
+        assert cells[6] == f"{row['costs']['kib']:.1f}"
+
+
+@needs_plotly
 def test_texts_of_a_damaged_record_are_text(tmp_path: Path) -> None:
     row = {"changed": {HOSTILE: HOSTILE}, "failure": HOSTILE, "costs": [], "presets": [HOSTILE],
            "ate_ratio": {"ratio": "x"}}  # fmt: skip
     record = {"rows": [row, 7], "moves": [{"knob": HOSTILE}, None], "knobs": {HOSTILE: []},
-              "held_back": [row], "cases": [HOSTILE]}  # fmt: skip
+              "held_back": [row], "cases": [HOSTILE],
+              "formats": {"rows": [row, None], "knobs": HOSTILE}}  # fmt: skip
     (tmp_path / "explore.json").write_text(json.dumps(record))
     write.write_report([tmp_path], tmp_path / "report.html")
     page = Parsed((tmp_path / "report.html").read_text())
@@ -65,6 +85,10 @@ def test_texts_of_a_damaged_record_are_text(tmp_path: Path) -> None:
         (["--scheduler", "tcp://192.0.2.7:8786"], "plain tcp"),
         (["--scheduler", "tcp://127.0.0.1:8786", "--jobs", "2"], "--jobs is of this machine"),
         (["--budget", "1"], "not a whole number"),
+        (["--sizes", "bin2,bin3"], "'bin3' is no size"),
+        (["--rates", "0"], "0 rates: 1 at least"),
+        (["--rates", "60"], "dataset.every = 60 is out of range"),
+        (["--sizes", "bin2", "--set", "dataset.every=2"], "leave dataset.* out"),
     ],
 )
 @needs_explore

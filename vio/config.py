@@ -25,6 +25,16 @@ class DatasetConfig(Section):
     mono: bool = switch(False)  # use the left camera only
     # What the right camera's stamps are late by, for pairing only.
     right_offset_ms: float = real(0.0, -1000.0, 1000.0)
+    # Resampling: the share of width and height that a central crop keeps, the side of the bins
+    # whose pixels are then averaged, and the frames of which one is used.
+    crop: float = real(1.0, 0.1, 1.0)
+    binning: int = whole(1, 1, 4, power=True)
+    every: int = whole(1, 1, 50)
+
+    @property
+    def is_resampled(self) -> bool:
+        """Whether images are changed, or left out."""
+        return self.crop != 1.0 or self.binning != 1 or self.every != 1
 
 
 def choices(section: str, key: str) -> tuple[str, ...]:

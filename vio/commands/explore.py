@@ -48,6 +48,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what netadapt lowers (repeatable; default: each with a share of the budget)",
     )
     parser.add_argument(
+        "--sizes",
+        metavar="SIZE[,SIZE]",
+        help="image sizes to run the default with: full, bin2, bin4, crop10 to crop99 (per cent)",
+    )
+    parser.add_argument(
+        "--rates", metavar="N[,N]", help="run the default on every N-th frame, with each size"
+    )
+    parser.add_argument(
         "--until",
         type=options.seconds,
         default=10.0,
@@ -116,6 +124,7 @@ def make_plan(args: argparse.Namespace) -> "Plan":
     from vio.commands.console import parse_range
     from vio.config import load_config
     from vio.explore.explore import Plan, cases_of
+    from vio.explore.formats import parse_sizes
     from vio.explore.knobs import NAMES
 
     base = load_config(args.preset, [*args.set, f'frontend.engine="{args.engine}"'])
@@ -136,6 +145,8 @@ def make_plan(args: argparse.Namespace) -> "Plan":
         objectives=tuple(dict.fromkeys(args.objective or ("memory", "energy", "cycles"))),
         seed=args.seed,
         most_ratio=args.ate_ratio,
+        sizes=() if args.sizes is None else parse_sizes(args.sizes),
+        rates=() if args.rates is None else tuple(parse_range(args.rates, "rates", 1)),
     )
 
 
@@ -157,6 +168,12 @@ def print_results(found: dict[str, Any]) -> None:
     for row in found["held_back"]:
         ratio = "failed" if row["ate_ratio"] is None else ratio_text(row["ate_ratio"])
         print(f"held back, {row['preset']}: ATE ratio {ratio} {row['failure']}".rstrip())
+    if formats := found.get("formats"):
+        print_table(
+            "the default with other sizes, and with every so many-th frame",
+            FORMAT_HEADER,
+            [format_row(row, formats["knobs"]) for row in formats["rows"]],
+        )
     failed = sum(1 for row in found["rows"] if row["failure"])
     print(
         f"{found['settings']} settings ({found['only_on_short_clips']} only on short clips, "
@@ -187,6 +204,26 @@ def table_row(row: dict[str, Any]) -> list[str]:
         f"{cost['keyframe_uj']:.1f}",
         *(f"{cost[name]:.0f}" for name in ("frontend_uw", "backend_uw", "mean_uw")),
         ", ".join(marks).replace("_", " "),
+    ]
+
+
+FORMAT_HEADER = ("size", "every", "ATE m", "ATE ratio", "KiB", "Mcycles/s", "uW", "")
+
+
+def format_row(row: dict[str, Any], knobs: dict[str, Any]) -> list[str]:
+    """Return a row of the table of sizes and rates."""
+    cost, ratio = row["costs"], row["ate_ratio"]
+    names = [str(row["changed"].get(k, knobs[k]["values"][0])) for k in ("size", "every")]
+    if cost is None or ratio is None:
+        return [*names, "failed", *[""] * 4, row["failure"]]
+    return [
+        *names,
+        f"{row['ate_m']:.4f}",
+        ratio_text(ratio),
+        f"{cost['kib']:.1f}",
+        f"{cost['cycles_s'] / 1e6:.2f}",
+        f"{cost['mean_uw']:.0f}",
+        "on front" if row["on_front"] else "",
     ]
 
 

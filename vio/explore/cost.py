@@ -27,8 +27,9 @@ class Costs:
     """Hold what a chip costs; all but `pause_cycles` are what a search may lower.
 
     kib, block_rams (DP16KD): on-chip memory of the front end. cycles_*: from a frame's last pixel
-    to its last track; of mean frames, and the most that the sizes allow. frames_s: frames a second
-    when each waits for the last track of a worst keyframe before it. keyframe_uj: the front end's,
+    to its last track; of mean frames, and the most that the sizes allow. cycles_s: a second of
+    flight, the frames' pixels included, one a cycle. frames_s: frames a second when each waits for
+    the last track of a worst keyframe before it. keyframe_uj: the front end's,
     of a keyframe with its tracking frames. frontend_uw, backend_uw, mean_uw: microjoule a second of
     flight, of each and of both. backend_kib, backend_cycles: of the vector engine, and of a mean
     step on it. pause_cycles: what the next frame must wait at worst so that its spare rows suffice.
@@ -39,6 +40,7 @@ class Costs:
     cycles_tracking: float
     cycles_keyframe: float
     cycles_worst: float
+    cycles_s: float
     frames_s: float
     keyframe_uj: float
     frontend_uw: float
@@ -128,6 +130,8 @@ def costs(work: Work, config: Config) -> Costs:
         cycles_tracking=tracking,
         cycles_keyframe=keyframe,
         cycles_worst=worst,
+        cycles_s=(work.tracking_frames * (pixels + tracking) + work.keyframes * (pixels + keyframe))
+        / work.seconds,
         frames_s=config.hw.clock_mhz * 1e6 / (pixels + worst),
         keyframe_uj=frontend_uj / work.keyframes,
         frontend_uw=frontend_uj / work.seconds,

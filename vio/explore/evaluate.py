@@ -16,7 +16,8 @@ from vio.explore.store import Store
 from vio.explore.task import Result, Task, make_task
 from vio.hw.estimates.work import worst_work
 
-LEAST_POSES = 0.95  # of the default's: a start that comes late must not make the error small
+# Share of the frames with a pose, of the default's: a late start must not make the error small.
+LEAST_POSES = 0.95
 LEAST_CLIP_S = 2.0
 SHARES = (0.25, 0.5, 1.0)  # of the whole clip, for the rounds of successive halving
 FLOOR_M = 1e-6  # an error is not taken to be smaller
@@ -240,8 +241,11 @@ def _problem(result: Result, default: Result) -> str:
         return "there are no tracking frames, or no keyframes, after the first; run longer"
     if default.get("ate_m") is None:
         return "the default has no ATE there"
-    if result["poses"] < LEAST_POSES * (default.get("poses") or 0):
-        return f"{result['poses']} poses, the default has {default['poses']}"
+    if result["poses"] / result["frames"] < LEAST_POSES * (default["poses"] / default["frames"]):
+        return (
+            f"{result['poses']} poses in {result['frames']} frames, the default has "
+            f"{default['poses']} in {default['frames']}"
+        )
     return ""
 
 

@@ -11,14 +11,17 @@ from typing import Any
 from vio.config import Config, dump_config
 from vio.explore.cost import OBJECTIVES, PRESETS
 from vio.explore.evaluate import Case, Evaluation, Evaluator
-from vio.explore.knobs import make_knobs, values_of
+from vio.explore.formats import every_format, make_formats
+from vio.explore.knobs import Knob, make_knobs, values_of
 from vio.explore.netadapt import Move, netadapt
 from vio.explore.results import (
+    FORMATS_TABLE,
     RECORD,
     TABLE,
     complete,
     csv_text,
     difference,
+    format_record,
     presets,
     record,
 )
@@ -37,7 +40,8 @@ class Plan:
     base, preset: the settings to start from, and their name. cases, held_back: to search on, and to
     run the presets on afterwards. knobs: names. buildable: only values that today's Verilog takes.
     budget: settings to evaluate. objectives: of NetAdapt, words of OBJECTIVES. most_ratio: of a
-    preset's ATE to the default's.
+    preset's ATE to the default's. sizes, rates: of the second front, which is left out without
+    them (see vio.explore.formats).
     """
 
     base: Config
@@ -52,6 +56,8 @@ class Plan:
     objectives: tuple[str, ...]
     seed: int
     most_ratio: float
+    sizes: tuple[str, ...] = ()
+    rates: tuple[int, ...] = ()
 
 
 def explore(
@@ -66,6 +72,7 @@ def explore(
     fails, and for a cluster that cannot be used; all results until then are kept.
     """
     knobs = make_knobs(plan.base, plan.knobs, plan.buildable)
+    formats = make_formats(plan.base, plan.sizes, plan.rates) if plan.sizes or plan.rates else []
     with open_store(out) as store, make_runner() as runner:
         evaluator = Evaluator(
             plan.base,
@@ -84,6 +91,8 @@ def explore(
         chosen = presets(complete(evaluator), plan.most_ratio)
         if plan.held_back:
             found["held_back"] = _held_back(plan, evaluator, chosen, store, runner)
+        if formats:
+            found["formats"] = _formats(plan, formats, evaluator, store, runner)
         counts = {"runs": evaluator.runs, "known": evaluator.known}
     for name in PRESETS:
         path = out / f"{name}.toml"
@@ -93,6 +102,10 @@ def explore(
             path.unlink(missing_ok=True)
     replace_file(out / RECORD, json.dumps(found, indent=2, allow_nan=False) + "\n")
     replace_file(out / TABLE, csv_text(found))
+    if "formats" in found:
+        replace_file(out / FORMATS_TABLE, csv_text(found["formats"]))
+    else:
+        (out / FORMATS_TABLE).unlink(missing_ok=True)
     return found | counts
 
 
@@ -155,6 +168,18 @@ def _held_back(
             }
         )
     return rows
+
+
+def _formats(
+    plan: Plan, knobs: list[Knob], evaluator: Evaluator, store: Any, runner: Any
+) -> dict[str, Any]:
+    """Return how the default's settings do with each size and rate; outside of the budget."""
+    points = every_format(knobs)
+    second = Evaluator(plan.base, knobs, plan.cases, plan.until_s, store, runner, len(points))
+    second.evaluate(points, plan.until_s)
+    evaluator.runs += second.runs
+    evaluator.known += second.known
+    return format_record(second)
 
 
 def cases_of(paths: Sequence[str], seeds: Sequence[int]) -> tuple[Case, ...]:

@@ -12,10 +12,11 @@ import numpy as np
 
 from vio.explore.cost import OBJECTIVES, PRESETS, Costs
 from vio.explore.evaluate import Evaluation, Evaluator
+from vio.explore.formats import FORMAT_COSTS
 from vio.explore.knobs import base_of, is_buildable, values_of
 
 CONFIDENCE = 0.95
-RECORD, TABLE = "explore.json", "explore.csv"
+RECORD, TABLE, FORMATS_TABLE = "explore.json", "explore.csv", "formats.csv"
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,9 @@ def complete(evaluator: Evaluator) -> list[Evaluation]:
     return sorted(whole, key=lambda e: e.point)
 
 
-def _axes(evaluation: Evaluation) -> tuple[float, ...]:
+def _axes(evaluation: Evaluation, costs: Sequence[str]) -> tuple[float, ...]:
     assert evaluation.costs is not None
-    return (evaluation.ratio, *(getattr(evaluation.costs, name) for name in OBJECTIVES.values()))
+    return (evaluation.ratio, *(getattr(evaluation.costs, name) for name in costs))
 
 
 def usable(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
@@ -61,14 +62,16 @@ def usable(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
     return [e for e in evaluations if e.costs is not None and math.isfinite(e.ratio)]
 
 
-def front(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
-    """Return those that no other one betters in ATE, memory, energy and cycles together."""
+def front(
+    evaluations: Sequence[Evaluation], costs: Sequence[str] = tuple(OBJECTIVES.values())
+) -> list[Evaluation]:
+    """Return those that no other one betters in ATE and some costs (fields of `Costs`) together."""
     known = usable(evaluations)
 
     def beaten(one: tuple[float, ...], by: tuple[float, ...]) -> bool:
         return by != one and all(b <= a for a, b in zip(one, by, strict=True))
 
-    axes = [_axes(e) for e in known]
+    axes = [_axes(e, costs) for e in known]
     return [e for e, a in zip(known, axes, strict=True) if not any(beaten(a, b) for b in axes)]
 
 
@@ -135,6 +138,17 @@ def record(
         "rows": [row(evaluator, e, e.point in on_front, named[e.point]) for e in whole],
         "moves": list(moves),
         "held_back": [],
+    }  # fmt: skip
+
+
+def format_record(evaluator: Evaluator) -> dict[str, Any]:
+    """Return the part of a record that holds sizes and rates: its knobs and rows."""
+    whole = complete(evaluator)
+    on_front = {e.point for e in front(whole, FORMAT_COSTS)}
+    return {
+        "knobs": {knob.name: {"key": knob.key, "values": list(knob.values)}
+                  for knob in evaluator.knobs},
+        "rows": [row(evaluator, e, e.point in on_front, ()) for e in whole],
     }  # fmt: skip
 
 

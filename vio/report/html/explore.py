@@ -28,6 +28,13 @@ KINDS = (
 HEAD = ("settings", "", "Verilog", "ATE m", "ATE ratio", "95 %", "track life", "KiB", "DP16KD",
         "cycles", "keyframe", "worst", "frames/s", "µJ a keyframe", "µW front end", "µW back end",
         "µW", "KiB back end")  # fmt: skip
+FORMAT_AXES = {
+    "kib": ("memory of the front end [KiB]", 1),
+    "cycles_s": ("cycles of the front end a second of flight", 0),
+    "mean_uw": ("energy of front end and back end [µW in flight]", 1),
+}
+FORMAT_HEAD = ("size", "every", "", "ATE m", "ATE ratio", "95 %", "KiB", "cycles/s",
+               "µW front end", "µW back end", "µW")  # fmt: skip
 MOVES = ("step", "lowers", "knob", "settings", "target", "reached", "ATE ratio")
 
 
@@ -43,10 +50,50 @@ def explore_page(folder: Path) -> Page:
         figure = _scatter(rows, record, name, title, digits)
         page.add(f"front-{name}", f"Accuracy and {title.partition(' [')[0]}",
                  page.plot(name, figure))  # fmt: skip
+    _add_formats(page, record)
     page.add("held-back", "Held-back recordings", _held_back(record))
     page.add("steps", "Steps of the search", _moves(_rows(record.get("moves"))))
     page.add("knobs", "Knobs", _knobs(record.get("knobs")))
     return page
+
+
+def _add_formats(page: Page, record: Row) -> None:
+    """Add the second front, of image sizes and frame rates, where it was explored."""
+    rows = _rows(dig(record, "formats", "rows"))
+    if not rows:
+        return
+    page.add("formats", "Image sizes and frame rates", _formats(rows, dig(record, "formats")))
+    for name, (title, digits) in FORMAT_AXES.items():
+        figure = _scatter(rows, {}, name, title, digits)
+        page.add(f"formats-{name}", f"Sizes and rates: accuracy and {title.partition(' [')[0]}",
+                 page.plot(f"formats-{name}", figure))  # fmt: skip
+
+
+def _formats(rows: list[Row], formats: Row) -> str:
+    cells = []
+    for row in rows:
+        cost, ratio = row.get("costs"), row.get("ate_ratio")
+        firsts = (dig(formats, "knobs", name, "values") for name in ("size", "every"))
+        names = [
+            str(dig(row, "changed", name) or (first[0] if isinstance(first, list) else MISSING))
+            for name, first in zip(("size", "every"), firsts, strict=True)
+        ]
+        cells.append(
+            [
+                *names,
+                str(row.get("failure") or ("front" if row.get("on_front") else "")),
+                shown(row.get("ate_m"), 4),
+                shown(dig(ratio, "ratio"), 2),
+                _interval(ratio),
+                *(shown(dig(cost, k), d) for k, d in (("kib", 1), ("cycles_s", 0))),
+                *(shown(dig(cost, k), 1) for k in ("frontend_uw", "backend_uw", "mean_uw")),
+            ]
+        )
+    note = (
+        "<p class=note>The settings of the search's start with images of other sizes, and with "
+        "every so many-th frame. Cycles a second of flight include the frames' pixels.</p>"
+    )
+    return f"{note}<div class=figures>{plots.table(FORMAT_HEAD, cells, 3)}</div>"
 
 
 def _rows(value: Any) -> list[Row]:
