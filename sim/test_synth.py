@@ -2,11 +2,14 @@
 """vio hw synth on real blocks: the tools run, the figures are the Verilog's, nothing runs twice."""
 
 import importlib.util
+import json
 from pathlib import Path
 
 import pytest
 
 from vio import cli
+from vio.config import load_config
+from vio.hw.estimates.memory import inventory
 from vio.hw.synth import flow
 from vio.hw.synth.blocks import SynthBlock
 from vio.hw.synth.results import load
@@ -42,3 +45,29 @@ def test_a_deep_queue_is_block_ram_and_a_shallow_one_is_not() -> None:
     assert {depth: area.memory_bits for depth, area in areas.items()} == {16: 288, 1024: 18432}
     assert areas[16].dp16kd == 0
     assert areas[1024].dp16kd == 1
+
+
+def _built(module: str, memory: str) -> tuple[int, int]:
+    """Return the DP16KD and LUT RAMs that yosys builds a memory of a module of."""
+    folder = flow.prepare(SynthBlock(module), "ecp5_85k")[1]
+    flow.synthesise(folder)
+    cells = json.loads((folder / "netlist.json").read_text())["modules"][module]["cells"]
+    types = [cell["type"] for name, cell in cells.items() if f".{memory}." in f".{name}."]
+    return types.count("DP16KD"), types.count("TRELLIS_DPR16X4")
+
+
+@pytest.mark.parametrize(
+    ("line", "module", "memory"),
+    [
+        ("sampler region", "klt_sampler", "block_mem"),
+        ("regions", "klt_region", "row_mem"),
+        ("RANSAC set", "ransac_set", "set_mem"),
+        ("corner lines", "corner_scores", "rows_mem"),
+    ],
+)
+def test_memories_of_the_budget_are_built_as_it_counts_them(
+    line: str, module: str, memory: str
+) -> None:
+    """`vio hw memory` beside the Verilog itself, not beside shapes that were typed twice."""
+    planned = next(m for m in inventory(load_config("ecp5_85k")) if m.name == line)
+    assert _built(module, memory) == (planned.block_rams, planned.lut_rams)

@@ -187,7 +187,8 @@ def _tracking(config: Config) -> list[Memory]:
         Memory("track table", group, hw.max_tracks * track_words(hw), TRACK_WORD),
         # Of each context one of the window and one of the straight template.
         Memory("regions", group, 2 * CONTEXTS * REGION_PX, 8 * REGION_COLUMNS),
-        Memory("sampler region", group, REGION_PX // 4, 8 * REGION_PX, 4),  # rows mod 4 in 4 banks
+        # A bank: of one row of each four the pixels of one block of each four, in both halves.
+        Memory("sampler region", group, 2 * REGION_PX // 4, 8 * 4, 4 * 4),
         # The rows of a basis, and behind them those of the samples.
         Memory("template basis", group, 2 * CONTEXTS * (hw.max_window + 1), basis),
         Memory("window weights", group, hw.max_window, LANES * hw.weight_bits),

@@ -102,7 +102,11 @@ def _tracking(work: FrameWork, config: Config) -> Accesses:
             all_iterations * (c.window + 1) + n * straight * (c.window + 3),
             fetches * REGION_PX + n * straight * fresh,
         ),
-        "sampler region": (templates * 2 * (c.window + 2) ** 2, templates * REGION_PX),
+        # A sample is of two pixels of two rows; every fourth pair lies in two blocks.
+        "sampler region": (
+            templates * (c.window + 2) ** 2 * 2 * (1 + 1 / 4),
+            templates * REGION_PX * REGION_PX // 4,
+        ),
         # Of bases and of samples.
         "template basis": (
             all_iterations * c.window + templates * (c.window + 2),
