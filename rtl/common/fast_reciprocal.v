@@ -58,10 +58,16 @@ module fast_reciprocal #(
   reg [17:0] remainder_q;
   reg [17:0] quotient_q;
 
-  // 18 bits from the leading one on; zeros enter below where there are fewer.
-  wire [IN_W-1:0] aligned_all = data_q << zeros_q;
-  wire [17:0] aligned = aligned_all[IN_W-1-:18];
-  wire unused_low = &{1'b0, aligned_all};
+  // 18 bits from the leading one on; zeros enter below where there are fewer. Shifted by the high bits of the number
+  // first, so that each of the others works on fewer bits.
+  reg [IN_W-1:0] aligned_d;
+  integer j;
+  always @* begin
+    aligned_d = data_q;
+    for (j = 5; j >= 0; j = j - 1) if (zeros_q[j]) aligned_d = aligned_d << (1 << j);
+  end
+  wire [17:0] aligned = aligned_d[IN_W-1-:18];
+  wire unused_low = &{1'b0, aligned_d};
 
   // Each step of the restoring division doubles the remainder and takes the divisor off if it fits.
   wire [18*BITS+17:0] remainders;

@@ -32,9 +32,14 @@ module shift_saturate #(
   endgenerate
 
   // One more bit below: the last that is shifted out is the half that rounds up.
-  wire signed [IN_W:0] extended = {s_data, 1'b0};
-  wire signed [IN_W:0] shifted = extended >>> s_amount;
-  wire unused = &{1'b0, shifted[IN_W:WIDE_W+1]};
+  // Shifted by the high bits of the amount first, so that each of the others works on fewer bits.
+  reg signed [IN_W:0] shifted_d;
+  integer k;
+  always @* begin
+    shifted_d = {s_data, 1'b0};
+    for (k = AMOUNT_W - 1; k >= 0; k = k - 1) if (s_amount[k]) shifted_d = shifted_d >>> (1 << k);
+  end
+  wire unused = &{1'b0, shifted_d[IN_W:WIDE_W+1]};
 
   // It does not fit when a bit from the new sign upwards differs from the sign: found beside the
   // shifter, not behind it, by groups of eight. Or when rounding up sets the new sign.
@@ -55,7 +60,7 @@ module shift_saturate #(
   reg [1:0] width_q;
   reg sign_q;
   always @(posedge clk) begin
-    shifted_q <= shifted[WIDE_W:0];
+    shifted_q <= shifted_d[WIDE_W:0];
     width_q <= s_width;
     sign_q <= sign;
     beyond_q <= beyond_d;

@@ -118,9 +118,11 @@ module ransac_scale #(
   localparam integer UNIT = 1 << SCALE_FRAC;
   localparam integer LOW_CHANGE = (UNIT * 2) / 3 - UNIT;
   localparam integer HIGH_CHANGE = (UNIT * 3) / 2 - UNIT;
-  localparam signed [53:0] LOW = {{22{LOW_CHANGE[31]}}, LOW_CHANGE};
-  localparam signed [53:0] HIGH = {{22{HIGH_CHANGE[31]}}, HIGH_CHANGE};
-  localparam integer LEAST_SHIFT = 16 - SCALE_FRAC;  // one less than the whole, before the length
+  localparam CHANGE_W = SCALE_FRAC + 2;  // of a change that is twice as large as the largest that counts
+  localparam signed [CHANGE_W-1:0] LOW = LOW_CHANGE[CHANGE_W-1:0];
+  localparam signed [CHANGE_W-1:0] HIGH = HIGH_CHANGE[CHANGE_W-1:0];
+  localparam integer LEAST_SHIFT = 17 - SCALE_FRAC;  // before the length
+  localparam integer LEAST_LIMIT = LEAST_SHIFT + CHANGE_W - 1;
 
   wire real_size = keep_q && n_q >= {3'd0, GUARD} && qz_q > 19'sd0;
   wire divider_ready, quotient_valid;
@@ -130,7 +132,8 @@ module ransac_scale #(
   reg [2:0] late_q;  // product, shift, clamp
   reg signed [34:0] top_q;
   reg [5:0] shift_q;
-  reg signed [53:0] product_q, shifted_q;
+  reg [6:0] limit_q;
+  reg signed [53:0] product_q;
   reg [SCALE_FRAC:0] scale_q;
 
   assign back_ready = !waiting_q && late_q == 3'd0 && !done_q && divider_ready;
@@ -155,8 +158,19 @@ module ransac_scale #(
   assign pr_b0 = quotient_valid ? top_q[17:0] : 18'sd0;
   assign pr_b1 = quotient_valid ? top_high : 18'sd0;
 
-  // Rounding: all but one of the bits are dropped, then the last one with a half.
-  wire signed [53:0] change = (shifted_q + 54'sd1) >>> 1;
+  wire signed [CHANGE_W-1:0] change;
+  shift_saturate #(
+      .NARROW_W(SCALE_FRAC),
+      .MIDDLE_W(SCALE_FRAC + 1),
+      .WIDE_W(CHANGE_W)
+  ) narrow (
+      .clk(clk),
+      .s_data(product_q),
+      .s_amount(shift_q),
+      .s_width(2'd2),
+      .s_limit(limit_q),
+      .m_data(change)
+  );
   wire [SCALE_FRAC:0] inside = ONE + change[SCALE_FRAC:0];
 
   always @(posedge clk) begin
@@ -165,9 +179,8 @@ module ransac_scale #(
       sized_q <= real_size;
       top_q <= numerator_q;
     end
-    if (quotient_valid) shift_q <= bits + LEAST_SHIFT[5:0];
+    if (quotient_valid) {shift_q, limit_q} <= {bits + LEAST_SHIFT[5:0], {1'b0, bits} + LEAST_LIMIT[6:0]};
     product_q <= {{17{ar_0[36]}}, ar_0} + {ar_1[35:0], 18'd0};
-    shifted_q <= product_q >>> shift_q;
     if (late_q[2])
       scale_q <= !sized_q ? ONE : change < LOW ? ONE + LOW[SCALE_FRAC:0] :
                  change > HIGH ? ONE + HIGH[SCALE_FRAC:0] : inside;
