@@ -31,6 +31,7 @@ sys.path.insert(0, str(ROOT))
 
 from sim import mutant_forks, runner  # noqa: E402
 from tools.mutation.mutants import Mutant, choose, with_mutants  # noqa: E402
+from tools.mutation.named_mutants import named_mutants  # noqa: E402
 from vio.errors import VioError  # noqa: E402
 from vio.hw import verilog_sources  # noqa: E402
 from vio.hw.verilog_sources import RTL, modules  # noqa: E402
@@ -248,7 +249,8 @@ def draw(blocks: list[str], seed: int = SEED) -> dict[str, dict[int, Mutant]]:
     drawn: dict[str, dict[int, Mutant]] = {}
     for block in blocks:
         first = 1 + sum(map(len, drawn.values()))
-        drawn[block] = dict(enumerate(choose(files_of(block), BLOCKS[block][1], seed), first))
+        chosen = choose(files_of(block), BLOCKS[block][1], seed) + named_mutants(block)
+        drawn[block] = dict(enumerate(chosen, first))
     return drawn
 
 
@@ -349,7 +351,7 @@ def main() -> int:
     chosen = args.blocks or list(BLOCKS)
     if args.list:
         for block in chosen:
-            for m in choose(files_of(block), BLOCKS[block][1], SEED):
+            for m in draw([block])[block].values():
                 print(f"{block}: {m.path.name}:{m.line} {m.kind}: {m.original!r} -> {m.mutated!r}")
         return 0
     calls = recorded_calls(tests_of(chosen))
