@@ -8,7 +8,7 @@ from tests.lane_lists import lane_calls, layout_of
 from vio.errors import VioError
 from vio.float32 import calls as c
 from vio.float32 import schedule
-from vio.float32.call_words import call_words, parts, run_words
+from vio.float32.call_words import call_words, coded, parts, run_words
 from vio.float32.calls import Builder, Matrix
 
 
@@ -116,3 +116,18 @@ def test_a_list_in_parts_has_the_runs_of_the_whole_and_no_part_has_more_than_its
                 number += 1
     with pytest.raises(VioError, match="memory holds 1"):
         list(parts(calls, layout, 1))
+
+
+@pytest.mark.parametrize("room", [40, 4096])
+def test_a_coded_list_is_that_of_its_parts(room: int) -> None:
+    layout = layout_of(1)
+    for given in (lane_calls(layout)[0], schedule.step(layout.s, layout.where).linearize):
+        expected = list(parts(given, layout, room))
+        found = list(coded(given, layout, room))
+        assert (len(found) == 1) == (room == 4096)
+        for part, (words, runs) in zip(expected, found, strict=True):
+            assert np.array_equal(words, call_words(part, layout))
+            assert np.array_equal(runs, run_words(part, layout))
+        given.code[-1, c.DEST] += 1
+        words, _ = list(coded(given, layout, room))[-1]
+        assert np.flatnonzero((words != found[-1][0]).any(axis=1)).tolist() == [len(words) - 1]

@@ -17,7 +17,7 @@ from vio.camera import StereoRig
 from vio.config import BackEndConfig
 from vio.errors import VioError
 from vio.float32 import calls as c
-from vio.float32.call_words import call_words, parts, run_words
+from vio.float32.call_words import coded
 from vio.float32.calls import CallList
 from vio.float32.execute import Results
 from vio.float32.kernels import Kernels
@@ -59,7 +59,9 @@ class BackendEngine:
         }  # fmt: skip
         options = [f"-G{name}={value}" for name, value in sizes.items()]
         options += ["--x-assign", "fast", "--x-initial", "unique"]
-        library = shared_library("vector_engine", "vector_engine", files, HARNESS, options)
+        library = shared_library(
+            "vector_engine", "vector_engine", files, HARNESS, options, cflags="-O3"
+        )
         pointer, u32, u64 = ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint64
         signatures: Signatures = {
             "new": (pointer, (ctypes.c_int,)), "free": (None, (pointer,)),
@@ -101,15 +103,13 @@ class BackendEngine:
         words = memory.view(np.uint32)
         self._write(words)
         status = 0
-        for part in parts(calls, layout):
-            runs, coded = run_words(part, layout), call_words(part, layout).reshape(-1)
+        for sent, runs in coded(calls, layout):
             self._lib.kestrel_engine_runs(self._engine, runs.ctypes.data, len(runs))
-            coded = np.ascontiguousarray(coded)
             answer = self._lib.kestrel_engine_calls(
-                self._engine, coded.ctypes.data, len(coded), LIMIT
+                self._engine, sent.ctypes.data, sent.size, LIMIT
             )
             self.traffic.runs += len(runs)
-            self.traffic.calls += len(coded)
+            self.traffic.calls += sent.size
             status = answer & 15
             if answer < 0 or status & ~(LOW | NOT_FINITE):
                 raise VioError(f"the vector engine ends with status {status} at call {answer >> 4}")
