@@ -4,6 +4,7 @@
 import csv
 import json
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,10 @@ from tests.exploring import Here, make_plan, needs_explore
 from tests.report_pages import HOSTILE, Parsed, trace
 from tests.run_folders import needs_plotly
 from vio import cli
-from vio.config import load_config
-from vio.exits import EXIT_BAD_INPUT
+from vio.commands.explore import verified_text
+from vio.config import Config, load_config
+from vio.exits import EXIT_BAD_INPUT, EXIT_NEGATIVE
+from vio.explore.evaluate import Case
 from vio.explore.explore import explore
 from vio.explore.formats import FORMAT_COSTS
 from vio.report.html import plots, write
@@ -60,12 +63,69 @@ def test_the_page_shows_every_size_and_rate(tmp_path: Path) -> None:
         assert cells[6] == f"{row['costs']['kib']:.1f}"
 
 
+def proof(config: Config, case: Case, frames: int, preset: Path, equal: int = 5) -> dict:
+    """Stand for the Verilog; the preset's file holds the configuration."""
+    assert load_config(str(preset)) == config
+    area = {"lut4": 50_001, "ff": 40_002, "dp16kd": 170, "mult18": 93, "memory_bits": 9}
+    cycles = {"tracking": {"mean": 81_234.4, "worst": 9}}
+    return {"case": case.name, "frames": frames, "equal": equal, "blocks": 9, "different": {},
+            "cycles": cycles, "area": area}  # fmt: skip
+
+
+@needs_plotly
+def test_the_page_shows_the_preset_as_verilog(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    plan = make_plan(tmp_path, buildable=True, rtl_frames=5)
+    found = explore(plan, out, lambda: nullcontext(Here()), verify=proof)
+    (smallest,) = [row for row in found["rows"] if "smallest" in row["presets"]]
+    verified = json.loads((out / "explore.json").read_text())["verified"]
+    assert verified["changed"] == smallest["changed"] != {}
+    assert verified["modelled_block_rams"] == smallest["costs"]["block_rams"]
+    write.write_report([out], out / "report.html")
+    page = Parsed((out / "report.html").read_text())
+    (cells,) = [cells for cells in page.rows if "5 of 5" in cells]
+    assert cells[0] == "smallest"
+    assert "81234" in cells[3].replace(",", "")
+    assert "50001" in cells[5].replace(",", "")
+    text = verified_text(verified)
+    assert "5 of 5 frames equal" in text
+    assert f"170 DP16KD (model {smallest['costs']['block_rams']:.0f})" in text
+
+
+def test_a_preset_that_the_verilog_does_not_take_is_not_run(tmp_path: Path) -> None:
+    def unwanted(*of: object) -> dict:
+        raise AssertionError("it is not in the Verilog")
+
+    out = tmp_path / "out"
+    out.mkdir()
+    plan = make_plan(tmp_path, knobs=("codec_left",), objectives=("memory",), rtl_frames=5)
+    found = explore(plan, out, lambda: nullcontext(Here()), verify=unwanted)
+    assert found["rows"][-1]["presets"] == ["smallest"]
+    assert found["verified"] == {"preset": "smallest", "buildable": False}
+    assert "does not take it" in verified_text(found["verified"])
+
+
+@needs_explore
+@pytest.mark.parametrize(("equal", "code"), [(5, 0), (4, EXIT_NEGATIVE)])
+def test_a_frame_in_which_the_verilog_differs_is_a_negative_result(
+    equal: int, code: int, recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vio.explore.cluster.local_runner", lambda jobs: nullcontext(Here()))
+    monkeypatch.setattr("vio.explore.verify.check_tools", lambda: None)
+    monkeypatch.setattr("vio.explore.explore.verify_chip", partial(proof, equal=equal))
+    words = ["explore", str(recording), "--knobs", "tracks", "--budget", "3", "--no-report"]
+    words += ["--buildable", "--verify-rtl", "5", "--out", str(tmp_path / "out")]
+    assert cli.main(words) == code
+
+
 @needs_plotly
 def test_texts_of_a_damaged_record_are_text(tmp_path: Path) -> None:
     row = {"changed": {HOSTILE: HOSTILE}, "failure": HOSTILE, "costs": [], "presets": [HOSTILE],
            "ate_ratio": {"ratio": "x"}}  # fmt: skip
     record = {"rows": [row, 7], "moves": [{"knob": HOSTILE}, None], "knobs": {HOSTILE: []},
               "held_back": [row], "cases": [HOSTILE],
+              "verified": {"preset": HOSTILE, "buildable": 1, "case": HOSTILE, "area": []},
               "formats": {"rows": [row, None], "knobs": HOSTILE}}  # fmt: skip
     (tmp_path / "explore.json").write_text(json.dumps(record))
     write.write_report([tmp_path], tmp_path / "report.html")

@@ -56,6 +56,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--rates", metavar="N[,N]", help="run the default on every N-th frame, with each size"
     )
     parser.add_argument(
+        "--verify-rtl",
+        nargs="?",
+        const=50,
+        default=0,
+        type=options.count,
+        metavar="FRAMES",
+        help="run the preset smallest as Verilog on so many frames (50), and synthesise it",
+    )
+    parser.add_argument(
         "--until",
         type=options.seconds,
         default=10.0,
@@ -90,18 +99,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Explore; return 3 when no setting could be told apart from the default."""
+    """Explore; return 3 when nothing differs from the default, and where the Verilog differs."""
     from vio.cluster import usable_jobs
     from vio.commands.console import progress
     from vio.commands.outcome import compile_first, write_page
     from vio.exits import EXIT_NEGATIVE
     from vio.explore.cluster import local_runner, remote_runner, require
     from vio.explore.explore import explore
+    from vio.explore.verify import check_tools
     from vio.runs.folder import make_folder
     from vio.runs.lock import locked
 
     require()
     plan = make_plan(args)
+    if plan.rtl_frames:
+        check_tools()
     scheduler = make_scheduler(args)
     compile_first(plan.base)
     out = make_folder("explore", args.out)
@@ -116,7 +128,9 @@ def run(args: argparse.Namespace) -> int:
     print_results(found)
     print(out)
     told_apart = any(row["costs"] and not row["is_default"] for row in found["rows"])
-    return 0 if told_apart else EXIT_NEGATIVE
+    verified = found.get("verified", {})
+    proved = verified.get("equal") == verified.get("frames")
+    return 0 if told_apart and proved else EXIT_NEGATIVE
 
 
 def make_plan(args: argparse.Namespace) -> "Plan":
@@ -145,6 +159,7 @@ def make_plan(args: argparse.Namespace) -> "Plan":
         objectives=tuple(dict.fromkeys(args.objective or ("memory", "energy", "cycles"))),
         seed=args.seed,
         most_ratio=args.ate_ratio,
+        rtl_frames=args.verify_rtl,
         sizes=() if args.sizes is None else parse_sizes(args.sizes),
         rates=() if args.rates is None else tuple(parse_range(args.rates, "rates", 1)),
     )
@@ -174,6 +189,8 @@ def print_results(found: dict[str, Any]) -> None:
             FORMAT_HEADER,
             [format_row(row, formats["knobs"]) for row in formats["rows"]],
         )
+    if "verified" in found:
+        print(verified_text(found["verified"]))
     failed = sum(1 for row in found["rows"] if row["failure"])
     print(
         f"{found['settings']} settings ({found['only_on_short_clips']} only on short clips, "
@@ -225,6 +242,20 @@ def format_row(row: dict[str, Any], knobs: dict[str, Any]) -> list[str]:
         f"{cost['mean_uw']:.0f}",
         "on front" if row["on_front"] else "",
     ]
+
+
+def verified_text(verified: dict[str, Any]) -> str:
+    """Return what the Verilog of a preset gave, in one line."""
+    name = verified["preset"]
+    if not verified["buildable"]:
+        return f"{name}: today's Verilog does not take it, or there is none"
+    area = verified["area"]
+    return (
+        f"{name} as Verilog, {verified['case']}: {verified['equal']} of {verified['frames']} "
+        f"frames equal in every block and track; yosys: {area['lut4']} LUT4, {area['ff']} FF, "
+        f"{area['dp16kd']} DP16KD (model {verified['modelled_block_rams']:.0f}), "
+        f"{area['mult18']} MULT18"
+    )
 
 
 def ratio_text(ratio: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from vio.config import Config, dump_config
 from vio.explore.cost import OBJECTIVES, PRESETS
 from vio.explore.evaluate import Case, Evaluation, Evaluator
 from vio.explore.formats import every_format, make_formats
-from vio.explore.knobs import Knob, make_knobs, values_of
+from vio.explore.knobs import Knob, is_buildable, make_knobs, values_of
 from vio.explore.netadapt import Move, netadapt
 from vio.explore.results import (
     FORMATS_TABLE,
@@ -27,8 +27,10 @@ from vio.explore.results import (
 )
 from vio.explore.sampler import sample
 from vio.explore.store import open_store
+from vio.explore.verify import Verify, verify_chip
 from vio.runs.files import replace_file
 
+PROVED = "smallest"  # the preset that is run as Verilog and synthesised
 SEARCHES = ("netadapt", "sampler")
 MakeRunner = Callable[[], AbstractContextManager[Any]]
 
@@ -41,7 +43,8 @@ class Plan:
     run the presets on afterwards. knobs: names. buildable: only values that today's Verilog takes.
     budget: settings to evaluate. objectives: of NetAdapt, words of OBJECTIVES. most_ratio: of a
     preset's ATE to the default's. sizes, rates: of the second front, which is left out without
-    them (see vio.explore.formats).
+    them (see vio.explore.formats). rtl_frames: to run `smallest` on as Verilog; 0: it is not
+    proved.
     """
 
     base: Config
@@ -58,6 +61,7 @@ class Plan:
     most_ratio: float
     sizes: tuple[str, ...] = ()
     rates: tuple[int, ...] = ()
+    rtl_frames: int = 0
 
 
 def explore(
@@ -65,11 +69,13 @@ def explore(
     out: Path,
     make_runner: MakeRunner,
     progress: Callable[..., None] = lambda done, note="": None,
+    verify: Verify | None = None,
 ) -> dict[str, Any]:
     """Run an exploration and return its record; also written to `out`, with table and presets.
 
-    progress: called with the number of settings and a note. Raises VioError for a default that
-    fails, and for a cluster that cannot be used; all results until then are kept.
+    progress: called with the number of settings and a note. verify: proves a preset, by
+    `verify_chip` unless given. Raises VioError for a default that fails, for a cluster that cannot
+    be used, and where a proof cannot be run; all results until then are kept.
     """
     knobs = make_knobs(plan.base, plan.knobs, plan.buildable)
     formats = make_formats(plan.base, plan.sizes, plan.rates) if plan.sizes or plan.rates else []
@@ -100,6 +106,11 @@ def explore(
             replace_file(path, dump_config(chosen[name].config))
         else:
             path.unlink(missing_ok=True)
+    if plan.rtl_frames:
+        progress(len(evaluator.points), f"{PROVED} as Verilog")
+        found["verified"] = _verified(
+            plan, evaluator, chosen.get(PROVED), out, verify or verify_chip
+        )
     replace_file(out / RECORD, json.dumps(found, indent=2, allow_nan=False) + "\n")
     replace_file(out / TABLE, csv_text(found))
     if "formats" in found:
@@ -180,6 +191,24 @@ def _formats(
     evaluator.runs += second.runs
     evaluator.known += second.known
     return format_record(second)
+
+
+def _verified(
+    plan: Plan, evaluator: Evaluator, one: Evaluation | None, out: Path, prove: Verify
+) -> dict[str, Any]:
+    """Return what the Verilog of the preset that is proved does, on the first recording."""
+    if one is None or not is_buildable(evaluator.knobs, one.point):
+        return {"preset": PROVED, "buildable": False}
+    path = out / f"{PROVED}.toml"
+    found = prove(one.config, plan.cases[0], plan.rtl_frames, path)
+    assert one.costs is not None
+    return {
+        "preset": PROVED,
+        "buildable": True,
+        "changed": values_of(evaluator.knobs, one.point),
+        "modelled_block_rams": one.costs.block_rams,
+        **found,
+    }
 
 
 def cases_of(paths: Sequence[str], seeds: Sequence[int]) -> tuple[Case, ...]:

@@ -35,6 +35,9 @@ FORMAT_AXES = {
 }
 FORMAT_HEAD = ("size", "every", "", "ATE m", "ATE ratio", "95 %", "KiB", "cycles/s",
                "µW front end", "µW back end", "µW")  # fmt: skip
+VERIFIED_HEAD = ("preset", "recording", "frames equal in every block and track",
+                 "cycles of a tracking frame", "of a keyframe", "LUT4", "FF", "DP16KD", "MULT18",
+                 "DP16KD by the model")  # fmt: skip
 MOVES = ("step", "lowers", "knob", "settings", "target", "reached", "ATE ratio")
 
 
@@ -51,6 +54,7 @@ def explore_page(folder: Path) -> Page:
         page.add(f"front-{name}", f"Accuracy and {title.partition(' [')[0]}",
                  page.plot(name, figure))  # fmt: skip
     _add_formats(page, record)
+    page.add("verified", "The preset as Verilog", _verified(record.get("verified")))
     page.add("held-back", "Held-back recordings", _held_back(record))
     page.add("steps", "Steps of the search", _moves(_rows(record.get("moves"))))
     page.add("knobs", "Knobs", _knobs(record.get("knobs")))
@@ -224,6 +228,26 @@ def _held_back(record: Row) -> str:
     ]
     head = ("preset", "recordings", "ATE ratio", "95 %", "KiB", "µW", "")
     return plots.table(head, cells, 2) if cells else ""
+
+
+def _verified(found: Any) -> str:
+    """Return what the Verilog of a preset gave; empty where none was run."""
+    if not isinstance(found, dict):
+        return ""
+    name = escape(str(found.get("preset")))
+    if not found.get("buildable"):
+        return f"<p>Today's Verilog does not take {name}, or there is no such preset.</p>"
+    cells = [
+        [
+            str(found.get("preset")),
+            str(found.get("case")),
+            f"{shown(found.get('equal'), 0)} of {shown(found.get('frames'), 0)}",
+            *(shown(dig(found, "cycles", k, "mean"), 0) for k in ("tracking", "keyframe")),
+            *(shown(dig(found, "area", k), 0) for k in ("lut4", "ff", "dp16kd", "mult18")),
+            shown(found.get("modelled_block_rams"), 0),
+        ]
+    ]
+    return plots.table(VERIFIED_HEAD, cells, 2)
 
 
 def _moves(moves: list[Row]) -> str:
