@@ -23,7 +23,7 @@ from tests.exploring import BASE, Here, make_evaluator, make_plan, needs_explore
 from vio.config import load_config
 from vio.errors import VioError
 from vio.explore import knobs as kn
-from vio.explore.backend import BackEnd, back_end
+from vio.explore.backend import BackEnd, back_end, engine_rams
 from vio.explore.backend import predict as predict_steps
 from vio.explore.cost import OBJECTIVES, PRESETS, costs, predict, together, work_from
 from vio.explore.explore import explore
@@ -55,8 +55,8 @@ def test_every_value_of_every_knob_is_a_configuration_and_the_first_one_is_the_b
 
 # Registers of the keyframe decision, the distance and the stop: no parameter of the Verilog.
 REGISTERS = {"stop", "distance", "keyframe_age", "keyframe_alive", "keyframe_parallax"}
-# The back end's window is a list of calls for its engine.
-REGISTERS |= {"window_keyframes", "window_recent"}
+# The back end's window is a list of calls for its engine, which has parameters of its own.
+REGISTERS |= {"window_keyframes", "window_recent", "lanes"}
 
 
 @pytest.mark.parametrize("name", kn.NAMES)
@@ -382,16 +382,49 @@ def test_the_back_end_is_charged_as_by_its_schedule() -> None:
     for tracks in (20, 60, 40):
         step, leaving = worst_case(6, tracks)
         windows += [Window("", step, ()), Window("", step, (leaving,))]
-    found = back_end(windows)  # as few as are computed: all of them
+    found = back_end(windows, 4)  # as few as are computed: all of them
     every = [keyframe_costs(w, [Machine(lanes=4)])[0] for w in windows]
     assert found.steps == 6
     assert found.uj == pytest.approx(np.mean([c.energy_uj for c in every]))
     assert found.cycles == pytest.approx(np.mean([c.cycles for c in every]))
     assert found.kib == pytest.approx(max(c.memory_kib for c in every))
-    many = back_end([w for w in windows for _ in range(8)])
+    many = back_end([w for w in windows for _ in range(8)], 4)
     assert (many.steps, many.kib) == (48, found.kib)
     assert many.uj == pytest.approx(found.uj, rel=0.2)
-    assert back_end([]) is None
+    assert back_end([], 4) is None
+
+
+def test_more_lanes_cost_fewer_cycles_less_energy_and_more_block_rams() -> None:
+    step, leaving = worst_case(6, 40)
+    window = Window("", step, (leaving,))
+    every = keyframe_costs(window, [Machine(lanes) for lanes in (1, 2, 4, 8)])
+    found = [back_end([window], lanes) for lanes in (1, 2, 4, 8)]
+    for lanes, cost, one in zip((1, 2, 4, 8), every, found, strict=True):
+        assert (one.cycles, one.uj) == (cost.cycles, pytest.approx(cost.energy_uj))
+        assert engine_rams(one.kib, lanes) == cost.block_rams
+    for one, other in pairwise(found):
+        assert other.cycles < one.cycles
+        assert other.uj < one.uj
+        assert other.kib == one.kib
+    assert every[0].block_rams < every[3].block_rams
+    wider = replace(BASE, backend=replace(BASE.backend, lanes=8))
+    assert predict_steps(BackEnd(40, 2e6, 70.0, 90.0), BASE, wider).uj < 70.0
+
+
+def test_the_engine_in_the_loop_has_the_lanes_that_are_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from vio import engines
+    from vio.hw.cosim import backend
+
+    asked: list[int] = []
+    monkeypatch.setattr(
+        backend, "BackendEngine", lambda lanes_log2=2: asked.append(lanes_log2) or 1
+    )
+    for lanes in (1, 2, 4, 8):
+        config = load_config("euroc", ["backend.arithmetic=rtl", f"backend.lanes={lanes}"])
+        engines._make_window(config, None)
+    assert asked == [0, 1, 2, 3]
 
 
 def test_fewer_tracks_and_shorter_windows_are_expected_to_cost_less() -> None:

@@ -39,7 +39,7 @@ def test_the_page_shows_every_setting_the_front_and_the_steps(tmp_path: Path) ->
     )
     for row in found["rows"]:
         name = ", ".join(f"{k} {v}" for k, v in row["changed"].items()) or "default"
-        cells = [cells for cells in page.rows if cells[0] == name and len(cells) == 18]
+        cells = [cells for cells in page.rows if cells[0] == name and len(cells) == 19]
         assert len(cells) == 1, name
         assert cells[0][7] == f"{row['costs']['kib']:.1f}"
     assert len([cells for cells in page.rows if cells[0].isdigit()]) == len(found["moves"])

@@ -156,6 +156,8 @@ class BackEndConfig(Section):
             "hls-rtl": "it is now called xls-rtl",
         },
     )
+    # Lanes of the vector engine, and banks of its memory: cycles and energy, never results.
+    lanes: int = whole(4, 1, 8, power=True)
     solver: str = choice("cholesky", "qr")  # normal equations of the reduced system, or all rows
     recent_frames: int = whole(3, 2, 50)  # frames with velocity and biases
     # A frame nearer than this to the one before it is replaced by the next one.

@@ -53,9 +53,9 @@ def make_odometry(
 def _make_window(config: Config, kernels: Kernels | None) -> MakeWindow:
     """Return what makes the windows of backend.arithmetic; kernels: instead of it."""
     if kernels is None and config.backend.arithmetic == "rtl":
-        from vio.hw.cosim.backend import make_window as make_engine_window
+        from vio.hw.cosim import backend
 
-        return make_engine_window()
+        return backend.make_window(backend.BackendEngine(config.backend.lanes.bit_length() - 1))
     return make_window(kernels or make_kernels(config.backend.arithmetic))
 
 

@@ -14,10 +14,9 @@ from functools import lru_cache
 
 from vio.config import Config
 from vio.hw.schedule.machine import Machine
-from vio.hw.schedule.totals import Window, keyframe_costs, memory_words, traced_windows
+from vio.hw.schedule.totals import Window, block_rams, keyframe_costs, memory_words, traced_windows
 from vio.hw.schedule.worst_case import worst_case
 
-MACHINE = Machine()  # four lanes
 WORDS_A_KIB = 256
 SAMPLES = 8  # windows whose cost is computed, a quarter of a second each
 
@@ -37,14 +36,15 @@ def traced(kept: list[Window]) -> AbstractContextManager[None]:
     return traced_windows(kept)
 
 
-def back_end(kept: Sequence[Window]) -> BackEnd | None:
-    """Return the cost of a run's windows; None when nothing was solved."""
+def back_end(kept: Sequence[Window], lanes: int) -> BackEnd | None:
+    """Return the cost of a run's windows on so many lanes; None when nothing was solved."""
     if not kept:
         return None
     ordered = sorted(kept, key=_observations)
     count = min(SAMPLES, len(kept))
     picked = [ordered[(2 * k + 1) * len(kept) // (2 * count)] for k in range(count)]
-    found = [cost for w in picked for cost in keyframe_costs(w, [MACHINE])]
+    machine = Machine(lanes)
+    found = [cost for w in picked for cost in keyframe_costs(w, [machine])]
     cycles, uj = (sum(getattr(c, n) for c in found) / count for n in ("cycles", "energy_uj"))
     words = sum(memory_words(ordered[-1]).values())
     return BackEnd(len(kept), cycles, uj, words / WORDS_A_KIB)
@@ -67,7 +67,9 @@ def together(parts: Sequence[BackEnd]) -> BackEnd:
 
 def predict(known: BackEnd, base: Config, config: Config) -> BackEnd:
     """Return the cost to expect of other settings, in proportion to that of full windows."""
-    before, after = (_full(_frames(c), c.frontend.max_tracks) for c in (base, config))
+    before, after = (
+        _full(_frames(c), c.frontend.max_tracks, c.backend.lanes) for c in (base, config)
+    )
     steps = [c.backend.iterations for c in (base, config)]
     share = steps[1] / steps[0]
     return replace(
@@ -78,14 +80,19 @@ def predict(known: BackEnd, base: Config, config: Config) -> BackEnd:
     )
 
 
+def engine_rams(kib: float, lanes: int) -> int:
+    """Return the DP16KD of an engine with so much memory: of its banks, and of the lanes' files."""
+    return block_rams(round(kib * WORDS_A_KIB), lanes)
+
+
 def _frames(config: Config) -> int:
     return config.backend.keyframes + config.backend.recent_frames + 1
 
 
 @lru_cache(maxsize=512)
-def _full(frames: int, tracks: int) -> BackEnd:
+def _full(frames: int, tracks: int, lanes: int) -> BackEnd:
     """Return the cost of a full window's step with its marginalisation."""
     step, leaving = worst_case(frames, tracks)
-    found = back_end([Window("full", step, (leaving,))])
+    found = back_end([Window("full", step, (leaving,))], lanes)
     assert found is not None
     return found

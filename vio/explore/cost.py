@@ -31,8 +31,9 @@ class Costs:
     flight, the frames' pixels included, one a cycle. frames_s: frames a second when each waits for
     the last track of a worst keyframe before it. keyframe_uj: the front end's,
     of a keyframe with its tracking frames. frontend_uw, backend_uw, mean_uw: microjoule a second of
-    flight, of each and of both. backend_kib, backend_cycles: of the vector engine, and of a mean
-    step on it. pause_cycles: what the next frame must wait at worst so that its spare rows suffice.
+    flight, of each and of both. backend_kib, backend_rams (DP16KD), backend_cycles: of the vector
+    engine, and of a mean step on it. pause_cycles: what the next frame must wait at worst so that
+    its spare rows suffice.
     """
 
     kib: float
@@ -47,6 +48,7 @@ class Costs:
     backend_uw: float
     mean_uw: float
     backend_kib: float
+    backend_rams: float
     backend_cycles: float
     pause_cycles: float
 
@@ -138,6 +140,7 @@ def costs(work: Work, config: Config) -> Costs:
         backend_uw=backend_uj / work.seconds,
         mean_uw=(frontend_uj + backend_uj) / work.seconds,
         backend_kib=work.back_end.kib,
+        backend_rams=backend.engine_rams(work.back_end.kib, config.backend.lanes),
         backend_cycles=work.back_end.cycles,
         pause_cycles=max(0.0, tracker - cy.spare_cycles(config)),
     )

@@ -5,7 +5,7 @@ Ranges are those of the configuration's fields; here stand only steps and where 
 0 of a knob is the value that the exploration starts from, and each further one costs less.
 
 Not here: `coord_frac` and `ray_frac` (the golden model is written for one value of each),
-thresholds that cost nothing, and the number of lanes (no setting).
+and thresholds that cost nothing.
 """
 
 import dataclasses
@@ -100,6 +100,7 @@ RECIPES = (
     Recipe("keyframe_parallax", "keyframe.max_parallax_px", Step(add=10.0, end=80.0), 80.0),
     Recipe("window_keyframes", "backend.keyframes", Step(add=-1, end=3), 3),
     Recipe("window_recent", "backend.recent_frames", Step(add=-1, end=2), 2),
+    Recipe("lanes", "backend.lanes", Step(times=2), 8),
     Recipe("warp_levels", "hw.warp_levels", Step(add=-1), None),
     Recipe("lens_table", "hw.lens_table", Step(times=0.5), 16),
     Recipe("pixel_bits", "hw.pixel_frac", Step(add=-1), None),

@@ -118,6 +118,7 @@ def run_once(task: Task) -> Result:
     segments = segment_rows(log)
     status = log.column("status")
     ids = np.concatenate(seen) if seen else np.empty(0, np.int64)
+    steps = back_end(windows, config.backend.lanes)
     return {
         "error": None,
         "ate_m": None if absolute is None else absolute["se3"]["translation_m"]["rmse"],
@@ -125,7 +126,7 @@ def run_once(task: Task) -> Result:
         "poses": int(log.has_pose().sum()),
         "lost": len(segments) != 1 or bool((status == _lost_code()).any()),
         "track_life": len(ids) / max(len(np.unique(ids)), 1),
-        "work": _work(works, log, back_end(windows), config.frontend.engine == "fixed"),
+        "work": _work(works, log, steps, config.frontend.engine == "fixed"),
     }
 
 

@@ -31,7 +31,6 @@ from vio.hw.estimates.work import FrameWork, frame_work, mean_work
 from vio.hw.schedule.machine import Machine
 from vio.hw.schedule.totals import Window, keyframe_costs, traced_windows
 
-MACHINE = Machine()  # four lanes
 SAMPLES = 16  # windows whose cost is computed, a quarter of a second each
 # Of a prediction: operations of hls/imu.v a sample, and of a covariance (15, 15) that is carried on
 # by F C F' and by the preintegration's nine components, B D B'.
@@ -90,7 +89,7 @@ class EnergyCount:
                 "frontend_uj": round(sum(self._front_uj(level, w) for _, w in groups), 3),
             }
         front = sum(row["frontend_uj"] for row in levels.values()) / seconds
-        back = len(self._kept) * _mean_uj(self._kept) / seconds
+        back = len(self._kept) * _mean_uj(self._kept, self._config.backend.lanes) / seconds
         skipped = self._skipped_pj * 1e-6 / seconds
         return {
             "seconds": round(seconds, 3),
@@ -111,14 +110,15 @@ class EnergyCount:
         return len(works) * pj * 1e-6
 
 
-def _mean_uj(kept: Sequence[Window]) -> float:
-    """Return the mean energy of a step with its marginalisations."""
+def _mean_uj(kept: Sequence[Window], lanes: int) -> float:
+    """Return the mean energy of a step with its marginalisations on so many lanes."""
     if not kept:
         return 0.0
     ordered = sorted(kept, key=lambda w: sum(s.observations for s in w.structures))
     count = min(SAMPLES, len(kept))
     picked = [ordered[(2 * k + 1) * len(kept) // (2 * count)] for k in range(count)]
-    return sum(c.energy_uj for w in picked for c in keyframe_costs(w, [MACHINE])) / count
+    machine = Machine(lanes)
+    return sum(c.energy_uj for w in picked for c in keyframe_costs(w, [machine])) / count
 
 
 def skipped_pj(config: Config, tracks: int, imu_samples: float) -> float:

@@ -88,8 +88,7 @@ class KeyframeCost:
     @property
     def block_rams(self) -> int:
         """Block RAMs of 18 kbit: of the banks, and of the lanes' files (two copies of 36 bits)."""
-        words = -(-sum(self.memory.values()) // self.lanes)
-        return self.lanes * (2 * -(-words // BLOCK_RAM_WORDS) + 2)
+        return block_rams(sum(self.memory.values()), self.lanes)
 
     @property
     def memory_kib(self) -> float:
@@ -133,6 +132,11 @@ class KeyframeCost:
             "program_words": self.program,
             "energy_pj": {k: round(v) for k, v in self.energy_pj().items()},
         }
+
+
+def block_rams(words: int, lanes: int) -> int:
+    """Return the block RAMs of 18 kbit of a memory in a bank a lane, and of the lanes' files."""
+    return lanes * (2 * -(-words // lanes // BLOCK_RAM_WORDS) + 2)
 
 
 def memory_words(w: Window) -> dict[str, int]:

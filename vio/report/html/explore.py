@@ -27,7 +27,7 @@ KINDS = (
 )
 HEAD = ("settings", "", "Verilog", "ATE m", "ATE ratio", "95 %", "track life", "KiB", "DP16KD",
         "cycles", "keyframe", "worst", "frames/s", "µJ a keyframe", "µW front end", "µW back end",
-        "µW", "KiB back end")  # fmt: skip
+        "µW", "KiB back end", "DP16KD back end")  # fmt: skip
 FORMAT_AXES = {
     "kib": ("memory of the front end [KiB]", 1),
     "cycles_s": ("cycles of the front end a second of flight", 0),
@@ -154,7 +154,7 @@ def _table(rows: list[Row]) -> str:
                 shown(dig(cost, k), 1)
                 for k in ("keyframe_uj", "frontend_uw", "backend_uw", "mean_uw")
             ),
-            shown(dig(cost, "backend_kib"), 1),
+            *(shown(dig(cost, k), d) for k, d in (("backend_kib", 1), ("backend_rams", 0))),
         ]
         cells.append(
             [
