@@ -17,7 +17,7 @@ from vio.hw.verilog_sources import RTL, folders, modules, source, unit_modules
 MODULES = list(modules().values())
 HLS_MODULES = sorted(HLS.glob("*.v"))  # ours, around what XLS writes to hls/gen
 # Of hls/gen, what modules of rtl/ have.
-UNITS = ("unit_add", "unit_mul", "unit_logic", "float_divide_root", "lane_program")
+UNITS = ("unit_add", "unit_mul", "unit_logic", "unit_finish", "divide_digits", "lane_program")
 needs_slang = pytest.mark.skipif(
     importlib.util.find_spec("pyslang") is None,
     reason="pyslang; install it with: pip install 'kestrel-vio[hw]'",

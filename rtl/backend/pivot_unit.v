@@ -8,7 +8,7 @@
 // Words are written one after another: w_which 0 d, 1 y, 2 y + 1.
 //
 // Formats: IEEE float32, as docs/hls/float_rules.md says.
-// Latency: about 64 cycles from s_valid to m_done (pivot), 93 (reflect). Throughput: one at a time.
+// Latency: about 66 cycles from s_valid to m_done (pivot), 95 (reflect). Throughput: one at a time.
 `default_nettype none
 
 module pivot_unit (
@@ -85,15 +85,16 @@ module pivot_unit (
   wire [31:0] divisor = reflects ? product_q : root_q;
   wire question_ready, answer_valid;
   wire [31:0] answer;
-  float_divide_root divider (
+  lane_divider divider (
       .clk(clk),
       .rst(rst),
-      .question_data(state_q == ROOT ? {1'b1, radicand_q, 32'd0} : {1'b0, ONE, divisor}),
-      .question_valid(asks),
-      .question_ready(question_ready),
-      .answer_data(answer),
-      .answer_valid(answer_valid),
-      .answer_ready(1'b1)
+      .s_valid(asks),
+      .s_ready(question_ready),
+      .s_root(state_q == ROOT),
+      .s_x(state_q == ROOT ? radicand_q : ONE),
+      .s_y(divisor),
+      .m_valid(answer_valid),
+      .m_data(answer)
   );
 
   always @(posedge clk) begin

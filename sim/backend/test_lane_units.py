@@ -16,7 +16,7 @@ from vio.hw.lanes.model import OPERATIONS
 pytestmark = needs_simulator
 
 CYCLES = 4000
-AFTER = {LOGIC: 2, DIVIDE: 31}  # cycles from operands to the choice; w_data is one later
+AFTER = {LOGIC: 2, DIVIDE: 32}  # cycles from operands to the choice; w_data is one later
 KINDS = {code: OPERATIONS[kind] for kind, code in CODES.items() if code[0] in AFTER}
 SUM, WORD = 0, 3
 

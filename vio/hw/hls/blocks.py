@@ -25,7 +25,7 @@ class Block:
 
     stages: of the combinational function, cut by registers. A function has registers at its inputs
     and its output as well, so its latency is stages + 1; a new operand enters each cycle. A proc
-    has registers at its output, its `digits` are its turns for one answer.
+    has registers at its output where it is `registered`, its `digits` are its turns for one answer.
     """
 
     name: str
@@ -34,6 +34,7 @@ class Block:
     top: str
     stages: int
     digits: int = 0
+    registered: bool = True
 
     @property
     def is_proc(self) -> bool:
@@ -43,7 +44,7 @@ class Block:
     def latency(self, stages: int | None = None) -> int:
         """Return the cycles from operands at the ports to the result at the port."""
         stages = stages or self.stages
-        return self.digits + 1 + stages if self.is_proc else stages + 1
+        return self.digits + stages + self.registered if self.is_proc else stages + 1
 
     @property
     def ii(self) -> int:
@@ -59,6 +60,18 @@ BLOCKS = {
         Block("float_divide_root", "x / y or the root of x", "float", "divide_root", 2, DIGITS),
     )
 }
+
+# Of the lanes of rtl/backend: the divider without its rounding, which is a unit behind it.
+LANE_DIGITS = Block(
+    "divide_digits",
+    "digits of x / y or of the root of x",
+    "digits",
+    "divide_digits",
+    1,
+    DIGITS,
+    False,
+)
+FINISH_STAGES = 3
 
 
 def block_of(name: str) -> Block:
@@ -127,7 +140,7 @@ def _pipelined(block: Block, stages: int, ir: tuple[str, str], **limits: int) ->
             pipeline_stages=stages,
             delay_model=DELAY_MODEL,
             flop_inputs=not block.is_proc,
-            flop_outputs=True,
+            flop_outputs=block.registered,
             use_system_verilog=False,
             streaming_channel_data_suffix="_data",
             streaming_channel_valid_suffix="_valid",
@@ -140,17 +153,25 @@ def _pipelined(block: Block, stages: int, ir: tuple[str, str], **limits: int) ->
     return str(result.get_verilog_text())
 
 
-def unit_text(operation: str, stages: int | None = None, folder: Path = HLS) -> str:
-    """Return the module unit_<operation>: hls/units.x with a register after each of its stages."""
-    text = (folder / "units.x").read_text()
-    ir = intermediate(text, "units", operation, folder=folder)
+def lane_texts() -> dict[str, str]:
+    """Return the files of the lanes' divider, {name: text}: digits, and their rounding."""
+    finish = unit_text("finish", FINISH_STAGES, source=LANE_DIGITS.source)
+    return {f"{LANE_DIGITS.name}.v": verilog(LANE_DIGITS), "unit_finish.v": finish}
+
+
+def unit_text(
+    operation: str, stages: int | None = None, folder: Path = HLS, source: str = "units"
+) -> str:
+    """Return the module unit_<operation>: hls/<source>.x with a register after each stage."""
+    text = (folder / f"{source}.x").read_text()
+    ir = intermediate(text, source, operation, folder=folder)
     verilog = (
         xls_api()
         .parse_ir_package(ir)
         .schedule_and_codegen(
             with_delay_model=True,
             generator="pipeline",
-            top=f"__units__{operation}",
+            top=f"__{source}__{operation}",
             module_name=f"unit_{operation}",
             pipeline_stages=stages or STAGES[operation],
             delay_model=DELAY_MODEL,

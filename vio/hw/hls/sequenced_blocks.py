@@ -5,7 +5,7 @@ from typing import Any
 
 from vio.errors import VioError
 from vio.float32.imu import SAMPLE_WORDS
-from vio.hw.hls.blocks import BLOCKS, GEN, verilog
+from vio.hw.hls.blocks import BLOCKS, GEN, lane_texts, verilog
 from vio.hw.hls.imu_block import SOURCES, imu_files, imu_graph, imu_program
 from vio.hw.hls.kernel_block import SEQUENCED, kernel_program, kernel_texts
 from vio.hw.hls.kernels import KERNELS
@@ -28,7 +28,7 @@ def cycles_of(name: str) -> int:
 def generated_files() -> dict[str, str]:
     """Return the files of hls/gen, {name: text}, from the DSLX; raises VioError without XLS."""
     units = {f"{name}.v": verilog(block) for name, block in BLOCKS.items()}
-    return {**units, **imu_files(imu_program(imu_graph()))}
+    return {**units, **lane_texts(), **imu_files(imu_program(imu_graph()))}
 
 
 def block_texts(name: str) -> tuple[str, dict[str, str]]:

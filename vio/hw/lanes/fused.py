@@ -12,7 +12,7 @@ from typing import NamedTuple
 from vio.hw.hls.graph import Graph
 
 SUM, LOGIC, DIVIDE, IMMEDIATE = range(4)  # what a result comes from
-# Operations: unit, and its code there (rtl/backend/lane_units.v).
+# Operations: unit, and its code there (rtl/backend/lane/lane_units.v).
 CODES = {
     "multiply_add": (SUM, 0), "multiply_subtract": (SUM, 1), "mul": (SUM, 2), "add": (SUM, 3),
     "sub": (SUM, 4), "product_minus": (SUM, 5),

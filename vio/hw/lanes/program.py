@@ -18,7 +18,7 @@ from vio.hw.lanes.traced import LaneGraph, Place, lane_graph
 
 FILE = 512  # words of a lane's file
 CONTEXT = 128  # places from one item to the next in a lane
-RESULT = (14, 5, 34, 0)  # cycles from an operation's word to the one that writes, by the unit
+RESULT = (14, 5, 35, 0)  # cycles from an operation's word to the one that writes, by the unit
 VISIBLE = 2  # from there until an operation may read it
 INTERVAL = 28  # of the divider
 CONTEXTS = {"observe": 2, "observe_moved": 2}  # items side by side in a lane; others: 1

@@ -2,12 +2,12 @@
 // What a lane has for its programs beside multiplier and adder: comparisons, masks, a divider for
 // quotients and roots; and the choice of the result that goes to its file.
 //
-// s_op: unit 0 sums (rtl/backend/vector_lane.v), 1 logic, 2 divider, and a code: logic 0 x < y,
+// s_op: unit 0 sums (vector_lane.v), 1 logic, 2 divider, and a code: logic 0 x < y,
 // 1 x <= y, 2 x = y (masks), 3 x & y, 4 !x & y, 5 x | y, 6 x ^ y, 7 x where the mask d is set, else y;
 // divider 0 x / y, 1 the root of x. An answer of the divider stays until that of the next question.
 //
 // Formats: IEEE float32, as docs/hls/float_rules.md says; masks are all ones or zeros.
-// Latency: from s_* to w_data, with w_source then: logic 3, divider 32, sums 1 from `sum`, words 1.
+// Latency: from s_* to w_data, with w_source then: logic 3, divider 33, sums 1 from `sum`, words 1.
 // Throughput: an operation a cycle, a question every 28 cycles. rst forgets a question.
 `default_nettype none
 
@@ -58,15 +58,16 @@ module lane_units (
 
   wire question_ready, answer_valid;
   wire [31:0] answer;
-  float_divide_root divider (
+  lane_divider divider (
       .clk(clk),
       .rst(rst),
-      .question_data({op_q[0], x_q, y_q}),
-      .question_valid(valid_q && op_q[4:3] == DIVIDE),
-      .question_ready(question_ready),
-      .answer_data(answer),
-      .answer_valid(answer_valid),
-      .answer_ready(1'b1)
+      .s_valid(valid_q && op_q[4:3] == DIVIDE),
+      .s_ready(question_ready),
+      .s_root(op_q[0]),
+      .s_x(x_q),
+      .s_y(y_q),
+      .m_valid(answer_valid),
+      .m_data(answer)
   );
 
   reg [31:0] answer_q, w_data_q;
