@@ -115,6 +115,19 @@ async def corners_in_the_first_and_last_row_and_column_inside_the_border_are_can
         assert await _read(dut) == _expected(image, border), (width, border)
 
 
+@cocotb.test()
+async def a_corner_in_the_first_column_behind_the_border_is_none(dut) -> None:
+    """Where that column is the last one of a tile: its word would be written once more."""
+    await reset(dut)
+    dut.cfg_min_score.value, dut.cfg_detect.value = MIN_SCORE, 1
+    width, height, border = 79, 60, 16
+    image = _with_corners_at_the_border(height, width, border - 1, 0)
+    assert _expected(image, border) != _expected(image, border - 1)
+    dut.cfg_height.value, dut.cfg_width.value, dut.cfg_border.value = height, width, border
+    await _offer(dut, image, lambda: False, border)
+    assert await _read(dut) == _expected(image, border)
+
+
 def _with_corners_at_the_border(height: int, width: int, border: int, seed: int) -> np.ndarray:
     """Return an image with a candidate in the first and last row and column that may have one."""
     generator = np.random.default_rng(seed)
