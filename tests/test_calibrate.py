@@ -25,8 +25,13 @@ from vio.datasets.bags.source import Source
 from vio.datasets.base import Dataset
 from vio.engines import make_odometry
 from vio.errors import VioError
-from vio.geometry import exp_so3, invert_transform, log_so3, transform_from
-from vio.imu import ImuNoise, preintegrate
+from vio.geometry import (
+    exp_so3,
+    invert_transform,
+    log_so3,
+    transform_from,
+)
+from vio.imu import ImuNoise, intervals, preintegrate
 from vio.odometry import Odometry, run
 from vio.runs.calibration import given_time_offset_ms, write_calibration
 
@@ -248,6 +253,33 @@ def test_a_given_time_offset_is_used_without_being_estimated() -> None:
     assert w is not None
     moved = w.visual_arrays(np.array(w.order))
     assert np.abs(moved.p - w.vec[:, POSITION])[w.order].max() > 1e-4
+
+
+def test_an_image_exposed_after_its_stamp_gets_the_samples_up_to_there() -> None:
+    late_s = 0.03
+    sim = Simulation(3, 2.0)
+    data = Planted(sim, late_s, np.zeros(3), np.zeros(3))
+    given = [f"calibrate.time_offset_ms={1e3 * late_s}", 'frontend.engine="replay"']
+    odometry = make_odometry(data.rig, data.imu_noise, load_config("euroc", given))
+    checked = 0
+    for state in run(data, odometry):
+        # Samples come 5 ms apart: the last one lies at the exposure or behind it.
+        assert odometry.imu_until_ns is not None
+        assert late_s <= (odometry.imu_until_ns - state.t_ns) * 1e-9 <= late_s + 0.005
+        w = odometry.estimator.window
+        if not isinstance(w, CalibratedWindow):
+            continue
+        found = w._exposures._after[w.order[-1]]
+        end_ns = state.t_ns + round(late_s * 1e9)
+        imu = (sim.imu.t_ns, sim.imu.gyro_rad_s, sim.imu.accel_m_s2)
+        dt_s, gyro, accel = intervals(*imu, state.t_ns, end_ns)
+        np.testing.assert_allclose(found.dt_s, dt_s, atol=1e-12)
+        for got, samples in ((found.gyro, gyro), (found.accel, accel)):
+            bias = samples - got  # the same for all
+            assert np.abs(bias - bias[0]).max() < 1e-9
+            assert np.ptp(got, axis=0).max() > 0.0
+        checked += 1
+    assert checked > 20
 
 
 def test_calibration_yaml_is_what_a_next_run_takes(recording: Path, tmp_path: Path) -> None:

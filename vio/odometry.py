@@ -7,6 +7,8 @@
 - A frame comes after the inertial samples that cover its time (`imu_until_ns` is the time of the
   newest). One that is ahead by at most `imu.max_gap_s` is accepted with the last sample held
   (`frame_early`); further ahead, it is refused with a VioError and may be given again.
+- `lead_ns` is how far the samples should reach beyond a frame's stamp: the time offset that
+  is given or estimated (`calibrate.*`), where it is positive. Without them the last one is held.
 - A frame that is not later than the last one is refused with a VioError. A refused frame changes
   nothing.
 - A gap in the inertial data longer than `imu.max_gap_s` is bridged by vision. Without enough
@@ -22,6 +24,7 @@ import numpy as np
 
 from vio.backend.estimate import Estimate
 from vio.backend.estimator import Estimator
+from vio.backend.exposure import NO_INTERVALS, Intervals
 from vio.backend.observations import FrameInput
 from vio.camera import StereoRig
 from vio.coasting import Interval
@@ -76,6 +79,8 @@ class Odometry:
         self._frame_ns: int | None = None
         self._seen_ns: int | None = None  # of the last frame whose image was not skipped
         self._effort = Effort(config, frontend) if config.adaptive.on else None
+        # Where images are exposed after their stamps, their poses need the samples up to there.
+        self.lead_ns = max(0, round(config.calibrate.time_offset_ms * 1e6))
 
     @property
     def segment(self) -> int:
@@ -146,10 +151,13 @@ class Odometry:
             self._diagnosis.add_frame(frame, tracks, rays, self._seen_ns, dt_s, gyro, accel)
         seen = np.isfinite(rays[:, 0])  # whatever the engine tracks beyond the lens model is unused
         bridged_s = self._imu.bridged_s(self._seen_ns, t_ns)
+        behind = NO_INTERVALS
+        if self.lead_ns:
+            behind = Intervals(*self._imu.intervals(t_ns, t_ns + self.lead_ns))
         estimate = self.estimator.process(
             FrameInput(
                 t_ns, tracks.ids[seen], rays[seen], tracks.is_keyframe,
-                dt_s, gyro, accel, bridged_s, self._is_mono(frame), gap_s,
+                dt_s, gyro, accel, bridged_s, self._is_mono(frame), gap_s, behind,
             )
         )  # fmt: skip
         if self.estimator.forgets_tracks:
@@ -161,6 +169,8 @@ class Odometry:
         self._segments.add_smoothed(self.estimator.drain_smoothed())
         self._diagnosis.add_state(t_ns, status)
         self._frame_ns = self._seen_ns = t_ns
+        if estimate is not None and estimate.calibration is not None:
+            self.lead_ns = max(0, round(estimate.calibration.time_offset_s * 1e9))
         self._imu.trim(t_ns)
         self._predict_from(located)
         timing["backend"] = _ms(mark)
@@ -333,7 +343,8 @@ def run(
     for frame in dataset.frames():
         if until_ns is not None and frame.t_ns > until_ns:
             return
-        while k < len(imu) and (k == 0 or imu.t_ns[k - 1] < frame.t_ns):
+        covered_ns = frame.t_ns + odometry.lead_ns
+        while k < len(imu) and (k == 0 or imu.t_ns[k - 1] < covered_ns):
             pose = odometry.add_imu(int(imu.t_ns[k]), imu.gyro_rad_s[k], imu.accel_m_s2[k])
             if pose is not None and imu_poses is not None:
                 imu_poses.append(pose)

@@ -92,12 +92,13 @@ class CalibratedWindow(Window):
         return SIZE if self.factors else 0
 
     def note_motion(
-        self, slot: int, dt_s: np.ndarray, gyro: np.ndarray, accel: np.ndarray, biases: np.ndarray
+        self, slot: int, before: Intervals, after: Intervals, biases: np.ndarray
     ) -> None:
-        """Keep how the body moves before a frame, and so after the one before it."""
+        """Keep how the body moves before a frame, and so after the one before it, and behind it."""
         place = self.order.index(slot)
-        intervals = Intervals(dt_s, gyro - biases[:3], accel - biases[3:])
-        self._exposures.add(slot, self.order[place - 1] if place else None, intervals)
+        bias = Intervals(np.zeros(1), biases[:3], biases[3:])
+        sides = (Intervals(*(x - b for x, b in zip(i, bias, strict=True))) for i in (before, after))
+        self._exposures.add(slot, self.order[place - 1] if place else None, *sides)
 
     def _set_rig(self) -> None:
         """Move the cameras to the estimated place on the body."""

@@ -76,7 +76,7 @@ class CarriedStart:
         w.R_lin[slot], w.vec_lin[slot] = w.R[slot], w.vec[slot]
         w.linearized[slot] = True
         biases = np.concatenate([known.gyro_bias, known.accel_bias])
-        w.note_motion(slot, frame.dt_s, frame.gyro, frame.accel, biases)
+        w.note_motion(slot, frame.before, frame.behind, biases)
         self._began_ns = frame.t_ns
         return w
 

@@ -363,7 +363,7 @@ class Estimator:
         vec = np.concatenate([p_new, v_new, x[BIASES]])
         self.slot = w.add_frame(frame.t_ns, R_new, vec, frame.is_keyframe)
         w.add_imu_factor(last, self.slot, pre, rest_s)
-        w.note_motion(self.slot, frame.dt_s, frame.gyro, frame.accel, x[BIASES])
+        w.note_motion(self.slot, frame.before, frame.behind, x[BIASES])
         self._newest = frame
 
     def _shrink(self) -> None:

@@ -17,6 +17,9 @@ class Intervals(NamedTuple):
     accel: np.ndarray
 
 
+NO_INTERVALS = Intervals(np.zeros(0), np.zeros((0, 3)), np.zeros((0, 3)))
+
+
 class Motion(NamedTuple):
     """Hold a body's motion over a time, in its first frame and without gravity.
 
@@ -63,13 +66,17 @@ class Exposures:
         self._motions: dict[int, Motion] = {}
         self._time_s = 0.0  # of these motions
 
-    def add(self, slot: int, last: int | None, intervals: Intervals) -> None:
-        """Keep the intervals that lead from the frame in slot `last`, if any, to a new one."""
-        self._before[slot] = intervals
-        self._after.pop(slot, None)
+    def add(
+        self, slot: int, last: int | None, before: Intervals, after: Intervals = NO_INTERVALS
+    ) -> None:
+        """Keep the intervals that lead from the frame in slot `last`, if any, to a new one.
+
+        after: what is known behind the new one already.
+        """
+        self._before[slot], self._after[slot] = before, after
         self._motions.pop(slot, None)
         if last is not None:
-            self._after[last] = intervals
+            self._after[last] = before
             self._motions.pop(last, None)
 
     def motion(self, slot: int, time_s: float) -> Motion:

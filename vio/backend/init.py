@@ -277,7 +277,7 @@ def with_inertial_factors(
     for k, f in enumerate(frames[1:]):
         pre = preintegrate(f.dt_s, f.gyro, f.accel, biases[:3], biases[3:], w.noise, w.dtype)
         w.add_imu_factor(w.order[k], w.order[k + 1], pre)
-        w.note_motion(w.order[k + 1], f.dt_s, f.gyro, f.accel, biases)
+        w.note_motion(w.order[k + 1], f.before, f.behind, biases)
     first = w.order[0]
     sigmas = np.concatenate([[0.3, 0.3, 1e-3], [1e-3] * 3, [3.0] * 3, sigma])
     J = np.diag(1.0 / sigmas).astype(w.dtype)

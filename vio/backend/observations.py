@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vio.backend.exposure import NO_INTERVALS, Intervals
 from vio.backend.landmarks import drop_outliers, reprojection_errors
 from vio.backend.relative import ray_of, views
 from vio.backend.states import POSITION
@@ -27,7 +28,8 @@ class FrameInput:
     ids: (N,) int64. rays: (N, 4) [x, y left, x, y right], NaN where there is no stereo match.
     dt_s (M,), gyro (M, 3), accel (M, 3): intervals that cover the time since the last frame.
     bridged_s: for how long of it there are no inertial samples. is_mono: there is no right image.
-    gap_s: length of a gap in the samples that is longer than imu.max_gap_s, or 0.
+    gap_s: length of a gap in the samples that is longer than imu.max_gap_s, or 0. behind: intervals
+    after the frame's stamp that are known already, for images that are exposed after their stamps.
     """
 
     t_ns: int
@@ -40,6 +42,12 @@ class FrameInput:
     bridged_s: float = 0.0
     is_mono: bool = False
     gap_s: float = 0.0
+    behind: Intervals = NO_INTERVALS
+
+    @property
+    def before(self) -> Intervals:
+        """The intervals that cover the time since the last frame."""
+        return Intervals(self.dt_s, self.gyro, self.accel)
 
     def after(self, earlier: "FrameInput") -> "FrameInput":
         """Return this frame with the inertial data since the frame before `earlier`."""

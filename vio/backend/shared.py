@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from vio.backend.exposure import Intervals
 from vio.data import Calibration
 
 
@@ -33,9 +34,9 @@ class SharedStates:
         return None
 
     def note_motion(
-        self, slot: int, dt_s: np.ndarray, gyro: np.ndarray, accel: np.ndarray, biases: np.ndarray
+        self, slot: int, before: Intervals, after: Intervals, biases: np.ndarray
     ) -> None:
-        """Take note of the inertial intervals (M,), (M, 3), (M, 3) up to a frame, biases (6,)."""
+        """Take note of the inertial intervals up to a frame and behind it, biases (6,)."""
 
     def start_shared_prior(self, A: np.ndarray, m: int, columns: np.ndarray) -> int:
         """Write the prior that the shared states start with to A from row m; return the next."""
