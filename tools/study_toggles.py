@@ -13,7 +13,7 @@ between rows mean something. Needs: apt-get install opensta qflow-tech-osu018.
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +21,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tools.toggles.capture import Monitor, capture, ports_of
-from tools.toggles.netlist import make_netlist
+from tools.toggles.capture import Monitor, capture
+from tools.toggles.netlist import Netlist, make_netlist
 from tools.toggles.power import energies, energy_pj
 from tools.toggles.replay import toggles
 from vio.config import Config, load_config
@@ -30,7 +30,6 @@ from vio.errors import VioError
 from vio.hw.estimates import operations
 from vio.hw.estimates.energy import arithmetic_pj
 from vio.hw.params import params_of
-from vio.hw.verilog_sources import source
 
 BLOCK_PIXELS = 16  # of a word of the codec
 
@@ -39,8 +38,8 @@ BLOCK_PIXELS = 16  # of a word of the codec
 class Block:
     """Hold a block of the table: an instance of a module, its parameters, and what it works on.
 
-    unit: name of a piece of work, of which the model knows `model_pj`; an input `counted` is high
-    once for each, or for `cycles` cycles.
+    unit: name of a piece of work, of which the model knows `model_pj`; the input `counted` is high
+    for a cycle for each.
     """
 
     module: str
@@ -49,7 +48,6 @@ class Block:
     active: str
     unit: str
     counted: str
-    cycles: int
     model_pj: Callable[[Config], float]
 
 
@@ -57,7 +55,7 @@ def _encoder(instance: str, bits: str, divisor: int) -> Block:
     return Block(
         "codec_encoder", instance,
         lambda p: {"BITS": p[bits], "MAX_WIDTH": p["MAX_WIDTH"] // divisor},
-        "s_valid", "pixel", "s_valid", 1,
+        "s_valid", "pixel", "s_valid",
         lambda _: arithmetic_pj(operations.codec(1.0, 0.0)) / BLOCK_PIXELS,
     )  # fmt: skip
 
@@ -82,12 +80,12 @@ BLOCKS = {
     "corners": Block(
         "corner_scores", "scores",
         lambda p: {"MAX_WIDTH": p["MAX_WIDTH"], "SCORE_W": p["CORNER_SCORE_BITS"]},
-        "s_valid", "pixel", "s_valid", 1, _corner_pj,
+        "s_valid", "pixel", "s_valid", _corner_pj,
     ),
     "tracker's rows": Block(
         "klt_mac_array", "rows",
         lambda p: {"SIDE": p["WINDOW"], "FRAC": p["PIXEL_FRAC"]},
-        "s_valid || w_valid", "row", "s_valid", 1, _row_pj,
+        "s_valid || w_valid", "row", "s_valid", _row_pj,
     ),
 }  # fmt: skip
 
@@ -105,9 +103,9 @@ class Row:
     model_pj: float
 
 
-def _input_bits(path: Path, names: Sequence[str], widths: Sequence[int], name: str) -> np.ndarray:
+def _input_bits(path: Path, netlist: Netlist, name: str) -> np.ndarray:
     """Return an input's lowest bit in each cycle of a capture."""
-    at = sum(widths[names.index(name) + 1 :])
+    at = netlist.width(netlist.inputs[netlist.inputs.index(name) + 1 :])
     return np.array([int(line.split()[0], 16) >> at & 1 for line in path.read_text().splitlines()])
 
 
@@ -116,9 +114,7 @@ def measure(name: str, block: Block, path: Path, config: Config) -> Row:
     known = {p.name: p.value for section in params_of(config).values() for p in section}
     netlist = make_netlist(block.module, block.parameters(known), config)
     cycles, counts = toggles(netlist, path)
-    names, _ = ports_of(source(block.module).read_text())
-    widths = [len(netlist.ports[n][1]) for n in names]
-    work = int(_input_bits(path, names, widths, block.counted).sum()) // block.cycles
+    work = int(_input_bits(path, netlist, block.counted).sum())
     found = energies(netlist)
     return Row(
         name, block.unit, len(netlist.cells), work, energy_pj(netlist, found, counts) / work,

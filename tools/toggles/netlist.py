@@ -2,7 +2,6 @@
 """A block of rtl/ as a netlist of standard cells, its memories left as memories."""
 
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +10,11 @@ from typing import Any
 from vio.config import Config
 from vio.errors import VioError
 from vio.hw.params import verilog_text
-from vio.hw.synth.flow import digest_of, run_tool, with_parameters
+from vio.hw.synth.flow import YOSYS, digest_of, run_tool, with_parameters
 from vio.hw.verilog_sources import ROOT, needed, source
 
 LIBERTY = Path("/usr/share/qflow/tech/osu018/osu018_stdcells.lib")  # Debian's qflow-tech-osu018
 BUILD = ROOT / "build" / "toggles"
-_YOSYS = "from pyosys import libyosys as y; y.run_pass('script synth.ys', y.Design())"
 
 # Memories keep their registers at the read port. Nets are split into bits, and all but the ports
 # get names without meaning, so that simulator and timing analysis agree on them.
@@ -90,7 +88,7 @@ def make_netlist(top: str, parameters: Mapping[str, int], config: Config) -> Net
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
             (folder / name).write_text(text)
-        run_tool([sys.executable, "-c", _YOSYS], folder, "yosys.log", "yosys")
+        run_tool(YOSYS, folder, "yosys.log", "yosys")
     return _read(top, folder)
 
 

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Replay what a block's ports had in each cycle on its netlist, count the toggles of every net, and
-// compare the outputs: replay IN TOGGLES. IN has a line a cycle, inputs and outputs in hexadecimal,
-// the first port in the upper bits. Prints cycles and those of the second half that differ.
+// compare the outputs (ctypes).
 #include <cstdint>
 #include <fstream>
-#include <iostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "Vreplay.h"
@@ -27,9 +26,10 @@ void read(const std::string& text, Wide& to, size_t words) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  if (argc != 3) return 2;
-  std::ifstream in(argv[1]);
+// captured: a line a cycle, inputs and outputs in hexadecimal, the first port in the upper bits.
+// toggles: where the counts go (SAIF). Returns the cycles of the second half whose outputs differ.
+extern "C" uint64_t kestrel_replay(const char* captured, const char* toggles) {
+  std::ifstream in(captured);
   std::vector<std::pair<std::string, std::string>> cycles;
   for (std::string i, o; in >> i >> o;) cycles.emplace_back(i, o);
   VerilatedContext context;
@@ -37,7 +37,7 @@ int main(int argc, char** argv) {
   Vreplay top{&context};
   VerilatedSaifC saif;
   top.trace(&saif, 99);
-  saif.open(argv[2]);
+  saif.open(toggles);
   const size_t in_words = sizeof(top.in) / 4, out_words = sizeof(top.out) / 4;
   uint64_t time = 0, different = 0;
   std::vector<uint32_t> wanted(out_words);
@@ -55,6 +55,5 @@ int main(int argc, char** argv) {
     saif.dump(time++);
   }
   saif.close();
-  std::cout << cycles.size() << ' ' << different << '\n';
-  return 0;
+  return different;
 }

@@ -5,13 +5,13 @@ The simulation has no delays: what a net does between two edges of the clock (gl
 counted. The replay proves the netlist, too: its outputs must be those that were captured.
 """
 
+import ctypes
 import re
-import subprocess
 from pathlib import Path
 
 from tools.toggles.netlist import Netlist
 from vio.errors import VioError
-from vio.hw.cosim.verilated import TIMEOUT_S, verilator
+from vio.hw.cosim.verilated import Signatures, loaded, shared_library
 
 WORD = 32
 LEAST = 3 * WORD  # bits of a port of the wrapper: always an array of words in C++
@@ -38,32 +38,19 @@ def toggles(netlist: Netlist, captured: Path) -> tuple[int, dict[tuple[str, int 
 
     Raises VioError when the netlist's outputs are not those of the capture.
     """
-    home, environment = verilator()
     folder = netlist.folder
-    program = folder / "obj" / "replay"
-    if not program.is_file():
-        (folder / "replay.v").write_text(_wrapper(netlist))
-        command = [
-            str(home / "bin" / "verilator_bin"), "--cc", "--exe", "--build", "-j", "2", "-O3",
-            "-Wno-fatal", "-Wno-lint", "--trace-saif", "--prefix", "Vreplay", "--top-module",
-            "replay",
-            "--Mdir", str(folder / "obj"), "-CFLAGS", "-O0", "--output-split", "2000",
-            "--output-split-cfuncs", "500", "-o", str(program),
-            *(str(folder / f"{n}.v") for n in ("replay", "netlist", "cells")),
-            str(Path(__file__).with_suffix(".cpp")),
-        ]  # fmt: skip
-        done = subprocess.run(
-            command, capture_output=True, text=True, env=environment, timeout=TIMEOUT_S
-        )
-        if done.returncode:
-            raise VioError(f"verilator failed on {netlist.top}: {done.stderr.strip()[-2000:]}")
+    parts = (_wrapper(netlist), *((folder / f"{n}.v").read_text() for n in ("netlist", "cells")))
+    library = shared_library(
+        "replay", "replay", {"replay.v": "\n".join(parts)}, Path(__file__).with_suffix(".cpp"),
+        ("--trace-saif", "--output-split", "2000", "--output-split-cfuncs", "500"),
+        cflags="-O0", build=folder,
+    )  # fmt: skip
+    signatures: Signatures = {"replay": (ctypes.c_uint64, (ctypes.c_char_p, ctypes.c_char_p))}
     saif = folder / f"{captured.stem}.saif"
-    done = subprocess.run(
-        [str(program), str(captured), str(saif)], capture_output=True, text=True, timeout=TIMEOUT_S
+    different = loaded(library, "kestrel_", signatures).kestrel_replay(
+        str(captured).encode(), str(saif).encode()
     )
-    if done.returncode:
-        raise VioError(f"the replay of {captured} failed: {done.stderr.strip()[-500:]}")
-    cycles, different = map(int, done.stdout.split())
+    cycles = len(captured.read_text().splitlines())
     if different:
         raise VioError(
             f"the netlist of {netlist.top} differs from its Verilog in {different} of {cycles} "

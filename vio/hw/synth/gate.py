@@ -8,16 +8,14 @@ boxes only, are those of fpga/models.
 import importlib.util
 import json
 import re
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from vio.errors import VioError
-from vio.hw.synth.flow import digest_of, run_tool, with_parameters
+from vio.hw.synth.flow import YOSYS, digest_of, run_tool, with_parameters
 from vio.hw.verilog_sources import MODELS, ROOT
 
 BUILD = ROOT / "build" / "gate"
-_YOSYS = "from pyosys import libyosys as y; y.run_pass('script synth.ys', y.Design())"
 
 
 def _cell_sources() -> Path:
@@ -98,7 +96,7 @@ def gate_files(
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
             (folder / name).write_text(text)
-        run_tool([sys.executable, "-c", _YOSYS], folder, "yosys.log", "yosys")
+        run_tool(YOSYS, folder, "yosys.log", "yosys")
     cells = json.loads((folder / "mapped.json").read_text())["design"]["num_cells_by_type"]
     text, own = models_of((c for c in cells if not c.startswith("$")), cell_models(_cell_sources()))
     (folder / "cells.v").write_text(text)
