@@ -33,7 +33,7 @@ def test_no_module_breaks_a_rule_that_a_parser_sees(modules: dict[str, Module]) 
 def test_every_module_is_used_or_is_a_top(modules: dict[str, Module]) -> None:
     used = {i.module for m in modules.values() for i in m.instances}
     # The chip, its edge, and the back end's engine.
-    assert set(modules) - used == {"frontend", "camera_pair", "vector_engine"}
+    assert set(modules) - used == {"frontend", "camera_pair", "engine_chip"}
 
 
 def test_the_hierarchy_is_what_the_simulator_is_given(modules: dict[str, Module]) -> None:

@@ -19,6 +19,11 @@ from vio.float32.calls import Builder, CallList, Matrix, Run
 from vio.float32.execute import Results, addresses, run, words_of
 from vio.float32.kernels import Kernels
 from vio.float32.lane_words import Layout
+from vio.float32.memory_map import LANDMARK_WORDS
+from vio.float32.schedule import Observed
+
+WORDS = 7500  # of the memory that the tests build; its banks have 8192
+LOW, NOT_FINITE, OUTSIDE, NO_CALL = 1, 2, 4, 8  # status bits
 
 
 @dataclass(frozen=True)
@@ -193,3 +198,81 @@ def random_case(seed: int, count: int, words: int) -> Case:
         assert scratch[0, :n].max() < words
         assert len(np.unique(scratch[0, :n])) == n, "a word is written twice"
     return case_of(calls, memory, {})
+
+
+FAULTS = (
+    "low", "infinite", "kind", "load", "store", "write", "read", "step", "pivot", "row", "source",
+)  # fmt: skip
+# Words that a call may have written before it left the memory; with few lanes of "read".
+_PARTLY = {
+    "write": (WORDS - 4, WORDS), "store": (WORDS - 40, WORDS), "step": (200, 209),
+    "row": (WORDS - 40, WORDS), "read": (200, 203),
+    "source": (200, 245),  # its first source row is within the memory
+}  # fmt: skip
+
+
+def _failing(kind: str, layout: Layout) -> tuple[Builder, int]:
+    """Return calls of which the second fails, and the status."""
+    builder = Builder()
+    builder.vector(c.COPY, 20, (100, 1), (300, 1))
+    if kind == "low":  # -1 is not above 0.5
+        builder.vector(c.PIVOT, 1, (0, 0), (1, 0), (2, 0))
+        return builder, LOW
+    if kind == "infinite":
+        builder.vector(c.MULTIPLY, 6, (200, 1), (300, 1), (3, 0))
+        return builder, NOT_FINITE
+    if kind == "kind":
+        builder.vector(c.RETRACT + 1, 1, (0, 0))
+        return builder, NO_CALL
+    if kind in ("load", "store"):  # a landmark, or a destination, that ends behind the memory
+        landmark = layout.s.landmarks[0]
+        index, dest = (0, WORDS - 40) if kind == "store" else (WORDS // LANDMARK_WORDS, 5000)
+        builder.lane(c.OBSERVE, dest, Observed(landmark, index, layout.where.observations))
+        return builder, OUTSIDE
+    if kind == "write":
+        builder.vector(c.CLEAR, 5, (WORDS - 4, 1))
+    elif kind == "read":
+        builder.vector(c.ADD, 3, (200, 1), (300, 1), (WORDS - 2, 1))
+    elif kind == "step":
+        builder.vector(c.COPY, 9, (200, 1), (300, -100))
+    elif kind == "pivot":
+        builder.vector(c.DROP_PIVOT, 1, (300, 0), (1, 0), (WORDS, 0))
+    elif kind == "row":
+        run = ((0, 0, 9),)
+        builder.product(c.PRODUCT, Matrix(WORDS - 40, 9), 300, 9, 2, run, run)
+    else:
+        run = ((0, 0, 5),)
+        builder.product(c.DOWNDATE, Matrix(200, 9), WORDS - 14, 9, 3, run, run)
+    return builder, OUTSIDE
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Hold a step whose call 1 fails: the words (N, 4) of all its calls, their runs, the status.
+
+    case: what runs before the failure. partly: the addresses, first and behind the last, of words
+    that may differ from its memory after.
+    """
+
+    case: Case
+    words: np.ndarray
+    runs: np.ndarray
+    status: int
+    partly: tuple[int, int]
+
+
+def fault_of(kind: str) -> Fault:
+    """Return a step with a fault of FAULTS, which skips a call that would clear 50 words."""
+    from tests.lane_lists import layout_of
+
+    memory = np.random.default_rng(3).normal(size=WORDS).astype(np.float32)
+    memory[:4] = -1.0, 0.5, 9.0, np.inf
+    layout = layout_of(0)
+    builder, status = _failing(kind, layout)
+    calls = builder.done()
+    builder.vector(c.CLEAR, 50, (90, 1))
+    whole = builder.done()
+    prefix = 2 if kind in ("low", "infinite") else 1
+    case = case_of(CallList(calls.code[:prefix], calls.runs, calls.operands), memory, {})
+    words, runs = call_words(whole, layout), run_words(whole, layout)
+    return Fault(case, words, runs, status, _PARTLY.get(kind, (0, 0)))

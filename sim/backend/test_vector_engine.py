@@ -12,23 +12,29 @@ import pytest
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, Timer
 
-from sim.backend.engine_lists import Case, case_of, lane_case, random_case, window_cases
+from sim.backend.engine_lists import (
+    FAULTS,
+    LOW,
+    NO_CALL,
+    NOT_FINITE,
+    WORDS,
+    Case,
+    fault_of,
+    lane_case,
+    random_case,
+    window_cases,
+)
 from sim.needs import needs_verilator
 from sim.runner import simulate
-from tests.lane_lists import layout_of
 from vio.float32 import calls as c
-from vio.float32 import memory_map as m
-from vio.float32.call_words import call_words, run_words
-from vio.float32.calls import Builder, CallList, Matrix
-from vio.float32.schedule import Observed
+from vio.float32.call_words import call_words
+from vio.float32.calls import Builder
 
 pytestmark = needs_verilator
 
 CASE = "KESTREL_ENGINE_CASE"  # file of the case that a simulation runs
 COUNTERS = "KESTREL_ENGINE_COUNTERS"  # file that gets its counters, where it is given
 LONGEST = 10_000  # cycles that a call may take
-WORDS = 7500  # of the memory; its banks have 8192
-LOW, NOT_FINITE, OUTSIDE, NO_CALL = 1, 2, 4, 8
 
 
 class Engine:
@@ -239,80 +245,21 @@ async def each_call_alone_leaves_its_words(dut) -> None:
     assert statuses == {0, NOT_FINITE}
 
 
-def failing(kind: str) -> tuple[Builder, int]:
-    """Return calls of which the second fails, and the status."""
-    builder = Builder()
-    builder.vector(c.COPY, 20, (100, 1), (300, 1))
-    if kind == "low":  # -1 is not above 0.5
-        builder.vector(c.PIVOT, 1, (0, 0), (1, 0), (2, 0))
-        return builder, LOW
-    if kind == "infinite":
-        builder.vector(c.MULTIPLY, 6, (200, 1), (300, 1), (3, 0))
-        return builder, NOT_FINITE
-    if kind == "kind":
-        builder.vector(c.RETRACT + 1, 1, (0, 0))
-        return builder, NO_CALL
-    if kind in ("load", "store"):  # a landmark, or a destination, that ends behind the memory
-        landmark = LAYOUT.s.landmarks[0]
-        index, dest = (0, WORDS - 40) if kind == "store" else (WORDS // m.LANDMARK_WORDS, 5000)
-        builder.lane(c.OBSERVE, dest, Observed(landmark, index, LAYOUT.where.observations))
-        return builder, OUTSIDE
-    if kind == "write":
-        builder.vector(c.CLEAR, 5, (WORDS - 4, 1))
-    elif kind == "read":
-        builder.vector(c.ADD, 3, (200, 1), (300, 1), (WORDS - 2, 1))
-    elif kind == "step":
-        builder.vector(c.COPY, 9, (200, 1), (300, -100))
-    elif kind == "pivot":
-        builder.vector(c.DROP_PIVOT, 1, (300, 0), (1, 0), (WORDS, 0))
-    elif kind == "row":
-        run = ((0, 0, 9),)
-        builder.product(c.PRODUCT, Matrix(WORDS - 40, 9), 300, 9, 2, run, run)
-    else:
-        run = ((0, 0, 5),)
-        builder.product(c.DOWNDATE, Matrix(200, 9), WORDS - 14, 9, 3, run, run)
-    return builder, OUTSIDE
-
-
-FAULTS = (
-    "low", "infinite", "kind", "load", "store", "write", "read", "step", "pivot", "row", "source",
-)  # fmt: skip
-LAYOUT = layout_of(0)
-
-
 @cocotb.test()
 async def a_call_that_fails_skips_the_rest_of_its_step(dut) -> None:
     """Status and number say which; what it wrote before stays; the next step runs."""
-    memory = np.random.default_rng(3).normal(size=WORDS).astype(np.float32)
-    memory[:4] = -1.0, 0.5, 9.0, np.inf
-    empty = case_of(Builder().done(), memory.copy(), {})
-    engine = await loaded(dut, empty)
-    for fault in FAULTS:
-        builder, status = failing(fault)
-        calls = builder.done()
-        builder.vector(c.CLEAR, 50, (90, 1))
-        whole = builder.done()
-        left = memory.copy()
-        prefix = 2 if fault in ("low", "infinite") else 1
-        part = CallList(calls.code[:prefix], calls.runs, calls.operands)
-        case = case_of(part, left, {})
-        words, runs = call_words(whole, LAYOUT), run_words(whole, LAYOUT)
-        await engine.write_runs(runs)
-        await engine.write(list(range(WORDS)), case.before.tolist())
-        await engine.send(words, ends=True)
-        assert await engine.status() == (status, 1), fault
-        got = await engine.read(WORDS)
-        wrong = np.flatnonzero(got != case.after)
-        partly = {
-            "write": (WORDS - 4, WORDS), "store": (WORDS - 40, WORDS),
-            "step": (200, 209), "row": (WORDS - 40, WORDS),
-            "read": (200, 203),  # with few lanes
-            "source": (200, 245),  # its first source row is within the memory
-        }  # fmt: skip
-        low, high = partly.get(fault, (0, 0))
-        assert ((wrong >= low) & (wrong < high)).all(), (fault, wrong[:20].tolist())
-        await engine.send(words[:1], ends=True)
-        assert (await engine.status())[0] == 0, fault
+    engine = await started(dut)
+    for kind in FAULTS:
+        fault = fault_of(kind)
+        await engine.write_runs(fault.runs)
+        await engine.write(list(range(WORDS)), fault.case.before.tolist())
+        await engine.send(fault.words, ends=True)
+        assert await engine.status() == (fault.status, 1), kind
+        wrong = np.flatnonzero(await engine.read(WORDS) != fault.case.after)
+        low, high = fault.partly
+        assert ((wrong >= low) & (wrong < high)).all(), (kind, wrong[:20].tolist())
+        await engine.send(fault.words[:1], ends=True)
+        assert (await engine.status())[0] == 0, kind
 
 
 @cocotb.test()

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`vio hw registers`: write the register file, its document, C header and SystemRDL."""
+"""`vio hw registers`: write the register files, their document, C header and SystemRDL."""
 
 import argparse
 
-HELP = "Write the register file, its document, C header and SystemRDL."
+HELP = "Write the register files, their document, C header and SystemRDL."
 DEFAULT_PRESET = "ecp5_85k"
 PATHS = (
     "rtl/control/registers.v",
     "docs/chip/registers.md",
     "fpga/kestrel_registers.h",
     "fpga/kestrel.rdl",
+    "rtl/backend/engine_registers.v",
 )
 
 
@@ -31,15 +32,13 @@ def run(args: argparse.Namespace) -> int:
     from vio.config import load_config
     from vio.errors import VioError
     from vio.exits import EXIT_NEGATIVE
-    from vio.hw.registers.documents import c_header, document
-    from vio.hw.registers.rdl import systemrdl
-    from vio.hw.registers.verilog import registers_verilog
+    from vio.hw.registers.texts import generated_texts
 
     # Other presets override the parameters of registers.v; these are its defaults.
     hw = load_config(DEFAULT_PRESET).hw
     require([str(Path(name).parent) for name in PATHS], Path(args.root))
     differ = 0
-    texts = (registers_verilog(hw), document(hw), c_header(hw), systemrdl(hw))
+    texts = generated_texts(hw)
     for name, text in zip(PATHS, texts, strict=True):
         path = Path(args.root) / name
         if args.check:

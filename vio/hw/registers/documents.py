@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write docs/chip/registers.md and fpga/kestrel_registers.h from the register map."""
 
+from collections.abc import Iterable, Iterator
+
 from vio.config import HwConfig
-from vio.hw.registers.board import board_map
-from vio.hw.registers.map import Field, Register, field_bits, register_map
+from vio.hw.registers.blocks import Block
+from vio.hw.registers.map import Field, Register, field_bits
 
 _ACCESS = {
     "constant": "read",
@@ -21,6 +23,9 @@ _ACCESS = {
     "latency": "read",
     "pop": "read, takes the word",
     "command": "write starts, read gives",
+    "pointer": "read, write; counts up",
+    "window": "read, write; refused while busy",
+    "fill": "write",
 }
 _TITLES = {
     "What the hardware is": ("constant",),
@@ -73,12 +78,38 @@ Counters wrap at 2^32, which is 69 s of cycles at 62.5 MHz. Use differences.
   then 4 + 6 k words, which no whole packet has.
 - **Interrupt**: read `irq`, and clear it by writing back what was read.
 """
-_BOARD = """\
+_SECTIONS = {
+    "kestrel_board": """\
 ## The board around the chip
 
 A [board](board.md) has registers of its own, at addresses of its host link from 0x8000 on
 (`vio/hw/registers/board.py`). The chip's are at their own addresses there.
-"""
+""",
+    "kestrel_engine": """\
+## The back end's engine
+
+[The vector engine](engine.md) has an AXI4-Lite port of its own (`rtl/backend/engine_chip.v`), with
+byte addresses of 12 bits from 0 on; the map is `vio/hw/registers/engine_map.py`. As at the front
+end's port, unknown addresses, addresses that are no multiple of 4, writes without all four byte
+strobes, writes to read-only registers, and values outside of their limits answer SLVERR, never
+DECERR. LAST_WORD is the last word of the memory.
+
+- **Words**: write `word_address`, then read or write `word_data`, again and again: the pointer
+  counts up. A read answers when the memory's word has come, 5 cycles later than other reads. While
+  `busy`, an access of `word_data` answers SLVERR at once and raises `refused`: it never waits for a
+  call. Behind the last word it answers SLVERR and raises `illegal`. What is refused leaves the
+  pointer. Send a write and a read of `word_data` one after the other: both use the pointer.
+- **Runs** and descriptors: the same with `run_address` and `run_data`, at any time at which no
+  call reads those that are written; they cannot be read.
+- **Interrupt**: `irq` of the port is high while a bit of `irq` is set that `irq_enable` lets
+  through. Clear it by writing back what was read; an event in that cycle stays.
+- **After `failed`**: `faults` says what, `failed` which call of which step. `status` shows the
+  status of the step that runs or ran last; `faults` keeps it.
+- **Soft reset**: drops the calls that have come, and keeps the words. Stop the stream of calls
+  first: a word that comes after the reset begins a call.
+- **Counters by kind** change while calls run. The three of a kind belong together when read idle.
+""",
+}
 
 
 def _bits(field: Field, hw: HwConfig) -> str:
@@ -100,41 +131,50 @@ def _limits(register: Register) -> str:
     if register.limits is None:
         return ""
     low, high, step = register.limits
+    if low == 0 and high is None:  # what the field holds
+        return ""
     words = f"; {low} or more" if high is None else f"; {low} .. {high}"
     return words + (f", a multiple of {step}" if step > 1 else "")
 
 
-def document(hw: HwConfig) -> str:
-    """Return the text of docs/chip/registers.md."""
-    regs = register_map()
+def _table(registers: Iterable[Register], hw: HwConfig) -> list[str]:
+    """Return the lines of a table of registers, a row for each field."""
+    lines = ["| address | register | bits | field | access |", "|---|---|---|---|---|"]
+    for r in registers:
+        for i, field in enumerate(r.fields):
+            # A register of one field has its name.
+            what = field.doc if len(r.fields) == 1 else f"`{field.name}`: {field.doc}"
+            what += _limits(r)
+            sign = ", signed" if field.signed else ""
+            head = ("", "", "") if i else (f"0x{r.address:03X}", f"`{r.name}`", _access(r))
+            row = (head[0], head[1], _bits(field, hw) + sign, what, head[2])
+            lines.append("| " + " | ".join(row) + " |")
+    return lines
+
+
+def document(hw: HwConfig, chosen: tuple[Block, ...]) -> str:
+    """Return the text of docs/chip/registers.md; chosen: the front end and what follows it."""
+    frontend, *others = chosen
     lines = [_INTRODUCTION]
     for title, kinds in _TITLES.items():
-        lines += [f"## {title}", "", "| address | register | bits | field | access |"]
-        lines.append("|---|---|---|---|---|")
-        for r in regs:
-            if _group(r) not in kinds:
-                continue
-            for i, field in enumerate(r.fields):
-                # A register of one field has its name.
-                what = field.doc if len(r.fields) == 1 else f"`{field.name}`: {field.doc}"
-                what += _limits(r)
-                sign = ", signed" if field.signed else ""
-                head = (f"0x{r.address:03X}", f"`{r.name}`", _access(r))
-                if i:
-                    head = ("", "", "")
-                row = (head[0], head[1], _bits(field, hw) + sign, what, head[2])
-                lines.append("| " + " | ".join(row) + " |")
+        lines += [f"## {title}", ""]
+        lines += _table([r for r in frontend.registers if _group(r) in kinds], hw)
         lines.append("")
-    lines += [_BOARD, "| address | register | bits | field | access |", "|---|---|---|---|---|"]
-    for r in board_map():
-        for i, field in enumerate(r.fields):
-            what = field.doc if len(r.fields) == 1 else f"`{field.name}`: {field.doc}"
-            head = ("", "", "") if i else (f"0x{r.address:04X}", f"`{r.name}`", _ACCESS[r.kind])
-            lines.append("| " + " | ".join((*head[:2], _bits(field, hw), what, head[2])) + " |")
-    return "\n".join([*lines, ""])
+    for block in others:
+        lines += [_SECTIONS[block.name], *_table(block.registers, hw), ""]
+    return "\n".join(lines)
 
 
-def c_header(hw: HwConfig) -> str:
+def _in_kinds(chosen: tuple[Block, ...]) -> Iterator[tuple[Block, Register, bool]]:
+    """Yield the registers of blocks, and whether one is of another kind than the one before it."""
+    for block in chosen:
+        kind = ""
+        for r in block.registers:
+            yield block, r, r.kind != kind
+            kind = r.kind
+
+
+def c_header(hw: HwConfig, chosen: tuple[Block, ...]) -> str:
     """Return the text of fpga/kestrel_registers.h: addresses, and shift and mask of each field."""
     lines = [
         "// Generated by `vio hw registers`: do not edit; change vio/hw/registers/map.py.",
@@ -144,15 +184,10 @@ def c_header(hw: HwConfig) -> str:
         "#ifndef KESTREL_REGISTERS_H",
         "#define KESTREL_REGISTERS_H",
     ]
-    kind = ""
-    chip, board = register_map(), board_map()
-    for r in [*chip, *board]:
-        prefix = "KESTREL" if r in chip else "KESTREL_BOARD"
-        if r.kind != kind or r == board[0]:
-            where = "" if r in chip else "of the board, over its link: "
-            lines += ["", f"// {where}{r.kind}: {_ACCESS[r.kind]}"]
-            kind = r.kind
-        name = f"{prefix}_{r.name.upper()}"
+    for block, r, starts in _in_kinds(chosen):
+        if starts:
+            lines += ["", f"// {block.where}{r.kind}: {_ACCESS[r.kind]}"]
+        name = f"{block.prefix}_{r.name.upper()}"
         lines.append(f"#define {name} 0x{r.address:03X}u")
         for f in r.fields:
             if len(r.fields) == 1 and field_bits(f, hw) == 32:

@@ -58,22 +58,29 @@ def limit_values(limits: Limits, bits: int, bounds: Mapping[str, int]) -> tuple[
     return least, bounds[high] if isinstance(high, str) else high, step
 
 
+def largest(limits: Limits, bits: int | str) -> str:
+    """Return the Verilog of the largest legal value.
+
+    bits: of the field, a number or the name of a parameter.
+    """
+    if isinstance(limits.high, str):
+        return limits.high
+    if limits.high is not None:
+        return f"32'd{limits.high}"
+    if isinstance(bits, str):
+        return f"(32'd1 << {bits}) - 32'd1"
+    return f"32'd{(1 << bits) - 1}"
+
+
 def limit_case(limits: Limits, bits: int | str) -> str:
     """Return the Verilog of a register's limits: least, largest, bits that a legal value has not.
 
     bits: of the field, a number or the name of a parameter.
     """
-    low, high, step = limits
+    low, _, step = limits
     assert step & (step - 1) == 0
     assert step <= 16
-    if isinstance(high, str):
-        top = high
-    elif high is not None:
-        top = f"32'd{high}"
-    elif isinstance(bits, str):
-        top = f"(32'd1 << {bits}) - 32'd1"
-    else:
-        top = f"32'd{(1 << bits) - 1}"
+    top = largest(limits, bits)
     least = low if isinstance(low, str) else f"32'd{low}"
     assigned = [f"least_d = {least};", f"largest_d = {top};"]
     if step > 1:
