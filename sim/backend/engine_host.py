@@ -3,10 +3,16 @@
 
 from collections.abc import Iterable
 
+import numpy as np
+from cocotb.triggers import ReadOnly, RisingEdge
+
 from sim.axil import OKAY, SLVERR, Axil
-from vio.hw.registers.engine_map import engine_map
+from sim.backend.engine_lists import Case
+from sim.streams import Stall, never, reset, send
+from vio.hw.registers.engine_map import STATUS_BITS, engine_map
 
 MAP = {r.name: r for r in engine_map()}
+LONGEST = 200_000  # cycles that a list may take
 ANSWERED = 16  # cycles within which every access is answered, whatever the engine does
 
 
@@ -66,3 +72,63 @@ class Host(Axil):
             found.append(await self.fields(name))
             await self.put(name, bits(name, **found[-1]))
         return found[0], found[1]
+
+
+class Chip(Host):
+    """Drive the whole peripheral: what `Host` does, its stream of calls, its interrupt."""
+
+    def __init__(self, dut) -> None:
+        super().__init__(dut)
+        self.dut = dut
+        dut.s_axis_tvalid.value = 0
+
+    async def send(self, words: np.ndarray, ends: bool = True, stall: Stall = never) -> None:
+        """Send calls (N, 4); ends: the last of them is the step's last."""
+        flat = words.reshape(-1).tolist()
+        last = len(flat) - 1 if ends else -1
+        beats = [{"data": word, "last": int(k == last)} for k, word in enumerate(flat)]
+        await send(self.dut, beats, stall, "s_axis_t")
+
+    async def interrupt(self) -> None:
+        """Wait for the interrupt."""
+        for _ in range(LONGEST):
+            await ReadOnly()
+            up = int(self.dut.irq.value)
+            await RisingEdge(self.dut.clk)
+            if up:
+                return
+        raise AssertionError("no interrupt")
+
+    async def ended(self) -> dict[str, int]:
+        """Wait for a step's end; return the faults, both cleared."""
+        await self.interrupt()
+        while not await self.get("irq") & 1:
+            pass
+        irq, faults = await self.clear()
+        assert irq["failed"] == int(any(faults[name] for name in STATUS_BITS))
+        assert await self.get("irq") == 0
+        assert not int(self.dut.irq.value)
+        return faults
+
+    async def run(self, case: Case, stall: Stall = never) -> None:
+        """Run the calls of a case on the words that are there; none fails."""
+        await self.put_runs(case.runs.tolist())
+        await self.send(case.words, stall=stall)
+        assert not any((await self.ended()).values())
+
+    async def memory(self, count: int) -> np.ndarray:
+        """Return the first words of the memory."""
+        return np.array(await self.get_words(0, count), np.uint32)
+
+    async def check(self, after: np.ndarray) -> None:
+        """Compare the memory."""
+        wrong = np.flatnonzero(await self.memory(len(after)) != after)
+        assert wrong.size == 0, (wrong[:20].tolist(), len(wrong))
+
+
+async def started(dut) -> Chip:
+    """Return the peripheral out of reset, with all interrupts let through."""
+    chip = Chip(dut)
+    await reset(dut)
+    await chip.put("irq_enable", 3)
+    return chip

@@ -7,7 +7,7 @@ A case is a memory before, the words of the calls, their runs and descriptors, a
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from vio.float32.calls import Builder, CallList, Matrix, Run
 from vio.float32.execute import Results, addresses, run, words_of
 from vio.float32.kernels import Kernels
 from vio.float32.lane_words import Layout
-from vio.float32.memory_map import LANDMARK_WORDS
+from vio.float32.memory_map import LANDMARK_WORDS, STATE_WORDS
 from vio.float32.schedule import Observed
 
 WORDS = 7500  # of the memory that the tests build; its banks have 8192
@@ -30,7 +30,8 @@ LOW, NOT_FINITE, OUTSIDE, NO_CALL = 1, 2, 4, 8  # status bits
 class Case:
     """Hold a list to run: before, after (M,) uint32; words (N, 4); runs (R,).
 
-    low: pivots that were not above their floor.
+    low: pivots that were not above their floor. kept: (K, 2) address and words of what a step
+    changes for good: states, landmarks.
     """
 
     before: np.ndarray
@@ -38,6 +39,7 @@ class Case:
     words: np.ndarray
     runs: np.ndarray
     low: int
+    kept: np.ndarray = field(default_factory=lambda: np.empty((0, 2), np.int64))
 
     def save(self, path: Path) -> Path:
         """Write the case to a file."""
@@ -97,7 +99,10 @@ def window_cases(landmarks: int) -> Iterator[tuple[str, Case]]:
     memory = w.load(s, one.where)
     for name, calls in (("linearise", one.linearize), ("solve", one.solve), ("update", one.update)):
         results, _ = w.results(calls, s, one.columns, one.where, memory)
-        yield name, case_of(calls, memory, results, Layout(s, one.columns, one.where))
+        case = case_of(calls, memory, results, Layout(s, one.columns, one.where))
+        states = one.where.states, len(s.dims) * STATE_WORDS
+        landmarks = one.where.landmarks, len(s.landmarks) * LANDMARK_WORDS
+        yield name, replace(case, kept=np.array([states, landmarks]))
     w = by_kernels(found, Kernels())
     poses = [slot for slot in w.order if not w.is_full[slot]]
     recent = [slot for slot in w.order if w.is_full[slot]]

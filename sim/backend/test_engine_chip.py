@@ -8,13 +8,12 @@ from pathlib import Path
 
 import cocotb
 import numpy as np
-import pytest
 from cocotb.triggers import ReadOnly, RisingEdge
 from cocotb.utils import get_sim_time
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiResp
 
 from sim.axil import OKAY
-from sim.backend.engine_host import ANSWERED, MAP, Host, bits
+from sim.backend.engine_host import ANSWERED, MAP, Chip, bits, started
 from sim.backend.engine_lists import (
     FAULTS,
     NO_CALL,
@@ -26,83 +25,23 @@ from sim.backend.engine_lists import (
 )
 from sim.needs import needs_verilator
 from sim.runner import simulate
-from sim.streams import Stall, never, reset, send, sometimes
+from sim.streams import sometimes
 from vio.float32 import calls as c
 from vio.float32.call_words import call_words
 from vio.float32.calls import Builder
+from vio.float32.memory_map import LANDMARK_WORDS, STATE_WORDS
 from vio.hw.registers.engine_map import STATUS_BITS
 
 pytestmark = needs_verilator
 
-CASES = "KESTREL_ENGINE_CASES"  # files of the lists that a simulation runs, one after the other
 LANES_LOG2 = 2
-LONGEST = 200_000  # cycles that a list may take
+COPY_CYCLES = 379  # of two calls: 420 and 1000 words, 4 lanes
 IDLE = bits("status", done=1, room=1)
 
 
 def cases() -> list[Case]:
-    """Return the lists that this simulation runs."""
-    return [Case.load(path) for path in os.environ[CASES].split(os.pathsep)]
-
-
-class Chip(Host):
-    """Drive the whole peripheral: what `Host` does, its stream of calls, its interrupt."""
-
-    def __init__(self, dut) -> None:
-        super().__init__(dut)
-        self.dut = dut
-        dut.s_axis_tvalid.value = 0
-
-    async def send(self, words: np.ndarray, ends: bool = True, stall: Stall = never) -> None:
-        """Send calls (N, 4); ends: the last of them is the step's last."""
-        flat = words.reshape(-1).tolist()
-        last = len(flat) - 1 if ends else -1
-        beats = [{"data": word, "last": int(k == last)} for k, word in enumerate(flat)]
-        await send(self.dut, beats, stall, "s_axis_t")
-
-    async def interrupt(self) -> None:
-        """Wait for the interrupt."""
-        for _ in range(LONGEST):
-            await ReadOnly()
-            up = int(self.dut.irq.value)
-            await RisingEdge(self.dut.clk)
-            if up:
-                return
-        raise AssertionError("no interrupt")
-
-    async def ended(self) -> dict[str, int]:
-        """Wait for a step's end; return the faults, both cleared."""
-        await self.interrupt()
-        while not await self.get("irq") & 1:
-            pass
-        irq, faults = await self.clear()
-        assert irq["failed"] == int(any(faults[name] for name in STATUS_BITS))
-        assert await self.get("irq") == 0
-        assert not int(self.dut.irq.value)
-        return faults
-
-    async def run(self, case: Case, stall: Stall = never) -> None:
-        """Run the calls of a case on the words that are there; none fails."""
-        await self.put_runs(case.runs.tolist())
-        await self.send(case.words, stall=stall)
-        assert not any((await self.ended()).values())
-
-    async def memory(self, count: int) -> np.ndarray:
-        """Return the first words of the memory."""
-        return np.array(await self.get_words(0, count), np.uint32)
-
-    async def check(self, after: np.ndarray) -> None:
-        """Compare the memory."""
-        wrong = np.flatnonzero(await self.memory(len(after)) != after)
-        assert wrong.size == 0, (wrong[:20].tolist(), len(wrong))
-
-
-async def started(dut) -> Chip:
-    """Return the peripheral out of reset, with all interrupts let through."""
-    chip = Chip(dut)
-    await reset(dut)
-    await chip.put("irq_enable", 3)
-    return chip
+    """Return the lists that this simulation runs, one after the other."""
+    return [Case.load(path) for path in str(cocotb.plusargs["cases"]).split(os.pathsep)]
 
 
 def a_clear(at: int, count: int = 3) -> np.ndarray:
@@ -133,6 +72,57 @@ async def a_step_runs_by_the_bus_alone(dut) -> None:
         assert await chip.get("counter_calls") == count
         cycles, waits = await chip.get("counter_cycles"), await chip.get("counter_waits")
         assert (cycles > waits) if count else cycles == waits == 0
+
+
+def copies(regions: np.ndarray, spare: int, back: bool = False) -> np.ndarray:
+    """Return the calls that copy regions (K, 2) to a spare place one after the other, or back."""
+    builder = Builder()
+    for at, count in regions.tolist():
+        places = (spare, 1), (at, 1)
+        builder.vector(c.COPY, count, *(places[::-1] if back else places))
+        spare += count
+    return call_words(builder.done())
+
+
+@cocotb.test()
+async def a_step_that_fails_is_taken_back_by_copies(dut) -> None:
+    """States and landmarks are copied; a call fails amid their update; later it runs whole."""
+    case = cases()[-1]
+    spare = WORDS - int(case.kept[:, 1].sum())
+    assert spare > len(case.before)
+    wrong = a_clear(0)
+    wrong[0, 0] |= 31
+    half = len(case.words) * 3 // 4
+
+    async def kept() -> list[int]:
+        return [w for at, count in case.kept.tolist() for w in await chip.get_words(at, count)]
+
+    chip = await started(dut)
+    await chip.put_words(0, case.before.tolist())
+    before = await kept()
+    await chip.put_runs(case.runs.tolist())
+    save = copies(case.kept, spare)
+    await chip.send(np.concatenate([save, case.words[:half], wrong, case.words[half:]]))
+    assert (await chip.ended())["no_call"] == 1
+    assert await chip.fields("failed") == {"call": len(save) + half, "step": 0}
+    assert await kept() != before
+    await chip.send(copies(case.kept, spare, back=True))
+    assert not any((await chip.ended()).values())
+    assert await kept() == before
+    await chip.run(case)
+    await chip.check(case.after)
+    assert await kept() != before
+
+
+@cocotb.test()
+async def copies_of_a_whole_window_take_few_cycles(dut) -> None:
+    """Those of 10 frames and of 200 landmarks: the figure of docs/chip/engine.md."""
+    chip = await started(dut)
+    kept = np.array([(0, 10 * STATE_WORDS), (1000, 200 * LANDMARK_WORDS)])
+    await chip.put("counter_kind", c.COPY)
+    await chip.send(copies(kept, 4000))
+    assert not any((await chip.ended()).values())
+    assert await chip.get("counter_cycles") == COPY_CYCLES
 
 
 @cocotb.test()
@@ -419,23 +409,28 @@ async def a_master_not_written_here_has_the_same_words(dut) -> None:
     assert (await master.read(0x2C, 4)).resp == AxiResp.SLVERR
 
 
-def simulated(monkeypatch: pytest.MonkeyPatch, paths: list[Path], only: str) -> None:
-    """Run cocotb tests on lists."""
-    monkeypatch.setenv(CASES, os.pathsep.join(map(str, paths)))
-    sizes = {"LANES_LOG2": LANES_LOG2, "BANK_WORDS_LOG2": 11, "MEMORY_WORDS": WORDS}
-    simulate("engine_chip", __name__, parameters=sizes, only=only)
+OF_A_WINDOW = "(a_step_runs|a_step_that_fails)"  # tests on the lists of a window
+SIZES = {"LANES_LOG2": LANES_LOG2, "BANK_WORDS_LOG2": 11, "MEMORY_WORDS": WORDS}
 
 
-def test_random_calls_faults_and_resets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_random_calls_faults_and_resets(tmp_path: Path) -> None:
     path = random_case(5, 100, 2048).save(tmp_path / "random.npz")
-    simulated(monkeypatch, [path], "^(?!.*a_step_runs)")
+    only, plusargs = f"^(?!.*{OF_A_WINDOW})", {"cases": str(path)}
+    simulate("engine_chip", __name__, parameters=SIZES, only=only, plusargs=plusargs)
 
 
-def test_a_step_of_a_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_of_a_window(tmp_path: Path) -> None:
     lists = [
-        case.save(tmp_path / f"{name}.npz")
+        str(case.save(tmp_path / f"{name}.npz"))
         for name, case in window_cases(6)
         if name in ("linearise", "solve", "update")
     ]
     assert len(lists) == 3
-    simulated(monkeypatch, lists, "a_step_runs")
+    plusargs = {"cases": os.pathsep.join(lists)}
+    simulate(
+        "engine_chip",
+        __name__,
+        parameters=SIZES,
+        only=OF_A_WINDOW,
+        plusargs=plusargs,
+    )

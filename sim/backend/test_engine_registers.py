@@ -221,7 +221,7 @@ async def while_calls_run_words_are_refused_at_once_and_all_else_answers(dut) ->
     """The pointer stays; the fault says so; every access is answered within a few cycles."""
     host, memory = await _start(dut)
     await host.put_words(10, [1, 2, 3])
-    dut.word_busy.value = 1
+    dut.word_busy.value, memory.share = 1, 1.0  # as the engine, which is not ready then
     for address in range(0, 0x60, 4):
         for value in (0, None):
             begin = get_sim_time("ns")
@@ -238,7 +238,7 @@ async def while_calls_run_words_are_refused_at_once_and_all_else_answers(dut) ->
         assert found == {**dict.fromkeys((*STATUS_BITS, "illegal"), 0), "refused": 1}
     assert await host.get("word_address") == 10
     await host.put_runs([6])
-    dut.word_busy.value = 0
+    dut.word_busy.value, memory.share = 0, 0.0
     assert await host.get("word_data") == 1
     assert memory.words == {10: 1, 11: 2, 12: 3}
     assert memory.runs == {0: 6}
