@@ -142,6 +142,8 @@ def test_a_level_lowers_settings_only_and_keeps_room_for_the_table() -> None:
         low = settings_at(base, level)
         assert low.frontend.max_tracks < base.frontend.max_tracks
         assert low.frontend.max_iterations < base.frontend.max_iterations
+        assert low.backend.keyframes < base.backend.keyframes
+        assert low.backend.recent_frames < base.backend.recent_frames
         assert settings_at(base, level, 170).frontend.max_tracks == 170
     small = load_config("tiny")
     for level in Level:
@@ -251,6 +253,22 @@ def test_vision_that_fails_is_met_with_full_effort_in_the_next_frame() -> None:
     assert all(states[k].status is not Status.PREDICTED for k in range(first + 1, blind[-1] + 1))
     wait = round(RULES.settle_s / 0.05)
     assert all(s.effort == "full" for s in states[blind[-1] : blind[-1] + wait])
+
+
+def test_the_window_is_smaller_below_full_effort_and_grows_again() -> None:
+    sim = Simulation(0, blind=(4.0, 4.4))
+    odometry, _ = adaptive(sim)
+    seen: list[tuple[str, int]] = []
+    for state in run(sim, odometry):
+        if state.status is Status.TRACKING and odometry.estimator.window is not None:
+            seen.append((state.effort, len(odometry.estimator.window.order)))
+    c = config().backend
+    whole = c.keyframes + c.recent_frames
+    low = min(c.keyframes, RULES.cruise_keyframes) + min(c.recent_frames, RULES.cruise_recent)
+    assert max(size for effort, size in seen if effort == "cruise") == low < whole
+    raised = next(k for k, (a, b) in enumerate(pairwise(seen)) if a[0] != "full" == b[0]) + 1
+    assert low <= seen[raised][1] <= low + 1
+    assert max(size for effort, size in seen[raised:] if effort == "full") == whole
 
 
 def test_held_levels_are_kept_while_the_odometry_tracks() -> None:

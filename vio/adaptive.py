@@ -31,6 +31,10 @@ class AdaptiveConfig(Section):
     rest_parallax_px: float = real(40.0, 0.0, 1000.0)
     cruise_alive: float = real(0.6, 0.0, 1.0)
     rest_alive: float = real(0.6, 0.0, 1.0)
+    cruise_keyframes: int = whole(6, 1, 50)  # of the window, at most
+    rest_keyframes: int = whole(6, 1, 50)
+    cruise_recent: int = whole(2, 2, 50)  # its frames with velocity and biases, at most
+    rest_recent: int = whole(2, 2, 50)
     cruise_skip: int = whole(1, 0, 15)  # images left out after each one that is processed
     rest_skip: int = whole(3, 0, 15)
     longest_skip_s: float = real(0.21, 0.0, 1.0)  # from one processed image to the next, at most

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From frames to evidence, and from levels of effort to settings of the front end."""
+"""From frames to evidence, and from levels of effort to settings of both ends."""
 
 from dataclasses import replace
 
 import numpy as np
 
 from vio.adaptive import Decision, Evidence, Level, Policy, Vision
+from vio.backend.estimator import Estimator
 from vio.config import Config
 from vio.data import State, Status
 from vio.errors import VioError
@@ -20,7 +21,7 @@ def settings_at(config: Config, level: Level, tracks: int = 0) -> Config:
     tracks: in the table. The register `max_tracks` is not set below them, which would only mean
     once more that there is no room.
     """
-    a, c, rules = config.adaptive, config.frontend, config.keyframe
+    a, c, rules, window = config.adaptive, config.frontend, config.keyframe, config.backend
     if level is not Level.FULL:
         is_rest = level is Level.REST
         c = replace(
@@ -37,21 +38,29 @@ def settings_at(config: Config, level: Level, tracks: int = 0) -> Config:
             ),
             min_alive=min(rules.min_alive, a.rest_alive if is_rest else a.cruise_alive),
         )
+        window = replace(
+            window,
+            keyframes=min(window.keyframes, a.rest_keyframes if is_rest else a.cruise_keyframes),
+            recent_frames=min(window.recent_frames, a.rest_recent if is_rest else a.cruise_recent),
+        )
     c = replace(c, max_tracks=max(c.max_tracks, tracks))
-    return replace(config, frontend=c, keyframe=rules)
+    return replace(config, frontend=c, keyframe=rules, backend=window)
 
 
 class Effort:
-    """Hold the level of effort of a run, and set the front end's registers between frames."""
+    """Hold the level of effort of a run; set the front end's registers and the window's size.
 
-    def __init__(self, config: Config, frontend: FrontEnd) -> None:
+    estimator: whose window is meant.
+    """
+
+    def __init__(self, config: Config, frontend: FrontEnd, estimator: Estimator) -> None:
         """Begin with full effort; raises VioError for a front end that has no other."""
         if not isinstance(frontend, AdaptiveFrontEnd):
             raise VioError(
                 f"adaptive.on: the front end {type(frontend).__name__} has no settings that move "
                 "in flight; leave it out"
             )
-        self._config, self._frontend = config, frontend
+        self._config, self._frontend, self._estimator = config, frontend, estimator
         self._policy = Policy(config.adaptive)
         self._next = Decision(Level.FULL, False)
         self._set = config  # what the front end has
@@ -69,10 +78,11 @@ class Effort:
         return self._next.level
 
     def prepare(self) -> None:
-        """Set the front end for the next frame; it must not be at work."""
+        """Set both ends for the next frame; the front end must not be at work."""
         wanted = settings_at(self._config, self._next.level, self._tracks)
         if wanted != self._set:
             self._frontend.configure(wanted)
+            self._estimator.size = wanted.backend
             self._set = wanted
 
     def add_skipped(self, t_ns: int, rate_rad_s: float, has_gap: bool) -> None:

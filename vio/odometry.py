@@ -78,7 +78,7 @@ class Odometry:
         self._frame_index = -1
         self._frame_ns: int | None = None
         self._seen_ns: int | None = None  # of the last frame whose image was not skipped
-        self._effort = Effort(config, frontend) if config.adaptive.on else None
+        self._effort = Effort(config, frontend, estimator) if config.adaptive.on else None
         # Where images are exposed after their stamps, their poses need the samples up to there.
         self.lead_ns = max(0, round(config.calibrate.time_offset_ms * 1e6))
 

@@ -74,13 +74,13 @@ class Estimator:
         self._stereo_ns: int | None = None  # time of the last frame with a right image
         self._first_ns: int | None = None
         self.gate = InertialGate(config.backend)
+        self.size = config.backend  # of the window; it may change between frames
         self.window: Window | None = None
         self.slot = -1  # of the newest frame
         self._newest: FrameInput | None = None  # with all that its inertial factor holds
         self._rest = Rest(config)
         self._estimated: Estimate | None = None  # of the newest frame
-        self._is_mono = rig.is_mono
-        self._scale_text = ""
+        self._is_mono, self._scale_text = rig.is_mono, ""
         self.smoothed: list[Pose] = []  # left the window, some earlier frame has not
 
     def _initializer(self) -> Initializer:
@@ -368,10 +368,10 @@ class Estimator:
 
     def _shrink(self) -> None:
         """Marginalise until the window has its size again."""
-        w, c = self.window, self.config.backend
+        w = self.window
         assert w is not None
         while True:
-            frames, to_poses = choose_leaving(w, c, self.slot)
+            frames, to_poses = choose_leaving(w, self.size, self.slot)
             if not frames and not to_poses:
                 return
             self.smoothed += [self._pose(s) for s in frames]
