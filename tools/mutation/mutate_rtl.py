@@ -69,6 +69,7 @@ BLOCKS: dict[str, tuple[tuple[str, ...], int]] = {
     "frontend": (("frontend",), 8),
     "registers": (("registers", "axi_lite"), 10),
     "camera": (("camera_*", "async_fifo"), 10),
+    "engine_bus": (("engine_chip", "engine_registers"), 40),
 }
 # Block: tests of the whole chip for those of its mutants that no test of the block caught.
 _TRACKS = ("sim/test_frontend.py",)
