@@ -12,7 +12,7 @@ import pytest
 
 from tests.consistency import make_simulation, pose_nees, run_experiment, true_noise_config
 from tests.simulation import Simulation
-from vio.backend.calibrated import SETTLED_S, SIZE, CalibratedWindow
+from vio.backend.calibrated import FAR, SETTLED_S, SIZE, CalibratedWindow
 from vio.backend.exposure import move
 from vio.backend.relative import ray_of, views
 from vio.backend.states import POSITION
@@ -153,6 +153,33 @@ def test_what_the_motion_does_not_show_does_not_run_away(motion: str) -> None:
     assert last is not None
     if motion != "hover":  # which has moved before
         assert (last.sigma[4:] > 0.5 * prior[4:]).any()
+
+
+@pytest.mark.slow
+def test_what_was_learnt_is_forgotten_only_far_from_where_it_was_learnt() -> None:
+    """A landing's bump late in a flight, after a slow drift, must not cost all of it."""
+    sim = Simulation(1, 14.0, motion="tour")
+    data = Planted(sim, 0.005, TURN, SHIFT)
+    odometry = make_odometry(data.rig, data.imu_noise, settings())
+    weights = []
+    for state in run(data, odometry):
+        w = odometry.estimator.window
+        if isinstance(w, CalibratedWindow) and state.t_ns > sim.frame_t_ns[0] + 8_000_000_000:
+            weights.append(w._kept_weight)
+    assert isinstance(w, CalibratedWindow)
+    assert weights == sorted(weights)  # nothing is forgotten once the plant is found
+    assert weights[-1] > 2.0 * weights[0] > 0.0
+    assert (np.abs(w._step - w._kept_at) < 0.5 * FAR).all()  # it is where most was learnt
+    w._kept_from = w._step - 2.0 * FAR  # so far it has drifted since keeping began
+    learnt_at = w._kept_at.copy()
+    w._move(learnt_at + 0.4 * FAR - w._step)
+    w.shed(lambda: None)
+    assert w._kept_weight >= weights[-1]
+    w._move(learnt_at + 0.6 * FAR - w._step)
+    w.shed(lambda: None)
+    assert w._kept_weight < 1e-3 * weights[-1]
+    np.testing.assert_allclose(w._kept_at, w._step)
+    np.testing.assert_allclose(w._kept_from, w._step)
 
 
 def test_motion_over_a_time_is_that_of_its_inertial_intervals() -> None:

@@ -41,7 +41,8 @@ SETTLED_S = 3.0
 LEAST_GAIN = 1e-6  # of information, over that of the deviations at the start
 # Changes of the calibration, time offset (s), rotation (rad) and position (m), beyond which what
 # removed frames told of it is forgotten: their derivatives, and the pose extrapolated over the time
-# offset, were those of another calibration.
+# offset, were those of another calibration. Not where it lies within half of that of where most was
+# told: a slow drift over a flight, and then a landing's bump, would cost what the flight has shown.
 FAR = np.repeat([0.002, 0.0175, 0.01], [1, 3, 3])
 
 
@@ -76,6 +77,8 @@ class CalibratedWindow(Window):
         self._exposures = Exposures()
         self._kept_H, self._kept_g = np.zeros((SIZE, SIZE)), np.zeros(SIZE)  # at the start
         self._kept_from = np.zeros(SIZE)  # the calibration's step when keeping began
+        self._kept_at = np.zeros(SIZE)  # the calibration's step then, mean by what each told
+        self._kept_weight = 0.0  # of it: trace of the information, in the start's deviations
         self._held: np.ndarray | None = None  # what the motion shows, while frames are removed
         self._began_ns: int | None = None  # time of the first frame
         self._set_rig()
@@ -275,7 +278,8 @@ class CalibratedWindow(Window):
         if not self.extra_columns:
             remove()
             return
-        if (np.abs(self._step - self._kept_from) > FAR).any():
+        far = np.abs(self._step - self._kept_from) > FAR
+        if (far & (np.abs(self._step - self._kept_at) > 0.5 * FAR)).any():
             self._forget()
         self._held = self._shown()
         before = self._marginal()
@@ -291,6 +295,10 @@ class CalibratedWindow(Window):
         vectors = vectors[:, values > LEAST_GAIN]
         values = values[values > LEAST_GAIN]
         inverse = np.where(scale > 0.0, 1.0 / np.where(scale > 0.0, scale, 1.0), 0.0)
+        self._kept_weight += float(values.sum())
+        if self._kept_weight > 0.0:
+            share = float(values.sum()) / self._kept_weight
+            self._kept_at += share * (self._step - self._kept_at)
         H = np.einsum("ik,k,jk->ij", vectors, values, vectors) * inverse[:, None] * inverse
         g = inverse * np.einsum("ik,jk,j->i", vectors, vectors, scale * g)
         self._kept_H += H
@@ -299,7 +307,8 @@ class CalibratedWindow(Window):
     def _forget(self) -> None:
         """Forget what the past told of the calibration, not what it told of the states."""
         self._kept_H[:], self._kept_g[:] = 0.0, 0.0
-        self._kept_from = self._step.copy()
+        self._kept_from, self._kept_at = self._step.copy(), self._step.copy()
+        self._kept_weight = 0.0
         if self.is_in_prior:
             assert self.prior is not None
             p = self.prior  # J is upper triangular, and the calibration's columns come first
