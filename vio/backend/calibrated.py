@@ -10,7 +10,7 @@ calibration for monocular visual-inertial systems", IROS 2018. docs/odometry/bac
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -102,6 +102,18 @@ class CalibratedWindow(Window):
         bias = Intervals(np.zeros(1), biases[:3], biases[3:])
         sides = (Intervals(*(x - b for x, b in zip(i, bias, strict=True))) for i in (before, after))
         self._exposures.add(slot, self.order[place - 1] if place else None, *sides)
+
+    @property
+    def starting_sigma(self) -> np.ndarray:
+        """Return the deviations (7,) that the calibration starts with; 0: not estimated."""
+        return self._start.sigma
+
+    def start_time_offset(self, offset_s: float, sigma_s: float) -> None:
+        """Begin with a time offset that was found otherwise, and with its deviation."""
+        sigma = self._start.sigma.copy()
+        sigma[D_TIME] = sigma_s
+        self._start = replace(self._start, time_offset_s=offset_s, sigma=sigma)
+        self.time_offset_s = offset_s
 
     def _set_rig(self) -> None:
         """Move the cameras to the estimated place on the body."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vio.backend.clock import compare_clocks
 from vio.backend.landmarks import reprojection_errors
 from vio.backend.observations import FrameInput, add_landmarks, observe, remove_outliers
 from vio.backend.solve import least_squares
@@ -24,6 +25,7 @@ from vio.geometry import exp_so3, log_so3, mul3, mul33, mulT33
 from vio.imu import GRAVITY_M_S2, ImuNoise, Preintegrate, Preintegration
 
 LEAST_FRAMES = 4  # for velocities and gravity
+LARGEST_SHARE = 1.0 / 3.0  # of what is known of the time offset: worse ones are not taken
 FIRST_RETRY_S = 0.04  # after the first failed attempt; doubled after each
 # Deviations that known biases have at least, rad/s and m/s^2: what lost the odometry may have
 # changed them.
@@ -131,7 +133,7 @@ class Initializer(FrameCollector):
         vision = self._vision_only()
         if vision is None:
             return None
-        bias = self._gyro_bias(vision)
+        bias = self._set_clock(vision, self._gyro_bias(vision))
         solved = self._gravity_velocities(vision, bias)
         if solved is None:
             return None
@@ -193,6 +195,21 @@ class Initializer(FrameCollector):
             J = [p.J_bias[:3, :3] for p in pres]
             bias = bias + least_squares(np.concatenate(J), np.concatenate(r))
         return bias
+
+    def _set_clock(self, vision: Window, bias: np.ndarray) -> np.ndarray:
+        """Let the window begin with the time offset that the rotations show, if any.
+
+        Returns the bias (3,) of the gyroscope that goes with it.
+        """
+        known_s, *turn = vision.starting_sigma[:4]
+        if known_s == 0.0:
+            return bias
+        R = [vision.R[s].astype(np.float64) for s in vision.order]
+        clock = compare_clocks(R, self.frames, self._preintegrations, bias, max(turn))
+        if clock is None or clock.sigma_s > LARGEST_SHARE * known_s:
+            return bias
+        vision.start_time_offset(clock.offset_s, clock.sigma_s)
+        return clock.gyro_bias
 
     def _gravity_velocities(
         self, vision: Window, bias: np.ndarray

@@ -38,6 +38,14 @@ class SharedStates:
     ) -> None:
         """Take note of the inertial intervals up to a frame and behind it, biases (6,)."""
 
+    @property
+    def starting_sigma(self) -> np.ndarray:
+        """Return the deviations (7,) that the calibration starts with; 0: not estimated."""
+        return np.zeros(7)
+
+    def start_time_offset(self, offset_s: float, sigma_s: float) -> None:
+        """Begin with a time offset that was found otherwise, and with its deviation."""
+
     def start_shared_prior(self, A: np.ndarray, m: int, columns: np.ndarray) -> int:
         """Write the prior that the shared states start with to A from row m; return the next."""
         return m
