@@ -14,7 +14,15 @@ from functools import lru_cache
 
 from vio.config import Config
 from vio.hw.schedule.machine import Machine
-from vio.hw.schedule.totals import Window, block_rams, keyframe_costs, memory_words, traced_windows
+from vio.hw.schedule.totals import (
+    Window,
+    block_rams,
+    keyframe_costs,
+    memory_words,
+    observations,
+    spread_windows,
+    traced_windows,
+)
 from vio.hw.schedule.worst_case import worst_case
 
 WORDS_A_KIB = 256
@@ -40,18 +48,12 @@ def back_end(kept: Sequence[Window], lanes: int) -> BackEnd | None:
     """Return the cost of a run's windows on so many lanes; None when nothing was solved."""
     if not kept:
         return None
-    ordered = sorted(kept, key=_observations)
-    count = min(SAMPLES, len(kept))
-    picked = [ordered[(2 * k + 1) * len(kept) // (2 * count)] for k in range(count)]
     machine = Machine(lanes)
+    picked = spread_windows(kept, SAMPLES)
     found = [cost for w in picked for cost in keyframe_costs(w, [machine])]
-    cycles, uj = (sum(getattr(c, n) for c in found) / count for n in ("cycles", "energy_uj"))
-    words = sum(memory_words(ordered[-1]).values())
+    cycles, uj = (sum(getattr(c, n) for c in found) / len(picked) for n in ("cycles", "energy_uj"))
+    words = sum(memory_words(max(reversed(kept), key=observations)).values())
     return BackEnd(len(kept), cycles, uj, words / WORDS_A_KIB)
-
-
-def _observations(window: Window) -> int:
-    return sum(structure.observations for structure in window.structures)
 
 
 def together(parts: Sequence[BackEnd]) -> BackEnd:

@@ -29,7 +29,7 @@ from vio.hw.estimates.memory import inventory
 from vio.hw.estimates.operations import Operations
 from vio.hw.estimates.work import FrameWork, frame_work, mean_work
 from vio.hw.schedule.machine import Machine
-from vio.hw.schedule.totals import Window, keyframe_costs, traced_windows
+from vio.hw.schedule.totals import Window, keyframe_costs, spread_windows, traced_windows
 
 SAMPLES = 16  # windows whose cost is computed, a quarter of a second each
 # Of a prediction: operations of hls/imu.v a sample, and of a covariance (15, 15) that is carried on
@@ -114,11 +114,9 @@ def _mean_uj(kept: Sequence[Window], lanes: int) -> float:
     """Return the mean energy of a step with its marginalisations on so many lanes."""
     if not kept:
         return 0.0
-    ordered = sorted(kept, key=lambda w: sum(s.observations for s in w.structures))
-    count = min(SAMPLES, len(kept))
-    picked = [ordered[(2 * k + 1) * len(kept) // (2 * count)] for k in range(count)]
     machine = Machine(lanes)
-    return sum(c.energy_uj for w in picked for c in keyframe_costs(w, [machine])) / count
+    picked = spread_windows(kept, SAMPLES)
+    return sum(c.energy_uj for w in picked for c in keyframe_costs(w, [machine])) / len(picked)
 
 
 def skipped_pj(config: Config, tracks: int, imu_samples: float) -> float:

@@ -257,3 +257,15 @@ def traced_windows(kept: list[Window]) -> Iterator[None]:
         mock.patch.object(estimator, "marginalize", leave),
     ):
         yield
+
+
+def spread_windows(kept: Sequence[Window], at_most: int) -> list[Window]:
+    """Return so many of the windows, spread evenly over all in the order of their observations."""
+    ordered = sorted(kept, key=observations)
+    count = min(at_most, len(kept))
+    return [ordered[(2 * k + 1) * len(kept) // (2 * count)] for k in range(count)]
+
+
+def observations(window: Window) -> int:
+    """Return how many observations a window holds."""
+    return sum(structure.observations for structure in window.structures)
