@@ -24,6 +24,7 @@ FAULTS = {
     "arbiter": ("arbiter", "locked_q ? last_q : first_d", "first_d"),
     "async_fifo": ("async_fifo", "!= {~read_seen_q[AW:AW-1],", "!= {~read_seen_q[AW:AW],"),
     "axi_lite": ("axi_lite", "done || (answer_valid_q && !s_axil_bready)", "done"),
+    "bank_memory": ("bank_memory", "read_q <= words_mem[read_at_q]", "read_q <= words_mem[r_row]"),
     "camera_pair": ("camera_pair", "(left_offer && expired && !late)", "left_offer"),
     "fifo": ("fifo", "s_ready = !level[AW]", "s_ready = 1'b1"),
     "frame_guard": ("frame_guard", "&& !(under_way && start)", ""),
@@ -37,6 +38,7 @@ FAULTS = {
     "stream_control": ("stream_control", "armed && !full && !stall", "armed && !stall"),
     "stream_control bounds": ("stream_control", "&& right_q != PASS;", "&& right_q == WAIT;"),
     "track_output": ("track_output", "next == count_q", "index_q == count_q"),
+    "vector_issue": ("vector_issue", "under_way_q >= row_vectors_q", "under_way_q > row_vectors_q"),
 }
 
 pytestmark = [

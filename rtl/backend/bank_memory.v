@@ -3,10 +3,10 @@
 // address on; and into which they go.
 //
 // Word a lies in bank a mod LANES, at a / LANES. A vector's first word is lane 0's: the rotators
-// turn banks into lanes and back. Words beyond the end wrap to the start of their bank.
+// turn banks into lanes and back. Words beyond the end wrap to the start of their bank. A read that
+// begins in the same cycle as a write gets the words of before, one in the next cycle the new ones.
 //
-// Latency: 3 cycles from r_valid to m_valid; a write is in the banks 2 cycles after w_valid, and a
-// read that begins in the same cycle as a write, or in the next, gets the words of before.
+// Latency: 3 cycles from r_valid to m_valid; a write is in the banks 2 cycles after w_valid.
 // Throughput: a read and a write a cycle. rst forgets what is under way, and keeps the words.
 `default_nettype none
 
