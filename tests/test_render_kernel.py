@@ -14,6 +14,7 @@ from vio.render.places import build_place
 from vio.render.renderer import Renderer
 from vio.render.scenario import load_scenario, scenario_trajectory
 from vio.render.sensor import SensorModel, sample_pattern
+from vio.render.spline import Motion, SplineTrajectory
 
 
 def small_rig() -> StereoRig:
@@ -202,10 +203,68 @@ def test_images_move_as_the_flow_says(renderer: Renderer) -> None:
         assert right < difference(wrong)
 
 
-@pytest.mark.parametrize("samples", [8, 16, 32])
-def test_sample_patterns_are_centred_and_unrelated_to_time(samples: int) -> None:
-    points = sample_pattern(samples, 0.5)
+@pytest.mark.parametrize("samples", [2, 4, 5, 8, 16, 32])
+def test_sample_patterns_are_centred_and_spread_as_said(samples: int) -> None:
+    pattern = sample_pattern(samples, 0.5)
+    points, level = pattern[:, :2], pattern[:, 2]
     time = np.arange(samples) - (samples - 1) / 2
     np.testing.assert_allclose(points.mean(axis=0), 0.0, atol=1e-6)
-    np.testing.assert_allclose(time @ points, 0.0, atol=1e-4)
+    if samples > 5:  # fewer cannot be unrelated to time and spread in two directions
+        np.testing.assert_allclose(time @ points, 0.0, atol=1e-4)
+        np.testing.assert_allclose(points.T @ points / samples, 0.25 * np.eye(2), atol=1e-6)
     assert abs(np.sqrt(np.mean(points**2)) - 0.5) < 1e-6
+    assert abs(level.mean() - 0.5) < 1e-6
+    assert abs(level @ time) < 1e-4
+
+
+@pytest.mark.parametrize("samples", [5, 8, 16, 32])
+def test_a_moving_points_image_has_no_phase_at_any_texture_level(samples: int) -> None:
+    """Its transform over the samples is real: nothing of it, coarse or fine, is early or late."""
+    pattern = sample_pattern(samples, 0.5).astype(float)
+    time = (np.arange(samples) + 0.5) / samples - 0.5
+    rng = np.random.default_rng(1)
+    for _ in range(200):
+        wave, velocity = rng.normal(0.0, 1.5, 2), rng.normal(0.0, 5.0, 2)  # rad/px, px an exposure
+        phase = (pattern[:, :2] + time[:, None] * velocity) @ wave
+        fine = pattern[:, 2] < rng.uniform(0.2, 1.0)
+        assert abs(np.sin(phase[fine]).sum()) < 1e-5
+
+
+def test_an_exposures_image_shows_the_middle_of_the_exposure(renderer: Renderer) -> None:
+    """The same path flown backwards gives the same image: else it would be early or late.
+
+    What differs is compared with the change of the image a second; fine structure is taken alone,
+    since trackers hold on to it, and without depth edges.
+    """
+    shutter_s, step_ns = 0.024, 2_000_000
+
+    def fine(forwards: bool, t_ns: int) -> np.ndarray:
+        flown = copy.copy(renderer)
+        if not forwards:
+            flown.trajectory = Mirrored(renderer.trajectory, t_ns)  # type: ignore[assignment]
+        slots = np.rint(((np.arange(8) + 0.5) / 8 - 0.5) * shutter_s * 1e9).astype(np.int64)
+        table = flown.tables[0]
+        out = np.empty(table.rays.shape[:2], np.float32)
+        flown._radiance(t_ns + slots, 0, table, -0.5, out)
+        out = out.astype(float)
+        around = out[:-2, 1:-1] + out[2:, 1:-1] + out[1:-1, :-2] + out[1:-1, 2:]
+        return 4.0 * out[1:-1, 1:-1] - around
+
+    early_s = []
+    for t in renderer.t_ns[0] + np.arange(20) * 50_000_000:
+        rate = (fine(True, t + step_ns) - fine(True, t - step_ns)) / (2e-9 * step_ns)
+        differs = fine(True, t) - fine(False, t)
+        inner = np.abs(rate) < np.percentile(np.abs(rate), 95)
+        early_s.append(-0.5 * (differs[inner] @ rate[inner]) / (rate[inner] @ rate[inner]))
+    assert abs(np.median(early_s)) < 1e-4
+
+
+class Mirrored:
+    """A motion with time reversed about t_ns."""
+
+    def __init__(self, trajectory: SplineTrajectory, t_ns: int) -> None:
+        self.trajectory, self.t_ns = trajectory, t_ns
+
+    def at(self, t_ns: np.ndarray) -> Motion:
+        """Return the motion as far before t_ns as the time asked for is after it."""
+        return self.trajectory.at(2 * self.t_ns - np.asarray(t_ns))

@@ -36,14 +36,14 @@ def render_radiance(
 ) -> None:
     """Write the mean radiance (H, W) float32 of the samples of each pixel.
 
-    forms64: (S, Q, 12) of make_forms. rays: (H, W, 7) float32: x, y, their slopes by u and v, and
-    half the log2 of the solid angle of a pixel. pattern: (S, 2) pixel offsets of the samples;
-    sample s is taken at exposure slot s. block_box, tile_box, part_box: (rows, cols, 4) ray boxes
-    of 64, 16 and 8 pixels. tex_base: (Q,) start in the atlas. tex_map: (Q, 4): texels per unit u,
-    v, and offsets. light_map: (Q, 3): start, width, height. gloss: (Q,) strength and lamp_dir
-    (Q, 3): unit mirror direction, in the camera's frame.
+    forms64: (S + 1, Q, 12) of make_forms, at the exposure's slots and at its middle. rays: (H, W,
+    7) float32: x, y, their slopes by u and v, and half the log2 of the solid angle of a pixel.
+    pattern: (S, 3) of sample_pattern; sample s is taken at exposure slot s. block_box, tile_box,
+    part_box: (rows, cols, 4) ray boxes of 64, 16 and 8 pixels. tex_base: (Q,) start in the atlas.
+    tex_map: (Q, 4): texels per unit u, v, and offsets. light_map: (Q, 3): start, width, height.
+    gloss: (Q,) strength and lamp_dir (Q, 3): unit mirror direction, in the camera's frame.
     """
-    S, Q = forms64.shape[0], forms64.shape[1]
+    S, Q = len(pattern), forms64.shape[1]
     H, W = out.shape
     forms = forms64.astype(np.float32)
     everything = np.arange(Q)
@@ -54,13 +54,11 @@ def render_radiance(
     pool = np.empty(Q, np.int64)
     nearest = np.empty(Q)
     lod_of = np.empty(Q)
-    bounds, outlines = make_bounds(forms64), make_outlines(forms64)
+    bounds, outlines = make_bounds(forms64[:S]), make_outlines(forms64[:S])
     n_all, _ = candidates(bounds, outlines, everything, Q, hull(block_box), seen, nearest)
     for i in range(n_all):
         k = seen[i]
-        lod_of[k] = level_of_detail(
-            forms64[S // 2, k], abs(tex_map[k, 0] * tex_map[k, 1]), blur_lod
-        )
+        lod_of[k] = level_of_detail(forms64[S, k], abs(tex_map[k, 0] * tex_map[k, 1]), blur_lod)
     p = np.zeros((7, TILE * TILE), np.float32)
     q = np.zeros((8, TILE * TILE), np.float32)
     owner = np.empty(TILE * TILE, np.int32)

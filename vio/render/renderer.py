@@ -106,8 +106,10 @@ class Renderer:
         self, t_ns: np.ndarray, which: int, table: RayTable, lod: float, out: np.ndarray
     ) -> None:
         world = self.world
-        forms = self.forms(t_ns, which)
-        R_world_cam = self.camera_poses(t_ns[len(t_ns) // 2 :][:1], which)[0][0]
+        # The middle of the exposure comes last: there light and texture levels are looked up.
+        middle = (t_ns[:1] + t_ns[-1:]) // 2
+        forms = self.forms(np.append(t_ns, middle), which)
+        R_world_cam = self.camera_poses(middle, which)[0][0]
         render_radiance(
             forms,
             table.rays,

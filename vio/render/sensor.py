@@ -10,6 +10,7 @@ from vio.camera import Camera, unproject_pixels
 from vio.render.kernel import BLOCK, TILE
 
 WHITE = 250.0  # grey level that counts as saturated
+GOLDEN = 0.6180339887  # the golden ratio's fraction: steps of it spread evenly
 MAX_SAMPLES = 32  # of a pixel, unless the model has more
 
 
@@ -58,23 +59,36 @@ class Exposure:
 
 
 def sample_pattern(samples: int, spread_px: float) -> np.ndarray:
-    """Return pixel offsets (samples, 2) float32 with zero mean and deviation spread_px.
+    """Return each sample's place and texture level: (samples, 3) float32.
 
-    Sample s belongs to exposure slot s. The points are a lattice of golden-ratio steps through
-    the normal distribution's quantiles, so place and time in the exposure are uncorrelated.
+    The first two columns are pixel offsets with zero mean and deviation spread_px, a lattice of
+    golden-ratio steps through the normal distribution's quantiles. The third in 0..1 dithers the
+    texture's level: the part of a level from which on the sample takes the coarser one.
+
+    Sample s belongs to exposure slot s. The last samples are the first, turned about the middle of
+    place and time, with the same levels. So a point's image is symmetric however it moves, and lies
+    where the point is at the middle of the exposure. Where the later samples are only spread more,
+    or take coarser levels, fine structure appears early: by 0.6 ms in 24, with tracks to match.
     """
     if samples == 1:
-        return np.zeros((1, 2), np.float32)
-    k = np.arange(samples)
-    radius = np.sqrt(-2.0 * np.log(1.0 - (k * 3 % samples + 0.5) / samples))
-    angle = 2.0 * math.pi * np.mod(k * 0.6180339887 + 0.13, 1.0)
-    points = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
-    points -= points.mean(axis=0)
-    # Remove the correlation with time, which would look like a shift of moving edges.
-    time = k - k.mean()
-    points -= np.outer(time, points.T @ time) / (time @ time)
+        return np.array([[0.0, 0.0, 0.5]], np.float32)
+    half = samples // 2
+    k = np.arange(half)
+    radius = np.sqrt(-2.0 * np.log(1.0 - (k * 3 % half + 0.5) / half))
+    angle = 2.0 * math.pi * np.mod(k * GOLDEN + 0.13, 1.0)
+    first = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+    points = np.concatenate([first, np.zeros((samples % 2, 2)), -first[::-1]])
+    if half > 2:  # remove the correlation with time, which would change the motion blur's length
+        time = np.arange(samples) - (samples - 1) / 2.0
+        points -= np.outer(time, points.T @ time) / (time @ time)
+    if half > 1:  # the lens blurs alike in all directions
+        values, axes = np.linalg.eigh(points.T @ points / samples)
+        points = points @ (axes / np.sqrt(values)) @ axes.T
     points *= spread_px / np.sqrt(np.mean(points**2))
-    return points.astype(np.float32)
+    rank = np.argsort(np.argsort(np.mod(k * GOLDEN + 0.55, 1.0)))
+    level = (rank + 0.5) / half
+    levels = np.concatenate([level, np.full(samples % 2, 0.5), level[::-1]])
+    return np.column_stack([points, levels]).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -125,7 +139,7 @@ def ray_table(camera: Camera, model: SensorModel, seed: int, stride: int = 1) ->
     rays[..., 6] = 0.5 * np.log2(np.maximum(solid, np.float32(1e-12)))
     # The farthest place of a sample, and a little for rounding.
     margin = 0.1 + max(
-        float(np.abs(sample_pattern(n, model.spread_px)).max()) for n in model.sample_counts
+        float(np.abs(sample_pattern(n, model.spread_px)[:, :2]).max()) for n in model.sample_counts
     )
     # Light falls off towards the corners as a polynomial of the image radius.
     r2 = ((u - camera.cx) ** 2 + (v - camera.cy) ** 2) / (

@@ -154,7 +154,7 @@ def shade_single(
     mu, mv, ou, ov = tm[0], tm[1], tm[2], tm[3]
     top = np.float32(LEVELS - 1.001)
     zero_shift = np.float32(0.0)
-    _place(forms[S // 2, k], zero_shift, zero_shift, p, n, q)
+    _place(forms[S, k], zero_shift, zero_shift, p, n, q)
     for i in range(n):
         # Light and level vary slowly: once a pixel is enough.
         w = q[2, i]
@@ -163,13 +163,13 @@ def shade_single(
         q[6, i] = max(zero, np.float32(lod_k + p[6, i] - 1.75 * math.log2(w)))
     for s in range(S):
         _place(forms[s, k], pattern[s, 0], pattern[s, 1], p, n, q)
-        dither = np.float32((s + 0.5) / S)
+        dither = pattern[s, 2]
         for i in range(n):
             inverse = one / q[2, i]
             q[3, i] = q[3, i] * inverse * mu + ou
             q[4, i] = q[4, i] * inverse * mv + ov
         for i in range(n):
-            # The fraction of the level is dithered over the samples.
+            # The fraction of the level is dithered over the samples, not in the order of time.
             level = int(min(q[6, i] + dither, top))
             shade = texture(atlas, base + level_offset[level], level, q[3, i], q[4, i])
             if gloss > zero:
@@ -217,7 +217,7 @@ def shade_many(
             owner[i] = -1
         for j in range(count):
             _take_nearer(forms[s, pool[j]], pool[j], n, xs, ys, ws, owner)
-        dither = np.float32((s + 0.5) / S)
+        dither = pattern[s, 2]
         for i in range(n):
             k = owner[i]
             if k < 0:
@@ -230,7 +230,7 @@ def shade_many(
                 # Light and level as in shade_single: where the pixel's middle sees the rectangle's
                 # plane at the middle of the exposure, or the nearest place of the rectangle.
                 before[i] = k
-                f = forms[S // 2, k]
+                f = forms[S, k]
                 w, lu, lv = ws[i], hu, hv
                 middle = f[6] * p[0, i] + f[7] * p[1, i] + f[8]
                 if middle > np.float32(0.5) * w:
