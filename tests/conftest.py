@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures shared by the tests: real data found through VIO_DATA, and tiny EuRoC recordings."""
 
+import fcntl
+import os
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
+from tests.accuracy import render_flight
 from vio.datasets.manifest import data_folder
 
 # The same examples in every run: a failure is a change of ours, never luck.
@@ -42,6 +45,20 @@ def real_data() -> Path:
     if not (path / "euroc" / "MH_01_easy" / "mav0").is_dir():
         pytest.skip(f"no EuRoC data in {path.resolve()}: set VIO_DATA to the folder with euroc/")
     return path
+
+
+@pytest.fixture(scope="session")
+def rendered_flight(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the rendered flight of tests/accuracy.py, made once for all processes of a run."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    flight = shared / "rendered_flight"
+    with (shared / "rendered_flight.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not flight.exists():
+            render_flight(shared / "rendering").rename(flight)
+    return flight
 
 
 def camera_yaml(name: str) -> str:

@@ -13,14 +13,7 @@ from tests.accuracy import (
     complaint,
     load_record,
     measure_ate_m,
-    render_flight,
 )
-
-
-@pytest.fixture(scope="module")
-def flight(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the rendered flight."""
-    return render_flight(tmp_path_factory.mktemp("accuracy") / "flight")
 
 
 @pytest.mark.slow
@@ -30,18 +23,20 @@ def test_the_ate_stays_in_the_recorded_band(case: Case, request: pytest.FixtureR
     if case.sequence == "clip":
         path = request.getfixturevalue("real_data") / CLIP
     else:
-        path = request.getfixturevalue("flight")
+        path = request.getfixturevalue("rendered_flight")
     seeds = record["cases"][str(case)]["seeds"]
     ate_m = float(np.mean([measure_ate_m(path, case.engine, seed) for seed in seeds]))
     assert complaint(str(case), ate_m, record) is None
 
 
 @pytest.mark.slow
-def test_another_number_of_iterations_leaves_the_band(flight: Path) -> None:
+def test_fewer_tracks_leave_the_band(rendered_flight: Path) -> None:
     record = load_record()
     seeds = record["cases"]["flight-float"]["seeds"]
     settings = record["changed"]
-    ate_m = float(np.mean([measure_ate_m(flight, "float", seed, *settings) for seed in seeds]))
+    ate_m = float(
+        np.mean([measure_ate_m(rendered_flight, "float", seed, *settings) for seed in seeds])
+    )
     assert complaint("flight-float", ate_m, record) is not None
 
 

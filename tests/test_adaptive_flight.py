@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.accuracy import render_flight
 from vio.adaptive import Level
 from vio.cli import main
 from vio.config import load_config
@@ -29,11 +28,6 @@ MOTION = "adaptive.cruise_motion_rad_s=1.5"  # by hand, this flight turns faster
 DARK_S = (3.0, 3.4)
 
 
-@pytest.fixture(scope="module")
-def flight(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return render_flight(tmp_path_factory.mktemp("adaptive") / "flight")
-
-
 def _run(flight: Path, out: Path, *options: str) -> dict[str, Any]:
     command = ["run", str(flight), "--preset", "ecp5_85k", "--no-figures", "--no-report"]
     assert main([*command, "--out", str(out), *options]) == 0
@@ -42,10 +36,10 @@ def _run(flight: Path, out: Path, *options: str) -> dict[str, Any]:
 
 
 def test_an_adaptive_run_takes_less_energy_and_gives_a_pose_for_every_stamp(
-    flight: Path, tmp_path: Path
+    rendered_flight: Path, tmp_path: Path
 ) -> None:
-    full = _run(flight, tmp_path / "full", "--energy")
-    moved = _run(flight, tmp_path / "moved", "--adaptive", "--set", MOTION)
+    full = _run(rendered_flight, tmp_path / "full", "--energy")
+    moved = _run(rendered_flight, tmp_path / "moved", "--adaptive", "--set", MOTION)
     assert moved["poses"] == full["poses"]
     assert moved["energy"]["mean_uw"] < 0.9 * full["energy"]["mean_uw"]
     errors = [m["accuracy"]["absolute"]["se3"]["translation_m"]["rmse"] for m in (full, moved)]
@@ -78,9 +72,9 @@ class Darkened(PassedOn):
 
 
 def test_dark_images_are_met_with_full_effort_and_each_frame_is_counted_by_its_own_settings(
-    flight: Path,
+    rendered_flight: Path,
 ) -> None:
-    dataset = open_dataset(flight)
+    dataset = open_dataset(rendered_flight)
     config = load_config("ecp5_85k", ["adaptive.on=true", MOTION])
     count = EnergyCount(config, 10.0)
     odometry = make_odometry(dataset.rig, dataset.imu_noise, config)

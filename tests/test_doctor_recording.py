@@ -26,8 +26,8 @@ from vio.diagnosis.recording.inertial import (
     check_saturation,
 )
 from vio.diagnosis.recording.pictures import MOST_BLUR_PX, edge_blur
-from vio.diagnosis.recording.stereo import check_stereo_geometry
-from vio.diagnosis.recording.stereo_fit import StereoMatches
+from vio.diagnosis.recording.stereo import check_stereo_geometry, judge_offset
+from vio.diagnosis.recording.stereo_fit import StereoFit, StereoMatches
 from vio.diagnosis.recording.two_view import rotation_between
 from vio.errors import VioError
 from vio.frontend.pyramid import build_pyramid
@@ -296,3 +296,12 @@ def test_the_real_tracks_get_no_complaint(real_data: Path) -> None:
 
     seen = examine(open_dataset(real_data / "euroc_tracks" / "imu_april"), seconds=20.0)
     assert seen.complaints == []
+
+
+def test_an_offset_of_the_cameras_that_explains_hardly_anything_is_left_open() -> None:
+    """Rendered at rest (`takeoff`): -25 ms with a deviation of 3.6, from distances of 0.09 px."""
+    values, sigmas = np.array([0, 0, 0, 0, 0, -0.0251]), np.array([0, 0, 0, 0, 0, 0.0036])
+    fit = StereoFit(values, sigmas, 0.089, np.zeros(0), euroc_rig().right)
+    assert judge_offset(fit, seen_px=0.02).level == OPEN
+    assert judge_offset(fit, seen_px=0.3).level == BAD
+    assert judge_offset(replace(fit, values=0.01 * values), seen_px=0.0).level != BAD

@@ -227,7 +227,11 @@ FAULTS: dict[str, tuple[bool, Plant, tuple[str, ...]]] = {
         lambda w: edit_cameras(w, _turn_right, "cam1"),
         ("right_camera",),
     ),
-    "other resolution": (False, lambda w: edit_cameras(w, _double), ("resolution",)),
+    "other resolution": (
+        False,
+        lambda w: edit_cameras(w, _double),
+        ("resolution", "refused"),
+    ),
     "noise stated / 20": (
         False,
         lambda w: edit_yaml(w.sensor("imu0"), lambda e: _noise(e, 0.05)),

@@ -24,6 +24,8 @@ SWAPPED_SHARE = 0.8  # of the disparities that are negative
 LEAST_DISPARITY_PX = 1.0
 VERTICAL = 2.0  # times the sideways displacement
 LEAST_VERTICAL_PX = 8.0
+# Of the epipolar distances, what an offset of the clocks must explain to be believed.
+LEAST_SEEN_PX = 0.1
 # Rows that are a pixel apart cost the matcher half of its correlation (windows of 7 rows).
 MOST_ROW_PX = 0.5  # systematic distance from the epipolar lines
 EXPLAINED = 0.8
@@ -160,10 +162,11 @@ def _explain(
         yield undetermined(kind, what, f"{text}; the clocks are apart", figures=figures)
     else:
         yield good(kind, what, text, **figures)
-    yield _late(late)
+    yield judge_offset(late, float(np.sqrt(max(given**2 - late.left_px**2, 0.0))))
 
 
-def _late(fit: StereoFit) -> Finding:
+def judge_offset(fit: StereoFit, seen_px: float) -> Finding:
+    """Return what the clocks' offset is; seen_px: what of the distances it explains."""
     late, sigma = float(fit.values[5]), float(fit.sigmas[5])
     text = (
         f"the right images are {1e3 * abs(late):.2f} ms {'later' if late > 0.0 else 'earlier'} "
@@ -172,6 +175,9 @@ def _late(fit: StereoFit) -> Finding:
     kind, what = "stereo_offset", "left-right clock"
     figures = {"offset_s": late, "sigma_s": sigma}
     if abs(late) > max(MOST_OFFSET_S, SIGMAS * sigma):
+        if seen_px < LEAST_SEEN_PX:  # at rest, the matches' own small errors would be a long time
+            text += f", which explains only {seen_px:.2f} px"
+            return undetermined(kind, what, text, "move the cameras up and down faster", figures)
         return bad(
             kind, what, text, "trigger both cameras together; if whole frames were lost, pair the "
             "images by their true times", **figures,

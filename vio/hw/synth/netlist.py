@@ -5,6 +5,7 @@ import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -113,27 +114,38 @@ def read_modules(folder: Path) -> dict[str, Module]:
     or a file is not plain Verilog-2005.
     """
     try:
-        from pyverilog.vparser.parser import ParseError, VerilogParser
+        from pyverilog.vparser.parser import ParseError
     except ImportError as error:
         raise VioError("pyverilog is not installed: pip install 'kestrel-vio[hw]'") from error
     files = verilog_sources.modules(folder)
     if not files:
         raise VioError(f"{folder} holds no .v file; give the folder of the Verilog")
     modules: dict[str, Module] = {}
-    with tempfile.TemporaryDirectory() as scratch:  # the parser's tables
-        parser = VerilogParser(outputdir=scratch, debug=False)
-        for path in files.values():
-            try:
-                tree = parser.parse(_source(path, folder), debug=0)
-            except ParseError as error:
-                raise VioError(f"{path.name} is not plain Verilog-2005: {error}") from error
-            definitions = tree.description.definitions
-            module = _module(definitions[0], head_of(path.read_text()))
-            module.wing = verilog_sources.wing_of(path, folder)
-            if len(definitions) != 1 or module.name != path.stem:
-                module.wrong.append(f"{path.name} must hold one module of its name")
-            modules[module.name] = module
+    for path in files.values():
+        try:
+            definitions = _definitions(_source(path, folder))
+        except ParseError as error:
+            raise VioError(f"{path.name} is not plain Verilog-2005: {error}") from error
+        module = _module(definitions[0], head_of(path.read_text()))
+        module.wing = verilog_sources.wing_of(path, folder)
+        if len(definitions) != 1 or module.name != path.stem:
+            module.wrong.append(f"{path.name} must hold one module of its name")
+        modules[module.name] = module
     return modules
+
+
+@cache
+def _parser() -> Any:
+    from pyverilog.vparser.parser import VerilogParser
+
+    with tempfile.TemporaryDirectory() as scratch:  # for its tables
+        return VerilogParser(outputdir=scratch, debug=False)
+
+
+@lru_cache(maxsize=512)
+def _definitions(text: str) -> Any:
+    """Return what a file defines; parsed once a process, since all of rtl/ takes 10 s."""
+    return _parser().parse(text, debug=0).description.definitions
 
 
 def _module(definition: Any, head: dict[str, str]) -> Module:
