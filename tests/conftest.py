@@ -12,7 +12,6 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
-from tests.accuracy import render_flight
 from vio.datasets.manifest import data_folder
 
 # The same examples in every run: a failure is a change of ours, never luck.
@@ -50,6 +49,8 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def rendered_flight(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the rendered flight of tests/accuracy.py, made once for all processes of a run."""
+    from tests.accuracy import render_flight  # the odometry with it: not for every test
+
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent

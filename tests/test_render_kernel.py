@@ -241,7 +241,7 @@ def test_an_exposures_image_shows_the_middle_of_the_exposure(renderer: Renderer)
     def fine(forwards: bool, t_ns: int) -> np.ndarray:
         flown = copy.copy(renderer)
         if not forwards:
-            flown.trajectory = Mirrored(renderer.trajectory, t_ns)  # type: ignore[assignment]
+            flown.trajectory = Mirrored(renderer.trajectory, t_ns)
         slots = np.rint(((np.arange(8) + 0.5) / 8 - 0.5) * shutter_s * 1e9).astype(np.int64)
         table = flown.tables[0]
         out = np.empty(table.rays.shape[:2], np.float32)
@@ -259,12 +259,13 @@ def test_an_exposures_image_shows_the_middle_of_the_exposure(renderer: Renderer)
     assert abs(np.median(early_s)) < 1e-4
 
 
-class Mirrored:
-    """A motion with time reversed about t_ns."""
+class Mirrored(SplineTrajectory):
+    """A motion with time reversed about mirror_ns."""
 
-    def __init__(self, trajectory: SplineTrajectory, t_ns: int) -> None:
-        self.trajectory, self.t_ns = trajectory, t_ns
+    def __init__(self, forwards: SplineTrajectory, mirror_ns: int) -> None:
+        super().__init__(*forwards.splines, forwards.start_ns, forwards.end_ns)
+        self._mirror_ns = mirror_ns
 
     def at(self, t_ns: np.ndarray) -> Motion:
-        """Return the motion as far before t_ns as the time asked for is after it."""
-        return self.trajectory.at(2 * self.t_ns - np.asarray(t_ns))
+        """Return the motion as far before the mirror as the time asked for is after it."""
+        return super().at(2 * self._mirror_ns - np.asarray(t_ns))

@@ -3,7 +3,7 @@
 //
 // Within a call, vectors are written (`retire`) in the order of their issue. The solver marks one
 // (`pick`); `since_q` counts those behind it. Two lanes. A product's source rows have one segment
-// each, of the same place and count, as call_walker.v gives them.
+// each, of the same place and count: call_walker.v may give several, which simulation covers.
 `default_nettype none
 
 module vector_issue_proof (
@@ -138,7 +138,7 @@ module vector_issue_proof (
 
   // States of the design (connected by name when the hierarchy is flattened).
   (* hierconn *) wire \dut.active_q , \dut.later_q , \dut.whole_q , \dut.last_q ;
-  (* hierconn *) wire [ 1:0] \dut.kind_q , \dut.loading_q , \dut.once_q ;
+  (* hierconn *) wire [ 1:0] \dut.kind_q , \dut.loading_q ;
   (* hierconn *) wire [ 2:0] \dut.left_q , \dut.each_q ;
   (* hierconn *) wire [ 3:0] \dut.words_q ;
   (* hierconn *) wire [ 5:0] \dut.under_way_q , \dut.row_vectors_q ;
