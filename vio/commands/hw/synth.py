@@ -87,7 +87,12 @@ def run(args: argparse.Namespace) -> int:
         try:
             digest, folder = prepare(block, args.preset)
             area = synthesise(folder)
-            timings = {seed: route(folder, args.device, args.speed, seed) for seed in routed}
+            timings = {
+                seed: route(
+                    folder, args.device, args.speed, seed, hard_registers=block.hard_registers
+                )
+                for seed in routed
+            }
         except VioError as error:
             if len(blocks) == 1:
                 raise

@@ -64,10 +64,7 @@ def _implemented(name: str, top: str, texts: Mapping[str, str], seeds: list[int]
         if not (folder / file).is_file():
             (folder / file).write_text(content)
     area = synthesise(folder)
-    timings = {
-        seed: route(folder, DEVICE, SPEED, seed, REQUESTED_MHZ, hard_registers=False)
-        for seed in seeds
-    }
+    timings = {seed: route(folder, DEVICE, SPEED, seed, REQUESTED_MHZ) for seed in seeds}
     slowest = min(timings.values(), key=lambda t: t.fmax_mhz or float("inf"), default=None)
     return {
         "lut4": area.lut4,

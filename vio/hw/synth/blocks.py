@@ -28,7 +28,8 @@ class SynthBlock:
     parameters: name to a parameter of vio_params.vh, or to (that, divisor). memories, multipliers:
     the lines of `vio hw memory` and `vio hw cycles` that all copies together implement. note: why
     it takes more or less than these. container: holds other blocks of the table. route: further
-    options of nextpnr.
+    options of nextpnr. hard_registers: whether flip-flops move into block RAMs and multipliers
+    before it, where that was measured to help (docs/chip/board.md).
     """
 
     module: str
@@ -39,6 +40,7 @@ class SynthBlock:
     note: str = ""
     container: bool = False
     route: tuple[str, ...] = ()
+    hard_registers: bool = False
 
 
 def _encoder(bits: str, divisor: int, lines: tuple[str, ...], copies: int = 1) -> SynthBlock:
@@ -111,6 +113,7 @@ BLOCKS: dict[str, SynthBlock] = {
         ("rows", "scalars", "sampler"),
         note="no RANSAC and no stereo search on its rows; small products are additions",
         route=("--router", "router2"),  # router1 takes hours; --tmg-ripup holds router2 up
+        hard_registers=True,
     ),
     "stereo": SynthBlock(
         "stereo",

@@ -212,7 +212,7 @@ def route(
     speed: int,
     seed: int,
     clock_mhz: float = CLOCK_MHZ,
-    hard_registers: bool = True,
+    hard_registers: bool = False,
 ) -> Timing:
     """Run nextpnr on the netlist of a folder, unless it has been, and return the timing.
 
