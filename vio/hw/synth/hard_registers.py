@@ -169,7 +169,8 @@ def _set_register(netlist: Netlist, name: str, place: str, control: Control) -> 
     says = netlist.cells[name]["parameters"]
     enables = [netlist.at(name, f"CE{i}") for i in range(4)]
     # An enable that is there already, else the first one that nothing uses.
-    i = enables.index(control.enable) if control.enable in enables else enables.index("x")
+    free = next((i for i, enable in enumerate(enables) if enable in NEVER), None)
+    i = enables.index(control.enable) if control.enable in enables else free
     says[f"REG_{place}_CLK"], says[f"REG_{place}_CE"] = "CLK0", f"CE{i}"
     says[f"REG_{place}_RST"] = "RST0"
     netlist.connect(name, "CLK0", control.clock, "input")
