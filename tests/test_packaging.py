@@ -179,6 +179,23 @@ def test_the_constraints_pin_all_that_an_installation_brings() -> None:
     assert unpinned(pinned) == ["llvmlite"]
 
 
+def refusing(python: str) -> set[str]:
+    """Return the installed distributions of constraints.txt that do not run on a Python."""
+    from packaging.specifiers import SpecifierSet
+
+    here = {canonical(d.metadata["Name"]): d for d in metadata.distributions()}
+    found = {name: here[name].metadata["Requires-Python"] for name in constraints() if name in here}
+    return {name for name, range_ in found.items() if python not in SpecifierSet(range_ or "")}
+
+
+def test_every_pin_runs_on_the_least_python_that_the_project_names() -> None:
+    """As a system has it: Debian 12's 3.11.2 is no 3.11.5."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    least = project["requires-python"].removeprefix(">=")
+    assert refusing(f"{least}.0") == set()
+    assert "numpy" in refusing("3.8.0")
+
+
 def test_what_is_installed_here_is_what_the_constraints_say() -> None:
     pinned = constraints()
     installed = {canonical(d.metadata["Name"]): d.version for d in metadata.distributions()}
