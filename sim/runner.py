@@ -67,16 +67,21 @@ def one_at_a_time(build: Path) -> Iterator[None]:
         yield
 
 
-def params_header(preset: str | None = None) -> Path:
-    """Return the vio_params.vh of a preset, written if need be; None: the one in rtl/."""
+def params_header(preset: str | None = None, changes: Sequence[str] = ()) -> Path:
+    """Return the vio_params.vh of a preset, written if need be; None: the one in rtl/.
+
+    changes: settings of it, "section.key=value".
+    """
     if preset is None:
         return verilog_sources.RTL / "vio_params.vh"
     from vio.config import load_config
     from vio.hw.params import verilog_text
 
-    path = BUILD / "params" / preset / "vio_params.vh"
+    path = BUILD / "params" / "-".join([preset, *changes]) / "vio_params.vh"
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = verilog_text(load_config(preset), f"vio hw params --preset {preset} --out vio_params.vh")
+    options = " ".join([f"--preset {preset}", *(f"--set {change}" for change in changes)])
+    config = load_config(preset, changes)
+    text = verilog_text(config, f"vio hw params {options} --out vio_params.vh")
     with one_at_a_time(path.parent):
         if not path.is_file() or path.read_text() != text:
             path.write_text(text)
@@ -93,13 +98,15 @@ def simulate(
     simulator: str = "verilator",
     waves: bool = False,
     preset: str | None = None,
+    changes: Sequence[str] = (),
     folder: Path | None = None,
     timing: bool = False,
 ) -> None:
     """Run the cocotb tests of the Python module `tests` on a module of rtl/; raise when one fails.
 
     sources: further stems of rtl/ that it instantiates (by default all that are found). preset:
-    whose vio_params.vh it includes (by default the one in rtl/). folder: that holds the sources and
+    whose vio_params.vh it includes (by default the one in rtl/). changes: settings of the preset,
+    "section.key=value". folder: that holds the sources and
     headers, where the module is not one of rtl/. parameters: of the module. timing: the Verilog has
     delays. only: regular expression of the tests to run. plusargs: read by the tests. A build is
     kept and used again for the same sources, parameters and simulator. Where the environment
@@ -114,7 +121,7 @@ def simulate(
     else:
         stems = needed(module) if sources is None else [*sources, module]
         files = [source(stem) for stem in stems]
-        headers = [params_header(preset), verilog_sources.RTL / "track_row.vh"]
+        headers = [params_header(preset, changes), verilog_sources.RTL / "track_row.vh"]
     parameters = dict(parameters or {})
     if os.environ.get("KESTREL_GATE") == module:  # vio hw sim --gate
         files, headers, parameters = gate_files(module, files, headers, parameters), [], {}

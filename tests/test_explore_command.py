@@ -99,9 +99,9 @@ def test_a_preset_that_the_verilog_does_not_take_is_not_run(tmp_path: Path) -> N
 
     out = tmp_path / "out"
     out.mkdir()
-    plan = make_plan(tmp_path, knobs=("codec_left",), objectives=("memory",), rtl_frames=5)
+    plan = make_plan(tmp_path, knobs=("score_bits",), objectives=("memory",), rtl_frames=5)
     found = explore(plan, out, lambda: nullcontext(Here()), verify=unwanted)
-    assert found["rows"][-1]["presets"] == ["smallest"]
+    assert "smallest" in found["rows"][-1]["presets"]
     assert found["verified"] == {"preset": "smallest", "buildable": False}
     assert "does not take it" in verified_text(found["verified"])
 

@@ -118,10 +118,8 @@ def test_the_words_of_the_buffers_are_those_of_the_memory_account(preset: str) -
     buffers = {m.name: m for m in inventory(config) if m.group == "frame buffers"}
     left = buffers[LEFT]
     assert (left.words, left.bits) == (values["LEFT_WORDS"], values["LEFT_WORD_BITS"])
-    assert values["LEVELS_SHARE_BANKS"] == (UPPER not in buffers)
-    if UPPER in buffers:
-        upper = buffers[UPPER]
-        assert (upper.words, upper.bits) == (values["UPPER_WORDS"], values["UPPER_WORD_BITS"])
+    upper = buffers[UPPER]
+    assert (upper.words, upper.bits) == (values["UPPER_WORDS"], values["UPPER_WORD_BITS"])
     right = buffers[RIGHT]
     assert (right.words, right.bits) == (values["RIGHT_WORDS"], values["RIGHT_WORD_BITS"])
 

@@ -2,7 +2,6 @@
 // Sizes for frame_buffer.sby: frames of 16x16 in rings of 24, 8 and 8 blocks; takes the place of
 // vio_params.vh. LEFT_BITS is what the widths of window_reader need at least.
 localparam MAX_LEVELS = 3;
-localparam LEVELS_SHARE_BANKS = 0;
 localparam LEVEL0_FIRST = 0;
 localparam LEVEL0_WORDS = 3;
 localparam LEVEL1_FIRST = 0;

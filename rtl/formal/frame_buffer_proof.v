@@ -54,9 +54,9 @@ module frame_buffer_proof (
       .left0_valid(left0_valid),
       .left0_word(27'd0),
       .left1_valid(left1_valid),
-      .left1_word(18'd0),
+      .left1_word(27'd0),
       .left2_valid(left2_valid),
-      .left2_word(18'd0),
+      .left2_word(27'd0),
       .right_valid(right_valid),
       .right_word(27'd0),
       .r0_valid(r0_valid),
@@ -111,18 +111,18 @@ module frame_buffer_proof (
   (* hierconn *) wire \dut.ring0.done_q ;
   (* hierconn *) wire \dut.ring0.take ;
   (* hierconn *) wire \dut.ring0.protect ;
-  (* hierconn *) wire [8:0] \dut.ring1.first_0_q ;
-  (* hierconn *) wire [8:0] \dut.ring1.first_1_q ;
-  (* hierconn *) wire [8:0] \dut.ring1.base_q ;
-  (* hierconn *) wire [8:0] \dut.ring1.next_q ;
-  (* hierconn *) wire [8:0] \dut.ring1.count_q ;
-  (* hierconn *) wire [8:0] \dut.ring1.spare_q ;
-  (* hierconn *) wire [8:0] \dut.ring1.number_q ;
-  (* hierconn *) wire \dut.ring1.valid_q ;
-  (* hierconn *) wire \dut.ring1.overflow_q ;
-  (* hierconn *) wire \dut.ring1.done_q ;
-  (* hierconn *) wire \dut.ring1.take ;
-  (* hierconn *) wire \dut.ring1.protect ;
+  (* hierconn *) wire [8:0] \dut.g_level1.ring1.first_0_q ;
+  (* hierconn *) wire [8:0] \dut.g_level1.ring1.first_1_q ;
+  (* hierconn *) wire [8:0] \dut.g_level1.ring1.base_q ;
+  (* hierconn *) wire [8:0] \dut.g_level1.ring1.next_q ;
+  (* hierconn *) wire [8:0] \dut.g_level1.ring1.count_q ;
+  (* hierconn *) wire [8:0] \dut.g_level1.ring1.spare_q ;
+  (* hierconn *) wire [8:0] \dut.g_level1.ring1.number_q ;
+  (* hierconn *) wire \dut.g_level1.ring1.valid_q ;
+  (* hierconn *) wire \dut.g_level1.ring1.overflow_q ;
+  (* hierconn *) wire \dut.g_level1.ring1.done_q ;
+  (* hierconn *) wire \dut.g_level1.ring1.take ;
+  (* hierconn *) wire \dut.g_level1.ring1.protect ;
   (* hierconn *) wire [8:0] \dut.g_level2.ring2.first_0_q ;
   (* hierconn *) wire [8:0] \dut.g_level2.ring2.first_1_q ;
   (* hierconn *) wire [8:0] \dut.g_level2.ring2.base_q ;
@@ -168,18 +168,18 @@ module frame_buffer_proof (
       .check(check),
       .active(\dut.active_q ),
       .ring(\dut.ring_q ),
-      .first_0(\dut.ring1.first_0_q ),
-      .first_1(\dut.ring1.first_1_q ),
-      .base(\dut.ring1.base_q ),
-      .next(\dut.ring1.next_q ),
-      .count(\dut.ring1.count_q ),
-      .spare(\dut.ring1.spare_q ),
-      .number(\dut.ring1.number_q ),
-      .valid(\dut.ring1.valid_q ),
-      .overflow(\dut.ring1.overflow_q ),
-      .done(\dut.ring1.done_q ),
-      .take(\dut.ring1.take ),
-      .protect(\dut.ring1.protect ),
+      .first_0(\dut.g_level1.ring1.first_0_q ),
+      .first_1(\dut.g_level1.ring1.first_1_q ),
+      .base(\dut.g_level1.ring1.base_q ),
+      .next(\dut.g_level1.ring1.next_q ),
+      .count(\dut.g_level1.ring1.count_q ),
+      .spare(\dut.g_level1.ring1.spare_q ),
+      .number(\dut.g_level1.ring1.number_q ),
+      .valid(\dut.g_level1.ring1.valid_q ),
+      .overflow(\dut.g_level1.ring1.overflow_q ),
+      .done(\dut.g_level1.ring1.done_q ),
+      .take(\dut.g_level1.ring1.take ),
+      .protect(\dut.g_level1.ring1.protect ),
       .pending(1'b0)
   );
   ring_rules #(

@@ -20,7 +20,8 @@
 //             while it is written; no request is under way (10 cycles) at a commit or a forget.
 // Words:      of one level at least 2 cycles apart in levels 1 and 2, which share a write port;
 //             a word a cycle in level 0 and right. All of any frame, or up to the next begin.
-// Memory:     per ring and bank LEFT_WORDS x 27 and UPPER_WORDS x 18 bits, per bank RIGHT_WORDS x 27;
+// Codecs:     a word of each memory has 27 bits (dct27) or 18 (dct18); in ports, a short one is in the low bits.
+// Memory:     per ring and bank LEFT_WORDS and UPPER_WORDS, per bank RIGHT_WORDS, of LEFT_WORD_BITS ...;
 //             preset ecp5_85k: 2 x 48 + 40 DP16KD; no multiplier.
 // Latency:    2 cycles from a word to its bank (level 2: 3); from a request to its answer 9 (one
 //             block, client 1, or the first two of eight, client 0, the others two a cycle).
@@ -51,9 +52,9 @@ module frame_buffer (
     input wire        left0_valid,
     input wire [26:0] left0_word,
     input wire        left1_valid,
-    input wire [17:0] left1_word,
+    input wire [26:0] left1_word,
     input wire        left2_valid,
-    input wire [17:0] left2_word,
+    input wire [26:0] left2_word,
     input wire        right_valid,
     input wire [26:0] right_word,
 
@@ -84,10 +85,14 @@ module frame_buffer (
 
   `include "vio_params.vh"
 
+  localparam LB = LEFT_WORD_BITS;
+  localparam UB = UPPER_WORD_BITS;
+  localparam RB = RIGHT_WORD_BITS;
+
   generate
-    if (LEVELS_SHARE_BANKS != 0 || MAX_LEVELS < 2 || MAX_LEVELS > 3 || LEFT_WORD_BITS != 27
-        || UPPER_WORD_BITS != 18 || RIGHT_WORD_BITS != 27) begin : g_bad_preset
-      frame_buffer_needs_2_or_3_levels_and_codecs_dct27_dct18_dct27 bad_parameter ();
+    if (MAX_LEVELS < 1 || MAX_LEVELS > 3 || (LB != 27 && LB != 18) || (UB != 27 && UB != 18)
+        || (RB != 27 && RB != 18)) begin : g_bad_preset
+      frame_buffer_needs_1_to_3_levels_and_codecs_dct27_or_dct18 bad_parameter ();
     end
   endgenerate
 
@@ -124,12 +129,8 @@ module frame_buffer (
   always @(posedge clk) begin
     if (begin_valid) ring_q <= begin_in;
     if (rst) begin
-      current_ring_q <= 1'b0;
-      key_ring_q <= 1'b0;
-      current_held_q <= 1'b0;
-      key_held_q <= 1'b0;
-      active_q <= 1'b0;
-      right_active_q <= 1'b0;
+      {current_ring_q, key_ring_q, current_held_q, key_held_q} <= 4'd0;
+      {active_q, right_active_q} <= 2'd0;
     end else begin
       if (commit) current_ring_q <= ring_q;
       if (key_valid) key_ring_q <= current_ring_q;
@@ -167,29 +168,34 @@ module frame_buffer (
       .m_first_1(first_1[0+:N_W])
   );
 
-  frame_ring #(
-      .FIRST(LEVEL1_FIRST),
-      .WORDS(LEVEL1_WORDS),
-      .N_W(N_W)
-  ) ring1 (
-      .clk(clk),
-      .rst(rst),
-      .cfg_blocks(blocks1),
-      .begin_valid(begin_valid),
-      .begin_ring(begin_in),
-      .commit_valid(commit),
-      .commit_ring(ring_q),
-      .s_valid(left1_valid && active_q),
-      .protect(protect),
-      .m_valid(writes[1]),
-      .m_overflow(no_room[1]),
-      .m_number(number1),
-      .m_done(done[1]),
-      .m_first_0(first_0[N_W+:N_W]),
-      .m_first_1(first_1[N_W+:N_W])
-  );
-
   generate
+    if (MAX_LEVELS > 1) begin : g_level1
+      frame_ring #(
+          .FIRST(0),
+          .WORDS(LEVEL1_WORDS),
+          .N_W(N_W)
+      ) ring1 (
+          .clk(clk),
+          .rst(rst),
+          .cfg_blocks(blocks1),
+          .begin_valid(begin_valid),
+          .begin_ring(begin_in),
+          .commit_valid(commit),
+          .commit_ring(ring_q),
+          .s_valid(left1_valid && active_q),
+          .protect(protect),
+          .m_valid(writes[1]),
+          .m_overflow(no_room[1]),
+          .m_number(number1),
+          .m_done(done[1]),
+          .m_first_0(first_0[N_W+:N_W]),
+          .m_first_1(first_1[N_W+:N_W])
+      );
+    end else begin : g_no_level1
+      assign {writes[1], no_room[1], done[1]} = 3'b001;
+      assign {number1, first_0[N_W+:N_W], first_1[N_W+:N_W]} = {(3 * N_W) {1'b0}};
+      wire unused_level1 = &{1'b0, left1_valid, blocks1};
+    end
     if (MAX_LEVELS > 2) begin : g_level2
       frame_ring #(
           .FIRST(LEVEL1_WORDS),
@@ -214,25 +220,24 @@ module frame_buffer (
       );
     end else begin : g_no_level2
       assign {writes[2], no_room[2], done[2]} = 3'b001;
-      assign number2 = {N_W{1'b0}};
-      assign first_0[2*N_W+:N_W] = {N_W{1'b0}};
-      assign first_1[2*N_W+:N_W] = {N_W{1'b0}};
+      assign {number2, first_0[2*N_W+:N_W], first_1[2*N_W+:N_W]} = {(3 * N_W) {1'b0}};
       wire unused_level2 = left2_valid;
     end
   endgenerate
 
-  reg [26:0] word0_q, word_right_q;
-  reg [17:0] word1_q, word2_q;
+  reg [LB-1:0] word0_q;
+  reg [UB-1:0] word1_q, word2_q;
+  reg [RB-1:0] word_right_q;
   reg [N_W-1:0] right_next_q, right_number_q;
   reg right_write_q, right_done_q;
   wire right_whole = right_next_q == blocks0;
   wire right_take = right_valid && right_active_q && !right_whole;
 
   always @(posedge clk) begin
-    word0_q <= left0_word;
-    word1_q <= left1_word;
-    if (left2_valid) word2_q <= left2_word;
-    word_right_q <= right_word;
+    word0_q <= left0_word[LB-1:0];
+    word1_q <= left1_word[UB-1:0];
+    if (left2_valid) word2_q <= left2_word[UB-1:0];
+    word_right_q <= right_word[RB-1:0];
     right_number_q <= right_next_q;
     right_write_q <= right_take && !rst;
     right_done_q <= right_whole && !begin_valid && !rst;
@@ -258,7 +263,7 @@ module frame_buffer (
   always @(posedge clk) waits_q <= (writes[2] || waits_q) && !granted[1] && !rst;
 
   wire [N_W-1:0] upper_number = second ? number2 : number1;
-  wire [17:0] upper_word = second ? word2_q : word1_q;
+  wire [UB-1:0] upper_word = second ? word2_q : word1_q;
 
   assign m_left_done = &done;
   assign m_right_done = right_done_q;
@@ -314,15 +319,15 @@ module frame_buffer (
     for (b = 0; b < 8; b = b + 1) begin : g_bank
       localparam [2:0] SELF = b;
       wire [A_W-1:0] address = b_address[A_W*b+:A_W];
-      wire [53:0] left_words;
-      wire [35:0] upper_words;
-      wire [26:0] right_read;
+      wire [2*LB-1:0] left_words;
+      wire [2*UB-1:0] upper_words;
+      wire [RB-1:0] right_read;
       wire [4:0] reads = b_valid[5*b+:5];
       genvar r;
       for (r = 0; r < 2; r = r + 1) begin : g_ring
         frame_bank #(
             .WORDS(LEFT_WORDS),
-            .BITS(27)
+            .BITS(LB)
         ) left (
             .clk(clk),
             .rst(rst),
@@ -331,25 +336,30 @@ module frame_buffer (
             .s_word(word0_q),
             .r_valid(reads[r]),
             .r_address(address),
-            .m_word(left_words[27*r+:27])
+            .m_word(left_words[LB*r+:LB])
         );
-        frame_bank #(
-            .WORDS(UPPER_WORDS),
-            .BITS(18)
-        ) upper (
-            .clk(clk),
-            .rst(rst),
-            .s_valid(upper_write && ring_q == r && upper_number[2:0] == SELF),
-            .s_address(upper_number[UPPER_BITS+2:3]),
-            .s_word(upper_word),
-            .r_valid(reads[2+r]),
-            .r_address(address[UPPER_BITS-1:0]),
-            .m_word(upper_words[18*r+:18])
-        );
+        if (MAX_LEVELS > 1) begin : g_upper
+          frame_bank #(
+              .WORDS(UPPER_WORDS),
+              .BITS(UB)
+          ) upper (
+              .clk(clk),
+              .rst(rst),
+              .s_valid(upper_write && ring_q == r && upper_number[2:0] == SELF),
+              .s_address(upper_number[UPPER_BITS+2:3]),
+              .s_word(upper_word),
+              .r_valid(reads[2+r]),
+              .r_address(address[UPPER_BITS-1:0]),
+              .m_word(upper_words[UB*r+:UB])
+          );
+        end else begin : g_no_upper
+          assign upper_words[UB*r+:UB] = {UB{1'b0}};
+          wire unused_reads = reads[2+r];
+        end
       end
       frame_bank #(
           .WORDS(RIGHT_WORDS),
-          .BITS(27)
+          .BITS(RB)
       ) right (
           .clk(clk),
           .rst(rst),
@@ -361,8 +371,9 @@ module frame_buffer (
           .m_word(right_read)
       );
       always @(posedge clk)
-        words_q[27*b+:27] <= left_words[26:0] | left_words[53:27] | right_read
-            | {9'd0, upper_words[17:0] | upper_words[35:18]};
+        words_q[27*b+:27] <= {{(27 - LB) {1'b0}}, left_words[0+:LB] | left_words[LB+:LB]}
+            | {{(27 - UB) {1'b0}}, upper_words[0+:UB] | upper_words[UB+:UB]}
+            | {{(27 - RB) {1'b0}}, right_read};
     end
   endgenerate
 
@@ -379,7 +390,8 @@ module frame_buffer (
   end
   assign count_reads = {right_d, upper_d, left_d};
 
-  wire unused = &{1'b0, sixteenths[14], blocks_q[17:N_W], cfg_width[3:0], cfg_height[3:0], upper_number, granted[0]};
+  wire unused = &{1'b0, sixteenths[14], blocks_q[17:N_W], cfg_width[3:0], cfg_height[3:0], upper_number,
+                  upper_word, granted[0], left0_word, left1_word, left2_word, right_word};
 
 endmodule
 

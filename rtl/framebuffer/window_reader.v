@@ -64,6 +64,7 @@ module window_reader #(
   localparam [1:0] KEY = 2'd0, RIGHT = 2'd2;
   localparam [N_W:0] NONE = {(N_W + 1) {1'b0}};
   localparam LEVEL2_IN_BANK = UPPER_WORDS - LEVEL1_WORDS;  // 0 where there is no level 2
+  localparam SHORT = 18;  // bits of a word of dct18
 
   generate
     if (A_W != N_W - 3 || A_W < LEFT_BITS || A_W < RIGHT_BITS || A_W < UPPER_BITS) begin : g_bad_width
@@ -202,7 +203,10 @@ module window_reader #(
 
   always @(posedge clk) begin
     {turn5_q, turn4_q, turn3_q} <= {turn4_q, turn3_q, raw_q[0]};
-    short_q <= {short_q[2:0], upper};
+    short_q <= {
+      short_q[2:0],
+      memory_q[1] ? RIGHT_WORD_BITS == SHORT : upper ? UPPER_WORD_BITS == SHORT : LEFT_WORD_BITS == SHORT
+    };
   end
 
   assign m0_valid = valid_q[8] && !client_q[8];

@@ -108,6 +108,9 @@ module image_path #(
   wire left_valid, left_ready, left_user, left_last, right_pixel, right_user;
   wire [7:0] left_data, right_data;
   wire frame_begin, begin_right, left_done, right_done, paused;
+  // A keyframe is stored when its last candidate is, too; in other frames none is looked for to the end.
+  wire corners_done;
+  reg finding_q;
   reg [5:0] quiet_q;  // cycles without a pixel of any level, up to 32
   wire quiet = quiet_q[5];
 
@@ -142,7 +145,7 @@ module image_path #(
       .busy(busy),
       .stall(stall || !quiet),
       .right_free(!stereo_pending),
-      .left_done(left_done),
+      .left_done(left_done && (corners_done || !finding_q)),
       .right_done(right_done || undue),
       .overflow(overflow),
       .commit(commit),
@@ -165,6 +168,10 @@ module image_path #(
   );
   assign take = frame_begin || skip_in;
   wire left_pixel = left_valid && left_ready;
+  always @(posedge clk) begin
+    if (rst || undue) finding_q <= 1'b0;
+    else if (left_pixel && left_user) finding_q <= 1'b1;
+  end
 
   // ======== pyramid, encoders, corners ========
   wire level1_valid, level1_ready, level1_user, level1_last, level2_valid;
@@ -182,24 +189,6 @@ module image_path #(
   wire [10:0] width1 = {1'b0, cfg_width[10:1]};
   wire [10:0] height1 = {1'b0, cfg_height[10:1]};
 
-  pyramid #(
-      .MAX_WIDTH(MAX_WIDTH)
-  ) halve0 (
-      .clk(clk),
-      .rst(rst),
-      .cfg_width(cfg_width),
-      .cfg_height(cfg_height),
-      .s_axis_tvalid(left_valid),
-      .s_axis_tready(left_ready),
-      .s_axis_tdata(left_data),
-      .s_axis_tuser(left_user),
-      .s_axis_tlast(left_last),
-      .m_axis_tvalid(level1_valid),
-      .m_axis_tready(level1_ready),
-      .m_axis_tdata(level1_data),
-      .m_axis_tuser(level1_user),
-      .m_axis_tlast(level1_last)
-  );
   wire [17:0] unused_block0, unused_block1, unused_block2, unused_block_right;
   codec_encoder #(
       .BITS(LB),
@@ -216,22 +205,50 @@ module image_path #(
       .m_column(unused_block0[8:0]),
       .m_row(unused_block0[17:9])
   );
-  codec_encoder #(
-      .BITS(UB),
-      .MAX_WIDTH(MAX_WIDTH / 2)
-  ) encode1 (
-      .clk(clk),
-      .rst(rst),
-      .cfg_width(width1),
-      .s_valid(level1_valid && level1_ready),
-      .s_data(level1_data),
-      .s_user(level1_user),
-      .m_valid(left1_valid),
-      .m_word(left1_word),
-      .m_column(unused_block1[8:0]),
-      .m_row(unused_block1[17:9])
-  );
   generate
+    if (MAX_LEVELS > 1) begin : g_level1
+      pyramid #(
+          .MAX_WIDTH(MAX_WIDTH)
+      ) halve0 (
+          .clk(clk),
+          .rst(rst),
+          .cfg_width(cfg_width),
+          .cfg_height(cfg_height),
+          .s_axis_tvalid(left_valid),
+          .s_axis_tready(left_ready),
+          .s_axis_tdata(left_data),
+          .s_axis_tuser(left_user),
+          .s_axis_tlast(left_last),
+          .m_axis_tvalid(level1_valid),
+          .m_axis_tready(level1_ready),
+          .m_axis_tdata(level1_data),
+          .m_axis_tuser(level1_user),
+          .m_axis_tlast(level1_last)
+      );
+      codec_encoder #(
+          .BITS(UB),
+          .MAX_WIDTH(MAX_WIDTH / 2)
+      ) encode1 (
+          .clk(clk),
+          .rst(rst),
+          .cfg_width(width1),
+          .s_valid(level1_valid && level1_ready),
+          .s_data(level1_data),
+          .s_user(level1_user),
+          .m_valid(left1_valid),
+          .m_word(left1_word),
+          .m_column(unused_block1[8:0]),
+          .m_row(unused_block1[17:9])
+      );
+    end else begin : g_no_level1
+      assign left_ready = 1'b1;
+      assign {level1_valid, level1_user, level1_last} = 3'd0;
+      assign level1_data = 8'd0;
+      assign left1_valid = 1'b0;
+      assign left1_word = {UB{1'b0}};
+      assign unused_block1 = 18'd0;
+      wire unused_level = &{1'b0, left_last, width1, level1_data, level1_ready, level1_user};
+    end
     if (MAX_LEVELS > 2) begin : g_level2
       wire level2_user, unused_last;
       pyramid #(
@@ -274,7 +291,7 @@ module image_path #(
       assign left2_valid = 1'b0;
       assign left2_word = {UB{1'b0}};
       assign unused_block2 = 18'd0;
-      wire unused_level = &{1'b0, level1_last, height1};
+      wire unused_level = &{1'b0, level1_last, height1, level2_data};
     end
   endgenerate
   codec_encoder #(
@@ -293,7 +310,6 @@ module image_path #(
       .m_row(unused_block_right[17:9])
   );
 
-  wire unused_corners_done;
   corners #(
       .MAX_WIDTH(MAX_WIDTH),
       .SCORE_W(SW),
@@ -311,7 +327,7 @@ module image_path #(
       .s_valid(left_pixel && !undue),
       .s_data(left_data),
       .s_user(left_user),
-      .m_done(unused_corners_done),
+      .m_done(corners_done),
       .read_address(candidate_address),
       .read_data(candidate)
   );
@@ -334,13 +350,13 @@ module image_path #(
       .m_left_done(left_done),
       .m_right_done(right_done),
       .left0_valid(left0_valid),
-      .left0_word(left0_word),
+      .left0_word({{(27 - LB) {1'b0}}, left0_word}),
       .left1_valid(left1_valid),
-      .left1_word(left1_word),
+      .left1_word({{(27 - UB) {1'b0}}, left1_word}),
       .left2_valid(left2_valid),
-      .left2_word(left2_word),
+      .left2_word({{(27 - UB) {1'b0}}, left2_word}),
       .right_valid(right_word_valid),
-      .right_word(right_word),
+      .right_word({{(27 - RB) {1'b0}}, right_word}),
       .r0_valid(k_r_valid),
       .r0_ready(k_r_ready),
       .r0_buffer(k_r_buffer),

@@ -7,8 +7,9 @@
 // Memory:     two lines of scores; ROWS x COLS candidates of SCORE_W + 2 TILE_BITS bits.
 // Latency:    a row, a pixel and 4 cycles. Throughput: one score a cycle; no backpressure.
 // Frames:     s_start (with the frame's first pixel, before any score) clears the candidates; the
-//             scores must not begin within ROWS x COLS cycles of it. m_done: no score can come any
-//             more that matters.
+//             scores must not begin within ROWS x COLS cycles of it. Those of a frame end at (width - 4,
+//             height - 4), as corner_scores.v gives them; m_done: that one is behind us. Before it, what is
+//             read may be that of the stream.
 `default_nettype none
 
 module tile_candidates #(
@@ -51,6 +52,7 @@ module tile_candidates #(
   localparam TW = $clog2(TILES);
   localparam WORD = SCORE_W + 2 * TILE_BITS;
   localparam [SIZE_W-1:0] ONE = {{(SIZE_W - 1) {1'b0}}, 1'b1};
+  localparam [SIZE_W-1:0] FAR = ONE + ONE + ONE + ONE;
   localparam [TW-1:0] T_ONE = {{(TW - 1) {1'b0}}, 1'b1};
   localparam [TW-1:0] T_LAST = TILES[TW-1:0] - T_ONE;
   localparam [TW-1:0] T_COLS = COLS[TW-1:0];
@@ -150,14 +152,14 @@ module tile_candidates #(
 
   // One read port: the stream while a frame comes, the reader after m_done.
   reg done_q;
+  reg [2:0] last_q;  // the last score of a frame: behind the stages a, b and c
   wire streaming = b_valid_q && inside;
   wire [TW-1:0] port_address = streaming ? base + column : read_address;
   always @(posedge clk) begin
     word_q <= tiles_mem[port_address];
+    last_q <= rst ? 3'd0 : {last_q[1:0], s_valid && s_u == cfg_width - FAR && s_v == cfg_height - FAR};
     if (rst || s_start) done_q <= 1'b0;
-    else if (c_valid_q && c_leave_q && b_v_q >= cfg_height - cfg_border - ONE &&
-             b_u_q >= cfg_width - cfg_border - ONE)
-      done_q <= 1'b1;
+    else if (last_q[2] && !clear_q) done_q <= 1'b1;
   end
 
   assign read_data = word_q;

@@ -134,6 +134,13 @@ module track_path #(
   localparam IW = ITERATION_BITS;
   localparam KNOTS = STEREO_SEGMENTS + 1;
   localparam SW = CORNER_SCORE_BITS;
+
+  generate
+    if (IW > 4 || KNOTS > 5) begin : g_bad_preset
+      track_path_takes_15_iterations_and_4_segments_at_most bad_parameter ();
+    end
+  endgenerate
+
   localparam TILE_SIDE_BITS = $clog2(TILE_PX);
   // Steps of keyframe.v, and which pass has the table's ports
   localparam FOLLOW = 0, MONO = 1, ADD = 2, MATCH = 3, STEREO = 4, KEY = 5, OUT = 6;
@@ -709,9 +716,12 @@ module track_path #(
   wire [19:0] sk_u;
   wire [63:0] sk_warp;
   wire [2:0] sk_pieces;
-  wire [KNOTS*19-1:0] sk_knots_u, sk_knots_v;
-  wire [(KNOTS-1)*13-1:0] sk_slopes;
+  wire [94:0] sk_knots_u, sk_knots_v;  // of 5; the tracker takes the first KNOTS of them
+  wire [51:0] sk_slopes;
   wire [3*IW-1:0] k_iterations;
+  wire [5:0] iterations0 = {{(6 - IW) {1'b0}}, k_iterations[0+:IW]};
+  wire [5:0] iterations1 = {{(6 - IW) {1'b0}}, k_iterations[IW+:IW]};
+  wire [5:0] iterations2 = {{(6 - IW) {1'b0}}, k_iterations[2*IW+:IW]};
   assign fk_ready = klt_ready && !matching;
   assign fk_done = klt_valid && !matching;
 
@@ -741,9 +751,9 @@ module track_path #(
       .s_v(fk_v),
       .s_warp(matching ? sk_warp : fk_warp),
       .s_pieces(sk_pieces),
-      .s_knots_u(sk_knots_u),
-      .s_knots_v(sk_knots_v),
-      .s_slopes(sk_slopes),
+      .s_knots_u(sk_knots_u[0+:KNOTS*19]),
+      .s_knots_v(sk_knots_v[0+:KNOTS*19]),
+      .s_slopes(sk_slopes[0+:(KNOTS-1)*13]),
       .m_valid(klt_valid),
       .m_ready(matching ? sk_result_ready : fk_done_ready),
       .m_u(found_u),
@@ -811,7 +821,7 @@ module track_path #(
       .k_found_u(found_u),
       .k_found_v(found_v),
       .k_status(k_status),
-      .k_iterations(k_iterations[IW-1:0]),
+      .k_iterations(iterations0[3:0]),
       .pa_valid(pa_valid),
       .pa_ready(pa_ready),
       .pa_op(pa_op),
@@ -838,14 +848,13 @@ module track_path #(
 
   // ======== for the counters ========
   assign active = active_q;
-  wire [5:0] iterations0 = {{(6 - IW) {1'b0}}, k_iterations[0+:IW]};
-  wire [5:0] iterations1 = {{(6 - IW) {1'b0}}, k_iterations[IW+:IW]};
-  wire [5:0] iterations2 = {{(6 - IW) {1'b0}}, k_iterations[2*IW+:IW]};
   assign count_iterations = fk_done && fk_done_ready ? iterations0 + iterations1 + iterations2 : 6'd0;
   assign count_points = {1'b0, pu_valid && pu_ready} + {1'b0, pb_valid && pb_ready};
   assign count_stereo_columns = match_valid && match_ready ? match_columns : 8'd0;
   assign count_stereo_iterations = match_valid && match_ready ? match_iterations : 4'd0;
   assign event_table = {|t_w_valid && w_ready, |t_r_valid};
+
+  wire unused_beyond = &{1'b0, sk_knots_u, sk_knots_v, sk_slopes, iterations0[5:4]};
 
 endmodule
 

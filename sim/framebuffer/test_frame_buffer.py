@@ -24,15 +24,35 @@ KEY, CURRENT, RIGHT = 0, 1, 2
 LATENCY = 9  # to the answer, of client 0 to its first quarter
 BLOCKS = (8, 1)  # of an answer
 PARTS = (4, 1)  # in which it comes
-CODECS = ("dct27", "dct18", "dct18")
+PLACES = ("left", "upper", "right")  # that have a codec each
+BUILT = "dct27/dct18/dct27"  # of these, in the presets
 Pyramid = tuple[np.ndarray, ...]
 Request = tuple[int, int, int, int]  # buffer, level, column, row
 
 
+def _changes(codecs: str, levels: int, height: int, width: int) -> tuple[str, ...]:
+    """Return the settings that give a chip of the tiny preset these codecs, levels and sizes."""
+    named = zip(PLACES, codecs.split("/"), strict=True)
+    return (
+        *(f"hw.codec_{place}={name}" for place, name in named),
+        *(
+            f"{place}.{name}={levels}"
+            for place, name in (("frontend", "levels"), ("hw", "max_levels"))
+        ),
+        f"hw.max_height={height}",
+        f"hw.max_width={width}",
+    )
+
+
 def _sizes(preset: str) -> dict[str, int]:
-    """Return the plain numbers of a preset's vio_params.vh."""
+    """Return the plain numbers of this run's vio_params.vh; preset "changed": of `_changes`."""
     sizes = {}
-    for line in params_header(None if preset == "default" else preset).read_text().splitlines():
+    if preset == "changed":
+        levels = int(str(cocotb.plusargs["levels"]))
+        header = params_header("tiny", _changes(_codecs(), levels, *_size()))
+    else:
+        header = params_header(None if preset == "default" else preset)
+    for line in header.read_text().splitlines():
         words = line.split()
         if words[:1] == ["localparam"] and words[3].rstrip(";").isdigit():
             sizes[words[1]] = int(words[3].rstrip(";"))
@@ -63,8 +83,9 @@ class Frame:
 
     def __init__(self, height: int, width: int, levels: int, seed: int) -> None:
         pyramid = build_pyramid(_image(height, width, 2 * seed), levels)
-        codecs = [get_codec(name) for name in CODECS[:levels]]
-        right, codec = _image(height, width, 2 * seed + 1), get_codec("dct27")
+        left, upper, codec = map(get_codec, _codecs().split("/"))
+        codecs = [left, *[upper] * (levels - 1)]
+        right = _image(height, width, 2 * seed + 1)
         self.words = [
             codec.encode(image).reshape(-1) for codec, image in zip(codecs, pyramid, strict=True)
         ]
@@ -318,6 +339,11 @@ def _size() -> tuple[int, int]:
     return int(str(cocotb.plusargs["height"])), int(str(cocotb.plusargs["width"]))
 
 
+def _codecs() -> str:
+    """Return the codecs of this run, by place."""
+    return str(cocotb.plusargs["codecs"])
+
+
 def _count() -> int:
     return int(str(cocotb.plusargs["frames"]))
 
@@ -401,8 +427,10 @@ async def a_frame_that_comes_while_the_tracker_reads_fills_spare_rows_only(dut) 
 
 async def _end_of_reading(bench: Bench) -> None:
     """Wait for half of the spare rows; let the clients stop, and say that the tracker is done."""
-    enough = bench.written[1] + min(bench.spare(level) for level in range(1, bench.levels)) // 2
-    while bench.written[1] < enough:
+    place = min(bench.levels - 1, 1)  # of the coarser levels, if there are any
+    spare = min(bench.spare(level) for level in range(place, bench.levels))
+    enough = bench.written[place] + spare // 2
+    while bench.written[place] < enough:
         await RisingEdge(bench.dut.clk)
     bench.share = (0.0, 0.0)
     for _ in range(LATENCY + 5):
@@ -495,8 +523,28 @@ async def what_was_forgotten_or_reset_protects_nothing(dut) -> None:
 @pytest.mark.parametrize("simulator", simulators())
 def test_frame_buffer_of_the_tiny_preset(simulator: str) -> None:
     """Two levels, images of full size."""
-    plusargs = {"preset": "tiny", "height": 64, "width": 96, "frames": 14}
+    plusargs = {"preset": "tiny", "codecs": BUILT, "height": 64, "width": 96, "frames": 14}
     simulate("frame_buffer", __name__, preset="tiny", plusargs=plusargs, simulator=simulator)
+
+
+# Codecs, levels, height, width, frames: each codec in each place, one level (full images have
+# three), each bit of a width.
+OTHERS = (
+    ("dct18/dct18/dct18", 1, 32, 1024, 5),
+    ("dct18/dct27/dct27", 2, 32, 912, 5),
+    ("dct27/dct27/dct18", 2, 64, 96, 14),
+)
+
+
+@needs_simulator
+@pytest.mark.parametrize(("codecs", "levels", "height", "width", "frames"), OTHERS)
+def test_frame_buffer_of_other_chips(
+    codecs: str, levels: int, height: int, width: int, frames: int
+) -> None:
+    plusargs = {"preset": "changed", "codecs": codecs, "levels": levels, "height": height,
+                "width": width, "frames": frames}  # fmt: skip
+    changes = _changes(codecs, levels, height, width)
+    simulate("frame_buffer", __name__, preset="tiny", changes=changes, plusargs=plusargs)
 
 
 @needs_simulator
@@ -504,7 +552,7 @@ def test_frame_buffer_of_the_tiny_preset(simulator: str) -> None:
 @pytest.mark.parametrize("simulator", simulators()[:1])  # takes minutes in an interpreter
 def test_frame_buffer_of_the_default_preset(simulator: str) -> None:
     """Three levels, images of full size: banks in two parts, frames across the ends of rings."""
-    plusargs = {"preset": "default", "height": 480, "width": 752, "frames": 3}
+    plusargs = {"preset": "default", "codecs": BUILT, "height": 480, "width": 752, "frames": 3}
     only = "frames_come_back|spare_rows_only"
     simulate("frame_buffer", __name__, plusargs=plusargs, only=only, simulator=simulator)
 

@@ -51,8 +51,8 @@ def make_formats(base: Config, sizes: Sequence[str], rates: Sequence[int]) -> li
     steps = [1, *sorted({rate for rate in rates if rate != 1})]
     of_rate = tuple({} if step == 1 else {"dataset.every": step} for step in steps)
     knobs = [
-        Knob("size", "dataset.binning, dataset.crop", named, len(named), tuple(of_size)),
-        Knob("every", "dataset.every", tuple(steps), len(steps), of_rate),
+        Knob("size", "dataset.binning, dataset.crop", named, (True,) * len(named), tuple(of_size)),
+        Knob("every", "dataset.every", tuple(steps), (True,) * len(steps), of_rate),
     ]
     for point in every_format(knobs):
         configure(base, knobs, point)

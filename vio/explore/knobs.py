@@ -16,6 +16,7 @@ from typing import Any
 from vio.config import Config, config_from_dict
 from vio.errors import VioError
 from vio.fixed.codec import LAYOUTS, get_codec
+from vio.hw.registers.driver import CODECS
 from vio.settings import Real, Whole, Word, kind_of
 
 Point = tuple[int, ...]  # an index into each knob's values
@@ -36,14 +37,15 @@ class Step:
 class Recipe:
     """Hold a knob's name, its setting, its step (None: a codec), and what moves with it.
 
-    built: down (or up) to which value today's Verilog takes it (sim/test_explore.py); None: it has
-    only the base's value, and a further one is known to the golden model alone.
+    built: down (or up) to which value today's Verilog takes it, or the words that it takes
+    (sim/test_explore.py); None: it has only the base's value, and a further one is known to the
+    golden model alone.
     """
 
     name: str
     key: str
     step: Step | None
-    built: float | None
+    built: float | tuple[str, ...] | None
     linked: Linked = lambda config, value: {}
 
 
@@ -51,13 +53,13 @@ class Recipe:
 class Knob:
     """Hold a knob: its name, its setting, and what each of its values sets, the costliest first.
 
-    built: how many of the values, from the first one on, today's Verilog takes.
+    built: for each value, whether today's Verilog takes it.
     """
 
     name: str
     key: str
     values: tuple[Any, ...]
-    built: int
+    built: tuple[bool, ...]
     overrides: tuple[Overrides, ...]
 
 
@@ -78,21 +80,21 @@ def _stereo_range(config: Config, segments: int) -> Overrides:
 RECIPES = (
     Recipe("tracks", "frontend.max_tracks", Step(add=-20, end=40), 40, _bound("max_tracks")),
     Recipe("window", "frontend.window", Step(add=-2, end=7), 7, _bound("max_window")),
-    Recipe("levels", "frontend.levels", Step(add=-1, end=2), None, _bound("max_levels")),
-    Recipe("iterations", "frontend.max_iterations", Step(times=0.8, end=2), 8,
+    Recipe("levels", "frontend.levels", Step(add=-1), 1, _bound("max_levels")),
+    Recipe("iterations", "frontend.max_iterations", Step(times=0.8, end=2), 2,
            _bound("max_iterations")),
     Recipe("stop", "frontend.step_px", Step(times=2, end=0.16), 0.16),
     Recipe("hypotheses", "frontend.ransac_hypotheses", Step(times=0.5, end=8), 8,
            _bound("max_hypotheses")),
-    Recipe("codec_left", "hw.codec_left", None, None),
-    Recipe("codec_upper", "hw.codec_upper", None, None),
-    Recipe("codec_right", "hw.codec_right", None, None),
+    Recipe("codec_left", "hw.codec_left", None, CODECS),
+    Recipe("codec_upper", "hw.codec_upper", None, CODECS),
+    Recipe("codec_right", "hw.codec_right", None, CODECS),
     Recipe("spare_rows", "hw.spare_rows", Step(add=-8), 0),
     Recipe("stereo_width", "frontend.stereo_half_width", Step(add=-2, end=5), 5,
            lambda config, value: {"hw.max_stereo_width": 2 * value + 1}),
     Recipe("stereo_height", "frontend.stereo_half_height", Step(add=-1), 2,
            lambda config, value: {"hw.max_stereo_height": 2 * value + 1}),
-    Recipe("stereo_range", "hw.stereo_segments", Step(add=-1, end=2), None, _stereo_range),
+    Recipe("stereo_range", "hw.stereo_segments", Step(add=-1, end=2), 2, _stereo_range),
     Recipe("tile", "hw.tile_px", Step(times=2, end=32), 32),
     Recipe("distance", "frontend.min_distance_px", Step(add=4, end=30), 30),
     Recipe("keyframe_age", "keyframe.max_age_s", Step(add=0.25, end=2.0), 2.0),
@@ -145,19 +147,22 @@ def _knob(base: Config, recipe: Recipe, buildable: bool) -> Knob:
         values = _steps(start, kind, recipe.step)
     built = _built(values, recipe)
     if buildable:
-        values = values[:built]
+        values = [v for v, takes in zip(values, built, strict=True) if takes]
+        built = (True,) * len(values)
     # The first value sets nothing: it is the base, with hardware as large as the base has it.
     overrides = [{}, *({recipe.key: v, **recipe.linked(base, v)} for v in values[1:])]
     return Knob(recipe.name, recipe.key, tuple(values), built, tuple(overrides))
 
 
-def _built(values: Sequence[Any], recipe: Recipe) -> int:
-    """Return how many values, from the first one on, lie within what the Verilog takes."""
-    if recipe.built is None or recipe.step is None:
-        return 1
+def _built(values: Sequence[Any], recipe: Recipe) -> tuple[bool, ...]:
+    """Return of each value whether the Verilog takes it; it takes the first one, the preset's."""
+    built, further = recipe.built, values[1:]
+    if built is None:
+        return True, *(False for _ in further)
+    if isinstance(built, tuple):
+        return True, *(v in built for v in further)
     rises = values[-1] > values[0]
-    within = (v <= recipe.built if rises else v >= recipe.built for v in values[1:])
-    return 1 + sum(within)
+    return True, *(v <= built if rises else v >= built for v in further)
 
 
 def _codecs(start: str) -> list[str]:
@@ -210,7 +215,7 @@ def values_of(knobs: Sequence[Knob], point: Point) -> dict[str, Any]:
 
 def is_buildable(knobs: Sequence[Knob], point: Point) -> bool:
     """Return whether today's Verilog takes all values of a point."""
-    return all(index < knob.built for knob, index in zip(knobs, point, strict=True))
+    return all(knob.built[index] for knob, index in zip(knobs, point, strict=True))
 
 
 def base_of(knobs: Sequence[Knob]) -> Point:

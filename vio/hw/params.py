@@ -100,11 +100,10 @@ def sizes(config: Config) -> list[Param]:
         *_limits(config, g.tiles[0] * g.tiles[1]),
         Param("BANKS", BANKS, "of a frame buffer"),
     ]
-    shared = get_codec(hw.codec_left).bits == get_codec(hw.codec_upper).bits
-    rings = [0, 0]  # words of a bank: full resolution and what shares its banks; the rest
+    rings = [0, 0]  # words of a bank: full resolution; the other levels
     for level, (columns, rows) in enumerate(g.blocks):
         words = -(-columns * (rows + g.spare_rows[level]) // BANKS)
-        ring = 0 if shared or level == 0 else 1
+        ring = min(level, 1)
         params += [
             Param(f"LEVEL{level}_WIDTH", g.widths[level]),
             Param(f"LEVEL{level}_HEIGHT", g.heights[level]),
@@ -115,12 +114,13 @@ def sizes(config: Config) -> list[Param]:
             Param(f"LEVEL{level}_FIRST", rings[ring], "its first word there"),
         ]
         rings[ring] += words
+    if hw.max_levels == 1:  # the reader has the sizes of a second one in any case
+        params.append(Param("LEVEL1_WORDS", 0))
     return [
         *params,
-        Param("LEVELS_SHARE_BANKS", int(shared), "coarser levels have words of the same width"),
         Param("LEFT_WORDS", rings[0], "in a bank of a left ring"),
         Param("LEFT_BITS", index_bits(rings[0]), "of its address"),
-        Param("UPPER_WORDS", rings[1], "in a bank of the coarser levels' own ring"),
+        Param("UPPER_WORDS", rings[1], "in a bank of the coarser levels' ring"),
         Param("UPPER_BITS", index_bits(rings[1]), "of its address"),
         Param("RIGHT_WORDS", -(-g.blocks[0][0] * g.blocks[0][1] // BANKS), "in a bank"),
         Param("RIGHT_BITS", index_bits(-(-g.blocks[0][0] * g.blocks[0][1] // BANKS))),

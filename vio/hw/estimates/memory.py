@@ -127,7 +127,7 @@ def _frame_buffers(config: Config, g: Geometry) -> list[Memory]:
     """Return the two rings of the left pyramid and the right image, if there is one.
 
     Block (row, column) of a level lies in bank (row * columns + column) mod 8: no bank is
-    padded. Levels whose words have equal bits share banks.
+    padded. The coarser levels have banks of their own, also where their words are as long.
     """
     hw, group = config.hw, "frame buffers"
     bits = [get_codec(hw.codec_left if level == 0 else hw.codec_upper).bits for level in range(2)]
@@ -143,8 +143,8 @@ def _frame_buffers(config: Config, g: Geometry) -> list[Memory]:
         BANKS,
     )
     rights = [] if config.dataset.mono else [right]
-    if bits[0] == bits[1] or hw.max_levels == 1:
-        return [Memory(LEFT, group, sum(ring), bits[0], 2 * BANKS), *rights]
+    if hw.max_levels == 1:
+        return [Memory(LEFT, group, ring[0], bits[0], 2 * BANKS), *rights]
     return [
         Memory(LEFT, group, ring[0], bits[0], 2 * BANKS),
         Memory(UPPER, group, sum(ring[1:]), bits[1], 2 * BANKS),
