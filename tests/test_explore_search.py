@@ -11,6 +11,7 @@ from vio.explore.cost import OBJECTIVES
 from vio.explore.evaluate import OverBudget, clip_lengths
 from vio.explore.knobs import base_of
 from vio.explore.netadapt import FIRST_STEP, STOP_RATIO, candidates, halving, netadapt
+from vio.explore.refine import by_model, refine, swaps
 from vio.explore.sampler import sample
 from vio.explore.store import open_store
 
@@ -121,3 +122,75 @@ def test_the_sampler_gives_the_same_points_for_a_seed_in_whatever_order_runs_end
             pause = evaluator.default().costs.pause_cycles
             assert all(e.costs.pause_cycles <= pause for e in found if e.costs)
     assert points[0] == points[1] != points[2]
+
+
+def test_swaps_give_back_what_a_greedy_step_took_in_vain(tmp_path: Path) -> None:
+    """From few tracks, which save little memory, to more of them with a smaller window."""
+    with open_store(tmp_path) as store:
+        evaluator = make_evaluator(tmp_path, store, budget=60)
+        default = evaluator.default()
+        evaluator.prepare()
+        start = evaluator.evaluate([(6, 0, 0, 0, 0)], 8.0)[0]  # 1.48 times the error
+        assert start.costs.kib < default.costs.kib
+        moves = refine(evaluator, "kib", 50, most_ratio=1.5)
+        assert moves
+        before = start
+        for move in moves:
+            e = move.evaluation
+            changed = [
+                (knob.name, a, b)
+                for knob, a, b in zip(evaluator.knobs, before.point, e.point, strict=True)
+                if a != b
+            ]
+            assert e.costs.kib < before.costs.kib
+            assert e.ratio <= 1.5
+            assert " ".join(name for name, _, _ in changed) == move.knob
+            before = e
+        assert before.point[0] < start.point[0]
+        assert before.point[1] > start.point[1]
+        assert before.costs.pause_cycles <= default.costs.pause_cycles
+
+
+def test_a_swap_raises_one_knob_at_most_and_reaches_its_cost(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        evaluator = make_evaluator(tmp_path, store, budget=60)
+        evaluator.prepare()
+        current = evaluator.evaluate([(3, 1, 2, 0, 1)], 8.0)[0]
+        target = 0.97 * current.costs.cycles_worst
+        points = swaps(evaluator, current, "cycles_worst", target)
+        assert points
+        assert len(set(points)) == len(points)
+        for point in points:
+            steps = [b - a for a, b in zip(current.point, point, strict=True)]
+            assert sum(s > 0 for s in steps) == 1
+            assert sum(s < 0 for s in steps) <= 1
+            assert point not in evaluator.points
+        assert any(min(b - a for a, b in zip(current.point, p, strict=True)) < 0 for p in points)
+        assert all(e.costs.cycles_worst <= target for e in evaluator.evaluate(points[:20], 8.0)
+                   if e.costs)  # fmt: skip
+
+
+def test_the_model_puts_those_first_that_lose_least(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        evaluator = make_evaluator(tmp_path, store, budget=60)
+        evaluator.prepare()
+        known = [tuple(2 * (i == k) for i in range(5)) for k in range(5)] + [(1, 1, 1, 1, 1)]
+        evaluator.evaluate(known, 8.0)
+        points = [(5, 0, 0, 0, 0), (0, 3, 0, 0, 0), (0, 0, 0, 3, 0), (0, 0, 3, 0, 0)]
+        ordered = by_model(evaluator, points)
+        ratios = [e.ratio for e in evaluator.evaluate(ordered, 8.0)]
+        assert ordered[0] == (0, 0, 0, 3, 0)  # spare rows change no error
+        assert ratios == sorted(ratios)
+        assert by_model(evaluator, list(reversed(points))) == ordered
+
+
+def test_refining_ends_with_its_budget(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        evaluator = make_evaluator(tmp_path, store, budget=60)
+        evaluator.prepare()
+        evaluator.evaluate([(4, 0, 0, 0, 0)], 8.0)
+        before = len(evaluator.points)
+        refine(evaluator, "kib", 3, most_ratio=1.5)
+        assert len(evaluator.points) <= before + 3
+        refine(evaluator, "kib", 100, most_ratio=1.0)  # only the default is that good: in vain
+        assert len(evaluator.points) <= 60

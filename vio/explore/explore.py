@@ -14,6 +14,7 @@ from vio.explore.evaluate import Case, Evaluation, Evaluator
 from vio.explore.formats import every_format, make_formats
 from vio.explore.knobs import Knob, is_buildable, make_knobs, values_of
 from vio.explore.netadapt import Move, netadapt
+from vio.explore.refine import refine
 from vio.explore.results import (
     FORMATS_TABLE,
     RECORD,
@@ -129,6 +130,9 @@ def _search(plan: Plan, evaluator: Evaluator) -> list[dict[str, Any]]:
         # What one objective leaves of its share goes to the next ones.
         share = -(-evaluator.remaining // (len(plan.objectives) - k))
         moves += netadapt(evaluator, OBJECTIVES[word], share)
+    for k, word in enumerate(plan.objectives):
+        share = -(-evaluator.remaining // (len(plan.objectives) - k))
+        moves += refine(evaluator, OBJECTIVES[word], share, plan.most_ratio)
     return [_move(evaluator, move) for move in moves]
 
 

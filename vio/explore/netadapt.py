@@ -102,14 +102,22 @@ def _changed(evaluator: Evaluator, before: Point, after: Point) -> str:
 
 
 def candidates(
-    evaluator: Evaluator, current: Evaluation, objective: str, target: float
+    evaluator: Evaluator,
+    near: Evaluation,
+    objective: str,
+    target: float,
+    start: Point | None = None,
 ) -> list[Point]:
-    """Return a point a knob: its first value from here on whose expected cost is at most target."""
+    """Return a point a knob: its first value from here on whose expected cost is at most target.
+
+    start: where `here` is, if not at `near`, from whose work the costs are expected.
+    """
     found = []
+    here = near.point if start is None else start
     for position, knob in enumerate(evaluator.knobs):
-        for index in range(current.point[position] + 1, len(knob.values)):
-            point = moved(current.point, position, index)
-            expected = evaluator.expected(point, current)
+        for index in range(here[position] + 1, len(knob.values)):
+            point = moved(here, position, index)
+            expected = evaluator.expected(point, near)
             if expected is not None and getattr(expected, objective) <= target:
                 found.append(point)
                 break
