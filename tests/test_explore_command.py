@@ -16,6 +16,7 @@ from tests.run_folders import needs_plotly
 from vio import cli
 from vio.commands.explore import verified_text
 from vio.config import Config, load_config
+from vio.errors import VioError
 from vio.exits import EXIT_BAD_INPUT, EXIT_NEGATIVE
 from vio.explore.evaluate import Case
 from vio.explore.explore import explore
@@ -91,6 +92,22 @@ def test_the_page_shows_the_preset_as_verilog(tmp_path: Path) -> None:
     text = verified_text(verified)
     assert "5 of 5 frames equal" in text
     assert f"170 DP16KD (model {smallest['costs']['block_rams']:.0f})" in text
+
+
+def test_what_was_found_is_written_before_the_verilog_runs(tmp_path: Path) -> None:
+    def failing(*of: object) -> dict:
+        raise VioError("yosys was killed")
+
+    out = tmp_path / "out"
+    out.mkdir()
+    plan = make_plan(tmp_path, buildable=True, rtl_frames=5)
+    with pytest.raises(VioError, match="yosys was killed"):
+        explore(plan, out, lambda: nullcontext(Here()), verify=failing)
+    record = json.loads((out / "explore.json").read_text())
+    assert len(record["rows"]) > 3
+    assert "verified" not in record
+    assert (out / "smallest.toml").is_file()
+    assert (out / "explore.csv").is_file()
 
 
 def test_a_preset_that_the_verilog_does_not_take_is_not_run(tmp_path: Path) -> None:

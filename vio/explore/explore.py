@@ -107,18 +107,23 @@ def explore(
             replace_file(path, dump_config(chosen[name].config))
         else:
             path.unlink(missing_ok=True)
-    if plan.rtl_frames:
+    _write(found, out)
+    if plan.rtl_frames:  # takes long, and may fail: what was found is written before
         progress(len(evaluator.points), f"{PROVED} as Verilog")
         found["verified"] = _verified(
             plan, evaluator, chosen.get(PROVED), out, verify or verify_chip
         )
+        _write(found, out)
+    return found | counts
+
+
+def _write(found: dict[str, Any], out: Path) -> None:
     replace_file(out / RECORD, json.dumps(found, indent=2, allow_nan=False) + "\n")
     replace_file(out / TABLE, csv_text(found))
     if "formats" in found:
         replace_file(out / FORMATS_TABLE, csv_text(found["formats"]))
     else:
         (out / FORMATS_TABLE).unlink(missing_ok=True)
-    return found | counts
 
 
 def _search(plan: Plan, evaluator: Evaluator) -> list[dict[str, Any]]:
